@@ -1,0 +1,140 @@
+package catalog
+
+// durationBuckets are the boundaries that the OpenTelemetry semantic conventions advise for RPC and HTTP durations.
+var durationBuckets = []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10}
+
+var (
+	rpcMethod = Label{"rpc_method", "full names of the registered methods, `package.Service/Method`, and `_OTHER` for any other"}
+	errorType = Label{"error_type", "empty, or the status code where it is the server's fault: `UNKNOWN`, `DEADLINE_EXCEEDED`, `UNIMPLEMENTED`, `INTERNAL`, `UNAVAILABLE`, `DATA_LOSS`"}
+)
+
+// The metrics of the chassis, in the order of the documentation.
+var (
+	RPCServerCallDuration = Metric{
+		Name: "rpc_server_call_duration_seconds", Type: Histogram, Unit: "seconds", Buckets: durationBuckets,
+		Help:   "Duration of calls served, by gRPC or REST, refused ones included.",
+		Labels: []Label{rpcMethod, {"rpc_status_code", "the 17 gRPC codes by name"}, errorType},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	RPCInFlight = Metric{
+		Name: "chassis_rpc_in_flight", Type: Gauge,
+		Help:   "Calls being served at this moment.",
+		Labels: []Label{rpcMethod},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	RPCRejected = Metric{
+		Name: "chassis_rpc_rejected_total", Type: Counter,
+		Help:   "Calls refused before their handler ran.",
+		Labels: []Label{rpcMethod, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `draining`"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	HTTPServerRequestDuration = Metric{
+		Name: "http_server_request_duration_seconds", Type: Histogram, Unit: "seconds", Buckets: durationBuckets,
+		Help: "Duration of HTTP requests served on the REST port.",
+		Labels: []Label{
+			{"http_request_method", "the nine methods of RFC 9110 and 5789, and `_OTHER`"},
+			{"http_route", "registered patterns; empty where none matched"},
+			{"http_response_status_code", "the status codes that net/http knows; any other counts as 500"},
+		},
+		Since: "0.1.0", Stability: Stable,
+	}
+	Panics = Metric{
+		Name: "chassis_panics_total", Type: Counter,
+		Help:   "Panics caught, by where they happened.",
+		Labels: []Label{{"where", "`rpc`, `http`, `worker`, `health`"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	BuildInfo = Metric{
+		Name: "chassis_build_info", Type: Gauge,
+		Help: "Always 1; the labels say what is running.",
+		Labels: []Label{
+			{"service", "the service's name"}, {"version", "the service's module version or VCS revision"},
+			{"revision", "VCS revision of the build"}, {"chassis_version", "version of Paddock"}, {"go_version", "version of Go"},
+		},
+		Since: "0.1.0", Stability: Stable,
+	}
+	BuildCommitTimestamp = Metric{
+		Name: "chassis_build_commit_timestamp_seconds", Type: Gauge, Unit: "seconds",
+		Help:  "Time of the commit that was built, in Unix time; absent where the build carries none.",
+		Since: "0.1.0", Stability: Stable,
+	}
+	StartTimestamp = Metric{
+		Name: "chassis_start_timestamp_seconds", Type: Gauge, Unit: "seconds",
+		Help:  "Time at which the service began to start, in Unix time.",
+		Since: "0.1.0", Stability: Stable,
+	}
+	Ready = Metric{
+		Name: "chassis_ready", Type: Gauge,
+		Help:  "1 while the service asks for traffic, else 0.",
+		Since: "0.1.0", Stability: Stable,
+	}
+	Phase = Metric{
+		Name: "chassis_phase", Type: Gauge,
+		Help:   "1 for the phase of its life that the service is in, 0 for the others.",
+		Labels: []Label{{"phase", "`starting`, `serving`, `draining`, `stopping`"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	WorkerRestarts = Metric{
+		Name: "chassis_worker_restarts_total", Type: Counter,
+		Help:   "Restarts of a supervised worker after it failed or panicked.",
+		Labels: []Label{{"worker", "names given to Go by the service"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	HealthCheckUp = Metric{
+		Name: "chassis_health_check_up", Type: Gauge,
+		Help:   "1 where the check passes, 0 where it fails, after hysteresis.",
+		Labels: []Label{{"check", "names of the registered checks"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	HealthCheckDuration = Metric{
+		Name: "chassis_health_check_duration_seconds", Type: Gauge, Unit: "seconds",
+		Help:   "Duration of the newest run of the check.",
+		Labels: []Label{{"check", "names of the registered checks"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	CertificateNotAfter = Metric{
+		Name: "chassis_certificate_not_after_timestamp_seconds", Type: Gauge, Unit: "seconds",
+		Help:  "Expiry of the service's own certificate in force, in Unix time.",
+		Since: "0.1.0", Stability: Stable,
+	}
+	CertificateReloads = Metric{
+		Name: "chassis_certificate_reloads_total", Type: Counter,
+		Help:   "Replacements of certificate or trust seen, by result.",
+		Labels: []Label{{"result", "`ok`, `error`"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	TLSHandshakeErrors = Metric{
+		Name: "chassis_tls_handshake_errors_total", Type: Counter,
+		Help:   "TLS handshakes refused or failed on a port of the service.",
+		Labels: []Label{{"reason", "a fixed list: `no_tls`, `version`, `no_certificate`, `unknown_authority`, `expired`, `bad_certificate`, `timeout`, `other`"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	LogLinesDropped = Metric{
+		Name: "chassis_log_lines_dropped_total", Type: Counter,
+		Help:   "Log lines lost because their reader was too slow.",
+		Labels: []Label{{"sink", "`stdout`, `otlp`"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	SpansDropped = Metric{
+		Name: "chassis_spans_dropped_total", Type: Counter,
+		Help:   "Sampled spans that did not reach the collector.",
+		Labels: []Label{{"reason", "`queue_full`, `export_failed`"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	SpansExported = Metric{
+		Name: "chassis_spans_exported_total", Type: Counter,
+		Help:  "Sampled spans that the collector took.",
+		Since: "0.1.0", Stability: Stable,
+	}
+)
+
+// All returns every entry, in the order of the documentation.
+func All() []Metric {
+	return []Metric{
+		RPCServerCallDuration, RPCInFlight, RPCRejected, HTTPServerRequestDuration, Panics,
+		BuildInfo, BuildCommitTimestamp, StartTimestamp, Ready, Phase, WorkerRestarts,
+		HealthCheckUp, HealthCheckDuration,
+		CertificateNotAfter, CertificateReloads, TLSHandshakeErrors,
+		LogLinesDropped, SpansDropped, SpansExported,
+	}
+}
