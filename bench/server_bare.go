@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+
+	echov1 "github.com/betmakers/paddock/bench/proto/echo/v1"
+)
+
+// echo is the handler of every contender.
+type echo struct {
+	echov1.UnimplementedEchoServiceServer
+	// block is how long a call waits, as if for a database; 0 answers at once.
+	block time.Duration
+}
+
+func (e *echo) Echo(_ context.Context, req *echov1.EchoRequest) (*echov1.EchoResponse, error) {
+	if e.block > 0 {
+		time.Sleep(e.block)
+	}
+	return &echov1.EchoResponse{Message: req.GetMessage()}, nil
+}
+
+// bareServer is grpc-go with no features.
+type bareServer struct {
+	echo    echo
+	desc    *grpc.ServiceDesc
+	options []grpc.ServerOption
+}
+
+func blocking(d time.Duration) func(*bareServer) {
+	return func(b *bareServer) { b.echo.block = d }
+}
+
+func streamWorkers(n uint32) func(*bareServer) {
+	return func(b *bareServer) {
+		if n > 0 {
+			b.options = append(b.options, grpc.NumStreamWorkers(n))
+		}
+	}
+}
+
+// asStream registers Echo as a stream in neither direction; on the wire it is the same unary call.
+func asStream(b *bareServer) {
+	b.desc = &grpc.ServiceDesc{
+		ServiceName: echov1.EchoService_ServiceDesc.ServiceName,
+		HandlerType: echov1.EchoService_ServiceDesc.HandlerType,
+		Metadata:    echov1.EchoService_ServiceDesc.Metadata,
+		Streams:     []grpc.StreamDesc{{StreamName: "Echo", Handler: echoStream}},
+	}
+}
+
+func echoStream(srv any, stream grpc.ServerStream) error {
+	req := new(echov1.EchoRequest)
+	if err := stream.RecvMsg(req); err != nil {
+		return err
+	}
+	resp, err := srv.(echov1.EchoServiceServer).Echo(stream.Context(), req)
+	if err != nil {
+		return err
+	}
+	return stream.SendMsg(resp)
+}
+
+// startBare returns the start function of a bare server changed by changes.
+func startBare(changes ...func(*bareServer)) func(context.Context, setup) (string, error) {
+	return func(_ context.Context, s setup) (string, error) {
+		b := &bareServer{desc: &echov1.EchoService_ServiceDesc}
+		for _, change := range changes {
+			change(b)
+		}
+		return serveGRPC(s, b.desc, &b.echo, b.options...)
+	}
+}
+
+// serveGRPC serves one service on a loopback port of the system's choice.
+func serveGRPC(s setup, desc *grpc.ServiceDesc, impl any, options ...grpc.ServerOption) (string, error) {
+	if s.tls != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(s.tls)))
+	}
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	server := grpc.NewServer(options...)
+	server.RegisterService(desc, impl)
+	go reportEnd(func() error { return server.Serve(lis) })
+	return lis.Addr().String(), nil
+}
