@@ -1,0 +1,126 @@
+package admin
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime/trace"
+)
+
+// Config is what a [Handler] serves. Its zero value works: what is missing
+// answers 404 or says on the page that it is off.
+type Config struct {
+	// Service is the service's name. It appears in the titles of the pages
+	// and in the names of downloaded files.
+	Service string
+
+	// Metrics, Livez, Readyz and Startupz answer /metrics, /livez, /readyz and
+	// /startupz, for GET and HEAD, to anyone. A nil one answers 404.
+	Metrics, Livez, Readyz, Startupz http.Handler
+
+	// Level is the level that /debug/log-level shows and changes. Nil means
+	// that it cannot be changed.
+	Level *slog.LevelVar
+
+	// Logger gets a line for each change of the level and, at debug, for each
+	// refused request. Nil discards them.
+	Logger *slog.Logger
+
+	// Snapshot is called for each request for a page, from many goroutines at
+	// once, and should return within milliseconds. Nil means nothing is known.
+	Snapshot func() Snapshot
+
+	// Allow says whether the caller may see /debug from wherever it comes,
+	// judged by what it proved, as the certificate in r.TLS. It must not
+	// decide by headers. It is asked for each request for /debug, from many
+	// goroutines. Nil means loopback callers only.
+	Allow func(r *http.Request) bool
+
+	// FlightRecorder is what /debug/flight downloads. The caller starts and
+	// stops it, and stops it only when requests have ended. Nil or one that
+	// is not running answers 503.
+	FlightRecorder *trace.FlightRecorder
+}
+
+// Handler serves the admin port. It may be called by many goroutines.
+type Handler struct {
+	root   http.Handler
+	levels *levelSwitch
+}
+
+// New returns the handler for a configuration. [Handler.Close] ends it.
+func New(cfg Config) *Handler {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Snapshot == nil {
+		cfg.Snapshot = func() Snapshot { return Snapshot{} }
+	}
+	levels := &levelSwitch{level: cfg.Level, logger: cfg.Logger}
+	debug := newGuard(cfg.Allow, cfg.Logger).wrap(debugRoutes(cfg, levels))
+	return &Handler{root: withHeaders(routes(cfg, debug)), levels: levels}
+}
+
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.root.ServeHTTP(w, r) }
+
+// Close stops the timer that would take a temporary log level back, leaving
+// the level as it is; changing it afterwards answers 503. Everything else goes
+// on answering. Calling it twice is harmless.
+func (h *Handler) Close() { h.levels.close() }
+
+// routes are the paths for anyone, and the guarded rest.
+func routes(cfg Config, debug http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	for path, handler := range map[string]http.Handler{
+		"/metrics":  cfg.Metrics,
+		"/livez":    cfg.Livez,
+		"/readyz":   cfg.Readyz,
+		"/startupz": cfg.Startupz,
+	} {
+		if handler != nil {
+			mux.Handle("GET "+path, handler) // GET covers HEAD
+		}
+	}
+	mux.HandleFunc("GET /{$}", links(cfg))
+	mux.Handle("/debug", debug)
+	mux.Handle("/debug/", debug)
+	return mux
+}
+
+// debugRoutes is a mux of its own: http.DefaultServeMux is served nowhere,
+// whatever a library registers there.
+func debugRoutes(cfg Config, levels *levelSwitch) http.Handler {
+	pages := newPages(cfg, levels)
+	mux := http.NewServeMux()
+	mux.Handle("GET /debug", http.RedirectHandler("/debug/", http.StatusMovedPermanently))
+	mux.HandleFunc("GET /debug/{$}", pages.index)
+	mux.HandleFunc("GET /debug/status.json", pages.status)
+	mux.HandleFunc("GET /debug/config", pages.config)
+	mux.HandleFunc("GET /debug/style.css", pages.style)
+	mux.HandleFunc("GET /debug/log-level", levels.show)
+	mux.HandleFunc("PUT /debug/log-level", levels.change)
+	mux.HandleFunc("POST /debug/log-level", levels.change)
+	mux.Handle("GET /debug/flight", &flight{recorder: cfg.FlightRecorder, service: cfg.Service})
+	registerPprof(mux)
+	return mux
+}
+
+// contentPolicy lets a page load its own style sheet and post to its own port,
+// and nothing else: a hostile string that got past the escaping could still
+// run nothing and reach nobody.
+const contentPolicy = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+func withHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", contentPolicy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		// Not "no-referrer": under it browsers send "Origin: null" with our own
+		// form, which the guard could not tell from a stranger's.
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
