@@ -1,0 +1,127 @@
+package mtls
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// ListenerOptions shapes [Listener]. The zero value asks clients for a certificate without demanding one, and offers
+// HTTP/2 and HTTP/1.1.
+type ListenerOptions struct {
+	// CertificateRequired refuses clients that present no certificate.
+	CertificateRequired bool
+	// HandshakeTimeout bounds a handshake; 10 s if zero or less.
+	HandshakeTimeout time.Duration
+	// Logger and Registerer are told of refused handshakes. Both may be nil.
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// Listener returns a listener for an HTTPS server that accepts from inner and whose Accept returns [*tls.Conn] with the
+// handshake done, as [net/http.Server.Serve] takes them. Handshakes run beside each other, so that a slow client delays
+// nobody. Close closes inner, ends the handshakes under way and waits for them. It fails only if the metric cannot be registered;
+// inner is then still open.
+func Listener(inner net.Listener, src Source, opts ListenerOptions) (net.Listener, error) {
+	refused, err := newRefusals(opts.Logger, opts.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	if opts.HandshakeTimeout <= 0 {
+		opts.HandshakeTimeout = 10 * time.Second
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &listener{
+		Listener: inner, refused: refused, timeout: opts.HandshakeTimeout, done: ctx.Done(), cancel: cancel,
+		config: ServerTLS(src, ServerOptions{CertificateOptional: !opts.CertificateRequired, NextProtos: []string{"h2", "http/1.1"}}),
+		ready:  make(chan net.Conn), failed: make(chan error),
+	}
+	l.running.Go(func() { l.accept(ctx) })
+	return l, nil
+}
+
+type listener struct {
+	net.Listener
+	config  *tls.Config
+	refused *refusals
+	timeout time.Duration
+
+	ready   chan net.Conn
+	failed  chan error // errors of inner's Accept, temporary ones included
+	done    <-chan struct{}
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	select {
+	case conn := <-l.ready:
+		return conn, nil
+	case err := <-l.failed:
+		return nil, err
+	case <-l.done:
+		return nil, fmt.Errorf("mtls: listener: %w", net.ErrClosed)
+	}
+}
+
+func (l *listener) Close() error {
+	l.cancel()
+	err := l.Listener.Close()
+	l.running.Wait()
+	return err
+}
+
+// accept hands errors to Accept and waits until they are taken: the server backs off after a temporary one.
+func (l *listener) accept(ctx context.Context) {
+	for ctx.Err() == nil {
+		raw, err := l.Listener.Accept()
+		if err == nil {
+			l.running.Go(func() { l.handshake(ctx, raw) })
+			continue
+		}
+		select {
+		case l.failed <- err:
+		case <-l.done:
+		}
+	}
+}
+
+func (l *listener) handshake(ctx context.Context, raw net.Conn) {
+	timed, cancel := context.WithTimeout(ctx, l.timeout)
+	defer cancel()
+	conn := tls.Server(raw, l.config)
+	if err := conn.HandshakeContext(timed); err != nil {
+		if ctx.Err() == nil {
+			answerPlainHTTP(raw, err)
+			l.refused.observe(raw.RemoteAddr(), err)
+		}
+		_ = raw.Close()
+		return
+	}
+	select {
+	case l.ready <- conn:
+	case <-l.done:
+		_ = raw.Close()
+	}
+}
+
+// answerPlainHTTP tells a client that spoke HTTP where HTTPS is spoken, as net/http does.
+func answerPlainHTTP(raw net.Conn, err error) {
+	var plain tls.RecordHeaderError
+	if !errors.As(err, &plain) || plain.Conn == nil {
+		return
+	}
+	switch string(plain.RecordHeader[:]) {
+	case "GET /", "HEAD ", "POST ", "PUT /", "OPTIO":
+		_ = raw.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = io.WriteString(raw, "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
+	}
+}

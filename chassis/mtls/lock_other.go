@@ -1,0 +1,32 @@
+//go:build !(darwin || dragonfly || freebsd || linux || netbsd || openbsd)
+
+package mtls
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// permissions says that the mode bits of files mean nothing here.
+const permissions = false
+
+// stale is the age at which a lock counts as left behind by a process that died. It is held for milliseconds.
+const stale = 5 * time.Second
+
+// tryLock makes the lock file, which must not exist.
+func tryLock(path string) (unlock func(), err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		if info, err := os.Stat(path); err == nil && time.Since(info.ModTime()) > stale {
+			_ = os.Remove(path)
+		}
+		return nil, errLocked
+	}
+	if err != nil {
+		return nil, err
+	}
+	_ = file.Close()
+	return func() { _ = os.Remove(path) }, nil
+}

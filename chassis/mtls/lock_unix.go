@@ -1,0 +1,30 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package mtls
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// permissions says that the mode bits of files mean something here.
+const permissions = true
+
+// tryLock takes an advisory lock, which the kernel releases if the process dies.
+func tryLock(path string) (unlock func(), err error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	switch err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); {
+	case err == nil:
+		return func() { _ = file.Close() }, nil
+	case errors.Is(err, syscall.EWOULDBLOCK), errors.Is(err, syscall.EINTR):
+		_ = file.Close()
+		return nil, errLocked
+	default:
+		_ = file.Close()
+		return nil, err
+	}
+}

@@ -1,0 +1,69 @@
+package mtls
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
+)
+
+// AuthInfo is what gRPC keeps about an authenticated connection: [credentials.TLSInfo] and the peer's identity, read once
+// per connection.
+type AuthInfo struct {
+	credentials.TLSInfo
+	id spiffeid.ID
+}
+
+// AuthInfoFromState returns the AuthInfo of a finished handshake. The state must come from a connection that this
+// package verified: nothing is verified again. Without a peer certificate there is no identity.
+func AuthInfoFromState(state tls.ConnectionState) *AuthInfo {
+	info := &AuthInfo{TLSInfo: credentials.TLSInfo{
+		State:          state,
+		CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity},
+	}}
+	info.readID()
+	return info
+}
+
+func (a *AuthInfo) readID() {
+	if len(a.State.PeerCertificates) > 0 {
+		// Verification refused certificates for which this fails.
+		a.id, _ = certificateID(a.State.PeerCertificates[0])
+	}
+}
+
+// ID returns the peer's SPIFFE ID, zero if it has none.
+func (a *AuthInfo) ID() spiffeid.ID { return a.id }
+
+// Identity returns the peer's SPIFFE ID as text, empty if it has none. It does not allocate.
+func (a *AuthInfo) Identity() string { return a.id.String() }
+
+// ConnContext is for [net/http.Server.ConnContext] of a server behind [Listener]: it puts the peer of the connection
+// where gRPC has it, so that [PeerID] works in HTTP handlers too. Connections without TLS get a peer without identity.
+func ConnContext(ctx context.Context, conn net.Conn) context.Context {
+	p := &peer.Peer{Addr: conn.RemoteAddr(), LocalAddr: conn.LocalAddr()}
+	if t, ok := conn.(*tls.Conn); ok && t.ConnectionState().HandshakeComplete {
+		p.AuthInfo = AuthInfoFromState(t.ConnectionState())
+	}
+	return peer.NewContext(ctx, p)
+}
+
+// PeerID returns the SPIFFE ID that mutual TLS has proved for the caller, and false if there is none. It reads the
+// gRPC peer in ctx; an AuthInfo of another package serves too if its method Identity() string returns a SPIFFE ID.
+func PeerID(ctx context.Context) (spiffeid.ID, bool) {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return spiffeid.ID{}, false
+	}
+	switch info := p.AuthInfo.(type) {
+	case *AuthInfo:
+		return info.id, !info.id.IsZero()
+	case interface{ Identity() string }:
+		id, err := spiffeid.FromString(info.Identity())
+		return id, err == nil
+	}
+	return spiffeid.ID{}, false
+}

@@ -1,0 +1,231 @@
+package mtls
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spiffe/go-spiffe/v2/bundle/x509bundle"
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
+	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
+	"github.com/spiffe/go-spiffe/v2/workloadapi"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// SPIFFEConfig shapes [SPIFFE].
+type SPIFFEConfig struct {
+	// Addr is where the Workload API listens, as SPIFFE_ENDPOINT_SOCKET has it: unix:///run/spire/agent.sock, or tcp://
+	// with an IP address and port. Required.
+	Addr string
+	// StartTimeout bounds the wait for the first identity; 10 s if zero or less.
+	StartTimeout time.Duration
+	// Logger and Registerer are told of rotations. Both may be nil.
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+}
+
+// SPIFFESource is a [Source] of what a Workload API delivers. Make one with [SPIFFE].
+type SPIFFESource struct {
+	inForce
+	client *workloadapi.Client
+
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	closing sync.Once
+}
+
+// SPIFFE returns a source of the workload's default X509-SVID, of the bundle of its trust domain, and of the bundles of the
+// domains federated with it. It waits for the first answer of the Workload API, and fails with the reason if that does
+// not come in time.
+//
+// Later the API may go away and come back: what it has delivered last stays in force meanwhile. An answer that cannot be
+// used changes nothing and is reported once.
+//
+// The source follows the API until ctx is done or Close is called.
+func SPIFFE(ctx context.Context, cfg SPIFFEConfig) (*SPIFFESource, error) {
+	if cfg.StartTimeout <= 0 {
+		cfg.StartTimeout = 10 * time.Second
+	}
+	// An empty address would make the library look at the environment, which is the caller's business.
+	if cfg.Addr == "" {
+		return nil, errors.New("mtls: no address of the SPIFFE Workload API, expected one such as unix:///run/spire/agent.sock")
+	}
+	if err := workloadapi.ValidateAddress(cfg.Addr); err != nil {
+		return nil, fmt.Errorf("mtls: address %q of the SPIFFE Workload API is not of the form unix:///path/to.sock: %w", cfg.Addr, err)
+	}
+	client, err := workloadapi.New(ctx, workloadapi.WithAddr(cfg.Addr), workloadapi.WithBackoffStrategy(reconnect{}))
+	if err != nil {
+		return nil, fmt.Errorf("mtls: SPIFFE Workload API at %s: %w", cfg.Addr, err)
+	}
+	s := &SPIFFESource{client: client}
+	ctx, s.cancel = context.WithCancel(ctx)
+	updates := make(chan update)
+	s.running.Go(func() { watch(ctx, client, updates) })
+
+	first, err := s.first(ctx, updates, cfg.StartTimeout)
+	if err == nil {
+		err = s.start(first, cfg.Logger, cfg.Registerer)
+	}
+	if err != nil {
+		s.cancel()
+		s.running.Wait()
+		return nil, fmt.Errorf("mtls: SPIFFE Workload API at %s: %w", cfg.Addr, errors.Join(err, client.Close()))
+	}
+	s.running.Go(func() { s.follow(ctx, updates) })
+	return s, nil
+}
+
+// Close stops following the Workload API, waits until that has ended and returns the error of closing the connection. The
+// last identity stays available. Closing twice is harmless.
+func (s *SPIFFESource) Close() (err error) {
+	s.closing.Do(func() {
+		s.cancel()
+		s.running.Wait()
+		s.stop()
+		err = s.client.Close()
+	})
+	return err
+}
+
+// first waits for an identity. Its error carries the last thing that went wrong.
+func (s *SPIFFESource) first(ctx context.Context, updates <-chan update, timeout time.Duration) (*Identity, error) {
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	last := errors.New("no answer")
+	for {
+		select {
+		case u := <-updates:
+			if u.err == nil {
+				return u.identity, nil
+			}
+			last = u.err
+		case <-timer.C:
+			return nil, fmt.Errorf("no identity within %v; is the agent running, and is this workload registered with it? %w", timeout, last)
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", ctx.Err(), last)
+		}
+	}
+}
+
+func (s *SPIFFESource) follow(ctx context.Context, updates <-chan update) {
+	away := false
+	for {
+		var u update
+		select {
+		case <-ctx.Done():
+			return
+		case u = <-updates:
+		}
+		switch {
+		case u.err == nil && u.identity.equal(s.current.Load()):
+			s.restored()
+		case u.err == nil:
+			s.replace(u.identity)
+		case u.away && !away:
+			s.logger.Warn("SPIFFE Workload API gives no certificates, the last ones stay in force", "error", u.err)
+		case !u.away:
+			s.refuse(u.err.Error(), u.err)
+		}
+		away = u.away
+	}
+}
+
+// update is one word from the Workload API.
+type update struct {
+	identity *Identity
+	err      error
+	away     bool // err is about the connection, not about what was delivered
+}
+
+// watch sends what the Workload API says until ctx is done. go-spiffe ends a watch for good when the agent answers
+// CANCELED, as one does that is being restarted, or INVALID_ARGUMENT: here it is begun again. Its own X509Source is not used
+// for this reason, and because it tells neither errors nor which domains are federated.
+func watch(ctx context.Context, client *workloadapi.Client, updates chan<- update) {
+	for ctx.Err() == nil {
+		_ = client.WatchX509Context(ctx, relay{ctx.Done(), updates}) // the relay has sent the error
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// relay is the watcher that go-spiffe calls, from one goroutine.
+type relay struct {
+	done    <-chan struct{}
+	updates chan<- update
+}
+
+func (r relay) OnX509ContextUpdate(x *workloadapi.X509Context) {
+	identity, err := spiffeIdentity(x.DefaultSVID(), x.Bundles)
+	r.send(update{identity: identity, err: err})
+}
+
+func (r relay) OnX509ContextWatchError(err error) {
+	// What go-spiffe could not parse has no status; what the connection or the agent refused has one.
+	r.send(update{err: err, away: status.Code(err) != codes.Unknown})
+}
+
+func (r relay) send(u update) {
+	select {
+	case r.updates <- u:
+	case <-r.done:
+	}
+}
+
+func spiffeIdentity(svid *x509svid.SVID, bundles *x509bundle.Set) (*Identity, error) {
+	cert := tls.Certificate{PrivateKey: svid.PrivateKey, Leaf: svid.Certificates[0]}
+	for _, c := range svid.Certificates {
+		cert.Certificate = append(cert.Certificate, c.Raw)
+	}
+	domains := map[spiffeid.TrustDomain][]*x509.Certificate{}
+	var all []*x509.Certificate
+	for _, bundle := range bundles.Bundles() {
+		domains[bundle.TrustDomain()] = bundle.X509Authorities()
+		all = append(all, bundle.X509Authorities()...)
+	}
+	if len(domains[svid.ID.TrustDomain()]) == 0 {
+		return nil, fmt.Errorf("mtls: no trusted roots delivered for the own trust domain %q", svid.ID.TrustDomain().Name())
+	}
+	identity, err := NewIdentity(cert, all)
+	if err != nil {
+		return nil, err
+	}
+	identity.domains = domains
+	return identity, identity.current(time.Now())
+}
+
+// equal reports whether the Workload API has delivered the same once more, as it does after a reconnection.
+func (i *Identity) equal(other *Identity) bool {
+	if !i.Certificate.Leaf.Equal(other.Certificate.Leaf) || !i.Roots.Equal(other.Roots) || len(i.domains) != len(other.domains) {
+		return false
+	}
+	for domain, certs := range i.domains {
+		if !pool(certs).Equal(pool(other.domains[domain])) {
+			return false
+		}
+	}
+	return true
+}
+
+// reconnect waits 100 ms, then twice as long each time up to 5 s: the socket is on the same machine, and a service that
+// starts before its agent should not wait much longer than it.
+type reconnect struct{}
+
+func (reconnect) NewBackoff() workloadapi.Backoff { return &doubling{} }
+
+type doubling struct{ last time.Duration }
+
+func (d *doubling) Next() time.Duration {
+	d.last = min(max(2*d.last, 100*time.Millisecond), 5*time.Second)
+	return d.last
+}
+
+func (d *doubling) Reset() { d.last = 0 }
