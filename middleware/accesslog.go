@@ -1,0 +1,174 @@
+package middleware
+
+import (
+	"context"
+	"encoding/hex"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+)
+
+// The access log has one line for each finished call. As JSON it is written straight into a pooled buffer, behind a
+// prefix made ready at registration, at a tenth of what a slog record costs; slog serves every other sink and format.
+
+// log writes the line of a finished call.
+func (c *call) log(out outcome, elapsed time.Duration) {
+	cfg := &c.method.server.cfg
+	if !cfg.Requests.wants(out.code) || c.method.Quiet && out.code == codes.OK {
+		return
+	}
+	level := levelOf(out.code)
+	structured := cfg.Sinks
+	if cfg.Lines == nil {
+		structured = cfg.Logger
+	} else if cfg.enabled(c, level) {
+		c.writeLine(out, level, elapsed)
+	}
+	if structured != nil && structured.Enabled(c, level) {
+		structured.LogAttrs(c, level, "call", c.attrs(out, elapsed)...)
+	}
+}
+
+func (r Requests) wants(code codes.Code) bool {
+	switch r {
+	case LogNone:
+		return false
+	case LogFailed:
+		return code != codes.OK
+	default:
+		return true
+	}
+}
+
+// enabled reports whether the log's level, which can change at run time, lets a line of the access log through.
+func (cfg *Config) enabled(ctx context.Context, level slog.Level) bool {
+	return cfg.Logger == nil || cfg.Logger.Enabled(ctx, level)
+}
+
+// levelOf is ERROR where the fault is the service's.
+func levelOf(code codes.Code) slog.Level {
+	if errorType(code) != "" {
+		return slog.LevelError
+	}
+	return slog.LevelInfo
+}
+
+// attrs are the fields of a line. writeLine writes the same, and a test holds the two together.
+func (c *call) attrs(out outcome, elapsed time.Duration) []slog.Attr {
+	attrs := make([]slog.Attr, 0, 8)
+	attrs = append(attrs,
+		slog.String("method", c.method.Name),
+		slog.String("code", codeName(out.code)),
+		slog.Float64("duration_seconds", elapsed.Seconds()),
+		slog.String("protocol", c.protocol()),
+	)
+	if id := c.peer(); id != "" {
+		attrs = append(attrs, slog.String("peer", id))
+	}
+	if c.reason != "" {
+		attrs = append(attrs, slog.String("reason", string(c.reason)))
+	}
+	if out.err != nil {
+		attrs = append(attrs, slog.String("error", truncate(out.message(), maxEcho)))
+	}
+	return attrs
+}
+
+func linePrefix(method string) string {
+	return string(appendJSONString([]byte(`,"msg":"call","method":`), method)) + `,"code":"`
+}
+
+// lineWriter makes the JSON lines of one chain.
+type lineWriter struct {
+	buffers sync.Pool // of *[]byte
+	second  atomic.Pointer[second]
+}
+
+func (c *call) writeLine(out outcome, level slog.Level, elapsed time.Duration) {
+	lines := &c.method.server.obs.lines
+	pooled, ok := lines.buffers.Get().(*[]byte)
+	if !ok {
+		pooled = new([]byte)
+	}
+	b := append((*pooled)[:0], `{"time":"`...)
+	b = lines.appendTime(b, c.start.Add(elapsed))
+	b = append(b, `","level":"`...)
+	b = append(b, level.String()...)
+	b = append(b, '"')
+	b = append(b, c.method.prefix...)
+	b = append(b, codeName(out.code)...)
+	b = append(b, `","duration_seconds":`...)
+	b = strconv.AppendFloat(b, elapsed.Seconds(), 'f', -1, 64)
+	b = append(b, `,"protocol":"`...)
+	b = append(b, c.protocol()...)
+	b = append(b, '"')
+	if id := c.peer(); id != "" {
+		b = appendJSONString(append(b, `,"peer":`...), id)
+	}
+	if c.reason != "" {
+		b = append(b, `,"reason":"`...)
+		b = append(b, c.reason...)
+		b = append(b, '"')
+	}
+	if out.err != nil {
+		b = appendJSONString(append(b, `,"error":`...), truncate(out.message(), maxEcho))
+	}
+	sc := c.trace.context()
+	traceID, spanID := sc.TraceID(), sc.SpanID()
+	b = append(b, `,"trace_id":"`...)
+	b = hex.AppendEncode(b, traceID[:])
+	b = append(b, `","span_id":"`...)
+	b = hex.AppendEncode(b, spanID[:])
+	b = append(b, `","trace_flags":"`...)
+	b = hex.AppendEncode(b, []byte{byte(sc.TraceFlags())})
+	b = append(b, "\"}\n"...)
+	// A sink that is broken has nowhere to say so; the writer of the chassis counts what it drops.
+	_, _ = c.method.server.cfg.Lines.Write(b)
+	*pooled = b
+	lines.buffers.Put(pooled)
+}
+
+func (c *call) protocol() string {
+	if c.http != nil {
+		return "http"
+	}
+	return "grpc"
+}
+
+// peer returns the identity that the caller proved, empty if it proved none.
+func (c *call) peer() string {
+	p, ok := peer.FromContext(c.parent)
+	if !ok {
+		return ""
+	}
+	if info, ok := p.AuthInfo.(interface{ Identity() string }); ok {
+		return info.Identity()
+	}
+	return ""
+}
+
+// second is the text of one second of UTC, kept because formatting a date costs more than the rest of a line.
+type second struct {
+	unix int64
+	text []byte
+}
+
+// appendTime appends t as slog's JSON handler does in UTC: RFC 3339 with nanoseconds.
+func (w *lineWriter) appendTime(b []byte, t time.Time) []byte {
+	s := w.second.Load()
+	if unix := t.Unix(); s == nil || s.unix != unix {
+		s = &second{unix, t.UTC().AppendFormat(nil, "2006-01-02T15:04:05.")}
+		w.second.Store(s)
+	}
+	b = append(b, s.text...)
+	nanos := t.Nanosecond()
+	for unit := 100_000_000; unit > 0; unit /= 10 {
+		b = append(b, byte('0'+nanos/unit%10))
+	}
+	return append(b, 'Z')
+}

@@ -1,0 +1,155 @@
+package middleware
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// call is one call: the context and the stream that its handler gets, and what the pass remembers of it. It is the
+// only object the pass allocates for a call that is not recorded. Goroutines that a handler leaves behind may hold it
+// for longer than the call lasts, so it is never reused.
+type call struct {
+	parent   context.Context   // of the transport
+	stream   grpc.ServerStream // of the transport
+	method   *Method
+	http     *HTTPCall // of a REST call
+	start    time.Time
+	deadline deadline
+	trace    callTrace
+	reason   Reason // why it was refused; empty if it was not
+	received bool   // the caller's message reached the handler
+	returned bool   // the handler came back, and did not panic
+}
+
+// Serve runs one call of m. It has the signature of grpc.StreamHandler; srv is ignored, as the handler knows its own.
+func (m *Method) Serve(_ any, stream grpc.ServerStream) (err error) {
+	c := &call{parent: stream.Context(), stream: stream, method: m}
+	c.begin()
+	defer func() {
+		var panicked any
+		if !c.returned {
+			panicked = recover()
+		}
+		err = c.end(err, panicked)
+	}()
+	if err = c.admit(); err == nil {
+		err = m.handler(c)
+	}
+	c.returned = true
+	return err
+}
+
+// begin is the pass before the handler.
+func (c *call) begin() {
+	c.start = time.Now()
+	c.method.metrics.inFlight.Add(1)
+	timeout := c.method.Timeout
+	if byREST, ok := c.stream.(interface{ rest() *restStream }); ok {
+		c.http = byREST.rest().http
+		timeout = earlier(timeout, byREST.rest().timeout)
+	}
+	c.deadline.set(c.parent, c.start, timeout)
+	c.trace.begin(c)
+}
+
+// admit refuses a call that cannot succeed: its time is spent before its work has begun.
+func (c *call) admit() error {
+	err := c.parent.Err()
+	if err == nil {
+		return nil
+	}
+	c.reason = ReasonDeadline
+	return status.FromContextError(err).Err()
+}
+
+// end is the pass after the handler, and returns what the caller is told.
+func (c *call) end(err error, panicked any) error {
+	elapsed := time.Since(c.start)
+	out := c.outcome(err, panicked)
+	c.deadline.stop()
+	c.method.metrics.observe(c, out, elapsed)
+	c.trace.end(c, out)
+	c.log(out, elapsed)
+	c.method.metrics.inFlight.Add(-1)
+	if c.http != nil {
+		c.http.rpc = true
+	}
+	return out.err
+}
+
+// The stream of the handler is the transport's, with the call as its context and an eye on what comes in.
+var _ grpc.ServerStream = (*call)(nil)
+
+func (c *call) Context() context.Context        { return c }
+func (c *call) SetHeader(md metadata.MD) error  { return c.stream.SetHeader(md) }
+func (c *call) SendHeader(md metadata.MD) error { return c.stream.SendHeader(md) }
+func (c *call) SetTrailer(md metadata.MD)       { c.stream.SetTrailer(md) }
+func (c *call) SendMsg(m any) error             { return c.stream.SendMsg(m) }
+
+func (c *call) RecvMsg(m any) error {
+	err := c.stream.RecvMsg(m)
+	if err == nil {
+		c.received = true
+		return nil
+	}
+	if !c.received && !c.method.ClientStreams {
+		c.reason = reasonOfUnreadable(err)
+	}
+	return err
+}
+
+// The context of the handler is the transport's, with the deadline of the method, the span and the call itself.
+var _ context.Context = (*call)(nil)
+
+type callKey struct{}
+
+// Value answers from the call's own fields what the pass knows; the rest is the transport's.
+func (c *call) Value(key any) any {
+	switch key {
+	case c.method.server.obs.spanKey:
+		return c.trace.span()
+	case callKey{}:
+		return c
+	}
+	if armed := c.deadline.armed.Load(); armed != nil {
+		return armed.ctx.Value(key)
+	}
+	return c.parent.Value(key)
+}
+
+// Deadline is the earlier of the caller's and the method's.
+func (c *call) Deadline() (time.Time, bool) {
+	if c.deadline.own() {
+		return c.deadline.at, true
+	}
+	return c.parent.Deadline()
+}
+
+// Done arms the method's deadline when it is first asked for: a handler that never waits never pays for a timer.
+func (c *call) Done() <-chan struct{} {
+	if c.deadline.own() {
+		return c.deadline.arm(c.parent).Done()
+	}
+	return c.parent.Done()
+}
+
+// Err follows Done, and tells of a deadline that has passed even where nobody asked for Done.
+func (c *call) Err() error {
+	if c.deadline.own() {
+		return c.deadline.err(c.parent)
+	}
+	return c.parent.Err()
+}
+
+// Draining returns a channel that is closed when the service begins to stop, so that a long stream can end in good
+// order while its client still has time to go elsewhere. For a ctx that belongs to no call it is nil: it never closes.
+func Draining(ctx context.Context) <-chan struct{} {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		return c.method.server.draining
+	}
+	return nil
+}

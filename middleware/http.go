@@ -1,0 +1,240 @@
+package middleware
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	otelcodes "go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
+
+	"github.com/betmakers/paddock/internal/problem"
+)
+
+// TraceHeader is the header of an HTTP answer that carries the call's trace id, 32 hexadecimal digits.
+const TraceHeader = "Trace-Id"
+
+// HTTPConfig is what the HTTP side works with.
+type HTTPConfig struct {
+	HTTPLimits
+	// Peer returns what a TLS client proved, nil if nothing. Nil leaves all callers without identity.
+	Peer func(*http.Request) credentials.AuthInfo
+}
+
+// HTTP is the chain's pass around plain HTTP: span, metrics, panic recovery, limits, and an access-log line for a
+// request that made no call. One that did has its line from the call.
+func (s *Server) HTTP(next http.Handler, cfg HTTPConfig) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := &HTTPCall{server: s, writer: w, start: time.Now(), parent: withPeer(r, cfg.Peer)}
+		h.trace.beginHTTP(h, r)
+		w.Header().Set(TraceHeader, h.trace.context().TraceID().String())
+		if s.isDraining() {
+			w.Header().Set("Connection", "close") // HTTP/2 turns it into a GOAWAY
+		}
+		r = r.WithContext(h)
+		defer func() {
+			var panicked any
+			if !h.returned {
+				panicked = recover()
+			}
+			h.end(r, panicked)
+		}()
+		if h.admit(r, cfg.HTTPLimits) {
+			next.ServeHTTP(h, r)
+		}
+		h.returned = true
+	})
+}
+
+func (s *Server) isDraining() bool {
+	select {
+	case <-s.draining:
+		return true
+	default:
+		return false
+	}
+}
+
+// HTTPCall is one HTTP request: the context and the response writer of its handler, and what the pass remembers.
+type HTTPCall struct {
+	server *Server
+	parent context.Context
+	start  time.Time
+	trace  callTrace
+	body   *limitedBody // nil if the request has none
+
+	writeTimeout time.Duration
+
+	route    string // the gateway's; else that of the ServeMux
+	rpc      bool   // a call was made, and has left the line
+	returned bool
+	streams  sync.WaitGroup // handlers of streams that run beside the request's goroutine
+
+	mu     sync.Mutex // held to answer, because a deadline may answer instead of the handler
+	writer http.ResponseWriter
+	status int
+	over   bool // the deadline has answered; what the handler writes is lost
+}
+
+// SetRoute names the pattern that the request of ctx matched, for the http_route label. It must come from a bounded
+// set. Without a request it does nothing.
+func SetRoute(ctx context.Context, route string) {
+	if h := httpCallFrom(ctx); h != nil {
+		h.route = route
+	}
+}
+
+type httpCallKey struct{}
+
+func httpCallFrom(ctx context.Context) *HTTPCall {
+	h, _ := ctx.Value(httpCallKey{}).(*HTTPCall)
+	return h
+}
+
+func (h *HTTPCall) Deadline() (time.Time, bool) { return h.parent.Deadline() }
+func (h *HTTPCall) Done() <-chan struct{}       { return h.parent.Done() }
+func (h *HTTPCall) Err() error                  { return h.parent.Err() }
+
+// Value answers from the request's own fields what the pass knows.
+func (h *HTTPCall) Value(key any) any {
+	switch key {
+	case h.server.obs.spanKey:
+		return h.trace.span()
+	case httpCallKey{}:
+		return h
+	}
+	return h.parent.Value(key)
+}
+
+// admit refuses what no handler takes.
+func (h *HTTPCall) admit(r *http.Request, limits HTTPLimits) bool {
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		h.problem(http.StatusUnsupportedMediaType, "", "a request body must not be compressed")
+		return false
+	}
+	h.limit(r, limits)
+	h.writeTimeout = limits.WriteTimeout
+	return true
+}
+
+func (h *HTTPCall) problem(status int, code, detail string) {
+	problem.New(status, code, detail, h.trace.context()).Write(h)
+}
+
+func withPeer(r *http.Request, authInfo func(*http.Request) credentials.AuthInfo) context.Context {
+	p := &peer.Peer{Addr: remoteAddr(r.RemoteAddr)}
+	if authInfo != nil {
+		p.AuthInfo = authInfo(r)
+	}
+	return peer.NewContext(r.Context(), p)
+}
+
+// remoteAddr is the address of an HTTP client, which net/http keeps as text.
+type remoteAddr string
+
+var _ net.Addr = remoteAddr("")
+
+func (remoteAddr) Network() string  { return "tcp" }
+func (a remoteAddr) String() string { return string(a) }
+
+func (t *callTrace) beginHTTP(h *HTTPCall, r *http.Request) {
+	obs := h.server.obs
+	if !obs.cfg.IgnoreBaggage {
+		h.parent = withBaggage(h.parent, r.Header.Get("Baggage"))
+	}
+	var parent trace.SpanContext
+	if traceparent := r.Header.Get("Traceparent"); traceparent != "" && !obs.cfg.IgnoreTraceContext {
+		parent = parseTraceContext(traceparent, r.Header.Get("Tracestate"))
+	}
+	t.start(h.parent, obs, parent, "HTTP", trace.SpanKindServer)
+}
+
+// end is the pass after the handler.
+func (h *HTTPCall) end(r *http.Request, panicked any) {
+	if panicked == http.ErrAbortHandler { //nolint:errorlint // net/http compares the value itself
+		defer panic(panicked) // its way to cut the connection
+	} else if panicked != nil {
+		h.panicked(r, panicked)
+	}
+	h.streams.Wait()
+	elapsed := time.Since(h.start)
+	method, route, status := methodLabel(r.Method), h.matched(r), h.sent()
+	h.trace.observe(h.server.obs.http.of(method, route, status), elapsed)
+	h.endSpan(method, route, status)
+	if !h.rpc {
+		h.log(r, method, route, status, elapsed)
+	}
+}
+
+func (h *HTTPCall) panicked(r *http.Request, value any) {
+	h.server.obs.panics.WithLabelValues("http").Inc()
+	id := errorID()
+	logger(h.server.cfg.Logger).LogAttrs(h, slog.LevelError, "handler panicked", slog.String("route", h.matched(r)),
+		slog.String("error_id", id), slog.Any("error", value), slog.String("stack", string(debug.Stack())))
+	if h.status == 0 {
+		h.problem(http.StatusInternalServerError, codeName(codes.Internal), "internal error, id "+id)
+	}
+}
+
+// matched returns the route of the request, empty if it matched none.
+func (h *HTTPCall) matched(r *http.Request) string {
+	if h.route != "" {
+		return h.route
+	}
+	_, path, ok := strings.Cut(r.Pattern, " ")
+	if !ok {
+		path = r.Pattern
+	}
+	if path == "/" { // the gateway's catch-all: no route of it matched
+		return ""
+	}
+	return path
+}
+
+func (h *HTTPCall) endSpan(method, route string, status int) {
+	if h.trace.recorded == nil {
+		return
+	}
+	span := h.trace.recorded
+	name := method
+	if route != "" {
+		name += " " + route
+		span.SetAttributes(attribute.String("http.route", route))
+	}
+	span.SetName(name)
+	span.SetAttributes(attribute.String("http.request.method", method), attribute.Int("http.response.status_code", status))
+	if status >= 500 {
+		span.SetAttributes(attribute.String("error.type", strconv.Itoa(status)))
+		span.SetStatus(otelcodes.Error, "")
+	}
+	span.End()
+}
+
+func (h *HTTPCall) log(r *http.Request, method, route string, status int, elapsed time.Duration) {
+	cfg := &h.server.cfg
+	if cfg.Requests == LogNone || cfg.Requests == LogFailed && status < 400 || cfg.Logger == nil {
+		return
+	}
+	level := slog.LevelInfo
+	if status >= 500 {
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{
+		slog.String("http_method", method), slog.String("route", route), slog.Int("status", status),
+		slog.Float64("duration_seconds", elapsed.Seconds()), slog.String("protocol", "http"),
+	}
+	if route == "" {
+		attrs = append(attrs, slog.String("path", truncate(r.URL.Path, maxEcho))) // never the query: it may hold secrets
+	}
+	cfg.Logger.LogAttrs(h, level, "request", attrs...)
+}

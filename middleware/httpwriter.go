@@ -1,0 +1,117 @@
+package middleware
+
+import (
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/betmakers/paddock/internal/problem"
+)
+
+// An HTTPCall is the http.ResponseWriter of its handler.
+var _ http.ResponseWriter = (*HTTPCall)(nil)
+
+// Header returns the header of the answer; one that leads nowhere once the deadline has answered.
+func (h *HTTPCall) Header() http.Header {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.over {
+		return http.Header{}
+	}
+	return h.writer.Header()
+}
+
+// WriteHeader sends the header. Informational ones may come before the final one, as net/http allows.
+func (h *HTTPCall) WriteHeader(status int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.over {
+		return
+	}
+	if h.status == 0 && status >= 200 {
+		h.status = status
+	}
+	h.writer.WriteHeader(status)
+}
+
+func (h *HTTPCall) Write(b []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.over {
+		return 0, http.ErrHandlerTimeout
+	}
+	if h.status == 0 {
+		h.status = http.StatusOK
+	}
+	return h.writer.Write(b)
+}
+
+// Flush sends what was written so far, and gives a stream that makes progress time to make more: the server's write
+// timeout counts from its last flush.
+func (h *HTTPCall) Flush() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.over {
+		return
+	}
+	control := http.NewResponseController(h.writer)
+	if h.writeTimeout > 0 {
+		_ = control.SetWriteDeadline(time.Now().Add(h.writeTimeout)) // writers in memory have no timeout
+	}
+	_ = control.Flush() // a caller that is gone is found by the next write
+}
+
+// Unwrap lets http.ResponseController reach the writer of the server.
+func (h *HTTPCall) Unwrap() http.ResponseWriter { return h.writer }
+
+// sent returns the status that the caller got.
+func (h *HTTPCall) sent() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.status == 0 {
+		return http.StatusOK
+	}
+	return h.status
+}
+
+// answerAfter answers 504 in the handler's place when timeout has passed, so that a handler that ignores its context
+// does not keep the caller waiting. It must be stopped before the handler's goroutine uses the writer again; stop
+// reports whether the handler may still answer. A timeout of zero never answers.
+func (h *HTTPCall) answerAfter(timeout time.Duration) (stop func() bool) {
+	if timeout <= 0 {
+		return func() bool { return true }
+	}
+	timer := time.AfterFunc(timeout, h.answerTimeout)
+	return func() bool {
+		if timer.Stop() {
+			return true
+		}
+		h.mu.Lock() // until the answer under way is written
+		defer h.mu.Unlock()
+		return !h.over
+	}
+}
+
+func (h *HTTPCall) answerTimeout() {
+	if !h.takeOver() {
+		return
+	}
+	defer h.mu.Unlock()
+	w := h.writer
+	w.Header().Set("Connection", "close") // the connection is of no use until the handler returns
+	problem.New(http.StatusGatewayTimeout, codeName(codes.DeadlineExceeded), "the call took longer than the server allows",
+		h.trace.context()).Write(w)
+	_ = http.NewResponseController(w).Flush()
+}
+
+// takeOver keeps the lock and claims the answer, unless the handler has begun it.
+func (h *HTTPCall) takeOver() bool {
+	h.mu.Lock()
+	if h.status != 0 {
+		h.mu.Unlock()
+		return false
+	}
+	h.status, h.over = http.StatusGatewayTimeout, true
+	return true
+}

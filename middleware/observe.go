@@ -1,0 +1,150 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/codes"
+
+	"github.com/betmakers/paddock/internal/catalog"
+)
+
+// observer is what the pass shares between methods.
+type observer struct {
+	cfg      Config
+	spanKey  any // under which the OpenTelemetry API looks for the span of a context
+	duration *prometheus.HistogramVec
+	rejected *prometheus.CounterVec
+	panics   *prometheus.CounterVec
+	http     *httpMetrics
+	inFlight *inFlightCollector
+	lines    lineWriter
+}
+
+func newObserver(cfg Config) (*observer, error) {
+	o := &observer{
+		cfg:      cfg,
+		spanKey:  spanKey(),
+		duration: catalog.RPCServerCallDuration.HistogramVec(),
+		rejected: catalog.RPCRejected.CounterVec(),
+		panics:   catalog.Panics.CounterVec(),
+		http:     newHTTPMetrics(),
+		inFlight: &inFlightCollector{desc: catalog.RPCInFlight.Desc()},
+	}
+	if cfg.Registerer == nil {
+		return o, nil
+	}
+	var errs []error
+	for _, c := range []prometheus.Collector{o.duration, o.rejected, o.http.duration, o.inFlight} {
+		errs = append(errs, cfg.Registerer.Register(c))
+	}
+	// Other parts of the chassis count their panics in the same metric.
+	err := cfg.Registerer.Register(o.panics)
+	if known, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
+		o.panics, err = known.ExistingCollector.(*prometheus.CounterVec), nil
+	}
+	return o, errors.Join(append(errs, err)...)
+}
+
+// sampled decides whether a call is recorded.
+func (o *observer) sampled(parent trace.SpanContext, id trace.TraceID) bool {
+	return o.cfg.Tracer != nil && o.cfg.Sampled != nil && o.cfg.Sampled(parent, id)
+}
+
+// spanKey finds the key under which the OpenTelemetry API keeps the span of a context, by asking it for one. The key
+// itself is private; that a context sees the keys it is asked for is what the context package promises.
+func spanKey() any {
+	probe := keyProbe{Context: context.Background()}
+	trace.SpanFromContext(&probe)
+	return probe.key
+}
+
+type keyProbe struct {
+	context.Context
+	key any
+}
+
+func (p *keyProbe) Value(key any) any {
+	p.key = key
+	return nil
+}
+
+// histogram is what a child of a prometheus.HistogramVec implements.
+type histogram interface {
+	prometheus.Observer
+	prometheus.ExemplarObserver
+}
+
+// methodMetrics are the handles of one method, resolved when they are first needed.
+type methodMetrics struct {
+	obs      *observer
+	name     string
+	inFlight *atomic.Int64
+	byCode   *[codes.Unauthenticated + 1]atomic.Pointer[histogram]
+}
+
+func (o *observer) metricsOf(name string) methodMetrics {
+	m := methodMetrics{obs: o, name: name, inFlight: new(atomic.Int64)}
+	m.byCode = new([codes.Unauthenticated + 1]atomic.Pointer[histogram])
+	m.duration(codes.OK)
+	return m
+}
+
+// duration returns the histogram of a code. A code outside the 17 of gRPC counts as UNKNOWN.
+func (m *methodMetrics) duration(code codes.Code) histogram {
+	code = known(code)
+	slot := &m.byCode[code]
+	if h := slot.Load(); h != nil {
+		return *h
+	}
+	h := m.obs.duration.WithLabelValues(m.name, codeName(code), errorType(code)).(histogram)
+	slot.Store(&h)
+	return h
+}
+
+func (m *methodMetrics) observe(c *call, out outcome, elapsed time.Duration) {
+	c.trace.observe(m.duration(out.code), elapsed)
+	if c.reason != "" {
+		m.obs.rejected.WithLabelValues(m.name, string(c.reason)).Inc()
+	}
+}
+
+// observe records elapsed, with the trace as exemplar if there is one to look at.
+func (t *callTrace) observe(h histogram, elapsed time.Duration) {
+	if t.recorded == nil {
+		h.Observe(elapsed.Seconds())
+		return
+	}
+	sc := t.context()
+	h.ObserveWithExemplar(elapsed.Seconds(), prometheus.Labels{
+		"trace_id": sc.TraceID().String(), "span_id": sc.SpanID().String(),
+	})
+}
+
+// inFlightCollector reads the calls in flight when somebody asks, so that a call counts itself once.
+type inFlightCollector struct {
+	desc    *prometheus.Desc
+	mu      sync.Mutex
+	methods []*Method
+}
+
+func (c *inFlightCollector) add(m *Method) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.methods = append(c.methods, m)
+}
+
+func (c *inFlightCollector) Describe(ch chan<- *prometheus.Desc) { ch <- c.desc }
+
+func (c *inFlightCollector) Collect(ch chan<- prometheus.Metric) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range c.methods {
+		ch <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, float64(m.InFlight()), m.Name)
+	}
+}

@@ -1,0 +1,108 @@
+package middleware
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"runtime/debug"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// outcome is how a call ended: what it counts as, and what its caller is told.
+type outcome struct {
+	code codes.Code
+	err  error // for the caller: nil or a status, never the text of an unknown error or a panic
+}
+
+// message is the caller's text.
+func (o outcome) message() string {
+	if o.err == nil {
+		return ""
+	}
+	return status.Convert(o.err).Message()
+}
+
+// outcome makes a status of whatever a handler came back with. What may not leave the process, the text of a panic or
+// of an error that is no status, goes to the log under an id, and the caller gets the id.
+func (c *call) outcome(err error, panicked any) outcome {
+	switch {
+	case panicked != nil:
+		return c.panicked(panicked)
+	case !c.returned:
+		return c.hidden("handler ended its goroutine", "runtime.Goexit instead of a return")
+	case err == nil:
+		return outcome{}
+	}
+	var carrier interface{ GRPCStatus() *status.Status }
+	if errors.As(err, &carrier) {
+		if st := carrier.GRPCStatus(); st.Code() != codes.OK {
+			return outcome{st.Code(), st.Err()}
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		st := status.FromContextError(err)
+		return outcome{st.Code(), status.Error(st.Code(), st.Code().String())}
+	}
+	return c.hidden("handler returned an error that is no status", err.Error())
+}
+
+func (c *call) panicked(value any) outcome {
+	c.method.server.obs.panics.WithLabelValues("rpc").Inc()
+	return c.hidden("handler panicked", value, slog.String("stack", string(debug.Stack())))
+}
+
+// hidden logs what went wrong under a new id, and tells the caller the id alone.
+func (c *call) hidden(what string, value any, more ...slog.Attr) outcome {
+	id := errorID()
+	attrs := append([]slog.Attr{
+		slog.String("method", c.method.Name), slog.String("error_id", id), slog.Any("error", value),
+	}, more...)
+	logger(c.method.server.cfg.Logger).LogAttrs(c, slog.LevelError, what, attrs...)
+	return outcome{codes.Internal, status.Errorf(codes.Internal, "internal error, id %s", id)}
+}
+
+// logger returns l, or one that discards if l is nil.
+func logger(l *slog.Logger) *slog.Logger {
+	if l == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return l
+}
+
+// errorID returns 16 random hexadecimal digits: enough to find one line in a day's log.
+func errorID() string {
+	return hex.EncodeToString(binary.BigEndian.AppendUint64(nil, rand.Uint64()))
+}
+
+// codeNames are the names of the codes as they stand in the gRPC specification.
+var codeNames = [...]string{
+	"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+	"PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
+	"INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+}
+
+func codeName(code codes.Code) string { return codeNames[known(code)] }
+
+// known maps a code that gRPC does not define to UNKNOWN: handlers may send any number.
+func known(code codes.Code) codes.Code {
+	if code > codes.Unauthenticated {
+		return codes.Unknown
+	}
+	return code
+}
+
+// errorType is the error.type of the OpenTelemetry conventions for a server: set only where the fault is the
+// service's, so that a caller's mistake burns no budget.
+func errorType(code codes.Code) string {
+	switch known(code) {
+	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
+		return codeName(code)
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,30 @@
+package middleware
+
+import (
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// Reason says why a call was refused before its handler ran. The list is fixed: it is a label of
+// chassis_rpc_rejected_total.
+type Reason string
+
+// The reasons.
+const (
+	ReasonUnknownMethod Reason = "unknown_method" // nobody registered it
+	ReasonMalformed     Reason = "malformed"      // its message cannot be decoded
+	ReasonTooLarge      Reason = "too_large"      // its message exceeds the limit
+	ReasonDeadline      Reason = "deadline"       // its time was spent, or its caller gone, before work began
+)
+
+// reasonOfUnreadable tells why a message could not be read from what grpc-go says of it.
+func reasonOfUnreadable(err error) Reason {
+	switch status.Code(err) {
+	case codes.ResourceExhausted:
+		return ReasonTooLarge
+	case codes.Canceled, codes.DeadlineExceeded:
+		return ReasonDeadline
+	default:
+		return ReasonMalformed
+	}
+}

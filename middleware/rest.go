@@ -1,0 +1,199 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// RESTConfig bounds the calls that REST makes.
+type RESTConfig struct {
+	// Timeout of unary calls, answered with 504 even where the handler ignores its context. Zero means none.
+	Timeout time.Duration
+	// MaxMessage is the largest answer in bytes of its binary encoding, as it is for gRPC. Zero means no limit.
+	MaxMessage int
+}
+
+// Conn returns the registered methods as a client connection for grpc-gateway: calls run through the same function as
+// those that arrive by gRPC, in this process, with messages handed over and no transport between. Methods wrapped
+// later are seen too. It may be used concurrently.
+func (s *Server) Conn(cfg RESTConfig) grpc.ClientConnInterface {
+	return &restConn{server: s, cfg: cfg}
+}
+
+type restConn struct {
+	server *Server
+	cfg    RESTConfig
+}
+
+// Invoke makes a unary call.
+func (c *restConn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	request, ok1 := args.(proto.Message)
+	answer, ok2 := reply.(proto.Message)
+	if !ok1 || !ok2 {
+		return status.Errorf(codes.Internal, "rest: messages of %s are %T and %T, not protobuf messages", method, args, reply)
+	}
+	m := c.method(method)
+	s := newRESTStream(ctx, method)
+	s.request, s.answer, s.timeout, s.maxMessage = request, answer, c.cfg.Timeout, c.cfg.MaxMessage
+	stop := s.http.answerAfter(earlier(c.cfg.Timeout, m.Timeout))
+	err := m.Serve(nil, s)
+	if !stop() {
+		return status.Error(codes.DeadlineExceeded, "answered already")
+	}
+	s.report(opts)
+	return err
+}
+
+func (c *restConn) method(name string) *Method {
+	if m := c.server.lookup(name); m != nil {
+		return m
+	}
+	return c.server.unknown
+}
+
+// restStream is the transport of a unary call by REST: the message handed over each way, headers and trailers kept.
+type restStream struct {
+	ctx             context.Context
+	http            *HTTPCall // nil outside of an HTTP request
+	name            string
+	timeout         time.Duration
+	maxMessage      int
+	request, answer proto.Message
+	header, trailer metadata.MD
+	sent            bool          // the header is on its way
+	headers         chan struct{} // of a stream: closed when the header is complete
+}
+
+var (
+	_ grpc.ServerStream          = (*restStream)(nil)
+	_ grpc.ServerTransportStream = restTransport{}
+)
+
+// newRESTStream makes a server's context of the gateway's: what the gateway would send has arrived, and nothing is set
+// to go out with the calls that the handler makes.
+func newRESTStream(ctx context.Context, method string) *restStream {
+	s := &restStream{http: httpCallFrom(ctx), name: method}
+	if md, ok := metadata.FromOutgoingContext(ctx); ok {
+		ctx = metadata.NewIncomingContext(metadata.NewOutgoingContext(ctx, nil), md)
+	}
+	s.ctx = grpc.NewContextWithServerTransportStream(ctx, restTransport{s})
+	return s
+}
+
+func (s *restStream) rest() *restStream { return s }
+
+func (s *restStream) Context() context.Context { return s.ctx }
+
+// RecvMsg gives the handler the fields of the gateway's message, which the gateway does not touch again.
+func (s *restStream) RecvMsg(m any) error {
+	if s.request == nil {
+		return io.EOF
+	}
+	err := handOver(m, s.request)
+	s.request = nil
+	return err
+}
+
+func (s *restStream) SendMsg(m any) error {
+	if err := s.checkSize(m); err != nil {
+		return err
+	}
+	s.headerComplete()
+	return handOver(s.answer, m)
+}
+
+// checkSize holds an answer to the limit that gRPC has for it.
+func (s *restStream) checkSize(m any) error {
+	message, ok := m.(proto.Message)
+	if !ok || s.maxMessage <= 0 {
+		return nil
+	}
+	if size := proto.Size(message); size > s.maxMessage {
+		return status.Errorf(codes.ResourceExhausted, "the answer is larger than the limit (%d against %d bytes)", size, s.maxMessage)
+	}
+	return nil
+}
+
+// handOver sets the fields of to, a new message, to those of from. Lists, maps and messages in them are shared, not
+// copied: the giver does not write to them again.
+func handOver(to, from any) error {
+	target, ok1 := to.(proto.Message)
+	source, ok2 := from.(proto.Message)
+	if !ok1 || !ok2 {
+		return status.Errorf(codes.Internal, "rest: %T cannot be handed over as %T: not protobuf messages", from, to)
+	}
+	dst, src := target.ProtoReflect(), source.ProtoReflect()
+	if dst.Descriptor() != src.Descriptor() {
+		return status.Errorf(codes.Internal, "rest: %s cannot be handed over as %s", src.Descriptor().FullName(), dst.Descriptor().FullName())
+	}
+	src.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		dst.Set(field, value)
+		return true
+	})
+	if unknown := src.GetUnknown(); len(unknown) > 0 {
+		dst.SetUnknown(unknown)
+	}
+	return nil
+}
+
+var errHeaderSent = errors.New("rest: the header is sent already")
+
+func (s *restStream) SetHeader(md metadata.MD) error {
+	if s.sent {
+		return errHeaderSent
+	}
+	s.header = metadata.Join(s.header, md)
+	return nil
+}
+
+func (s *restStream) SendHeader(md metadata.MD) error {
+	if err := s.SetHeader(md); err != nil {
+		return err
+	}
+	s.headerComplete()
+	return nil
+}
+
+func (s *restStream) headerComplete() {
+	if s.sent {
+		return
+	}
+	s.sent = true
+	if s.headers != nil {
+		close(s.headers)
+	}
+}
+
+func (s *restStream) SetTrailer(md metadata.MD) { s.trailer = metadata.Join(s.trailer, md) }
+
+// report hands header and trailer to the call options that ask for them.
+func (s *restStream) report(opts []grpc.CallOption) {
+	for _, opt := range opts {
+		switch o := opt.(type) {
+		case grpc.HeaderCallOption:
+			*o.HeaderAddr = s.header
+		case grpc.TrailerCallOption:
+			*o.TrailerAddr = s.trailer
+		}
+	}
+}
+
+// restTransport serves grpc.SetHeader and its like, whose SetTrailer returns an error unlike the stream's.
+type restTransport struct{ s *restStream }
+
+func (t restTransport) Method() string                  { return t.s.name }
+func (t restTransport) SetHeader(md metadata.MD) error  { return t.s.SetHeader(md) }
+func (t restTransport) SendHeader(md metadata.MD) error { return t.s.SendHeader(md) }
+func (t restTransport) SetTrailer(md metadata.MD) error {
+	t.s.SetTrailer(md)
+	return nil
+}

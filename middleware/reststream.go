@@ -1,0 +1,143 @@
+package middleware
+
+import (
+	"context"
+	"io"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+)
+
+// NewStream starts a streaming call. Its handler runs in a goroutine that ends when the handler returns; the HTTP
+// request it belongs to waits for it. ctx must end when the request does, as the gateway's does.
+func (c *restConn) NewStream(ctx context.Context, _ *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+	base := newRESTStream(ctx, method)
+	base.maxMessage, base.headers = c.cfg.MaxMessage, make(chan struct{})
+	s := &restPipe{
+		restStream: base,
+		requests:   make(chan proto.Message),
+		answers:    make(chan proto.Message),
+		closed:     make(chan struct{}),
+		done:       make(chan struct{}),
+	}
+	m := c.method(method)
+	serve := func() {
+		defer close(s.done)
+		s.err = m.Serve(nil, restPipeServer{s})
+		s.headerComplete()
+	}
+	if s.http == nil {
+		go serve()
+	} else {
+		s.http.streams.Go(serve)
+	}
+	return s, nil
+}
+
+// restPipe is the client's end of a stream by REST. As with any grpc.ClientStream, one goroutine may send while another
+// receives.
+type restPipe struct {
+	*restStream
+	requests chan proto.Message // from the gateway
+	answers  chan proto.Message // from the handler
+	closed   chan struct{}      // closed when the gateway sends no more
+	done     chan struct{}      // closed when the handler has returned, and err is set
+	err      error
+}
+
+var (
+	_ grpc.ClientStream = (*restPipe)(nil)
+	_ grpc.ServerStream = restPipeServer{}
+)
+
+func (s *restPipe) SendMsg(m any) error {
+	message, ok := m.(proto.Message)
+	if !ok {
+		return status.Errorf(codes.Internal, "rest: %T is not a protobuf message", m)
+	}
+	select {
+	case s.requests <- message:
+		return nil
+	case <-s.done:
+		return io.EOF // as grpc.ClientStream has it: RecvMsg tells why
+	case <-s.ctx.Done():
+		return status.FromContextError(s.ctx.Err()).Err()
+	}
+}
+
+func (s *restPipe) CloseSend() error {
+	select {
+	case <-s.closed:
+	default:
+		close(s.closed)
+	}
+	return nil
+}
+
+func (s *restPipe) RecvMsg(m any) error {
+	select {
+	case answer := <-s.answers:
+		return handOver(m, answer)
+	case <-s.done:
+		if s.err != nil {
+			return s.err
+		}
+		return io.EOF
+	case <-s.ctx.Done():
+		return status.FromContextError(s.ctx.Err()).Err()
+	}
+}
+
+func (s *restPipe) Header() (metadata.MD, error) {
+	select {
+	case <-s.headers:
+		return s.header, nil
+	case <-s.ctx.Done():
+		return nil, status.FromContextError(s.ctx.Err()).Err()
+	}
+}
+
+// Trailer is complete once RecvMsg has returned an error.
+func (s *restPipe) Trailer() metadata.MD {
+	select {
+	case <-s.done:
+		return s.trailer
+	default:
+		return nil
+	}
+}
+
+// restPipeServer is the handler's end.
+type restPipeServer struct{ *restPipe }
+
+func (s restPipeServer) RecvMsg(m any) error {
+	select {
+	case request := <-s.requests:
+		return handOver(m, request)
+	case <-s.closed:
+		return io.EOF
+	case <-s.ctx.Done():
+		return status.FromContextError(s.ctx.Err()).Err()
+	}
+}
+
+// SendMsg copies the message: a handler may write to it again when SendMsg has returned, as many do.
+func (s restPipeServer) SendMsg(m any) error {
+	message, ok := m.(proto.Message)
+	if !ok {
+		return status.Errorf(codes.Internal, "rest: %T is not a protobuf message", m)
+	}
+	if err := s.checkSize(m); err != nil {
+		return err
+	}
+	s.headerComplete()
+	select {
+	case s.answers <- proto.Clone(message):
+		return nil
+	case <-s.ctx.Done():
+		return status.FromContextError(s.ctx.Err()).Err()
+	}
+}

@@ -1,0 +1,194 @@
+package middleware
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+
+	"github.com/betmakers/paddock/internal/contract"
+)
+
+// Config is what the chain works with. The zero value of each field is usable: it leaves its part out.
+type Config struct {
+	// Logger gets panics and unknown errors, and the access log where Lines is nil. Nil discards.
+	Logger *slog.Logger
+	// Lines, if not nil, takes the access log as finished JSON lines, one a Write, instead of Logger.
+	// Write must not block and must not keep the slice.
+	Lines io.Writer
+	// Sinks, if not nil, takes the access log beside Lines: what does not end on standard output.
+	Sinks *slog.Logger
+	// Requests chooses the calls that leave a line.
+	Requests Requests
+
+	// Tracer starts the spans of sampled calls. Nil records none.
+	Tracer trace.Tracer
+	// Sampled decides whether a call that arrives with parent, or none, is recorded. Nil records none.
+	// It must not allocate: it runs for every call.
+	Sampled func(parent trace.SpanContext, id trace.TraceID) bool
+	// TracerProvider is what spans made from the span of a call that is not recorded come from.
+	TracerProvider trace.TracerProvider
+	// IgnoreTraceContext and IgnoreBaggage leave out the W3C headers of that name, as OTEL_PROPAGATORS may say.
+	IgnoreTraceContext, IgnoreBaggage bool
+
+	// Registerer takes the metrics of the chain. Nil leaves them unregistered.
+	Registerer prometheus.Registerer
+
+	// Unary and Stream are the service's own interceptors, outermost first. They run inside of observe and deadline,
+	// for gRPC and REST alike.
+	Unary  []grpc.UnaryServerInterceptor
+	Stream []grpc.StreamServerInterceptor
+}
+
+// Requests says which calls leave a line in the access log.
+type Requests string
+
+// Which calls are logged.
+const (
+	LogAll    Requests = "all"    // every call
+	LogFailed Requests = "failed" // those with a code other than OK
+	LogNone   Requests = "none"
+)
+
+// Server is the server's side of the chain. All methods may be called concurrently.
+type Server struct {
+	cfg      Config
+	obs      *observer
+	draining chan struct{}
+	drain    sync.Once
+
+	unknown *Method
+
+	mu      sync.RWMutex
+	methods []*Method          // in the order of registration
+	byName  map[string]*Method // by FullMethod
+}
+
+// NewServer returns a chain without methods and registers its metrics. It fails where a metric of the same name is
+// registered already.
+func NewServer(cfg Config) (*Server, error) {
+	obs, err := newObserver(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, obs: obs, draining: make(chan struct{}), byName: map[string]*Method{}}
+	s.unknown = s.newMethod(&contract.Method{Name: "_OTHER", ClientStreams: true, ServerStreams: true}, unknownMethod)
+	obs.inFlight.add(s.unknown)
+	return s, nil
+}
+
+// Wrap returns a copy of desc in which every method runs through the chain, to be registered with impl. Unary methods
+// become streams of one message each way, which is how grpc-go itself serves them since 1.85: so one handler serves
+// gRPC and REST, and sees what happens to a message before and after the service's code.
+func (s *Server) Wrap(desc *grpc.ServiceDesc, impl any, defaults contract.Defaults) *grpc.ServiceDesc {
+	unary, streams := contract.Compile(desc, defaults)
+	wrapped := &grpc.ServiceDesc{ServiceName: desc.ServiceName, HandlerType: desc.HandlerType, Metadata: desc.Metadata}
+	for i, record := range unary {
+		m := s.add(s.newMethod(record, s.unaryHandler(&desc.Methods[i], impl)))
+		wrapped.Streams = append(wrapped.Streams, m.desc(desc.Methods[i].MethodName))
+	}
+	for i, record := range streams {
+		m := s.add(s.newMethod(record, s.streamHandler(&desc.Streams[i], impl, record)))
+		wrapped.Streams = append(wrapped.Streams, m.desc(desc.Streams[i].StreamName))
+	}
+	return wrapped
+}
+
+// Unknown serves calls of methods that nobody registered: they are refused, and observed as one method, `_OTHER`.
+func (s *Server) Unknown(_ any, stream grpc.ServerStream) error { return s.unknown.Serve(nil, stream) }
+
+// Methods returns the methods wrapped so far, in the order of their registration.
+func (s *Server) Methods() []*Method {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Clone(s.methods)
+}
+
+// lookup returns the method of a name with its leading slash, nil if nobody registered it.
+func (s *Server) lookup(fullMethod string) *Method {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.byName[fullMethod]
+}
+
+// Drain tells the calls that run, and those that still come, that the service is about to stop: see Draining.
+// Further calls do nothing.
+func (s *Server) Drain() { s.drain.Do(func() { close(s.draining) }) }
+
+// Method is one method with everything resolved that a call of it needs.
+type Method struct {
+	*contract.Method
+	server  *Server
+	handler func(*call) error
+	metrics methodMetrics
+	prefix  string // of its lines in the access log
+}
+
+func (s *Server) newMethod(record *contract.Method, handler func(*call) error) *Method {
+	return &Method{
+		Method: record, server: s, handler: handler,
+		prefix: linePrefix(record.Name), metrics: s.obs.metricsOf(record.Name),
+	}
+}
+
+func (s *Server) add(m *Method) *Method {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.methods = append(s.methods, m)
+	s.byName[m.FullMethod] = m
+	s.obs.inFlight.add(m)
+	return m
+}
+
+// InFlight returns the number of calls of m that run at this moment.
+func (m *Method) InFlight() int { return int(m.metrics.inFlight.Load()) }
+
+func (m *Method) desc(name string) grpc.StreamDesc {
+	return grpc.StreamDesc{
+		StreamName: name, ClientStreams: m.ClientStreams, ServerStreams: m.ServerStreams, Handler: m.Serve,
+	}
+}
+
+// unaryHandler runs a generated unary handler over the call's stream of one message each way.
+func (s *Server) unaryHandler(desc *grpc.MethodDesc, impl any) func(*call) error {
+	interceptor := chainUnary(s.cfg.Unary)
+	return func(c *call) error {
+		reply, err := desc.Handler(impl, c, c.RecvMsg, interceptor)
+		if err != nil {
+			return err
+		}
+		return c.SendMsg(reply)
+	}
+}
+
+func (s *Server) streamHandler(desc *grpc.StreamDesc, impl any, record *contract.Method) func(*call) error {
+	handler := desc.Handler
+	info := &grpc.StreamServerInfo{
+		FullMethod: record.FullMethod, IsClientStream: record.ClientStreams, IsServerStream: record.ServerStreams,
+	}
+	for i := len(s.cfg.Stream) - 1; i >= 0; i-- {
+		interceptor, next := s.cfg.Stream[i], handler
+		handler = func(srv any, ss grpc.ServerStream) error { return interceptor(srv, ss, info, next) }
+	}
+	return func(c *call) error { return handler(impl, c) }
+}
+
+func chainUnary(interceptors []grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
+	switch len(interceptors) {
+	case 0:
+		return nil
+	case 1:
+		return interceptors[0]
+	}
+	rest := chainUnary(interceptors[1:])
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		return interceptors[0](ctx, req, info, func(ctx context.Context, req any) (any, error) {
+			return rest(ctx, req, info, handler)
+		})
+	}
+}

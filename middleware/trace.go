@@ -1,0 +1,188 @@
+package middleware
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/baggage"
+	otelcodes "go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/betmakers/paddock/internal/traceid"
+)
+
+// callTrace is the trace identity of a call. A call that is not recorded never enters the SDK, and still has ids that
+// are logged and passed on.
+type callTrace struct {
+	passive  passiveSpan
+	recorded trace.Span // nil if the call is not sampled
+}
+
+// passiveSpan is the span of a call that is not recorded: it has an identity and keeps nothing.
+type passiveSpan struct {
+	noop.Span
+	context  trace.SpanContext
+	provider trace.TracerProvider
+}
+
+func (s *passiveSpan) SpanContext() trace.SpanContext { return s.context }
+
+func (s *passiveSpan) TracerProvider() trace.TracerProvider {
+	if s.provider == nil {
+		return s.Span.TracerProvider()
+	}
+	return s.provider
+}
+
+func (t *callTrace) span() trace.Span {
+	if t.recorded != nil {
+		return t.recorded
+	}
+	return &t.passive
+}
+
+func (t *callTrace) context() trace.SpanContext { return t.span().SpanContext() }
+
+// begin continues the caller's trace, or starts one.
+func (t *callTrace) begin(c *call) {
+	obs := c.method.server.obs
+	parent := trace.SpanContext{}
+	if c.http != nil {
+		parent = c.http.trace.context()
+	} else {
+		parent = remoteParent(c, obs)
+	}
+	t.start(c.parent, obs, parent, c.method.Name, trace.SpanKindServer)
+}
+
+// start gives the call its ids and, if it is sampled, a span of the SDK.
+func (t *callTrace) start(ctx context.Context, obs *observer, parent trace.SpanContext, name string, kind trace.SpanKind) {
+	traceID, spanID := traceid.New()
+	if parent.IsValid() {
+		traceID = parent.TraceID()
+	}
+	if !obs.sampled(parent, traceID) {
+		t.passive.provider = obs.cfg.TracerProvider
+		t.passive.context = trace.NewSpanContext(trace.SpanContextConfig{
+			TraceID: traceID, SpanID: spanID, TraceState: parent.TraceState(),
+			TraceFlags: parent.TraceFlags() &^ trace.FlagsSampled,
+		})
+		return
+	}
+	if parent.IsValid() {
+		ctx = trace.ContextWithSpanContext(ctx, parent)
+	}
+	ctx = context.WithValue(ctx, traceid.Key{}, &traceid.IDs{Trace: traceID, Span: spanID})
+	_, t.recorded = obs.cfg.Tracer.Start(ctx, name, trace.WithSpanKind(kind))
+}
+
+// end finishes the span of a recorded call.
+func (t *callTrace) end(c *call, out outcome) {
+	if t.recorded == nil {
+		return
+	}
+	t.recorded.SetAttributes(
+		attribute.String("rpc.system.name", "grpc"),
+		attribute.String("rpc.method", c.method.Name),
+		attribute.String("rpc.status_code", codeName(out.code)),
+	)
+	if c.reason != "" {
+		t.recorded.SetAttributes(attribute.String("chassis.rejected", string(c.reason)))
+	}
+	if kind := errorType(out.code); kind != "" {
+		t.recorded.SetAttributes(attribute.String("error.type", kind))
+		t.recorded.SetStatus(otelcodes.Error, out.message())
+	}
+	t.recorded.End()
+}
+
+// remoteParent reads the caller's W3C trace context from the metadata of a gRPC call, and puts the caller's baggage
+// into the call's context.
+func remoteParent(c *call, obs *observer) trace.SpanContext {
+	if !obs.cfg.IgnoreBaggage {
+		c.parent = withBaggage(c.parent, first(metadata.ValueFromIncomingContext(c.parent, "baggage")))
+	}
+	if obs.cfg.IgnoreTraceContext {
+		return trace.SpanContext{}
+	}
+	traceparent := first(metadata.ValueFromIncomingContext(c.parent, "traceparent"))
+	if traceparent == "" {
+		return trace.SpanContext{}
+	}
+	return parseTraceContext(traceparent, first(metadata.ValueFromIncomingContext(c.parent, "tracestate")))
+}
+
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}
+
+// withBaggage returns ctx with the members of a W3C baggage header; ctx itself where there are none or the header is
+// malformed.
+func withBaggage(ctx context.Context, header string) context.Context {
+	if header == "" {
+		return ctx
+	}
+	bag, err := baggage.Parse(header)
+	if err != nil {
+		return ctx
+	}
+	return baggage.ContextWithBaggage(ctx, bag)
+}
+
+// parseTraceContext reads the headers of W3C Trace Context; a malformed traceparent is no parent, a malformed
+// tracestate is dropped, as the recommendation says.
+func parseTraceContext(traceparent, tracestate string) trace.SpanContext {
+	var none trace.SpanContext
+	// version "-" trace-id "-" parent-id "-" flags; a later version may have more behind another "-".
+	if len(traceparent) < 55 || traceparent[2] != '-' || traceparent[35] != '-' || traceparent[52] != '-' {
+		return none
+	}
+	version := traceparent[:2]
+	if version == "ff" || version == "00" && len(traceparent) != 55 || len(traceparent) > 55 && traceparent[55] != '-' {
+		return none
+	}
+	var cfg trace.SpanContextConfig
+	var versionByte, flags [1]byte
+	if !lowerHex(versionByte[:], version) || !lowerHex(cfg.TraceID[:], traceparent[3:35]) ||
+		!lowerHex(cfg.SpanID[:], traceparent[36:52]) || !lowerHex(flags[:], traceparent[53:55]) {
+		return none
+	}
+	cfg.TraceFlags = trace.TraceFlags(flags[0]) & (trace.FlagsSampled | trace.FlagsRandom)
+	cfg.Remote = true
+	if tracestate != "" {
+		cfg.TraceState, _ = trace.ParseTraceState(tracestate)
+	}
+	parent := trace.NewSpanContext(cfg)
+	if !parent.IsValid() {
+		return none
+	}
+	return parent
+}
+
+// lowerHex decodes src into dst; src must be lower case, as the recommendation demands.
+func lowerHex(dst []byte, src string) bool {
+	for i := range dst {
+		high, low := nibble(src[2*i]), nibble(src[2*i+1])
+		if high > 15 || low > 15 {
+			return false
+		}
+		dst[i] = high<<4 | low
+	}
+	return true
+}
+
+func nibble(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return c - '0'
+	case c >= 'a' && c <= 'f':
+		return c - 'a' + 10
+	default:
+		return 255
+	}
+}

@@ -1,0 +1,29 @@
+package middleware
+
+import (
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// unknownMethod refuses a call of a method that nobody registered.
+func unknownMethod(c *call) error {
+	c.reason = ReasonUnknownMethod
+	return status.Errorf(codes.Unimplemented, "unknown method %s", truncate(c.requested(), maxEcho))
+}
+
+// requested returns the method that the caller named, which for an unknown one is not the record's.
+func (c *call) requested() string {
+	name, _ := grpc.Method(c.parent)
+	return name
+}
+
+// maxEcho bounds what of a caller's text is repeated in an answer or in a log line.
+const maxEcho = 256
+
+func truncate(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return s[:n] + "…"
+}
