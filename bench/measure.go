@@ -43,6 +43,7 @@ func measure(ctx context.Context, list []contender, p plan) (results []result, e
 		return nil, err
 	}
 
+	on := findCores()
 	processes := make([]*process, len(list))
 	defer func() {
 		for _, p := range processes {
@@ -54,12 +55,15 @@ func measure(ctx context.Context, list []contender, p plan) (results []result, e
 	results = make([]result, len(list))
 	for i, c := range list {
 		results[i].contender = c
-		if processes[i], err = startProcess(c, certs); err != nil {
+		if processes[i], err = startProcess(c, certs, on); err != nil {
 			return nil, err
 		}
 	}
 
-	unpin, _ := pinGenerator()
+	unpin, err := on.pinGenerator()
+	if err != nil {
+		return nil, err
+	}
 	defer unpin()
 	for round := range p.rounds {
 		for turn := range list {

@@ -8,43 +8,59 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// With fewer than two cores there is nothing to keep apart, and both run where the system puts them.
-const (
-	serverCPU    = 0
-	generatorCPU = 1
-)
+// cores are where the two sides run: the first two of those this process may use. With fewer there is nothing to keep
+// apart, and both run where the system puts them.
+type cores struct {
+	allowed           unix.CPUSet
+	server, generator unix.CPUSet
+	apart             bool
+}
 
-// onServerCPU runs start, which starts a process, so that the process inherits the server's core. The Go runtime of
+func findCores() cores {
+	var c cores
+	if unix.SchedGetaffinity(0, &c.allowed) != nil || c.allowed.Count() < 2 {
+		return c
+	}
+	c.apart = true
+	cpu := 0
+	for _, set := range []*unix.CPUSet{&c.server, &c.generator} {
+		for !c.allowed.IsSet(cpu) {
+			cpu++
+		}
+		set.Set(cpu)
+		cpu++
+	}
+	return c
+}
+
+// startServer runs start, which starts a process, so that the process inherits the server's core. The Go runtime of
 // the process then sees one core and runs with GOMAXPROCS 1.
-func onServerCPU(start func() error) error {
-	if runtime.NumCPU() < 2 {
+func (c cores) startServer(start func() error) error {
+	if !c.apart {
 		return start()
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	var before unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &before); err != nil {
-		return start()
+	if err := unix.SchedSetaffinity(0, &c.server); err != nil {
+		return os.NewSyscallError("sched_setaffinity", err)
 	}
-	if err := unix.SchedSetaffinity(0, only(serverCPU)); err != nil {
-		return start()
-	}
-	defer func() { _ = unix.SchedSetaffinity(0, &before) }()
+	defer func() { _ = unix.SchedSetaffinity(0, &c.allowed) }()
 	return start()
 }
 
-// pinGenerator binds every thread of this process, and so every later one, to the generator's core. It returns what
-// undoes it and whether it worked.
-func pinGenerator() (undo func(), pinned bool) {
-	var before unix.CPUSet
-	if runtime.NumCPU() < 2 || unix.SchedGetaffinity(0, &before) != nil || setAllThreads(only(generatorCPU)) != nil {
-		return func() {}, false
+// pinGenerator binds every thread of this process, and so every later one, to the generator's core until undo.
+func (c cores) pinGenerator() (undo func(), err error) {
+	if !c.apart {
+		return func() {}, nil
+	}
+	if err := setAllThreads(&c.generator); err != nil {
+		return nil, err
 	}
 	procs := runtime.GOMAXPROCS(1)
 	return func() {
-		_ = setAllThreads(&before)
+		_ = setAllThreads(&c.allowed)
 		runtime.GOMAXPROCS(procs)
-	}, true
+	}, nil
 }
 
 func setAllThreads(cpus *unix.CPUSet) error {
@@ -58,14 +74,8 @@ func setAllThreads(cpus *unix.CPUSet) error {
 			return err
 		}
 		if err := unix.SchedSetaffinity(id, cpus); err != nil && err != unix.ESRCH {
-			return err
+			return os.NewSyscallError("sched_setaffinity", err)
 		}
 	}
 	return nil
-}
-
-func only(cpu int) *unix.CPUSet {
-	var set unix.CPUSet
-	set.Set(cpu)
-	return &set
 }

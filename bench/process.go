@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
+	"strings"
 )
 
 // process is the parent's handle on a server process. Not for concurrent use.
@@ -19,7 +21,7 @@ type process struct {
 
 // startProcess starts this binary again as the server c and waits until it listens. Its standard output, which takes
 // the access log, goes to /dev/null.
-func startProcess(c contender, certs certDir) (*process, error) {
+func startProcess(c contender, certs certDir, on cores) (*process, error) {
 	binary, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -37,14 +39,14 @@ func startProcess(c contender, certs certDir) (*process, error) {
 	defer answersIn.Close()
 
 	cmd := exec.Command(binary)
-	cmd.Env = append(os.Environ(), envServe+"="+c.name, envCerts+"="+string(certs))
+	cmd.Env = append(inherited(), envServe+"="+c.name, envCerts+"="+string(certs))
 	if c.env != nil {
 		cmd.Env = append(cmd.Env, c.env(certs)...)
 	}
 	cmd.Stderr = os.Stderr
 	cmd.ExtraFiles = []*os.File{commandsOut, answersIn} // commandFD, answerFD
 	p := &process{cmd: cmd, commands: commandsIn, answers: answersOut, decoder: json.NewDecoder(answersOut)}
-	if err := onServerCPU(cmd.Start); err != nil {
+	if err := on.startServer(cmd.Start); err != nil {
 		return nil, errors.Join(err, commandsIn.Close(), answersOut.Close())
 	}
 	answersIn.Close() // or a server that died would leave the decoder waiting
@@ -54,6 +56,13 @@ func startProcess(c contender, certs certDir) (*process, error) {
 	}
 	p.addr = ready.Addr
 	return p, nil
+}
+
+// inherited is this process's environment without what would configure a contender behind our back.
+func inherited() []string {
+	return slices.DeleteFunc(os.Environ(), func(setting string) bool {
+		return strings.HasPrefix(setting, "CHASSIS_") || strings.HasPrefix(setting, "OTEL_")
+	})
 }
 
 func (p *process) ask(command string) (usage, error) {

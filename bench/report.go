@@ -26,6 +26,7 @@ type report struct {
 type machine struct {
 	CPU    string `json:"cpu"`
 	Cores  int    `json:"cores"`
+	Apart  bool   `json:"apart"` // server and generator each had a core of their own
 	System string `json:"system"`
 	Go     string `json:"go"`
 	GRPC   string `json:"grpc"`
@@ -113,7 +114,11 @@ func spreadOf(values []float64) spread {
 // print writes one table for each kind of server.
 func (r report) print(out io.Writer) error {
 	m := r.Machine
-	fmt.Fprintf(out, "%s, %d cores, %s, %s, grpc-go %s\n", m.CPU, m.Cores, m.System, m.Go, m.GRPC)
+	sharing := "server and generator share all cores"
+	if m.Apart {
+		sharing = "server and generator have one core each"
+	}
+	fmt.Fprintf(out, "%s, %d cores, %s, %s, grpc-go %s; %s\n", m.CPU, m.Cores, m.System, m.Go, m.GRPC, sharing)
 	fmt.Fprintf(out, "%d rounds of %d calls each, interleaved, %.0f s; min median max over the rounds\n",
 		r.Rounds, r.Calls, r.Seconds)
 	for _, kind := range []string{"grpc/", "rest/"} {
@@ -152,7 +157,10 @@ func (s spread) text(format string) string {
 }
 
 func thisMachine() machine {
-	m := machine{CPU: cpuModel(), Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version()}
+	m := machine{
+		CPU: cpuModel(), Cores: runtime.NumCPU(), Apart: findCores().apart,
+		System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(),
+	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, dep := range info.Deps {
 			if dep.Path == "google.golang.org/grpc" {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -44,26 +45,29 @@ func streamWorkers(n uint32) func(*bareServer) {
 	}
 }
 
-// asStream registers Echo as a stream in neither direction; on the wire it is the same unary call.
+// asStream registers Echo as a stream in neither direction, which is the same unary call on the wire.
 func asStream(b *bareServer) {
-	b.desc = &grpc.ServiceDesc{
-		ServiceName: echov1.EchoService_ServiceDesc.ServiceName,
-		HandlerType: echov1.EchoService_ServiceDesc.HandlerType,
-		Metadata:    echov1.EchoService_ServiceDesc.Metadata,
-		Streams:     []grpc.StreamDesc{{StreamName: "Echo", Handler: echoStream}},
-	}
+	b.desc = streamDesc(b.desc)
 }
 
-func echoStream(srv any, stream grpc.ServerStream) error {
-	req := new(echov1.EchoRequest)
-	if err := stream.RecvMsg(req); err != nil {
-		return err
+// streamDesc turns every unary method into a stream in neither direction. Unlike grpc-go, which does the same for a
+// MethodDesc, it leaves the handler in charge of sending the answer.
+func streamDesc(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
+	streams := *desc
+	streams.Methods, streams.Streams = nil, slices.Clone(desc.Streams)
+	for _, method := range desc.Methods {
+		streams.Streams = append(streams.Streams, grpc.StreamDesc{
+			StreamName: method.MethodName,
+			Handler: func(srv any, stream grpc.ServerStream) error {
+				resp, err := method.Handler(srv, stream.Context(), stream.RecvMsg, nil)
+				if err != nil {
+					return err
+				}
+				return stream.SendMsg(resp)
+			},
+		})
 	}
-	resp, err := srv.(echov1.EchoServiceServer).Echo(stream.Context(), req)
-	if err != nil {
-		return err
-	}
-	return stream.SendMsg(resp)
+	return &streams
 }
 
 // startBare returns the start function of a bare server changed by changes.
