@@ -1,0 +1,75 @@
+package health
+
+import (
+	"context"
+	"slices"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	grpchealth "google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+)
+
+// AddService makes grpc.health.v1 answer for the gRPC service of that full name too, always as it answers for the whole
+// server, whose name is empty. A name that is there already stays.
+func (m *Monitor) AddService(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !slices.Contains(m.services, name) {
+		m.services = append(m.services, name)
+		m.settle()
+	}
+}
+
+// GRPC returns the implementation of grpc.health.v1, with Check, List and Watch. Of a name that AddService was not
+// called with, Check answers NOT_FOUND and Watch SERVICE_UNKNOWN, as the protocol says.
+func (m *Monitor) GRPC() healthpb.HealthServer { return &server{Server: m.server, unwatch: m.unwatch} }
+
+// EndWatches ends every Watch, now and later, with UNAVAILABLE: a graceful stop of a gRPC server waits for its streams,
+// and these never end by themselves. Call it after SetServing(false), so that watchers have heard that first. Stop calls
+// it too. A second call does nothing.
+func (m *Monitor) EndWatches() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.watching {
+		m.watching = false
+		close(m.unwatch)
+	}
+}
+
+func servingStatus(ready bool) healthpb.HealthCheckResponse_ServingStatus {
+	if ready {
+		return healthpb.HealthCheckResponse_SERVING
+	}
+	return healthpb.HealthCheckResponse_NOT_SERVING
+}
+
+// server is grpc-go's health server, with watches that the server can end.
+type server struct {
+	*grpchealth.Server
+	unwatch <-chan struct{}
+}
+
+func (s *server) Watch(in *healthpb.HealthCheckRequest, stream grpc.ServerStreamingServer[healthpb.HealthCheckResponse]) error {
+	ctx, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	watched := make(chan error, 1)
+	go func() { watched <- s.Server.Watch(in, &watchStream{stream, ctx}) }()
+	select {
+	case err := <-watched:
+		return err
+	case <-s.unwatch:
+		cancel()
+		<-watched
+		return status.Error(codes.Unavailable, "the server is shutting down")
+	}
+}
+
+// watchStream is a stream whose context ends earlier than its own.
+type watchStream struct {
+	grpc.ServerStreamingServer[healthpb.HealthCheckResponse]
+	ctx context.Context
+}
+
+func (w *watchStream) Context() context.Context { return w.ctx }

@@ -1,0 +1,200 @@
+package health
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	grpchealth "google.golang.org/grpc/health"
+)
+
+// stopGrace is how long Stop waits for probes that do not heed the end of their context.
+const stopGrace = time.Second
+
+// Config is what a Monitor works with. The zero value works: nothing is logged and nothing measured.
+type Config struct {
+	Logger     *slog.Logger          // told of each change of a check's state and of readiness, once
+	Registerer prometheus.Registerer // gets the metrics chassis_health_check_* and chassis_panics_total
+}
+
+// Monitor runs checks and answers for them. Make one with New. Its methods may be called from any goroutine.
+type Monitor struct {
+	log     *slog.Logger
+	metrics *metrics
+	server  *grpchealth.Server
+	ready   atomic.Bool
+	started atomic.Bool
+	loops   sync.WaitGroup
+	stopped chan struct{} // closed by Stop
+	unwatch chan struct{} // closed by EndWatches
+
+	mu       sync.Mutex // guards what follows and keeps server and ready in step with it
+	serving  bool
+	watching bool
+	runners  []*runner
+	records  map[string]*record
+	services []string
+	cancel   context.CancelFunc // nil before Start
+	stopping bool
+}
+
+// New returns a Monitor that is not ready and runs nothing yet. It fails where the Registerer holds other metrics under the
+// same names.
+func New(cfg Config) (*Monitor, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	m, err := newMetrics(cfg.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	mon := &Monitor{
+		log: cfg.Logger, metrics: m, server: grpchealth.NewServer(),
+		stopped: make(chan struct{}), unwatch: make(chan struct{}), watching: true,
+		records: make(map[string]*record), services: []string{""},
+	}
+	mon.settle()
+	return mon, nil
+}
+
+// Add registers a check, to be run from Start on. It fails where the check is not valid, its name is taken, or Start has
+// been called: a check that came later would make a ready service unready until its first result.
+func (m *Monitor) Add(c Check) error {
+	if err := c.validate(); err != nil {
+		return fmt.Errorf("health: check %q: %w", c.Name, err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.cancel != nil || m.stopping {
+		return fmt.Errorf("health: check %q was added after the checks were started: add it during set-up", c.Name)
+	}
+	if m.records[c.Name] != nil {
+		return fmt.Errorf("health: there are two checks named %q: give each a name of its own", c.Name)
+	}
+	c = c.withDefaults()
+	m.records[c.Name] = &record{CheckStatus: CheckStatus{Name: c.Name, State: Pending, Soft: c.Soft, Since: time.Now()}}
+	m.runners = append(m.runners, &runner{check: c, first: make(chan struct{}), report: func(r result) { m.take(c, r) }})
+	m.settle()
+	return nil
+}
+
+// Start runs every check at once and from then on at its interval, until ctx ends or Stop is called. A second call, or one after Stop,
+// does nothing.
+func (m *Monitor) Start(ctx context.Context) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.cancel != nil || m.stopping {
+		return
+	}
+	ctx, m.cancel = context.WithCancel(ctx)
+	for _, r := range m.runners {
+		m.loops.Go(func() { r.loop(ctx) })
+	}
+}
+
+// WaitFirst returns nil once every check has had its first result, good or bad: no later than the longest Timeout and a
+// tenth of a second after Start. It fails, naming the checks without one, where ctx ends or Stop is called before.
+func (m *Monitor) WaitFirst(ctx context.Context) error {
+	m.mu.Lock()
+	runners := m.runners
+	m.mu.Unlock()
+	for _, r := range runners {
+		select {
+		case <-r.first:
+		case <-m.stopped:
+			return fmt.Errorf("health: stopped before the first results of %s", m.pendingNames())
+		case <-ctx.Done():
+			return fmt.Errorf("health: waiting for the first results of %s: %w", m.pendingNames(), context.Cause(ctx))
+		}
+	}
+	return nil
+}
+
+// SetServing turns the switch on or off; it is off at first. Every watcher is told before it returns.
+func (m *Monitor) SetServing(on bool) {
+	m.mu.Lock()
+	m.serving = on
+	v := m.settle()
+	m.mu.Unlock()
+	m.logReadiness(v)
+}
+
+// MarkStarted says that start-up is complete: from now on Startupz answers 200.
+func (m *Monitor) MarkStarted() { m.started.Store(true) }
+
+// Ready reports whether the switch is on and every hard check passes. It costs one atomic load.
+func (m *Monitor) Ready() bool { return m.ready.Load() }
+
+// Status returns what is known now, checks in the order in which they were added.
+func (m *Monitor) Status() Status {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := Status{Ready: m.ready.Load(), Serving: m.serving, Started: m.started.Load()}
+	for _, r := range m.runners {
+		s.Checks = append(s.Checks, m.records[r.check.Name].CheckStatus)
+	}
+	return s
+}
+
+// Stop ends the checks and the watches and waits for their probes, for at most a second: its error names the probes that
+// have not returned even so, whose goroutines are left behind. The states stay as they are. A second call does nothing.
+func (m *Monitor) Stop() error {
+	m.EndWatches()
+	m.mu.Lock()
+	again := m.stopping
+	m.stopping = true
+	if m.cancel != nil {
+		m.cancel()
+	}
+	m.mu.Unlock()
+	if again {
+		return nil
+	}
+	close(m.stopped)
+	m.loops.Wait()
+	return m.waitForProbes()
+}
+
+func (m *Monitor) waitForProbes() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
+	defer cancel()
+	var errs []error
+	for _, r := range m.runners {
+		if r.pending != nil && !returned(ctx, r.pending) {
+			errs = append(errs, fmt.Errorf("health: the probe of check %q was called %v ago and does not return: it must heed its context",
+				r.check.Name, time.Since(r.started).Round(time.Millisecond)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// returned reports whether a probe has returned or does so before ctx ends.
+func returned(ctx context.Context, pending <-chan result) bool {
+	select {
+	case <-pending:
+		return true
+	case <-ctx.Done():
+	}
+	select {
+	case <-pending: // both were ready
+		return true
+	default:
+		return false
+	}
+}
+
+func (m *Monitor) pendingNames() string {
+	var names []string
+	for _, c := range m.Status().Checks {
+		if c.State == Pending {
+			names = append(names, c.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}

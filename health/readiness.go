@@ -1,0 +1,72 @@
+package health
+
+import (
+	"strings"
+	"time"
+)
+
+// take notes a result of check c and tells everyone whom it concerns.
+func (m *Monitor) take(c Check, res result) {
+	if res.stack != "" {
+		m.metrics.panicked()
+		m.log.Error("health probe panicked", "check", c.Name, "reason", res.reason, "stack", res.stack)
+	}
+	m.mu.Lock()
+	rec := m.records[c.Name]
+	was := rec.State
+	flipped := rec.apply(res, c.FailAfter, c.PassAfter, time.Now())
+	now := rec.CheckStatus
+	m.metrics.set(now)
+	v := m.settle()
+	m.mu.Unlock()
+
+	if flipped {
+		m.logFlip(was, now)
+	}
+	m.logReadiness(v)
+}
+
+// verdict is what readiness came to, and whether that is news.
+type verdict struct {
+	changed, ready, serving bool
+	failing                 []string
+}
+
+// settle works out readiness and tells the gRPC watchers. The caller holds m.mu, or is New.
+func (m *Monitor) settle() verdict {
+	v := verdict{serving: m.serving}
+	for _, r := range m.runners {
+		if rec := m.records[r.check.Name]; !rec.Soft && rec.State != Passing {
+			v.failing = append(v.failing, rec.Name)
+		}
+	}
+	v.ready = v.serving && len(v.failing) == 0
+	v.changed = m.ready.Swap(v.ready) != v.ready
+	for _, s := range m.services {
+		m.server.SetServingStatus(s, servingStatus(v.ready))
+	}
+	return v
+}
+
+func (m *Monitor) logFlip(was State, now CheckStatus) {
+	switch {
+	case now.State == Failing:
+		m.log.Warn("health check fails", "check", now.Name, "soft", now.Soft, "failures", now.Failures, "reason", now.LastError)
+	case was == Failing:
+		m.log.Info("health check passes again", "check", now.Name, "soft", now.Soft)
+	default:
+		m.log.Debug("health check passes", "check", now.Name, "soft", now.Soft)
+	}
+}
+
+func (m *Monitor) logReadiness(v verdict) {
+	switch {
+	case !v.changed:
+	case v.ready:
+		m.log.Info("ready")
+	case !v.serving:
+		m.log.Info("not ready", "reason", "switched off")
+	default:
+		m.log.Warn("not ready", "reason", "failing checks: "+strings.Join(v.failing, ", "))
+	}
+}
