@@ -24,10 +24,12 @@ func span(d time.Duration) string {
 	switch {
 	case d < time.Millisecond:
 		return fmt.Sprintf("%d µs", d.Microseconds())
+	case d < 10*time.Millisecond:
+		return tenths(d, time.Millisecond) + " ms"
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())
 	case d < time.Minute:
-		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Truncate(100*time.Millisecond).Seconds()), ".0") + " s"
+		return tenths(d, time.Second) + " s"
 	case d < 10*time.Minute:
 		return units(d, time.Minute, "min", time.Second, "s")
 	case d < time.Hour:
@@ -40,6 +42,10 @@ func span(d time.Duration) string {
 		return fmt.Sprintf("%d d", d/(24*time.Hour))
 	}
 	return fmt.Sprintf("%.1f years", d.Hours()/24/365.25)
+}
+
+func tenths(d, unit time.Duration) string {
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", float64(d/(unit/10))/10), ".0")
 }
 
 func units(d, big time.Duration, bigName string, small time.Duration, smallName string) string {
@@ -63,6 +69,9 @@ func relative(now, t time.Time) string {
 		return span(d.Truncate(time.Second)) + " ago"
 	}
 }
+
+// lasted is how long ago something was, without saying so.
+func lasted(now, t time.Time) string { return span(now.Sub(t).Truncate(time.Second)) }
 
 // absolute is a moment in full, in UTC, so that it compares with log lines.
 func absolute(t time.Time) string {

@@ -30,7 +30,7 @@ func newPages(cfg Config, levels *levelSwitch) *pages {
 	if err != nil {
 		panic(err)
 	}
-	funcs := template.FuncMap{"span": span, "absolute": absolute, "relative": relative, "count": count, "tone": tone}
+	funcs := template.FuncMap{"span": span, "absolute": absolute, "relative": relative, "lasted": lasted, "count": count, "tone": tone}
 	return &pages{
 		cfg:       cfg,
 		levels:    levels,
