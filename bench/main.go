@@ -32,7 +32,7 @@ func exit(err error) {
 // run is the program without the process: it measures what args ask for and writes the report to out.
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	rounds := flags.Int("rounds", 15, "`n` rounds; every contender has one turn in each")
+	rounds := flags.Int("rounds", 25, "`n` rounds; every contender has one turn in each")
 	calls := flags.Int("calls", 10000, "`n` measured calls in each turn")
 	only := flags.String("only", "", "contenders whose name matches this `regexp`, and their baselines")
 	workers := flags.Bool("stream-workers", false, "measure grpc.NumStreamWorkers instead")
