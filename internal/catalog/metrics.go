@@ -106,7 +106,7 @@ var (
 	TLSHandshakeErrors = Metric{
 		Name: "chassis_tls_handshake_errors_total", Type: Counter,
 		Help:   "TLS handshakes refused or failed on a port of the service.",
-		Labels: []Label{{"reason", "a fixed list: `no_tls`, `version`, `no_certificate`, `unknown_authority`, `expired`, `bad_certificate`, `timeout`, `other`"}},
+		Labels: []Label{{"reason", "a fixed list: `no_tls`, `version`, `no_certificate`, `unknown_authority`, `expired`, `bad_certificate`, `rejected_by_peer`, `timeout`, `other`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
 	LogLinesDropped = Metric{
