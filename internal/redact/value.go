@@ -1,0 +1,223 @@
+package redact
+
+import (
+	"bytes"
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"math"
+	"reflect"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// Limits of what Value looks into, so that a cycle or a giant costs little.
+const (
+	maxDepth = 24
+	maxNodes = 10_000
+)
+
+// Value returns v ready to be rendered as JSON, with everything secret in it masked: values under a secret name in
+// maps (http.Header and metadata.MD among them) and structs, and debug_redact fields of protobuf messages. Errors,
+// and values without parts, come back as they are. v itself is never changed. A value that cannot be read, because
+// one of its methods fails or panics, becomes a text that says so.
+func Value(v any) (out any) {
+	defer func() {
+		if recover() != nil {
+			out = unreadable(v)
+		}
+	}()
+	switch v := v.(type) {
+	case nil, bool, string, int, int64, uint64, float64, []byte:
+		return v
+	case json.Marshaler, proto.Message:
+	case error:
+		return v
+	}
+	return (&walker{left: maxNodes}).walk(reflect.ValueOf(v), maxDepth)
+}
+
+func unreadable(v any) string { return fmt.Sprintf("[unreadable %T]", v) }
+
+// walker builds a tree of maps, slices and plain values; left is the number of nodes it may still visit.
+type walker struct{ left int }
+
+func (w *walker) walk(v reflect.Value, depth int) any {
+	if w.left--; w.left < 0 || depth < 0 {
+		return "[cut]"
+	}
+	if out, ok := w.byMethod(v, depth); ok {
+		return out
+	}
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if v.IsNil() {
+			return nil
+		}
+		return w.walk(v.Elem(), depth-1)
+	case reflect.Map:
+		return w.mapping(v, depth)
+	case reflect.Struct:
+		return w.structure(v, depth)
+	case reflect.Slice, reflect.Array:
+		return w.list(v, depth)
+	case reflect.Chan, reflect.Func, reflect.UnsafePointer, reflect.Complex64, reflect.Complex128:
+		return "[" + v.Type().String() + "]"
+	case reflect.Invalid:
+		return nil
+	}
+	return plain(v)
+}
+
+// plain returns a scalar in its basic type: a named one is beyond what some log bridges know, and JSON has no NaN.
+func plain(v reflect.Value) any {
+	switch {
+	case v.Type() == reflect.TypeFor[json.Number]():
+		return number(json.Number(v.String()))
+	case v.Kind() == reflect.String:
+		return v.String()
+	case v.Kind() == reflect.Bool:
+		return v.Bool()
+	case v.CanInt():
+		return v.Int()
+	case v.CanUint():
+		return v.Uint()
+	case v.CanFloat() && !math.IsNaN(v.Float()) && !math.IsInf(v.Float(), 0):
+		return v.Float()
+	}
+	return fmt.Sprint(v)
+}
+
+func number(n json.Number) any {
+	if i, err := n.Int64(); err == nil {
+		return i
+	}
+	if f, err := n.Float64(); err == nil {
+		return f
+	}
+	return n.String()
+}
+
+// byMethod renders what knows how to render itself.
+func (w *walker) byMethod(v reflect.Value, depth int) (any, bool) {
+	if !v.IsValid() || v.Kind() == reflect.Interface || (v.Kind() == reflect.Pointer && v.IsNil()) {
+		return nil, false
+	}
+	if v.CanAddr() && v.Kind() != reflect.Pointer {
+		if out, ok := w.byMethod(v.Addr(), depth); ok {
+			return out, true
+		}
+	}
+	switch x := v.Interface().(type) {
+	case proto.Message:
+		return w.message(x, depth), true
+	case json.Marshaler:
+		raw, err := x.MarshalJSON()
+		if err != nil {
+			return unreadable(x), true
+		}
+		return w.json(raw, depth), true
+	case encoding.TextMarshaler:
+		return x, true
+	case error:
+		return x.Error(), true
+	}
+	return nil, false
+}
+
+// json decodes and walks a document; maps in it are masked by name like any other.
+func (w *walker) json(raw []byte, depth int) any {
+	var tree any
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if err := d.Decode(&tree); err != nil {
+		return "[unreadable JSON]"
+	}
+	return w.walk(reflect.ValueOf(tree), depth-1)
+}
+
+func (w *walker) mapping(v reflect.Value, depth int) any {
+	if v.IsNil() {
+		return nil
+	}
+	out := make(map[string]any, min(v.Len(), maxNodes))
+	for k, e := range v.Seq2() {
+		if w.left < 0 {
+			break
+		}
+		name := fmt.Sprint(k.Interface())
+		out[name] = w.named(name, e, depth)
+	}
+	return out
+}
+
+func (w *walker) named(name string, v reflect.Value, depth int) any {
+	if Key(name) {
+		return Mask
+	}
+	return w.walk(v, depth-1)
+}
+
+func (w *walker) list(v reflect.Value, depth int) any {
+	if v.Kind() == reflect.Slice {
+		if v.IsNil() {
+			return nil
+		}
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			return v.Bytes()
+		}
+	}
+	out := make([]any, 0, min(v.Len(), maxNodes))
+	for i := range v.Len() {
+		if w.left < 0 {
+			break
+		}
+		out = append(out, w.walk(v.Index(i), depth-1))
+	}
+	return out
+}
+
+// structure follows the rules of encoding/json for names and omitted fields, near enough for a log line.
+func (w *walker) structure(v reflect.Value, depth int) any {
+	out := make(map[string]any, v.NumField())
+	w.fields(out, v, depth)
+	return out
+}
+
+func (w *walker) fields(out map[string]any, v reflect.Value, depth int) {
+	for f, e := range v.Fields() {
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case name == "-" && options == "", !f.IsExported() && !f.Anonymous,
+			strings.Contains(options, "omit") && e.IsZero():
+			continue
+		case f.Anonymous && name == "":
+			if e.Kind() == reflect.Pointer && e.Type().Elem().Kind() == reflect.Struct && f.IsExported() {
+				e = e.Elem()
+			}
+			if e.Kind() == reflect.Struct && depth > 0 {
+				w.embedded(out, f.Name, e, depth)
+				continue
+			}
+		}
+		if !f.IsExported() {
+			continue
+		}
+		if name == "" {
+			name = f.Name
+		}
+		out[name] = w.named(name, e, depth)
+	}
+}
+
+// embedded merges the fields of an embedded struct, unless it renders itself.
+func (w *walker) embedded(out map[string]any, name string, v reflect.Value, depth int) {
+	if v.CanInterface() {
+		if rendered, ok := w.byMethod(v, depth); ok {
+			out[name] = rendered
+			return
+		}
+	}
+	w.fields(out, v, depth-1)
+}
