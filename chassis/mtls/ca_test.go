@@ -29,12 +29,15 @@ type ca struct {
 	key  *ecdsa.PrivateKey
 }
 
-func newCA(t testing.TB, name string) *ca {
+func newCA(t testing.TB, name string, changes ...leaf) *ca {
 	t.Helper()
 	key := newKey(t)
 	template := &x509.Certificate{
 		Subject: pkix.Name{CommonName: name}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+	}
+	for _, change := range changes {
+		change(template)
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	ok(t, err)
