@@ -1,0 +1,121 @@
+package telemetry
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/betmakers/paddock/internal/catalog"
+	slogmulti "github.com/samber/slog-multi"
+	"go.opentelemetry.io/contrib/bridges/otelslog"
+	sdklog "go.opentelemetry.io/otel/sdk/log"
+	sdkresource "go.opentelemetry.io/otel/sdk/resource"
+)
+
+const (
+	formatJSON = "json"
+	formatText = "text"
+)
+
+// startLogs builds the pipeline. It returns a logger that reaches standard output alone, for reports about exporters,
+// which must not feed the exporter they are about.
+func (t *Telemetry) startLogs(cfg Config, exporter sdklog.Exporter, env *environment, resource *sdkresource.Resource) (diagnostics *slog.Logger) {
+	dropped := catalog.LogLinesDropped.CounterVec()
+	t.registry.MustRegister(dropped)
+	t.stdout = newLineWriter(cfg.Output, dropped.WithLabelValues("stdout"), lostLines(cfg))
+	if cfg.LogFormat == formatJSON {
+		t.lines = t.stdout
+	}
+	stdout := urgent{lineHandler(cfg, t.stdout), t.stdout}
+	pipe := func(handlers ...slog.Handler) *slog.Logger {
+		return slog.New(slogmulti.
+			Pipe(correlation(&t.level), redaction).
+			Handler(slogmulti.Fanout(handlers...)))
+	}
+	diagnostics = pipe(stdout)
+
+	sinks := cfg.LogHandlers
+	if exporter != nil {
+		lost := dropped.WithLabelValues("otlp")
+		d := &delivery{
+			signal: signalLogs, limit: env.positive("OTEL_BLRP_MAX_QUEUE_SIZE", 2048), log: diagnostics,
+			overflow: lost, failed: lost,
+		}
+		t.deliveries = append(t.deliveries, d)
+		t.logs = sdklog.NewLoggerProvider(sdklog.WithResource(resource), sdklog.WithProcessor(
+			logQueue{sdklog.NewBatchProcessor(logExporter{exporter, d}, sdklog.WithMaxQueueSize(d.limit)), d}))
+		sinks = append([]slog.Handler{withoutIDs{otelslog.NewHandler("", otelslog.WithLoggerProvider(t.logs))}}, sinks...)
+	}
+	if len(sinks) > 0 {
+		t.sinks = pipe(sinks...)
+	}
+	t.logger = pipe(append([]slog.Handler{stdout}, sinks...)...)
+	return diagnostics
+}
+
+// lineHandler writes records in the format of standard output; it leaves the level to the pipeline.
+func lineHandler(cfg Config, w io.Writer) slog.Handler {
+	if cfg.LogFormat == formatText {
+		return newConsole(w, colours(cfg))
+	}
+	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: everyLevel})
+}
+
+const everyLevel = slog.Level(-1 << 16)
+
+// lostLines makes the line that tells a reader of the log about the gap.
+func lostLines(cfg Config) func(int) []byte {
+	return func(lost int) []byte {
+		var line bytes.Buffer
+		r := slog.NewRecord(time.Now(), slog.LevelWarn, "log lines dropped, standard output was not read", 0)
+		r.Add("lines", lost)
+		_ = lineHandler(cfg, &line).Handle(context.Background(), r) // a buffer takes everything
+		return line.Bytes()
+	}
+}
+
+// urgent lets no record of WARN or above wait for company.
+type urgent struct {
+	slog.Handler
+	w *lineWriter
+}
+
+func (h urgent) Handle(ctx context.Context, r slog.Record) error {
+	err := h.Handler.Handle(ctx, r)
+	if r.Level >= slog.LevelWarn {
+		h.w.push()
+	}
+	return err
+}
+
+func (h urgent) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return urgent{h.Handler.WithAttrs(attrs), h.w}
+}
+func (h urgent) WithGroup(name string) slog.Handler { return urgent{h.Handler.WithGroup(name), h.w} }
+
+// logQueue and logExporter do for log records what spanQueue and spanExporter do for spans.
+type logQueue struct {
+	*sdklog.BatchProcessor
+	d *delivery
+}
+
+func (q logQueue) OnEmit(ctx context.Context, r *sdklog.Record) error {
+	if !q.d.admit() {
+		return nil
+	}
+	return q.BatchProcessor.OnEmit(ctx, r)
+}
+
+type logExporter struct {
+	sdklog.Exporter
+	d *delivery
+}
+
+func (e logExporter) Export(ctx context.Context, records []sdklog.Record) error {
+	if len(records) > 0 {
+		e.d.send(ctx, len(records), func(ctx context.Context) error { return e.Exporter.Export(ctx, records) })
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+package telemetry
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/betmakers/paddock/internal/catalog"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	sdkresource "go.opentelemetry.io/otel/sdk/resource"
+)
+
+const (
+	seriesPerInstrument = 2000 // of a bridged OpenTelemetry instrument
+	scrapesAtOnce       = 8
+	scrapeTimeout       = 10 * time.Second
+)
+
+// startMetrics makes the registry, with what is known at the start, and the bridge for OpenTelemetry meters. The meter
+// provider reads at scrape time and runs nothing, so nobody has to stop it.
+func (t *Telemetry) startMetrics(cfg Config, resource *sdkresource.Resource) error {
+	t.registry = prometheus.NewRegistry()
+	if err := errors.Join(
+		t.registry.Register(collectors.NewGoCollector()),
+		t.registry.Register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})),
+		registerBuild(t.registry, cfg, readBuild()),
+	); err != nil {
+		return fmt.Errorf("cannot register metrics: %w", err)
+	}
+	bridge, err := otelprometheus.New(otelprometheus.WithRegisterer(t.registry))
+	if err != nil {
+		return fmt.Errorf("cannot bridge OpenTelemetry metrics: %w", err)
+	}
+	t.meters = sdkmetric.NewMeterProvider(
+		sdkmetric.WithResource(resource), sdkmetric.WithReader(bridge), sdkmetric.WithCardinalityLimit(seriesPerInstrument))
+	return nil
+}
+
+func registerBuild(reg prometheus.Registerer, cfg Config, b build) error {
+	info := catalog.BuildInfo.GaugeVec()
+	info.WithLabelValues(cfg.Service, cfg.Version, b.revision, b.chassis, b.goVersion).Set(1)
+	started := catalog.StartTimestamp.GaugeVec()
+	started.WithLabelValues().Set(unixSeconds(time.Now()))
+	committed := catalog.BuildCommitTimestamp.GaugeVec()
+	if !b.committed.IsZero() {
+		committed.WithLabelValues().Set(unixSeconds(b.committed))
+	}
+	return errors.Join(reg.Register(info), reg.Register(started), reg.Register(committed))
+}
+
+func unixSeconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
+
+func metricsHandler(reg *prometheus.Registry, log *slog.Logger) http.Handler {
+	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{
+		ErrorLog:            scrapeErrors{log},
+		ErrorHandling:       promhttp.ContinueOnError, // one broken collector does not hide the others
+		EnableOpenMetrics:   true,
+		OfferedCompressions: []promhttp.Compression{promhttp.Gzip, promhttp.Identity},
+		CoalesceGather:      true,
+		MaxRequestsInFlight: scrapesAtOnce,
+		Timeout:             scrapeTimeout,
+	})
+}
+
+// scrapeErrors lets promhttp report to our log.
+type scrapeErrors struct{ log *slog.Logger }
+
+func (s scrapeErrors) Println(v ...any) {
+	s.log.Error("metrics not complete", "error", fmt.Sprint(v...))
+}

@@ -1,0 +1,103 @@
+package telemetry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// Flush waits until what was logged and traced so far has been handed over, or ctx ends, which is its only error: what
+// a collector refuses is logged and counted.
+func (t *Telemetry) Flush(ctx context.Context) error {
+	background := context.WithoutCancel(ctx)
+	err := inParallel(
+		func() error { return await(ctx, "spans", func() error { return t.traces.ForceFlush(background) }) },
+		func() error { return await(ctx, "logs", func() error { return t.flushLogs(background) }) },
+	)
+	return errors.Join(err, t.stdout.flush(ctx))
+}
+
+func (t *Telemetry) flushLogs(ctx context.Context) error {
+	if t.logs == nil {
+		return nil
+	}
+	return t.logs.ForceFlush(ctx)
+}
+
+// Shutdown hands over what is left and stops: spans and exported logs side by side, for at most four fifths of the
+// time that ctx leaves, then standard output, so that a silent collector takes no log line with it. What is not taken
+// in time is dropped and counted. Shutdown returns when ctx ends at the latest, with an error that says what was cut.
+// A second call only waits for standard output again.
+//
+// A write to standard output that hangs cannot be interrupted: its goroutine ends with it.
+func (t *Telemetry) Shutdown(ctx context.Context) error {
+	background := context.WithoutCancel(ctx)
+	exporting, cancel := mostOf(ctx)
+	defer cancel()
+
+	err := inParallel(
+		func() error {
+			return t.stop(ctx, exporting, "spans", func() error { return t.traces.Shutdown(background) })
+		},
+		func() error {
+			return t.stop(ctx, exporting, "logs", func() error { return t.stopLogs(background) })
+		},
+	)
+	return errors.Join(err, t.stdout.close(ctx))
+}
+
+func (t *Telemetry) stopLogs(ctx context.Context) error {
+	if t.logs == nil {
+		return nil
+	}
+	return t.logs.Shutdown(ctx)
+}
+
+// stop runs shut, which may take for ever, and abandons the exports when exporting ends. Then shut ends too, unless an
+// exporter ignores cancellation; ctx is the bound for that.
+func (t *Telemetry) stop(ctx, exporting context.Context, what string, shut func() error) error {
+	release := context.AfterFunc(exporting, func() {
+		for _, d := range t.deliveries {
+			d.abandon()
+		}
+	})
+	defer release()
+	err := await(ctx, what, shut)
+	if err == nil && exporting.Err() != nil {
+		err = fmt.Errorf("telemetry: %s were not all exported in time", what)
+	}
+	return err
+}
+
+// mostOf returns a context that ends when four fifths of the time to ctx's deadline have passed.
+func mostOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)*4/5)
+}
+
+// await runs f, and stops waiting for it when ctx ends.
+func await(ctx context.Context, what string, f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("telemetry: %s were not all handed over: %w", what, context.Cause(ctx))
+	}
+}
+
+func inParallel(steps ...func() error) error {
+	errs := make([]error, len(steps))
+	var all sync.WaitGroup
+	for i, step := range steps {
+		all.Go(func() { errs[i] = step() })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}

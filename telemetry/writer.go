@@ -1,0 +1,220 @@
+package telemetry
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const (
+	bufferLimit = 1 << 20               // bytes of lines held, those in the hands of the output included
+	batchSize   = 32 << 10              // bytes that are written without further delay
+	batchDelay  = 10 * time.Millisecond // what a line waits for others
+)
+
+// lineWriter lets many goroutines write whole lines to one output and never makes them wait for it. A line is copied
+// into a buffer, which one goroutine hands to the output in batches; a line that finds no room is dropped and counted.
+type lineWriter struct {
+	out     io.Writer
+	dropped prometheus.Counter
+	notice  func(lost int) []byte // makes the line that reports lost ones
+
+	mu       sync.Mutex
+	buf      []byte        // lines not yet handed to out
+	inFlight int           // bytes in the hands of out
+	lost     int           // lines dropped and not yet reported
+	in, done int           // bytes ever taken, bytes ever done with
+	progress chan struct{} // closed when done grows; nil if nobody waits for it
+	closed   bool
+
+	wake   chan struct{} // holds a token if buf is not empty
+	hurry  chan struct{} // holds a token if buf should be written without delay
+	quit   chan struct{} // closed by close
+	exited chan struct{} // closed by run
+}
+
+func newLineWriter(out io.Writer, dropped prometheus.Counter, notice func(int) []byte) *lineWriter {
+	w := &lineWriter{
+		out: out, dropped: dropped, notice: notice,
+		wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
+		quit: make(chan struct{}), exited: make(chan struct{}),
+	}
+	go w.run()
+	return w
+}
+
+// Write takes one line, and adds the newline if it has none. It always reports success, as a caller could do nothing
+// about a lost line.
+func (w *lineWriter) Write(line []byte) (int, error) {
+	if len(line) == 0 {
+		return 0, nil
+	}
+	before, after := w.take(line)
+	if after > 0 && before == 0 {
+		signal(w.wake)
+	}
+	if before < batchSize && batchSize <= after {
+		signal(w.hurry)
+	}
+	return len(line), nil
+}
+
+// take returns the length of the buffer before and after line went in.
+func (w *lineWriter) take(line []byte) (before, after int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	before = len(w.buf)
+	if w.closed || w.inFlight+before+len(line) >= bufferLimit {
+		w.lost++
+		w.dropped.Inc()
+		return before, before
+	}
+	w.buf = append(w.buf, line...)
+	if line[len(line)-1] != '\n' {
+		w.buf = append(w.buf, '\n')
+	}
+	w.in += len(w.buf) - before
+	return before, len(w.buf)
+}
+
+// push has the lines taken so far written without delay. It does not wait for that.
+func (w *lineWriter) push() { signal(w.hurry) }
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func (w *lineWriter) run() {
+	defer close(w.exited)
+	b := &batch{lineWriter: w}
+	delay := time.NewTimer(batchDelay)
+	defer delay.Stop()
+	for {
+		select {
+		case <-w.wake:
+		case <-w.quit:
+			b.write() // the rest
+			b.write() // the report of what was dropped during that
+			return
+		}
+		delay.Reset(batchDelay)
+		select {
+		case <-delay.C:
+		case <-w.hurry:
+		case <-w.quit:
+		}
+		b.write()
+	}
+}
+
+// batch is what the goroutine of a lineWriter knows: the lines it is writing.
+type batch struct {
+	*lineWriter
+	lines []byte
+	torn  bool // the last write broke off inside a line
+}
+
+// write hands everything taken so far to the output.
+func (b *batch) write() {
+	lost := b.swap()
+	if len(b.lines) == 0 && lost == 0 {
+		return
+	}
+	if lost > 0 {
+		b.lines = append(b.lines, b.notice(lost)...)
+	}
+	if b.torn {
+		_, _ = b.out.Write([]byte{'\n'}) // if this fails, so does what follows
+	}
+	n, err := b.out.Write(b.lines)
+	b.torn = err != nil && n > 0 && b.lines[n-1] != '\n'
+	b.finish(n, lost, err)
+}
+
+// swap takes the buffer, leaves an empty one, and returns the number of lost lines to report.
+func (b *batch) swap() (lost int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.buf, b.lines = b.lines[:0], b.buf
+	b.inFlight = len(b.lines)
+	lost, b.lost = b.lost, 0
+	return lost
+}
+
+// finish accounts for a write. Lines that the output refused are lost; they are reported with the next batch, without
+// haste, as the output may refuse that as well.
+func (b *batch) finish(n, lost int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.done += b.inFlight
+	b.inFlight = 0
+	if err != nil {
+		refused := bytes.Count(b.lines[n:], []byte{'\n'})
+		if lost > 0 && refused > 0 {
+			refused-- // the notice
+			b.lost += lost
+		}
+		b.lost += refused
+		b.dropped.Add(float64(refused))
+	} else if b.lost > 0 {
+		signal(b.wake) // lines were dropped meanwhile, and perhaps no other follows to wake us
+		signal(b.hurry)
+	}
+	if b.progress != nil {
+		close(b.progress)
+		b.progress = nil
+	}
+}
+
+// flush waits until every line taken so far was handed to the output, or ctx ends.
+func (w *lineWriter) flush(ctx context.Context) error {
+	w.mu.Lock()
+	target := w.in
+	for w.done < target {
+		if w.progress == nil {
+			w.progress = make(chan struct{})
+		}
+		progress := w.progress
+		w.mu.Unlock()
+		w.push()
+		select {
+		case <-progress:
+		case <-ctx.Done():
+			return w.stalled(ctx)
+		}
+		w.mu.Lock()
+	}
+	w.mu.Unlock()
+	return nil
+}
+
+// close hands what is left to the output and stops. Lines that come later are dropped and counted. If ctx ends first,
+// close returns an error, and the goroutine ends when the output lets go of it.
+func (w *lineWriter) close(ctx context.Context) error {
+	w.mu.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.quit)
+	}
+	w.mu.Unlock()
+	select {
+	case <-w.exited:
+		return nil
+	case <-ctx.Done():
+		return w.stalled(ctx)
+	}
+}
+
+func (w *lineWriter) stalled(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return fmt.Errorf("telemetry: standard output has not taken the last %d bytes of the log: %w", w.in-w.done, context.Cause(ctx))
+}
