@@ -1,0 +1,196 @@
+package openapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// StreamContentType is the media type under which the document describes server streams: one JSON object a line.
+// grpc-gateway sends it where the marshaler's StreamContentType returns it.
+const StreamContentType = "application/x-ndjson"
+
+// Info heads a document. Title and Version are required by the format; empty ones are replaced.
+type Info struct{ Title, Version, Description string }
+
+// Document returns the OpenAPI 3.1 document, as JSON, of the REST interface of the services, in their order. The same
+// arguments give the same bytes. It fails where a google.api.http option is malformed or names a field that its request
+// has not; all such mistakes are reported at once. A method and path that is declared twice is described once.
+func Document(info Info, services []protoreflect.ServiceDescriptor) ([]byte, error) {
+	b := builder{schemas: schemas{make(map[string]object)}, operations: make(map[string]int)}
+	var tags []any
+	var errs []error
+	for _, service := range services {
+		routes, err := Routes(service)
+		errs = append(errs, err)
+		for _, r := range routes {
+			errs = append(errs, b.add(r))
+		}
+		if len(routes) > 0 {
+			tags = append(tags, obj("name", service.FullName()).with("description", comment(service)))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	doc := obj("openapi", "3.1.0", "info", info.object()).
+		with("tags", tags).
+		with("components", obj("schemas", b.schemas.components()))
+	return json.MarshalIndent(append(doc, member{"paths", b.paths}), "", "  ")
+}
+
+func (i Info) object() object {
+	if i.Title == "" {
+		i.Title = "REST interface"
+	}
+	if i.Version == "" {
+		i.Version = "unknown"
+	}
+	return obj("title", i.Title, "version", i.Version).with("description", i.Description)
+}
+
+// builder collects the operations of a document.
+type builder struct {
+	schemas    schemas
+	paths      object         // path -> object of HTTP method -> operation
+	operations map[string]int // how often an operation's id was given
+}
+
+// add describes a route. What OpenAPI 3.1 has no word for, such as the methods of custom patterns, is left out.
+func (b *builder) add(r Route) error {
+	verb := strings.ToLower(r.HTTPMethod)
+	if !strings.Contains(" get put post delete options head patch trace ", " "+verb+" ") {
+		return nil
+	}
+	path, params := r.template.openAPI()
+	item, _ := b.paths.get(path)
+	operations, _ := item.(object)
+	if _, taken := operations.get(verb); taken {
+		return nil
+	}
+	operation, err := b.operation(r, params)
+	if err != nil {
+		return fmt.Errorf("openapi: google.api.http of %s, path %q: %w", r.method.FullName(), r.Pattern, err)
+	}
+	operations = append(operations, member{verb, operation})
+	for i := range b.paths {
+		if b.paths[i].key == path {
+			b.paths[i].value = operations
+			return nil
+		}
+	}
+	b.paths = append(b.paths, member{path, operations})
+	return nil
+}
+
+func (b *builder) operation(r Route, path []pathParam) (object, error) {
+	params, err := b.pathParams(r, path)
+	if err != nil {
+		return nil, err
+	}
+	body, err := b.requestBody(r)
+	if err != nil {
+		return nil, err
+	}
+	responses, err := b.responses(r)
+	if err != nil {
+		return nil, err
+	}
+	return obj("operationId", b.operationID(r.method), "tags", []any{r.method.Parent().FullName()}, "summary", summary(r.method)).
+		with("description", comment(r.method)).
+		with("parameters", append(params, b.queryParams(r)...)).
+		with("requestBody", body).
+		with("responses", responses).
+		with("deprecated", deprecated(r.method) || deprecated(r.method.Parent())).
+		with("x-grpc-method", r.FullMethod).
+		with("x-server-stream", r.method.IsStreamingServer()), nil
+}
+
+// operationID is Service_Method, with a number where a document has that already.
+func (b *builder) operationID(method protoreflect.MethodDescriptor) string {
+	id := fmt.Sprintf("%s_%s", method.Parent().Name(), method.Name())
+	b.operations[id]++
+	if n := b.operations[id]; n > 1 {
+		return fmt.Sprintf("%s_%d", id, n)
+	}
+	return id
+}
+
+func (b *builder) requestBody(r Route) (object, error) {
+	if r.body == "" {
+		return nil, nil
+	}
+	schema, description := object(nil), ""
+	input := r.method.Input()
+	switch bound := topLevel(r.template.bound()); {
+	case r.body != "*":
+		fd := input.Fields().ByName(protoreflect.Name(r.body))
+		if fd == nil {
+			return nil, fmt.Errorf("body names %q, which is no field of %s", r.body, input.FullName())
+		}
+		schema, description = b.schemas.field(fd), comment(fd)
+	case len(bound) == 0:
+		schema = b.schemas.message(input)
+	default:
+		schema = b.schemas.fields(input, bound)
+	}
+	mediaType := "application/json"
+	if r.method.IsStreamingClient() {
+		mediaType, description = StreamContentType, "One JSON object a line."
+	}
+	return obj("required", true, "content", content(mediaType, schema)).with("description", description), nil
+}
+
+func (b *builder) responses(r Route) (object, error) {
+	output := r.method.Output()
+	schema, mediaType, description := object(nil), "application/json", "OK"
+	switch {
+	case r.responseBody != "":
+		fd := output.Fields().ByName(protoreflect.Name(r.responseBody))
+		if fd == nil {
+			return nil, fmt.Errorf("response_body names %q, which is no field of %s", r.responseBody, output.FullName())
+		}
+		schema = b.schemas.field(fd)
+	case output.FullName() == "google.api.HttpBody":
+		mediaType, description = "*/*", "Whatever the method answers with."
+	default:
+		schema = b.schemas.message(output)
+	}
+	if r.method.IsStreamingServer() && mediaType != "*/*" {
+		mediaType, description = StreamContentType, "A stream: one JSON object a line, and an error at most as the last."
+		schema = obj("oneOf", []any{
+			obj("type", "object", "required", []string{"result"}, "properties", obj("result", schema)),
+			obj("type", "object", "required", []string{"error"}, "properties", obj("error", b.status())),
+		})
+	}
+	return obj(
+		"200", obj("description", description, "content", content(mediaType, schema)),
+		"default", obj("description", "An error.", "content", content("application/json", b.status())),
+	), nil
+}
+
+// status returns a reference to the schema of errors, which a service's own messages may have brought in already.
+func (b *builder) status() object {
+	if _, ok := b.schemas.defined[statusName]; !ok {
+		b.schemas.defined[statusName] = statusSchema()
+	}
+	return obj("$ref", "#/components/schemas/"+statusName)
+}
+
+func content(mediaType string, schema object) object {
+	return obj(mediaType, obj("schema", schema))
+}
+
+// topLevel returns those of the field paths that are a single field.
+func topLevel(paths map[string]bool) map[string]bool {
+	top := make(map[string]bool)
+	for path := range paths {
+		if !strings.Contains(path, ".") {
+			top[path] = true
+		}
+	}
+	return top
+}

@@ -1,0 +1,62 @@
+package openapi
+
+import "google.golang.org/protobuf/reflect/protoreflect"
+
+// wellKnown returns the schema of a type that the JSON mapping of proto3 treats specially.
+func wellKnown(name protoreflect.FullName) (object, bool) {
+	switch name {
+	case "google.protobuf.Timestamp":
+		return obj("type", "string", "format", "date-time"), true
+	case "google.protobuf.Duration":
+		return obj("type", "string", "pattern", `^-?[0-9]+(\.[0-9]{1,9})?s$`, "examples", []string{"1.5s"}), true
+	case "google.protobuf.FieldMask":
+		return obj("type", "string", "format", "field-mask", "examples", []string{"title,author.displayName"}), true
+	case "google.protobuf.Empty":
+		return obj("type", "object"), true
+	case "google.protobuf.Struct":
+		return obj("type", "object", "additionalProperties", true), true
+	case "google.protobuf.Value":
+		return obj("description", "Any JSON value."), true
+	case "google.protobuf.ListValue":
+		return obj("type", "array", "items", object{}), true
+	case "google.protobuf.Any":
+		return anyMessage(), true
+	case "google.protobuf.BoolValue":
+		return nullable("boolean"), true
+	case "google.protobuf.StringValue":
+		return nullable("string"), true
+	case "google.protobuf.BytesValue":
+		return nullable("string").with("contentEncoding", "base64"), true
+	case "google.protobuf.Int32Value":
+		return nullable("integer").with("format", "int32"), true
+	case "google.protobuf.UInt32Value":
+		return nullable("integer").with("format", "uint32").with("minimum", 0), true
+	case "google.protobuf.Int64Value":
+		return nullable("string").with("format", "int64"), true
+	case "google.protobuf.UInt64Value":
+		return nullable("string").with("format", "uint64"), true
+	case "google.protobuf.FloatValue":
+		return obj("oneOf", []any{number("float"), obj("type", "null")}), true
+	case "google.protobuf.DoubleValue":
+		return obj("oneOf", []any{number("double"), obj("type", "null")}), true
+	}
+	return nil, false
+}
+
+func nullable(kind string) object { return obj("type", []string{kind, "null"}) }
+
+func anyMessage() object {
+	kind := obj("type", "string", "description", "Names the type of the rest: type.googleapis.com/ and its full name.")
+	return obj("type", "object", "properties", obj("@type", kind), "additionalProperties", true)
+}
+
+// statusName is google.rpc.Status, in which errors are told.
+const statusName = "google.rpc.Status"
+
+func statusSchema() object {
+	return obj("type", "object", "description", "What went wrong.", "properties", obj(
+		"code", obj("type", "integer", "format", "int32", "description", "The gRPC status code."),
+		"message", obj("type", "string", "description", "For developers, in English."),
+		"details", obj("type", "array", "items", anyMessage()),
+	))
+}
