@@ -26,7 +26,7 @@ func (t *Telemetry) startLogs(cfg Config, exporter sdklog.Exporter, env *environ
 	t.registry.MustRegister(dropped)
 	t.stdout = newLineWriter(cfg.Output, dropped.WithLabelValues("stdout"), lostLines(cfg))
 	if cfg.LogFormat == formatJSON {
-		t.lines = t.stdout
+		t.lines = controlEscaper{t.stdout}
 	}
 	stdout := urgent{lineHandler(cfg, t.stdout), t.stdout}
 	pipe := func(handlers ...slog.Handler) *slog.Logger {
@@ -60,7 +60,7 @@ func lineHandler(cfg Config, w io.Writer) slog.Handler {
 	if cfg.LogFormat == formatText {
 		return newConsole(w, colours(cfg))
 	}
-	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: everyLevel})
+	return slog.NewJSONHandler(controlEscaper{w}, &slog.HandlerOptions{Level: everyLevel})
 }
 
 const everyLevel = slog.Level(-1 << 16)

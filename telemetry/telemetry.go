@@ -115,8 +115,9 @@ func (t *Telemetry) Logger() *slog.Logger { return t.logger }
 func (t *Telemetry) Level() *slog.LevelVar { return &t.level }
 
 // Lines returns the way to standard output for a line that is JSON already: one Write is one line. It never blocks,
-// fails or keeps the slice; a line that finds no room is dropped and counted. The line is not redacted, and not
-// compared with Level: both are its author's duty. Lines is nil unless the log format is JSON.
+// fails or keeps the slice; a line that finds no room is dropped and counted. Control characters beyond those that JSON
+// forbids are escaped. The line is not redacted, and not compared with Level: both are its author's duty. Lines is nil
+// unless the log format is JSON.
 func (t *Telemetry) Lines() io.Writer { return t.lines }
 
 // Sinks returns a logger that feeds every sink but standard output, for whoever writes there by Lines. It is nil
