@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.opentelemetry.io/contrib/exporters/autoexport"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
@@ -18,27 +19,26 @@ type exporters struct {
 
 // newExporters makes the exporters that the environment asks for. They connect in the background.
 func newExporters(ctx context.Context, env *environment) (exporters, error) {
-	var e exporters
-	var errs []error
-	if env.exports(signalTraces) {
-		var err error
-		if e.spans, err = autoexport.NewSpanExporter(ctx); err != nil {
-			e.spans = nil
-			errs = append(errs, exporterError("TRACES", err))
-		}
+	if err := env.check(); err != nil {
+		return exporters{}, err
 	}
-	if env.exports(signalLogs) {
-		var err error
-		if e.logs, err = autoexport.NewLogExporter(ctx); err != nil {
-			e.logs = nil
-			errs = append(errs, exporterError("LOGS", err))
-		}
-	}
-	return e, errors.Join(errs...)
+	spans, spansErr := newExporter(ctx, env, signalTraces, autoexport.NewSpanExporter)
+	logs, logsErr := newExporter(ctx, env, signalLogs, autoexport.NewLogExporter)
+	return exporters{spans, logs}, errors.Join(spansErr, logsErr)
 }
 
-func exporterError(signal string, err error) error {
-	return fmt.Errorf("cannot use the exporter that OTEL_%s_EXPORTER and OTEL_EXPORTER_OTLP_* ask for: %w", signal, err)
+// newExporter makes the exporter of one signal, or none, which is the zero value.
+func newExporter[E, O any](ctx context.Context, env *environment, signal string, create func(context.Context, ...O) (E, error)) (none E, err error) {
+	if !env.exports(signal) {
+		return none, nil
+	}
+	exporter, err := create(ctx)
+	if err == nil {
+		return exporter, nil
+	}
+	name := "OTEL_" + strings.ToUpper(signal) + "_EXPORTER"
+	return none, fmt.Errorf("cannot export %s with %s=%q and OTEL_EXPORTER_OTLP_PROTOCOL=%q: %w",
+		signal, name, env.value(name), env.value("OTEL_EXPORTER_OTLP_PROTOCOL"), err)
 }
 
 // discard closes exporters that will not be used.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -308,4 +309,17 @@ func TestLogAfterShutdownIsHarmless(t *testing.T) {
 	if out.String() != "" {
 		t.Errorf("output is %q, want nothing", out)
 	}
+}
+
+// withoutTime takes the time off each line.
+type withoutTime struct{ out io.Writer }
+
+func (w withoutTime) Write(p []byte) (int, error) {
+	for line := range strings.Lines(string(p)) {
+		_, rest, _ := strings.Cut(line, `,`)
+		if _, err := io.WriteString(w.out, "{"+rest); err != nil {
+			return 0, err
+		}
+	}
+	return len(p), nil
 }

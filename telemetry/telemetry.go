@@ -64,7 +64,7 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 	t.level.Set(cfg.LogLevel)
 
 	exporters, err := newExporters(ctx, env)
-	if err := errors.Join(cfg.check(), env.check(), err); err != nil {
+	if err := errors.Join(cfg.check(), err); err != nil {
 		exporters.discard(ctx)
 		return nil, fmt.Errorf("telemetry: %w", err)
 	}
