@@ -3,7 +3,6 @@ package middleware
 import (
 	"context"
 	"log/slog"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -15,8 +14,6 @@ import (
 	otelcodes "go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/peer"
 
 	"github.com/betmakers/paddock/internal/problem"
 )
@@ -24,18 +21,12 @@ import (
 // TraceHeader is the header of an HTTP answer that carries the call's trace id, 32 hexadecimal digits.
 const TraceHeader = "Trace-Id"
 
-// HTTPConfig is what the HTTP side works with.
-type HTTPConfig struct {
-	HTTPLimits
-	// Peer returns what a TLS client proved, nil if nothing. Nil leaves all callers without identity.
-	Peer func(*http.Request) credentials.AuthInfo
-}
-
 // HTTP is the chain's pass around plain HTTP: span, metrics, panic recovery, limits, and an access-log line for a
-// request that made no call. One that did has its line from the call.
-func (s *Server) HTTP(next http.Handler, cfg HTTPConfig) http.Handler {
+// request that made no call. One that did has its line from the call. The identity of the caller is the gRPC peer in
+// the request's context, which the server sets per connection and nobody else.
+func (s *Server) HTTP(next http.Handler, limits HTTPLimits) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := &HTTPCall{server: s, writer: w, start: time.Now(), parent: withPeer(r, cfg.Peer)}
+		h := &HTTPCall{server: s, writer: w, start: time.Now(), parent: r.Context()}
 		h.trace.beginHTTP(h, r)
 		w.Header().Set(TraceHeader, h.trace.context().TraceID().String())
 		if s.isDraining() {
@@ -49,7 +40,7 @@ func (s *Server) HTTP(next http.Handler, cfg HTTPConfig) http.Handler {
 			}
 			h.end(r, panicked)
 		}()
-		if h.admit(r, cfg.HTTPLimits) {
+		if h.admit(r, limits) {
 			next.ServeHTTP(h, r)
 		}
 		h.returned = true
@@ -130,22 +121,6 @@ func (h *HTTPCall) admit(r *http.Request, limits HTTPLimits) bool {
 func (h *HTTPCall) problem(status int, code, detail string) {
 	problem.New(status, code, detail, h.trace.context()).Write(h)
 }
-
-func withPeer(r *http.Request, authInfo func(*http.Request) credentials.AuthInfo) context.Context {
-	p := &peer.Peer{Addr: remoteAddr(r.RemoteAddr)}
-	if authInfo != nil {
-		p.AuthInfo = authInfo(r)
-	}
-	return peer.NewContext(r.Context(), p)
-}
-
-// remoteAddr is the address of an HTTP client, which net/http keeps as text.
-type remoteAddr string
-
-var _ net.Addr = remoteAddr("")
-
-func (remoteAddr) Network() string  { return "tcp" }
-func (a remoteAddr) String() string { return string(a) }
 
 func (t *callTrace) beginHTTP(h *HTTPCall, r *http.Request) {
 	obs := h.server.obs

@@ -74,6 +74,12 @@ var (
 		Labels: []Label{{"phase", "`starting`, `serving`, `draining`, `stopping`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
+	LifecycleStepDuration = Metric{
+		Name: "chassis_lifecycle_step_duration_seconds", Type: Gauge, Unit: "seconds",
+		Help:   "Time that each step of starting and stopping took.",
+		Labels: []Label{{"step", "the steps of chassis.Step"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
 	WorkerRestarts = Metric{
 		Name: "chassis_worker_restarts_total", Type: Counter,
 		Help:   "Restarts of a supervised worker after it failed or panicked.",
@@ -132,7 +138,7 @@ var (
 func All() []Metric {
 	return []Metric{
 		RPCServerCallDuration, RPCInFlight, RPCRejected, HTTPServerRequestDuration, Panics,
-		BuildInfo, BuildCommitTimestamp, StartTimestamp, Ready, Phase, WorkerRestarts,
+		BuildInfo, BuildCommitTimestamp, StartTimestamp, Ready, Phase, LifecycleStepDuration, WorkerRestarts,
 		HealthCheckUp, HealthCheckDuration,
 		CertificateNotAfter, CertificateReloads, TLSHandshakeErrors,
 		LogLinesDropped, SpansDropped, SpansExported,

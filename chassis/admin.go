@@ -1,0 +1,71 @@
+package chassis
+
+import (
+	"context"
+	"net/http"
+	"path"
+	"runtime/trace"
+	"strings"
+
+	"github.com/betmakers/paddock/chassis/mtls"
+	"github.com/betmakers/paddock/internal/admin"
+)
+
+// startAdmin opens the port of probes, metrics and debug pages: live, not ready.
+func (i *instance) startAdmin(ctx context.Context) (string, error) {
+	server, err := i.openHTTP(ctx, "admin", "CHASSIS_ADMIN_ADDR", i.cfg.AdminAddr, i.cfg.AdminTLS)
+	if err != nil {
+		return "", err
+	}
+	server.WriteTimeout = 0 // profiles take as long as they are asked to; their handlers bound themselves
+	handler := admin.New(admin.Config{
+		Service: i.service.Name, Level: i.telemetry.Level(), Logger: i.log,
+		Metrics: i.telemetry.MetricsHandler(), Livez: i.health.Livez(), Readyz: i.health.Readyz(), Startupz: i.health.Startupz(),
+		Snapshot: i.snapshot, Allow: i.allowDebug(), FlightRecorder: i.startFlightRecorder(),
+	})
+	server.Handler = handler
+	i.admin = &adminServer{httpServer: *server, handler: handler}
+	i.admin.serve()
+	return server.listener.Addr().String(), nil
+}
+
+// allowDebug returns what lets identities of CHASSIS_DEBUG_CALLERS see /debug from elsewhere, nil if there are none.
+func (i *instance) allowDebug() func(*http.Request) bool {
+	if len(i.cfg.DebugCallers) == 0 {
+		return nil
+	}
+	return func(r *http.Request) bool {
+		id, ok := mtls.PeerID(r.Context())
+		if !ok {
+			return false
+		}
+		own, err := i.source.Identity()
+		if err != nil {
+			return false
+		}
+		for _, pattern := range i.cfg.DebugCallers {
+			if !strings.Contains(pattern, "://") {
+				pattern = own.ID.TrustDomain().IDString() + "/" + pattern
+			}
+			if match, err := path.Match(pattern, id.String()); match && err == nil {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// startFlightRecorder keeps the last seconds of execution trace. A process has one recorder: the service that starts
+// first has it, and the pages of the others say that there is none.
+func (i *instance) startFlightRecorder() *trace.FlightRecorder {
+	if !i.cfg.FlightRecorder {
+		return nil
+	}
+	recorder := trace.NewFlightRecorder(trace.FlightRecorderConfig{})
+	if err := recorder.Start(); err != nil {
+		i.log.Debug("no flight recorder", "error", err.Error())
+		return nil
+	}
+	i.stopRecorder = recorder.Stop
+	return recorder
+}

@@ -1,0 +1,195 @@
+package chassis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"sync"
+
+	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+
+	"github.com/betmakers/paddock/health"
+	"github.com/betmakers/paddock/internal/contract"
+	"github.com/betmakers/paddock/middleware"
+)
+
+// App is what Setup registers a service with. Its methods may be called concurrently. What is registered is fixed when
+// Setup returns; only Go may be called later.
+//
+// App is a [grpc.ServiceRegistrar], so generated Register functions take it.
+type App struct {
+	instance *instance
+
+	mu       sync.Mutex
+	closed   bool // Setup has returned
+	errs     []error
+	services []service
+	names    map[string]bool
+	routes   *http.ServeMux
+	gateway  *gateway.ServeMux
+	conn     *grpc.ClientConn // of the gateway
+}
+
+type service struct {
+	desc *grpc.ServiceDesc
+	impl any
+}
+
+var _ grpc.ServiceRegistrar = (*App)(nil)
+
+// errLate tells of a registration that nobody would see.
+var errLate = errors.New("chassis: registered after Setup has returned, when the service is already serving: do it in Setup")
+
+// RegisterService registers a gRPC service. What is wrong with it, such as a name registered before, is reported by the
+// start, as the method of the interface returns nothing. After Setup it panics.
+func (a *App) RegisterService(desc *grpc.ServiceDesc, impl any) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		panic(errLate)
+	}
+	if err := a.checkService(desc, impl); err != nil {
+		a.errs = append(a.errs, err)
+		return
+	}
+	a.names[desc.ServiceName] = true
+	wrapped := a.instance.chain.Wrap(desc, impl, contract.Defaults{Timeout: a.instance.cfg.CallTimeout})
+	a.services = append(a.services, service{wrapped, impl})
+}
+
+func (a *App) checkService(desc *grpc.ServiceDesc, impl any) error {
+	if a.names[desc.ServiceName] {
+		return fmt.Errorf("chassis: gRPC service %s is registered twice", desc.ServiceName)
+	}
+	if impl == nil || desc.HandlerType == nil {
+		return nil
+	}
+	if want := reflect.TypeOf(desc.HandlerType).Elem(); !reflect.TypeOf(impl).Implements(want) {
+		return fmt.Errorf("chassis: gRPC service %s: %T does not implement %s", desc.ServiceName, impl, want)
+	}
+	return nil
+}
+
+// Gateway serves gRPC methods by REST, as their google.api.http options say. Each register is a function that
+// protoc-gen-grpc-gateway made, such as RegisterHelloServiceHandler. REST calls run through the same chain as gRPC
+// ones, in this process.
+func (a *App) Gateway(ctx context.Context, register ...func(context.Context, *gateway.ServeMux, *grpc.ClientConn) error) error {
+	mux, conn, err := a.openGateway()
+	if err != nil {
+		return err
+	}
+	for _, r := range register {
+		if err := r(ctx, mux, conn); err != nil {
+			return fmt.Errorf("chassis: gateway: %w", err)
+		}
+	}
+	return nil
+}
+
+// openGateway makes the gateway when it is first asked for.
+func (a *App) openGateway() (*gateway.ServeMux, *grpc.ClientConn, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		return nil, nil, errLate
+	}
+	if a.gateway == nil {
+		conn, err := a.instance.gatewayConn()
+		if err != nil {
+			return nil, nil, err
+		}
+		a.gateway, a.conn = newGateway(), conn
+		a.mux().Handle("/", a.gateway)
+	}
+	return a.gateway, a.conn, nil
+}
+
+// mux is called with the lock held.
+func (a *App) mux() *http.ServeMux {
+	if a.routes == nil {
+		a.routes = http.NewServeMux()
+	}
+	return a.routes
+}
+
+// Handle serves plain HTTP on the REST port. Pattern is one of [http.ServeMux]; a pattern that is malformed or in
+// conflict with another is reported by the start. Requests are traced, measured and logged, but have no deadline, as a
+// download may take long. After Setup it panics.
+func (a *App) Handle(pattern string, handler http.Handler) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		panic(errLate)
+	}
+	defer func() {
+		if p := recover(); p != nil { // http.ServeMux panics
+			a.errs = append(a.errs, fmt.Errorf("chassis: HTTP pattern %q: %v", pattern, p))
+		}
+	}()
+	a.mux().Handle(pattern, handler)
+}
+
+// Logger returns the service's logger. Lines logged with the context of a call carry its trace.
+func (a *App) Logger() *slog.Logger { return a.instance.log }
+
+// Tracer returns the tracer for the service's own spans.
+func (a *App) Tracer() trace.Tracer { return a.instance.telemetry.Tracer(a.instance.service.Name) }
+
+// TracerProvider is for libraries that want one.
+func (a *App) TracerProvider() trace.TracerProvider { return a.instance.telemetry.TracerProvider() }
+
+// Metrics returns the registry of /metrics, for the service's own collectors.
+func (a *App) Metrics() prometheus.Registerer { return a.instance.telemetry.Registry() }
+
+// MeterProvider is for libraries that measure with OpenTelemetry: what they measure is on /metrics too.
+func (a *App) MeterProvider() metric.MeterProvider { return a.instance.telemetry.MeterProvider() }
+
+// Health takes in what the service needs to be ready, to be checked in the background. It fails where the check is not
+// valid or its name is taken.
+func (a *App) Health(check health.Check) error { return a.instance.health.Add(check) }
+
+// Go runs a worker beside the calls, from when the ports are open until the service stops: then its context ends, and
+// it must return. Workers end in the reverse order of their registration, after the last call. A nil error ends the
+// worker for good; any other, and a panic, is reported, and the worker is started again unless onFailure says
+// [StopService]. Names are labels of a metric: keep them few. A name that is empty or taken is an error of the start.
+func (a *App) Go(name string, run func(ctx context.Context) error, onFailure ...OnFailure) {
+	t := &task{name: name, run: run}
+	for _, f := range onFailure {
+		t.onFailure = f
+	}
+	a.addTask(t)
+}
+
+// OnStop calls stop when the last call has ended, in the reverse order of registration, together with the end of the
+// workers. Its context ends with the time for the shutdown.
+func (a *App) OnStop(name string, stop func(ctx context.Context) error) {
+	a.addTask(&task{name: name, onStop: stop})
+}
+
+func (a *App) addTask(t *task) {
+	if err := a.instance.workers.add(t); err != nil {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.errs = append(a.errs, err)
+	}
+}
+
+// close ends the registration and returns what was wrong with it.
+func (a *App) close() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	return errors.Join(a.errs...)
+}
+
+// Draining returns a channel that is closed when the service that serves the call of ctx begins to stop, so that a long
+// stream can end in good order while its client still has time to go elsewhere. Streams that do not heed it may go on
+// until CHASSIS_SHUTDOWN_TIMEOUT and are then cut. For a ctx that belongs to no call it is nil, which never closes.
+func Draining(ctx context.Context) <-chan struct{} { return middleware.Draining(ctx) }

@@ -1,0 +1,150 @@
+package chassis
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/betmakers/paddock/middleware"
+)
+
+// Config is what an operator sets, by environment variables. Each field's tags state the variable, its default, its
+// default in development where that differs, and its meaning; -help prints them, and /debug/config the values in force.
+//
+// Durations are Go durations such as 1.5s or 2m, sizes are bytes. OTEL_* variables keep their standard names and
+// meanings and are read beside these.
+type Config struct {
+	Environment string `env:"CHASSIS_ENVIRONMENT, default=production" help:"development or production. Where it is not set: production on Kubernetes, development elsewhere."`
+
+	GRPCAddr  string `env:"CHASSIS_GRPC_ADDR, default=:9000" dev:"localhost:9000" help:"Address of gRPC."`
+	HTTPAddr  string `env:"CHASSIS_HTTP_ADDR, default=:8080" dev:"localhost:8080" help:"Address of REST. It is not opened where a service has no HTTP."`
+	AdminAddr string `env:"CHASSIS_ADMIN_ADDR, default=:8081" dev:"localhost:8081" help:"Address of probes and /metrics for anyone, and of /debug for those allowed."`
+
+	MTLS         string   `env:"CHASSIS_MTLS, default=auto" help:"Where certificates come from: spiffe, files, development, or off for no TLS at all. auto takes spiffe if SPIFFE_ENDPOINT_SOCKET is set, else files if the files are, else development, which production refuses."`
+	TLSCertFile  string   `env:"CHASSIS_TLS_CERT_FILE" help:"PEM file of the service's certificate and its intermediates. Read again when it is replaced."`
+	TLSKeyFile   string   `env:"CHASSIS_TLS_KEY_FILE" help:"PEM file of the certificate's private key."`
+	TLSCAFile    string   `env:"CHASSIS_TLS_CA_FILE" help:"PEM file of the authorities that peers are trusted by."`
+	HTTPTLS      bool     `env:"CHASSIS_HTTP_TLS, default=true" dev:"false" help:"Serve REST by TLS. A client certificate is verified if one is given."`
+	AdminTLS     bool     `env:"CHASSIS_ADMIN_TLS, default=false" help:"Serve the admin port by TLS, so that CHASSIS_DEBUG_CALLERS can be told apart."`
+	DebugCallers []string `env:"CHASSIS_DEBUG_CALLERS" help:"Identities that may read /debug from elsewhere: SPIFFE IDs, or names of services of the own trust domain; * stands for any part. Needs CHASSIS_ADMIN_TLS."`
+	HTTPDocs     bool     `env:"CHASSIS_HTTP_DOCS, default=false" dev:"true" help:"Serve the API's description at /openapi.json and a page to try it at /docs, on the REST port."`
+
+	LogLevel    slog.Level `env:"CHASSIS_LOG_LEVEL, default=INFO" help:"DEBUG, INFO, WARN or ERROR. Changeable at run time at /debug/log-level."`
+	LogFormat   string     `env:"CHASSIS_LOG_FORMAT, default=auto" help:"json, text, or auto: text on a terminal, else json."`
+	LogRequests string     `env:"CHASSIS_LOG_REQUESTS, default=all" help:"Calls that leave a line: all, failed or none."`
+
+	CallTimeout time.Duration `env:"CHASSIS_CALL_TIMEOUT, default=10s" help:"Deadline of unary calls that declare none, where the caller's is later or missing. 0 for none."`
+	HTTPTimeout time.Duration `env:"CHASSIS_HTTP_TIMEOUT, default=8s" help:"Deadline of unary calls by REST, answered with 504. 0 for none."`
+
+	DrainDelay      time.Duration `env:"CHASSIS_DRAIN_DELAY, default=5s" dev:"0s" help:"How long a stopping service goes on serving after it has said that it is not ready: the time that load balancers need to notice."`
+	ShutdownTimeout time.Duration `env:"CHASSIS_SHUTDOWN_TIMEOUT, default=20s" help:"The whole way from the signal to the exit, drain and flush included."`
+	GracePeriod     time.Duration `env:"CHASSIS_GRACE_PERIOD, default=0s" help:"The pod's terminationGracePeriodSeconds, for the check that CHASSIS_SHUTDOWN_TIMEOUT fits in. 0 for unknown."`
+
+	MaxMessageBytes    int           `env:"CHASSIS_MAX_MESSAGE_BYTES, default=4194304" help:"Largest message each way, gRPC and REST, after decompression."`
+	MaxHeaderBytes     int           `env:"CHASSIS_MAX_HEADER_BYTES, default=16384" help:"Largest header of a request."`
+	MaxStreams         int           `env:"CHASSIS_MAX_CONCURRENT_STREAMS, default=250" help:"Calls at once on one HTTP/2 connection."`
+	ConnectTimeout     time.Duration `env:"CHASSIS_CONNECT_TIMEOUT, default=10s" help:"Time for handshake, HTTP/2 preface and request headers."`
+	BodyTimeout        time.Duration `env:"CHASSIS_BODY_TIMEOUT, default=15s" help:"Time for the body of a REST request to arrive."`
+	WriteTimeout       time.Duration `env:"CHASSIS_WRITE_TIMEOUT, default=30s" help:"Time for a REST answer, or for each part of a streamed one, to be taken."`
+	IdleTimeout        time.Duration `env:"CHASSIS_IDLE_TIMEOUT, default=2m" help:"Idle REST connections are closed after it."`
+	MaxConnectionAge   time.Duration `env:"CHASSIS_MAX_CONNECTION_AGE, default=30m" help:"gRPC connections are asked to leave after it, give or take a tenth, so that clients spread anew."`
+	MaxConnectionGrace time.Duration `env:"CHASSIS_MAX_CONNECTION_GRACE, default=5m" help:"Calls on such a connection may still take so long."`
+	KeepaliveMinTime   time.Duration `env:"CHASSIS_KEEPALIVE_MIN_TIME, default=20s" help:"gRPC clients that ping more often are cut."`
+	KeepaliveTime      time.Duration `env:"CHASSIS_KEEPALIVE_TIME, default=1m" help:"Silent gRPC connections are pinged after it, and cut if no answer comes within 20 s."`
+
+	FlightRecorder bool `env:"CHASSIS_FLIGHT_RECORDER, default=true" help:"Keep the last seconds of execution trace in memory, for /debug/flight."`
+}
+
+// Values of CHASSIS_ENVIRONMENT and CHASSIS_MTLS.
+const (
+	development = "development"
+	production  = "production"
+
+	mtlsAuto   = "auto"
+	mtlsSPIFFE = "spiffe"
+	mtlsFiles  = "files"
+	mtlsOff    = "off"
+)
+
+// validate returns everything that is wrong with c, joined.
+func (c *Config) validate() error {
+	var errs []error
+	choice := func(name, value string, allowed ...string) {
+		if !slices.Contains(allowed, value) {
+			errs = append(errs, fmt.Errorf("%s is %q; it must be one of %q", name, value, allowed))
+		}
+	}
+	choice("CHASSIS_ENVIRONMENT", c.Environment, development, production)
+	choice("CHASSIS_MTLS", c.MTLS, mtlsAuto, mtlsSPIFFE, mtlsFiles, development, mtlsOff)
+	choice("CHASSIS_LOG_FORMAT", c.LogFormat, "auto", "json", "text")
+	choice("CHASSIS_LOG_REQUESTS", c.LogRequests, string(middleware.LogAll), string(middleware.LogFailed), string(middleware.LogNone))
+	errs = append(errs, c.validateNumbers()...)
+	errs = append(errs, c.validateShutdown()...)
+	if len(c.DebugCallers) > 0 && !c.AdminTLS {
+		errs = append(errs, errors.New("CHASSIS_DEBUG_CALLERS names identities, which only mutual TLS can prove: set CHASSIS_ADMIN_TLS=true too"))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) validateNumbers() (errs []error) {
+	for name, value := range map[string]int{
+		"CHASSIS_MAX_MESSAGE_BYTES": c.MaxMessageBytes, "CHASSIS_MAX_HEADER_BYTES": c.MaxHeaderBytes,
+		"CHASSIS_MAX_CONCURRENT_STREAMS": c.MaxStreams,
+	} {
+		if value <= 0 || value > 1<<31-1 {
+			errs = append(errs, fmt.Errorf("%s is %d; it must be between 1 and %d", name, value, 1<<31-1))
+		}
+	}
+	for name, value := range map[string]time.Duration{
+		"CHASSIS_CONNECT_TIMEOUT": c.ConnectTimeout, "CHASSIS_BODY_TIMEOUT": c.BodyTimeout,
+		"CHASSIS_WRITE_TIMEOUT": c.WriteTimeout, "CHASSIS_IDLE_TIMEOUT": c.IdleTimeout,
+		"CHASSIS_MAX_CONNECTION_AGE": c.MaxConnectionAge, "CHASSIS_MAX_CONNECTION_GRACE": c.MaxConnectionGrace,
+		"CHASSIS_KEEPALIVE_MIN_TIME": c.KeepaliveMinTime, "CHASSIS_KEEPALIVE_TIME": c.KeepaliveTime,
+		"CHASSIS_SHUTDOWN_TIMEOUT": c.ShutdownTimeout,
+	} {
+		if value <= 0 {
+			errs = append(errs, fmt.Errorf("%s is %s; it must be more than zero", name, value))
+		}
+	}
+	for name, value := range map[string]time.Duration{
+		"CHASSIS_CALL_TIMEOUT": c.CallTimeout, "CHASSIS_HTTP_TIMEOUT": c.HTTPTimeout,
+		"CHASSIS_DRAIN_DELAY": c.DrainDelay, "CHASSIS_GRACE_PERIOD": c.GracePeriod,
+	} {
+		if value < 0 {
+			errs = append(errs, fmt.Errorf("%s is %s; it must not be negative", name, value))
+		}
+	}
+	slices.SortFunc(errs, func(a, b error) int { return slices.Compare([]byte(a.Error()), []byte(b.Error())) })
+	return errs
+}
+
+// flushReserve is the part of the way to the exit that is kept for what comes after the calls: workers and telemetry.
+const flushReserve = 3 * time.Second
+
+func (c *Config) validateShutdown() (errs []error) {
+	if c.GracePeriod > 0 && c.ShutdownTimeout > c.GracePeriod {
+		errs = append(errs, fmt.Errorf("CHASSIS_SHUTDOWN_TIMEOUT is %s, but the pod is killed after CHASSIS_GRACE_PERIOD, %s: "+
+			"lower the first or raise terminationGracePeriodSeconds", c.ShutdownTimeout, c.GracePeriod))
+	}
+	if c.DrainDelay > 0 && c.ShutdownTimeout > 0 && c.DrainDelay+flushReserve >= c.ShutdownTimeout {
+		errs = append(errs, fmt.Errorf("CHASSIS_DRAIN_DELAY is %s, which leaves calls no time: CHASSIS_SHUTDOWN_TIMEOUT is %s, %s of it for the flush",
+			c.DrainDelay, c.ShutdownTimeout, flushReserve))
+	}
+	return errs
+}
+
+// source resolves auto.
+func (c *Config) source(spiffeSocket string) string {
+	switch {
+	case c.MTLS != mtlsAuto:
+		return c.MTLS
+	case spiffeSocket != "":
+		return mtlsSPIFFE
+	case c.TLSCertFile != "" || c.TLSKeyFile != "" || c.TLSCAFile != "":
+		return mtlsFiles
+	default:
+		return development
+	}
+}

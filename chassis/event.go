@@ -1,0 +1,104 @@
+package chassis
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Step names a step of a service's life.
+type Step string
+
+// The steps of a start, in their order. A start that fails takes no further one, and goes on with the stop.
+const (
+	Configured       Step = "configured"        // settings read and checked
+	TelemetryStarted Step = "telemetry_started" // logs, traces and metrics flow
+	IdentityReady    Step = "identity_ready"    // certificate and trust are there
+	AdminListening   Step = "admin_listening"   // probes answer: live, not ready
+	SetUp            Step = "set_up"            // the service's Setup has returned
+	PortsBound       Step = "ports_bound"       // gRPC and REST are open
+	WorkersStarted   Step = "workers_started"   // supervised workers run
+	HealthChecked    Step = "health_checked"    // every check has had its first result
+	Ready            Step = "ready"             // the service asks for traffic
+)
+
+// The steps of a stop, in their order. CallsCut is taken only where calls outlived the deadline.
+const (
+	StopRequested    Step = "stop_requested"    // by a signal, the context or a failed worker
+	ReadinessOff     Step = "readiness_off"     // probes and health watchers are told
+	DrainDelayOver   Step = "drain_delay_over"  // load balancers had their time; everything was served
+	StreamsTold      Step = "streams_told"      // Draining is closed
+	CallsFinished    Step = "calls_finished"    // listeners closed, nothing in flight
+	CallsCut         Step = "calls_cut"         // the deadline came first
+	WorkersStopped   Step = "workers_stopped"   // and OnStop functions run, in reverse order
+	TelemetryFlushed Step = "telemetry_flushed" // what was measured has left, or its time was up
+	AdminClosed      Step = "admin_closed"      // the last port
+	Stopped          Step = "stopped"
+)
+
+// Event is one step taken. Logs, the phase metric, the debug page and tests see the same events.
+type Event struct {
+	Step   Step
+	Time   time.Time     // when the step was done
+	Took   time.Duration // since the step before
+	Detail string        // for people
+	Err    error         // what went wrong in it, nil if nothing did
+}
+
+// phase maps a step to the phase that it begins.
+func (s Step) phase() string {
+	switch s {
+	case Ready:
+		return "serving"
+	case StopRequested:
+		return "draining"
+	case CallsFinished, CallsCut:
+		return "stopping"
+	default:
+		return ""
+	}
+}
+
+// emit records a step: one place, so that nobody can see a step that others do not.
+func (i *instance) emit(step Step, detail string, err error) {
+	now := time.Now()
+	i.mu.Lock()
+	e := Event{Step: step, Time: now, Took: now.Sub(i.lastStep), Detail: detail, Err: err}
+	i.lastStep = now
+	i.events = append(i.events, e)
+	if phase := step.phase(); phase != "" {
+		i.phase = phase
+	}
+	i.mu.Unlock()
+	i.metrics.took(e)
+	i.logEvent(e)
+	if i.service.OnEvent != nil {
+		i.service.OnEvent(e)
+	}
+}
+
+func (i *instance) logEvent(e Event) {
+	if i.log == nil { // before telemetry has started: see startTelemetry
+		return
+	}
+	attrs := []slog.Attr{slog.String("step", string(e.Step)), slog.Float64("took_seconds", e.Took.Seconds())}
+	if e.Detail != "" {
+		attrs = append(attrs, slog.String("detail", e.Detail))
+	}
+	level := slog.LevelInfo
+	if e.Err != nil {
+		level = slog.LevelError
+		attrs = append(attrs, slog.String("error", e.Err.Error()))
+	}
+	i.log.LogAttrs(context.Background(), level, "lifecycle", attrs...)
+}
+
+// phases in the order of a life. A service is in one of them.
+var phases = [...]string{"starting", "serving", "draining", "stopping"}
+
+// phaseNow returns the phase that the service is in.
+func (i *instance) phaseNow() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.phase
+}

@@ -1,0 +1,81 @@
+package chassis
+
+import (
+	"context"
+	"net/http"
+
+	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/betmakers/paddock/internal/openapi"
+	"github.com/betmakers/paddock/middleware"
+)
+
+// gatewayConn returns what generated gateway code calls. That code wants a *grpc.ClientConn, so this is one whose
+// interceptors hand every call to the chain: it never connects, and its target is never resolved.
+func (i *instance) gatewayConn() (*grpc.ClientConn, error) {
+	conn := i.chain.Conn(middleware.RESTConfig{Timeout: i.cfg.HTTPTimeout, MaxMessage: i.cfg.MaxMessageBytes})
+	return grpc.NewClient("passthrough:///in-process",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, _ *grpc.ClientConn, _ grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			return conn.Invoke(ctx, method, req, reply, opts...)
+		}),
+		grpc.WithStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, _ *grpc.ClientConn, method string, _ grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			return conn.NewStream(ctx, desc, method, opts...)
+		}),
+	)
+}
+
+// newGateway returns a gateway that reports its routes and answers errors as problems.
+func newGateway() *gateway.ServeMux {
+	return gateway.NewServeMux(
+		gateway.WithMiddlewares(func(next gateway.HandlerFunc) gateway.HandlerFunc {
+			return func(w http.ResponseWriter, r *http.Request, pathParams map[string]string) {
+				if pattern, ok := gateway.HTTPPattern(r.Context()); ok {
+					middleware.SetRoute(r.Context(), pattern.String())
+				}
+				next(w, r, pathParams)
+			}
+		}),
+		gateway.WithErrorHandler(func(ctx context.Context, _ *gateway.ServeMux, _ gateway.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
+			middleware.WriteError(ctx, w, err, gateway.HTTPStatusFromCode)
+		}),
+		gateway.WithRoutingErrorHandler(func(ctx context.Context, _ *gateway.ServeMux, _ gateway.Marshaler, w http.ResponseWriter, _ *http.Request, status int) {
+			middleware.WriteRoutingError(ctx, w, status)
+		}),
+	)
+}
+
+// descriptors returns the descriptors of the registered services that are linked into the binary.
+func (i *instance) descriptors() []protoreflect.ServiceDescriptor {
+	var found []protoreflect.ServiceDescriptor
+	for _, s := range i.app.services {
+		d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(s.desc.ServiceName))
+		if service, ok := d.(protoreflect.ServiceDescriptor); ok && err == nil {
+			found = append(found, service)
+		}
+	}
+	return found
+}
+
+// findRoutes reads the REST routes of the registered methods from their descriptors.
+func (i *instance) findRoutes() error {
+	if i.app.gateway == nil {
+		return nil
+	}
+	var found []openapi.Route
+	for _, service := range i.descriptors() {
+		routes, err := openapi.Routes(service)
+		if err != nil {
+			return err
+		}
+		found = append(found, routes...)
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.routes = found
+	return nil
+}

@@ -1,0 +1,70 @@
+package chassis
+
+import (
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/betmakers/paddock/internal/openapi"
+)
+
+// printHints logs, in development, commands that a person can paste: the certificates make them hard to guess.
+func (i *instance) printHints() {
+	if !i.development() {
+		return
+	}
+	if method := i.firstUnary(); method != "" {
+		i.log.Info("try: " + i.grpcurl(method))
+	}
+	for _, route := range i.restRoutes() {
+		if i.http != nil {
+			i.log.Info("try: " + i.curl(route))
+			break
+		}
+	}
+	i.log.Info("look: http://" + reachable(i.admin.listener.Addr()) + "/debug/")
+}
+
+// firstUnary returns the first method of the service's own that can be called with an empty message.
+func (i *instance) firstUnary() string {
+	for _, m := range i.chain.Methods() {
+		if m.Unary() && !m.Quiet {
+			return m.Name
+		}
+	}
+	return ""
+}
+
+func (i *instance) grpcurl(method string) string {
+	security := "-plaintext"
+	if f := i.clientFiles; f != nil {
+		security = fmt.Sprintf("-cacert %s -cert %s -key %s", f[0], f[1], f[2])
+	} else if i.source != nil {
+		security = "-cacert CA.pem -cert CERT.pem -key KEY.pem"
+	}
+	return fmt.Sprintf("grpcurl %s -d '{}' %s %s", security, reachable(i.grpc.listener.Addr()), method)
+}
+
+func (i *instance) curl(route openapi.Route) string {
+	scheme, flags := "http", ""
+	if i.cfg.HTTPTLS && i.source != nil {
+		scheme = "https"
+		if i.clientFiles != nil {
+			flags = " --cacert " + i.clientFiles[0]
+		}
+	}
+	if route.HTTPMethod != "GET" {
+		flags += " -X " + route.HTTPMethod + " -d '{}'"
+	}
+	path := strings.NewReplacer("{", "", "}", "").Replace(route.Pattern)
+	return fmt.Sprintf("curl%s %s://%s%s", flags, scheme, reachable(i.http.listener.Addr()), path)
+}
+
+// reachable returns an address that this machine can dial and that stands in the development certificate.
+func reachable(addr net.Addr) string {
+	_, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String()
+	}
+	return net.JoinHostPort("localhost", port)
+}

@@ -1,0 +1,85 @@
+package chassis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"github.com/betmakers/paddock/chassis/mtls"
+	"github.com/betmakers/paddock/internal/openapi"
+	"github.com/betmakers/paddock/middleware"
+)
+
+// newHTTPServer returns the REST server with its port open, nil if the service has no HTTP.
+func (i *instance) newHTTPServer(ctx context.Context) (*httpServer, error) {
+	if i.app.routes == nil {
+		return nil, nil
+	}
+	if err := i.addDocs(); err != nil {
+		return nil, err
+	}
+	handler := i.chain.HTTP(i.app.routes, middleware.HTTPLimits{
+		MaxBody: int64(i.cfg.MaxMessageBytes), BodyTimeout: i.cfg.BodyTimeout, WriteTimeout: i.cfg.WriteTimeout,
+	})
+	server, err := i.openHTTP(ctx, "http", "CHASSIS_HTTP_ADDR", i.cfg.HTTPAddr, i.cfg.HTTPTLS)
+	if err != nil {
+		return nil, err
+	}
+	server.Handler = handler
+	return server, nil
+}
+
+// openHTTP opens a port and returns a server for it, with limits and without a handler.
+func (i *instance) openHTTP(ctx context.Context, port, setting, addr string, secure bool) (*httpServer, error) {
+	listener, err := i.listen(ctx, port, addr)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", port, setting, err)
+	}
+	if secure && i.source != nil {
+		wrapped, err := mtls.Listener(listener, i.source, mtls.ListenerOptions{
+			HandshakeTimeout: i.cfg.ConnectTimeout, Logger: i.log, Registerer: i.telemetry.Registry(),
+		})
+		if err != nil {
+			return nil, errors.Join(err, listener.Close())
+		}
+		listener = wrapped
+	}
+	server := &http.Server{
+		ReadHeaderTimeout: i.cfg.ConnectTimeout,
+		WriteTimeout:      i.cfg.WriteTimeout,
+		IdleTimeout:       i.cfg.IdleTimeout,
+		MaxHeaderBytes:    i.cfg.MaxHeaderBytes,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: i.cfg.MaxStreams},
+		ErrorLog:          slog.NewLogLogger(i.log.Handler(), slog.LevelDebug),
+		ConnContext:       mtls.ConnContext,
+		BaseContext:       func(net.Listener) context.Context { return context.Background() },
+	}
+	return &httpServer{Server: server, listener: listener, done: make(chan error, 1)}, nil
+}
+
+func (s *httpServer) serve() {
+	go func() {
+		if err := s.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			s.done <- err
+		}
+	}()
+}
+
+// addDocs puts the API's description and the page to try it beside the API.
+func (i *instance) addDocs() error {
+	if !i.cfg.HTTPDocs || i.app.gateway == nil {
+		return nil
+	}
+	document, err := openapi.Document(openapi.Info{Title: i.service.Name, Version: i.build().version}, i.descriptors())
+	if err != nil {
+		return err
+	}
+	docs := openapi.Handler(document)
+	i.app.routes.Handle("/openapi.json", docs)
+	i.app.routes.Handle("/docs", docs)
+	i.app.routes.Handle("/docs/", docs)
+	return nil
+}

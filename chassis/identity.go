@@ -1,0 +1,92 @@
+package chassis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/betmakers/paddock/chassis/mtls"
+)
+
+// startIdentity gets the certificate and the trust that the settings name.
+func (i *instance) startIdentity(ctx context.Context) (string, error) {
+	if i.harness.Source != nil {
+		i.source = i.harness.Source
+		return i.identityText()
+	}
+	if err := i.openSource(ctx); err != nil {
+		return "", err
+	}
+	return i.identityText()
+}
+
+func (i *instance) identityText() (string, error) {
+	if i.source == nil {
+		i.log.Warn("mutual TLS is off: calls are neither encrypted nor authenticated", "setting", "CHASSIS_MTLS=off")
+		return "none: CHASSIS_MTLS=off", nil
+	}
+	own, err := i.source.Identity()
+	if err != nil {
+		return "", err
+	}
+	return own.ID.String(), nil
+}
+
+func (i *instance) openSource(ctx context.Context) error {
+	registry := i.telemetry.Registry()
+	socket := i.getenv("SPIFFE_ENDPOINT_SOCKET")
+	switch i.cfg.source(socket) {
+	case mtlsOff:
+		return nil
+	case mtlsSPIFFE:
+		if socket == "" {
+			return errors.New("CHASSIS_MTLS is spiffe, but SPIFFE_ENDPOINT_SOCKET is not set: set it to the address of the Workload API, such as unix:///run/spire/agent.sock")
+		}
+		s, err := mtls.SPIFFE(ctx, mtls.SPIFFEConfig{Addr: socket, Logger: i.log, Registerer: registry})
+		return i.use(s, err)
+	case mtlsFiles:
+		if err := i.cfg.checkFiles(); err != nil {
+			return err
+		}
+		s, err := mtls.Files(ctx, mtls.FilesConfig{
+			CertFile: i.cfg.TLSCertFile, KeyFile: i.cfg.TLSKeyFile, CAFile: i.cfg.TLSCAFile, Logger: i.log, Registerer: registry,
+		})
+		return i.use(s, err)
+	}
+	if !i.development() {
+		return errors.New("no certificates: production does not start on the development authority. " +
+			"Set CHASSIS_TLS_CERT_FILE, CHASSIS_TLS_KEY_FILE and CHASSIS_TLS_CA_FILE, or SPIFFE_ENDPOINT_SOCKET. " +
+			"On a machine of your own, CHASSIS_ENVIRONMENT=development")
+	}
+	s, err := mtls.Development(ctx, mtls.DevelopmentConfig{Service: i.service.Name, Logger: i.log, Registerer: registry})
+	if err == nil {
+		ca, cert, key := s.ClientFiles()
+		i.clientFiles = &[3]string{ca, cert, key}
+	}
+	return i.use(s, err)
+}
+
+// use takes over an opened source.
+func (i *instance) use(s interface {
+	mtls.Source
+	Close() error
+}, err error) error {
+	if err != nil {
+		return err
+	}
+	i.source, i.closeSource = s, s.Close
+	return nil
+}
+
+// checkFiles names each of the three files that is not set.
+func (c *Config) checkFiles() error {
+	var errs []error
+	for _, f := range [...]struct{ name, value string }{
+		{"CHASSIS_TLS_CERT_FILE", c.TLSCertFile}, {"CHASSIS_TLS_KEY_FILE", c.TLSKeyFile}, {"CHASSIS_TLS_CA_FILE", c.TLSCAFile},
+	} {
+		if f.value == "" {
+			errs = append(errs, fmt.Errorf("%s is not set: certificates from files need all three", f.name))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,112 @@
+package chassis
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/sethvargo/go-envconfig"
+	"google.golang.org/grpc"
+
+	"github.com/betmakers/paddock/chassis/internal/harness"
+	"github.com/betmakers/paddock/chassis/mtls"
+	"github.com/betmakers/paddock/health"
+	"github.com/betmakers/paddock/internal/admin"
+	"github.com/betmakers/paddock/internal/openapi"
+	"github.com/betmakers/paddock/internal/settings"
+	"github.com/betmakers/paddock/middleware"
+	"github.com/betmakers/paddock/telemetry"
+)
+
+// instance is one run of a Service: everything that it owns, in the order in which it comes to be.
+type instance struct {
+	service Service
+	harness *harness.Harness
+	began   time.Time
+
+	cfg      Config
+	settings []settings.Setting
+
+	telemetry *telemetry.Telemetry
+	log       *slog.Logger
+	metrics   lifecycleMetrics
+
+	source      mtls.Source // nil where mutual TLS is off
+	closeSource func() error
+	clientFiles *[3]string // CA, certificate and key for a person's tools, in development
+
+	health *health.Monitor
+	chain  *middleware.Server
+	app    *App
+
+	stopRecorder func() // of the flight recorder; nil if another service of the process has it
+
+	admin *adminServer
+	grpc  *grpcServer
+	http  *httpServer
+
+	workers *supervisor
+
+	mu       sync.Mutex // guards what follows, and the fields above that the debug page may see come to be
+	routes   []openapi.Route
+	phase    string
+	lastStep time.Time
+	events   []Event
+}
+
+func newInstance(ctx context.Context, service Service) *instance {
+	now := time.Now()
+	return &instance{service: service, harness: harness.From(ctx), began: now, lastStep: now, phase: phases[0], metrics: newLifecycleMetrics()}
+}
+
+func (i *instance) environ() []string {
+	if i.harness.Environ != nil {
+		return i.harness.Environ
+	}
+	return os.Environ()
+}
+
+func (i *instance) lookuper() envconfig.Lookuper {
+	if i.harness.Environ == nil {
+		return envconfig.OsLookuper()
+	}
+	return environLookuper(i.harness.Environ)
+}
+
+func (i *instance) getenv(name string) string {
+	value, _ := i.lookuper().Lookup(name)
+	return value
+}
+
+func (i *instance) listen(ctx context.Context, port, addr string) (net.Listener, error) {
+	if i.harness.Listen != nil {
+		return i.harness.Listen(ctx, port, addr)
+	}
+	var lc net.ListenConfig
+	return lc.Listen(ctx, "tcp", addr)
+}
+
+// development reports whether the settings, once read, say so.
+func (i *instance) development() bool { return i.cfg.Environment == development }
+
+// The servers own their listeners.
+type (
+	grpcServer struct {
+		*grpc.Server
+		listener net.Listener
+		done     chan error // gets what Serve returned
+	}
+	httpServer struct {
+		*http.Server
+		listener net.Listener
+		done     chan error
+	}
+	adminServer struct {
+		httpServer
+		handler *admin.Handler
+	}
+)

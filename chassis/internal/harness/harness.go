@@ -1,0 +1,45 @@
+// Package harness lets chassistest run a service without a process around it: its own settings, listeners in memory,
+// and an eye on everything that comes out. It travels in the context, so that a service needs no field for it.
+package harness
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+
+	"github.com/prometheus/client_golang/prometheus"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/betmakers/paddock/chassis/mtls"
+)
+
+// Harness replaces what a process would provide. A zero field leaves the process's own in place.
+type Harness struct {
+	// Environ replaces the environment; an empty, non-nil slice is an empty environment.
+	Environ []string
+	// Listen replaces net.Listen. Port is "grpc", "http" or "admin".
+	Listen func(ctx context.Context, port, addr string) (net.Listener, error)
+	// Output replaces standard output.
+	Output io.Writer
+	// Source replaces the source of identity that the settings choose.
+	Source mtls.Source
+	// Processors and Handlers get every span that is recorded and every line that is logged.
+	Processors []sdktrace.SpanProcessor
+	Handlers   []slog.Handler
+	// Registered is told of the registry of the service's metrics.
+	Registered func(prometheus.Gatherer)
+}
+
+type key struct{}
+
+// With returns a context in which a service runs with h.
+func With(ctx context.Context, h *Harness) context.Context { return context.WithValue(ctx, key{}, h) }
+
+// From returns the harness of ctx, an empty one if there is none.
+func From(ctx context.Context) *Harness {
+	if h, ok := ctx.Value(key{}).(*Harness); ok {
+		return h
+	}
+	return &Harness{}
+}

@@ -1,0 +1,129 @@
+package chassis
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/betmakers/paddock/internal/settings"
+)
+
+// Exit codes of Main. A second signal exits with 128 and its number, as a shell has it for a killed process.
+const (
+	exitFailed = 1 // the start or a worker failed, or a setting is wrong
+	exitUsage  = 2 // a flag is wrong
+	exitCut    = 3 // stopped, but calls were cut at the deadline
+)
+
+// Main runs service as the whole of a process, and exits with its code: 0 after a clean stop, 1 where it failed, 2 for
+// a wrong flag, 3 where calls outlived the shutdown's deadline.
+//
+// SIGTERM and SIGINT stop it in good order, a second one at once. -help lists every setting, -version says what is
+// running, -check-config reads the settings, reports what is wrong and exits.
+func Main(ctx context.Context, service Service) {
+	os.Exit(run(ctx, service, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+func run(ctx context.Context, service Service, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet(service.Name, flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	version := flags.Bool("version", false, "print what this is and exit")
+	check := flags.Bool("check-config", false, "read the settings, report what is wrong and exit")
+	flags.Usage = func() {}
+	i := newInstance(ctx, service)
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return i.printHelp(ctx, stdout)
+	case err != nil:
+		return exitUsage // flags has said why
+	case flags.NArg() > 0:
+		_, _ = fmt.Fprintf(stderr, "%s takes no arguments, but got %q; settings are environment variables: see -help\n", service.Name, flags.Args())
+		return exitUsage
+	case *version:
+		return i.printVersion(stdout)
+	case *check:
+		return i.checkConfig(ctx, stdout, stderr)
+	}
+	ctx, release := onSignals(ctx)
+	defer release()
+	err := Run(ctx, service)
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, ErrCallsCut):
+		_, _ = fmt.Fprintln(stderr, err)
+		return exitCut
+	default:
+		_, _ = fmt.Fprintln(stderr, err)
+		return exitFailed
+	}
+}
+
+// onSignals returns a context that ends at the first signal. The second one ends the process there and then: whoever
+// sends it has waited long enough.
+func onSignals(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case s := <-signals:
+			cancel(fmt.Errorf("signal: %s", s))
+		case <-done:
+			return
+		}
+		select {
+		case s := <-signals:
+			_, _ = fmt.Fprintf(os.Stderr, "second signal: %s: stopping at once\n", s)
+			number, _ := s.(syscall.Signal)
+			os.Exit(128 + int(number))
+		case <-done:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel(nil)
+	}
+}
+
+func (i *instance) printHelp(ctx context.Context, w io.Writer) int {
+	_, _ = fmt.Fprintf(w, "%s is configured by environment variables.\n\nFlags:\n  -help, -version, -check-config\n\n", i.service.Name)
+	loader := settings.Loader{}
+	if theirs, _ := loader.Load(ctx, i.service.Config); len(theirs) > 0 {
+		_, _ = fmt.Fprintf(w, "Settings of %s:\n", i.service.Name)
+		_ = settings.Usage(w, theirs)
+		_, _ = fmt.Fprintln(w)
+	}
+	own, _ := loader.Load(ctx, &Config{})
+	_, _ = fmt.Fprintln(w, "Settings of the chassis:")
+	_ = settings.Usage(w, own)
+	_, _ = fmt.Fprintln(w, "\nOTEL_* variables have their standard meanings; nothing is exported without OTEL_EXPORTER_OTLP_ENDPOINT.")
+	return 0
+}
+
+func (i *instance) printVersion(w io.Writer) int {
+	_, _ = fmt.Fprintln(w, i.service.Name)
+	for _, fact := range i.build().facts {
+		_, _ = fmt.Fprintf(w, "  %-12s %s\n", fact.Key, fact.Value)
+	}
+	return 0
+}
+
+// checkConfig reads the settings and nothing else: certificates and ports are tried by a start.
+func (i *instance) checkConfig(ctx context.Context, stdout, stderr io.Writer) int {
+	if _, err := i.configure(ctx); err != nil {
+		_, _ = fmt.Fprintln(stderr, err)
+		return exitFailed
+	}
+	for _, s := range i.settings {
+		_, _ = fmt.Fprintf(stdout, "%s=%s  (%s)\n", s.Name, s.Value, s.Origin)
+	}
+	return 0
+}

@@ -1,0 +1,204 @@
+package chassis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/betmakers/paddock/health"
+	"github.com/betmakers/paddock/internal/catalog"
+	"github.com/betmakers/paddock/internal/settings"
+	"github.com/betmakers/paddock/middleware"
+	"github.com/betmakers/paddock/telemetry"
+)
+
+var serviceName = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// configure reads the settings and reports everything that is wrong with them at once.
+func (i *instance) configure(ctx context.Context) (string, error) {
+	var errs []error
+	if !serviceName.MatchString(i.service.Name) {
+		errs = append(errs, fmt.Errorf("Service.Name is %q; it must be lower-case letters, digits and dashes, begin with a letter, and have at most 63 characters", i.service.Name))
+	}
+	if i.service.Setup == nil {
+		errs = append(errs, errors.New("Service.Setup is nil: it registers what the service serves"))
+	}
+	loader := settings.Loader{Lookup: i.lookuper(), Development: i.guessEnvironment() == development}
+	own, err := loader.Load(ctx, &i.cfg)
+	if errs = append(errs, err); err == nil {
+		if origin := i.guessEnvironment(); i.getenv("CHASSIS_ENVIRONMENT") == "" {
+			i.cfg.Environment = origin
+			own[0].Value, own[0].Origin = origin, "guessed: "+i.whyEnvironment()
+		}
+		errs = append(errs, i.cfg.validate())
+	}
+	theirs, err := loader.Load(ctx, i.service.Config)
+	errs = append(errs, err)
+	for _, s := range theirs {
+		if strings.HasPrefix(s.Name, "CHASSIS_") {
+			errs = append(errs, fmt.Errorf("Service.Config names %s: CHASSIS_ variables are the chassis's own", s.Name))
+		}
+	}
+	errs = append(errs, settings.Unknown(i.environ(), "CHASSIS_", own)...)
+	i.settings = append(own, theirs...)
+	return i.cfg.Environment, errors.Join(errs...)
+}
+
+// guessEnvironment is production on Kubernetes, which sets a variable in each pod, and development elsewhere.
+func (i *instance) guessEnvironment() string {
+	switch {
+	case i.getenv("CHASSIS_ENVIRONMENT") != "":
+		return i.getenv("CHASSIS_ENVIRONMENT")
+	case i.getenv("KUBERNETES_SERVICE_HOST") != "":
+		return production
+	default:
+		return development
+	}
+}
+
+func (i *instance) whyEnvironment() string {
+	if i.getenv("KUBERNETES_SERVICE_HOST") != "" {
+		return "KUBERNETES_SERVICE_HOST is set"
+	}
+	return "KUBERNETES_SERVICE_HOST is not set"
+}
+
+// startTelemetry starts logs, traces and metrics, and what works with all of them.
+func (i *instance) startTelemetry(ctx context.Context) (string, error) {
+	t, err := telemetry.Start(ctx, telemetry.Config{
+		Service: i.service.Name, Version: i.service.Version, Environment: i.cfg.Environment, InstanceID: hostname(),
+		LogLevel: i.cfg.LogLevel, LogFormat: i.logFormat(), Output: i.output(), Getenv: i.getenv,
+		SpanProcessors: i.harness.Processors, LogHandlers: i.harness.Handlers,
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := i.instrument(t); err != nil {
+		return "", errors.Join(err, t.Shutdown(ctx))
+	}
+	i.telemetry, i.log = t, t.Logger()
+	if i.harness.Registered != nil {
+		i.harness.Registered(t.Registry())
+	}
+	for _, e := range i.eventsSoFar() {
+		i.logEvent(e)
+	}
+	return "", nil
+}
+
+// instrument makes what logs, traces and measures.
+func (i *instance) instrument(t *telemetry.Telemetry) (err error) {
+	registry := t.Registry()
+	if i.health, err = health.New(health.Config{Logger: t.Logger(), Registerer: registry}); err != nil {
+		return err
+	}
+	fields := t.Propagator().Fields()
+	i.chain, err = middleware.NewServer(middleware.Config{
+		Logger: t.Logger(), Lines: t.Lines(), Sinks: t.Sinks(), Requests: middleware.Requests(i.cfg.LogRequests),
+		Tracer: t.Tracer("github.com/betmakers/paddock"), TracerProvider: t.TracerProvider(), Sampled: t.Sampled,
+		IgnoreTraceContext: !slices.Contains(fields, "traceparent"), IgnoreBaggage: !slices.Contains(fields, "baggage"),
+		Registerer: registry, Unary: i.service.UnaryInterceptors, Stream: i.service.StreamInterceptors,
+	})
+	if err != nil {
+		return err
+	}
+	restarts, panics := catalog.WorkerRestarts.CounterVec(), catalog.Panics.CounterVec()
+	if known, ok := errors.AsType[prometheus.AlreadyRegisteredError](registry.Register(panics)); ok {
+		panics, _ = known.ExistingCollector.(*prometheus.CounterVec)
+	}
+	i.workers = newSupervisor(t.Logger(), restarts, panics)
+	return errors.Join(registry.Register(restarts), i.metrics.register(registry, i))
+}
+
+func (i *instance) output() io.Writer {
+	if i.harness.Output != nil {
+		return i.harness.Output
+	}
+	return os.Stdout
+}
+
+// logFormat resolves auto: text for a person at a terminal, JSON for everything else.
+func (i *instance) logFormat() string {
+	if i.cfg.LogFormat != "auto" {
+		return i.cfg.LogFormat
+	}
+	if file, ok := i.output().(*os.File); ok && isTerminal(file) {
+		return "text"
+	}
+	return "json"
+}
+
+func isTerminal(file *os.File) bool {
+	info, err := file.Stat()
+	null, _ := os.Stat(os.DevNull) // a character device too
+	return err == nil && info.Mode()&os.ModeCharDevice != 0 && !os.SameFile(info, null)
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
+// setUp runs the service's Setup, and closes the registration.
+func (i *instance) setUp(ctx context.Context) (string, error) {
+	app := &App{instance: i, names: map[string]bool{}}
+	i.mu.Lock()
+	i.app = app
+	i.mu.Unlock()
+	if err := i.service.Setup(ctx, app); err != nil {
+		return "", err
+	}
+	i.registerOwnServices()
+	if err := errors.Join(app.close(), i.findRoutes()); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%d methods", len(i.chain.Methods())), nil
+}
+
+func (i *instance) startWorkers(context.Context) (string, error) {
+	n := i.workers.start()
+	return fmt.Sprintf("%d workers", n), nil
+}
+
+func (i *instance) checkHealth(ctx context.Context) (string, error) {
+	i.health.Start(context.WithoutCancel(ctx))
+	return fmt.Sprintf("%d checks", len(i.health.Status().Checks)), i.health.WaitFirst(ctx)
+}
+
+// becomeReady asks for traffic. A hard check that fails keeps the service unready until it passes.
+func (i *instance) becomeReady(context.Context) (string, error) {
+	i.health.MarkStarted()
+	i.health.SetServing(true)
+	if !i.health.Ready() {
+		return "held back by a failing check", nil
+	}
+	return "", nil
+}
+
+func (i *instance) eventsSoFar() []Event {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return slices.Clone(i.events)
+}
+
+// environLookuper looks names up in a list as os.Environ returns it.
+type environLookuper []string
+
+func (e environLookuper) Lookup(key string) (string, bool) {
+	for _, variable := range slices.Backward(e) {
+		if name, value, ok := strings.Cut(variable, "="); ok && name == key {
+			return value, true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,179 @@
+// Package settings reads structs from environment variables with go-envconfig and knows, of each setting, what it is
+// worth, where that came from, what it means, and whether it may be shown.
+//
+// A field is a setting if it has an `env` tag, which is go-envconfig's. Three more tags are read here:
+//
+//	help:"…"      what the setting means, for -help and the debug page
+//	dev:"…"       the default in development, where it differs
+//	secret:"true" never show the value; names that end in PASSWORD, SECRET, TOKEN, KEY or DSN are secret without it
+package settings
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/sethvargo/go-envconfig"
+)
+
+// Setting is one setting with its effective value.
+type Setting struct {
+	Name    string // of the environment variable
+	Value   string // masked if the setting is secret
+	Origin  string // "environment", "default" or "default in development"
+	Default string // as text; empty if there is none
+	Help    string
+	Type    string // of the Go field
+}
+
+// Origins of a value.
+const (
+	FromEnvironment = "environment"
+	FromDefault     = "default"
+	FromDevelopment = "default in development"
+)
+
+// Loader reads settings. The zero value reads nothing but defaults.
+type Loader struct {
+	Lookup      envconfig.Lookuper
+	Development bool // use the defaults of the dev tags
+}
+
+// Load fills target, a pointer to a struct, and returns its settings in the order of the fields. A nil target has none.
+// Where several fields are wrong, the error tells of each: a joined error, one line for each setting.
+func (l Loader) Load(ctx context.Context, target any) ([]Setting, error) {
+	if target == nil {
+		return nil, nil
+	}
+	v := reflect.ValueOf(target)
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {
+		return nil, fmt.Errorf("settings: the configuration is a %T; it must be a pointer to a struct", target)
+	}
+	r := reader{loader: l}
+	r.walk(ctx, v.Elem(), "")
+	return r.settings, errors.Join(r.errs...)
+}
+
+type reader struct {
+	loader   Loader
+	settings []Setting
+	errs     []error
+}
+
+// walk visits the fields of one struct, and those of the structs in it under their prefixes.
+func (r *reader) walk(ctx context.Context, v reflect.Value, prefix string) {
+	for i := range v.NumField() {
+		field, value := v.Type().Field(i), v.Field(i)
+		tag, isSetting := field.Tag.Lookup("env")
+		switch {
+		case !field.IsExported():
+			if isSetting {
+				r.errs = append(r.errs, fmt.Errorf("settings: field %s has an env tag but is not exported", field.Name))
+			}
+		case isSetting && !strings.HasPrefix(strings.TrimSpace(tag), ","):
+			r.read(ctx, field, value, prefix)
+		case value.Kind() == reflect.Struct:
+			r.walk(ctx, value, prefix+prefixOf(tag))
+		}
+	}
+}
+
+// prefixOf returns the prefix of an `env:", prefix=P_"` tag of a nested struct.
+func prefixOf(tag string) string {
+	for option := range strings.SplitSeq(tag, ",") {
+		if prefix, ok := strings.CutPrefix(strings.TrimSpace(option), "prefix="); ok {
+			return prefix
+		}
+	}
+	return ""
+}
+
+// read fills one field, by way of a struct that has no other: go-envconfig stops at the first error, and an operator
+// wants to hear of all.
+func (r *reader) read(ctx context.Context, field reflect.StructField, value reflect.Value, prefix string) {
+	name, fallback := parseTag(field)
+	if dev, ok := field.Tag.Lookup("dev"); ok && r.loader.Development {
+		fallback = dev
+	}
+	name = prefix + name
+	s := Setting{Name: name, Default: fallback, Help: field.Tag.Get("help"), Type: field.Type.String(), Origin: FromDefault}
+	lookup := &recorder{next: r.loader.Lookup, development: field.Tag.Get("dev"), useDevelopment: r.loader.Development && hasTag(field, "dev")}
+
+	single := reflect.New(reflect.StructOf([]reflect.StructField{{Name: field.Name, Type: field.Type, Tag: field.Tag}}))
+	err := envconfig.ProcessWith(ctx, &envconfig.Config{Target: single.Interface(), Lookuper: envconfig.PrefixLookuper(prefix, lookup)})
+	if lookup.origin != "" {
+		s.Origin = lookup.origin
+	}
+	secret := isSecret(name, field.Tag)
+	if err != nil {
+		r.errs = append(r.errs, explain(s, lookup.value, secret, err))
+		r.settings = append(r.settings, s)
+		return
+	}
+	if lookup.origin != "" || fallback != "" { // else what the program has put there stays
+		value.Set(single.Elem().Field(0))
+	}
+	s.Value = show(value, secret)
+	r.settings = append(r.settings, s)
+}
+
+func hasTag(field reflect.StructField, key string) bool {
+	_, ok := field.Tag.Lookup(key)
+	return ok
+}
+
+// parseTag returns the name and the default of an env tag. A default runs to the end of the tag, commas included, as
+// go-envconfig has it.
+func parseTag(field reflect.StructField) (name, fallback string) {
+	name, options, _ := strings.Cut(field.Tag.Get("env"), ",")
+	_, fallback, _ = strings.Cut(options, "default=")
+	return strings.TrimSpace(name), strings.TrimSpace(fallback)
+}
+
+// explain says what was wrong with a setting and what was expected. The value of a secret one stays out of it, and so
+// does the cause, which may quote it.
+func explain(s Setting, value string, secret bool, err error) error {
+	if errors.Is(err, envconfig.ErrMissingRequired) {
+		return fmt.Errorf("%s is required but not set (%s)", s.Name, orText(s.Help, s.Type))
+	}
+	if secret {
+		return fmt.Errorf("%s: its value is no valid %s", s.Name, s.Type)
+	}
+	cause := err
+	for next := errors.Unwrap(cause); next != nil; next = errors.Unwrap(cause) {
+		cause = next
+	}
+	return fmt.Errorf("%s: %q is no valid %s: %s", s.Name, value, s.Type, cause)
+}
+
+func orText(s, fallback string) string {
+	if s == "" {
+		return fallback
+	}
+	return s
+}
+
+// recorder remembers where a value came from, and answers with the default of development where there is none.
+type recorder struct {
+	next           envconfig.Lookuper
+	development    string
+	useDevelopment bool
+	origin, value  string
+}
+
+func (r *recorder) Lookup(key string) (string, bool) {
+	if r.next != nil {
+		// Set but empty is not set: manifests leave variables empty to mean nothing.
+		if value, ok := r.next.Lookup(key); ok && value != "" {
+			r.origin, r.value = FromEnvironment, value
+			return value, true
+		}
+	}
+	if r.useDevelopment {
+		r.origin, r.value = FromDevelopment, r.development
+		return r.development, true
+	}
+	return "", false
+}
