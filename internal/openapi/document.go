@@ -20,7 +20,7 @@ type Info struct{ Title, Version, Description string }
 // arguments give the same bytes. It fails where a google.api.http option is malformed or names a field that its request
 // has not; all such mistakes are reported at once. A method and path that is declared twice is described once.
 func Document(info Info, services []protoreflect.ServiceDescriptor) ([]byte, error) {
-	b := builder{schemas: schemas{make(map[string]object)}, operations: make(map[string]int)}
+	b := builder{schemas: schemas{make(map[string]object)}, operations: make(map[string]int), shapes: make(map[string]pathShape)}
 	var tags []any
 	var errs []error
 	for _, service := range services {
@@ -55,8 +55,15 @@ func (i Info) object() object {
 // builder collects the operations of a document.
 type builder struct {
 	schemas    schemas
-	paths      object         // path -> object of HTTP method -> operation
-	operations map[string]int // how often an operation's id was given
+	paths      object               // path -> object of HTTP method -> operation
+	operations map[string]int       // how often an operation's id was given
+	shapes     map[string]pathShape // by path without the parameters' names
+}
+
+// pathShape is the first path of its shape.
+type pathShape struct {
+	path   string
+	params []pathParam
 }
 
 // add describes a route. What OpenAPI 3.1 has no word for, such as the methods of custom patterns, is left out.
@@ -65,7 +72,7 @@ func (b *builder) add(r Route) error {
 	if !strings.Contains(" get put post delete options head patch trace ", " "+verb+" ") {
 		return nil
 	}
-	path, params := r.template.openAPI()
+	path, params := b.unify(r.template.openAPI())
 	item, _ := b.paths.get(path)
 	operations, _ := item.(object)
 	if _, taken := operations.get(verb); taken {
@@ -84,6 +91,29 @@ func (b *builder) add(r Route) error {
 	}
 	b.paths = append(b.paths, member{path, operations})
 	return nil
+}
+
+// unify names the parameters of a path as the first path of the same shape does: to OpenAPI, `/v1/notes/{name}` and
+// `/v1/notes/{note.name}` are one path, which may stand in a document once.
+func (b *builder) unify(path string, params []pathParam) (string, []pathParam) {
+	shape := path
+	for _, p := range params {
+		shape = strings.Replace(shape, "{"+p.name+"}", "{}", 1)
+	}
+	first, ok := b.shapes[shape]
+	if !ok {
+		b.shapes[shape] = pathShape{path, params}
+		return path, params
+	}
+	var names []string
+	for i, p := range params {
+		names = append(names, "{"+p.name+"}", "{"+first.params[i].name+"}")
+	}
+	renamed := strings.NewReplacer(names...)
+	for i := range params {
+		params[i].name, params[i].form = first.params[i].name, renamed.Replace(params[i].form)
+	}
+	return first.path, params
 }
 
 func (b *builder) operation(r Route, path []pathParam) (object, error) {

@@ -166,7 +166,7 @@ func TestParameters(t *testing.T) {
 		{"/v1/shelves/{name_1}/notes/{name_2}", "get", "path:name_1 path:name_2"},
 		{"/v1/notes", "get", "query:pageSize query:pageToken query:filter.since query:filter.labels query:filter.answered query:visibility query:readMask"},
 		{"/v1/notes", "post", "query:requestId"},
-		{"/v1/notes/{note.name}", "patch", "path:note.name query:updateMask"},
+		{"/v1/notes/{name}", "patch", "path:name query:updateMask"}, // declared with note.name: one path to OpenAPI
 		{"/v1/notes/{name}:publish", "post", "path:name"},
 	}
 	for _, tt := range tests {

@@ -20,7 +20,8 @@ func (b *builder) pathParams(r Route, path []pathParam) ([]any, error) {
 			description = comment(fd)
 			if p.whole {
 				schema = b.schemas.single(fd)
-			} else {
+			}
+			if !p.whole || p.name != p.field {
 				description = strings.TrimSpace(fmt.Sprintf("%s\n\nThe field `%s` is `%s`.", description, p.field, p.form))
 			}
 		}
