@@ -40,5 +40,5 @@ func ExampleCatalogue() {
 		}
 	}
 	// Output:
-	// counter Log lines lost because their reader was too slow.
+	// counter Log lines lost because their reader was too slow or refused them.
 }

@@ -47,7 +47,7 @@ func TestMetricsOfTheStart(t *testing.T) {
 	tel := start(t, telemetry.Config{Service: "wallet", Version: "1.2.3"})
 	text := scrape(t, tel)
 	for _, want := range []string{
-		`chassis_build_info{chassis_version="`, `service="wallet"`, `version="1.2.3"`,
+		`chassis_build_info{chassis_version="`, `service_name="wallet"`, `version="1.2.3"`,
 		"chassis_start_timestamp_seconds ", "go_goroutines ", "process_cpu_seconds_total ",
 		`chassis_log_lines_dropped_total{sink="stdout"} 0`, `chassis_spans_dropped_total{reason="queue_full"} 0`,
 		`chassis_spans_dropped_total{reason="export_failed"} 0`, "chassis_spans_exported_total 0", "# EOF",
@@ -140,7 +140,7 @@ func TestMetricsStayAfterShutdown(t *testing.T) {
 
 func TestServicesOfOneProcessShareNothing(t *testing.T) {
 	one, two := start(t, telemetry.Config{Service: "one"}), start(t, telemetry.Config{Service: "two"})
-	if strings.Contains(scrape(t, one), `service="two"`) || !strings.Contains(scrape(t, two), `service="two"`) {
+	if strings.Contains(scrape(t, one), `service_name="two"`) || !strings.Contains(scrape(t, two), `service_name="two"`) {
 		t.Error("the services see each other's metrics")
 	}
 }

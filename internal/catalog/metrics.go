@@ -48,7 +48,7 @@ var (
 		Name: "chassis_build_info", Type: Gauge,
 		Help: "Always 1; the labels say what is running.",
 		Labels: []Label{
-			{"service", "the service's name"}, {"version", "the service's module version or VCS revision"},
+			{"service_name", "the service's name"}, {"version", "the service's module version or VCS revision"},
 			{"revision", "VCS revision of the build"}, {"chassis_version", "version of Paddock"}, {"go_version", "version of Go"},
 		},
 		Since: "0.1.0", Stability: Stable,
@@ -117,7 +117,7 @@ var (
 	}
 	LogLinesDropped = Metric{
 		Name: "chassis_log_lines_dropped_total", Type: Counter,
-		Help:   "Log lines lost because their reader was too slow.",
+		Help:   "Log lines lost because their reader was too slow or refused them.",
 		Labels: []Label{{"sink", "`stdout`, `otlp`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
