@@ -18,7 +18,7 @@ export function requestOf(operation, inputs, body) {
     }
   }
   const search = query.toString();
-  const request = { method: operation.verb.toUpperCase(), url: base + path + (search && "?" + search) };
+  const request = { method: operation.verb.toUpperCase(), url: base + path + (search && "?" + search), stream: operation["x-server-stream"] };
   if (body) Object.assign(request, { body: body.value, headers: { "Content-Type": "application/json" } });
   return request;
 }
@@ -52,13 +52,13 @@ export async function send(request, out, signal) {
   const body = el("pre");
   out.replaceChildren(el("div", { class: "answer" }, state, facts), body);
   try {
-    const { url, ...options } = request;
+    const { url, stream, ...options } = request;
     const answer = await fetch(url, { ...options, signal, cache: "no-store", redirect: "manual" });
     state.textContent = `${answer.status} ${answer.statusText}`.trim() || "redirected elsewhere";
     state.classList.add(answer.ok ? "good" : "bad");
     const headers = [...answer.headers].map(([k, v]) => `${k}: ${v}`).join("\n");
     body.before(el("pre", { class: "headers" }, headers));
-    await show(answer, body, () => took(facts, began));
+    await show(answer, body, stream, () => took(facts, began));
   } catch (error) {
     const stopped = signal.aborted;
     if (!state.classList.length || state.textContent === "…") state.textContent = stopped ? "stopped" : "no answer";
@@ -73,9 +73,8 @@ function took(facts, began) {
 }
 
 /** show reads the body. Lines are shown as they become whole; an answer that is one value is set out at the end. */
-async function show(answer, body, tick) {
+async function show(answer, body, stream, tick) {
   if (!answer.body) return;
-  const stream = (answer.headers.get("Content-Type") ?? "").includes("ndjson");
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
