@@ -2,15 +2,10 @@ package telemetry
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"strconv"
-	"strings"
-	"time"
-	"unicode"
 )
 
 // console writes records for a person at a terminal: time, level, message, key=value. Whatever could be mistaken for
@@ -104,34 +99,4 @@ func appendAttr(line []byte, groups string, a slog.Attr) []byte {
 	line = append(line, word(groups+a.Key)...)
 	line = append(line, '=')
 	return append(line, word(text(v))...)
-}
-
-func text(v slog.Value) string {
-	if v.Kind() == slog.KindTime {
-		return v.Time().Format(time.RFC3339Nano)
-	}
-	if _, isError := v.Any().(error); v.Kind() != slog.KindAny || isError {
-		return v.String()
-	}
-	if raw, err := json.Marshal(v.Any()); err == nil {
-		return string(raw)
-	}
-	return v.String()
-}
-
-// word quotes what is not one plain word. JSON objects and lists stay readable.
-func word(s string) string {
-	odd := func(r rune) bool { return r == '"' || r == '=' || r == ' ' || !unicode.IsPrint(r) }
-	if s == "" || (strings.ContainsFunc(s, odd) && !json.Valid([]byte(s))) {
-		return strconv.Quote(s)
-	}
-	return plainText(s)
-}
-
-// plainText quotes s if it holds more than printable characters.
-func plainText(s string) string {
-	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
-		return strconv.Quote(s)
-	}
-	return s
 }
