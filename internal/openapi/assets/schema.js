@@ -115,6 +115,7 @@ export class Schemas {
   }
 
   sampleObject(s, inside) {
+    if (s.properties?.["@type"]) return undefined; // an Any: nobody can guess its type
     const taken = new Set();
     for (const rule of s.allOf ?? []) {
       (rule.oneOf ?? []).map((c) => c.required?.[0]).filter(Boolean).slice(1).forEach((k) => taken.add(k));
