@@ -1,0 +1,89 @@
+# Everything a contributor runs; `make` alone lists it. It needs Go, git and make. What else a target needs it builds into
+# .bin, from the versions that tools/ pins, and `make setup` installs.
+
+GO       ?= go
+BIN      := $(CURDIR)/.bin
+MODULES  := . examples bench
+FUZZTIME ?= 10s
+
+export PATH := $(BIN):$(PATH)
+
+# The race detector needs a C compiler with its headers; trying it says more than looking for one.
+RACE = $(shell $(GO) build -race -o /dev/null runtime/race 2>/dev/null && echo -race)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup tools run build test lint generate bench fuzz clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: tools ## Install what is missing: a C compiler and curl (Debian), the tools into .bin
+	@tools/setup.sh
+
+run: $(BIN)/grpcurl ## Start the hello service; its log prints curl and grpcurl lines to try
+	@cd examples && $(GO) build -buildvcs=auto -o $(BIN)/hello ./hello
+	@echo 'hello starts. grpcurl is in .bin: in another shell, PATH="$(BIN):$$PATH"' >&2
+	@exec $(BIN)/hello
+
+build: ## Compile every module without cgo
+	@for module in $(MODULES); do (cd $$module && CGO_ENABLED=0 $(GO) build ./...) || exit 1; done
+
+# bench measures, which the race detector would spoil, so it is tested without.
+test: ## Run every test, with the race detector where there is a C compiler
+	@race="$(RACE)"; \
+	if [ -z "$$race" ]; then \
+		echo 'no C compiler: the tests run without the race detector' >&2; \
+		if [ "$$CI" = true ]; then echo 'make test: CI needs the race detector: run make setup' >&2; exit 1; fi; \
+	fi; \
+	status=0; \
+	$(GO) test $$race ./... || status=1; \
+	(cd examples && $(GO) test $$race ./...) || status=1; \
+	(cd bench && $(GO) test ./...) || status=1; \
+	exit $$status
+
+lint: $(BIN)/golangci-lint $(BIN)/buf ## Check style and module files, and the protos against the latest release
+	@for module in $(MODULES); do \
+		(cd $$module && golangci-lint run --config $(CURDIR)/.golangci.yml ./... && $(GO) mod tidy -diff) || exit 1; \
+	done
+	@buf lint
+	@tag=$$(git describe --tags --abbrev=0 2>/dev/null); [ -z "$$tag" ] || buf breaking --against ".git#tag=$$tag"
+
+PLUGINS := $(addprefix $(BIN)/,protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-gateway)
+
+generate: $(BIN)/buf $(PLUGINS) ## Write generated code and documentation anew
+	@buf generate
+	@buf generate --template bench/buf.gen.yaml
+	@$(GO) run ./internal/catalog/gen
+
+bench: ## Measure what a call costs against bare grpc-go and the same assembled by hand
+	@cd bench && $(GO) run .
+
+fuzz: ## Run each fuzz target for FUZZTIME, 10s unless set
+	@$(GO) test -list '^Fuzz' ./... | \
+	awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' | \
+	while read -r package name; do \
+		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
+	done
+
+tools: $(BIN)/buf $(BIN)/golangci-lint $(BIN)/grpcurl $(PLUGINS) ## Build the pinned tools into .bin
+
+clean: ## Remove .bin
+	@rm -rf $(BIN)
+
+# Each tool is built when the versions in its module change. The paths are those of the tool lines in go.mod.
+$(BIN)/buf: MODULE = tools/buf
+$(BIN)/buf: PACKAGE = github.com/bufbuild/buf/cmd/buf
+$(BIN)/buf: tools/buf/go.mod tools/buf/go.sum
+
+$(BIN)/golangci-lint: PACKAGE = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(BIN)/grpcurl: PACKAGE = github.com/fullstorydev/grpcurl/cmd/grpcurl
+$(BIN)/protoc-gen-go: PACKAGE = google.golang.org/protobuf/cmd/protoc-gen-go
+$(BIN)/protoc-gen-go-grpc: PACKAGE = google.golang.org/grpc/cmd/protoc-gen-go-grpc
+$(BIN)/protoc-gen-grpc-gateway: PACKAGE = github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway
+$(BIN)/golangci-lint $(BIN)/grpcurl $(PLUGINS): MODULE = tools
+$(BIN)/golangci-lint $(BIN)/grpcurl $(PLUGINS): tools/go.mod tools/go.sum
+
+$(BIN)/buf $(BIN)/golangci-lint $(BIN)/grpcurl $(PLUGINS):
+	@echo 'building $(@F) $(if $(filter buf golangci-lint,$(@F)),(a few minutes the first time))' >&2
+	@cd $(MODULE) && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $@ $(PACKAGE)
+	@touch $@
