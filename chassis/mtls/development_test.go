@@ -328,3 +328,13 @@ func TestDevelopmentReportsRenewalsThatFail(t *testing.T) {
 		}
 	})
 }
+
+// A service starts within 150 ms in all; this is to be no part of it worth speaking of.
+func BenchmarkDevelopmentStart(b *testing.B) {
+	dir := b.TempDir()
+	for b.Loop() {
+		src, err := mtls.Development(b.Context(), mtls.DevelopmentConfig{Service: "hello", Dir: dir})
+		ok(b, err)
+		ok(b, src.Close())
+	}
+}
