@@ -112,6 +112,21 @@ func TestCollectorGetsSpansAndLogs(t *testing.T) {
 	}
 }
 
+// The queues hold 100; what was sent must make room.
+func TestQueuesAreEmptiedByExports(t *testing.T) {
+	tel := export(t, newCollector(t).URL, telemetry.Config{})
+	for range 5 {
+		traceSomething(tel, 60)
+		flush(t, tel)
+	}
+	if n := sample(t, tel, "chassis_spans_exported_total"); n != 300 {
+		t.Errorf("%v spans exported, want 300", n)
+	}
+	if n := dropped(t, tel, "otlp"); n != 0 {
+		t.Errorf("%d log records dropped, want none", n)
+	}
+}
+
 func TestWhatIsExported(t *testing.T) {
 	for name, test := range map[string]struct {
 		env          map[string]string // URL stands for the collector's

@@ -61,6 +61,8 @@ func TestLinesWaitForCompanyAndWarningsDoNot(t *testing.T) {
 		if !wrote() {
 			t.Error("32 KiB of lines were not written at once")
 		}
+		tel.Logger().Info("flushed")
+		flush(t, tel)
 		if took := time.Since(begin); took != 10*time.Millisecond {
 			t.Errorf("%s passed, want 10 ms: something waited", took)
 		}
