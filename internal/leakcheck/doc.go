@@ -8,7 +8,8 @@
 //		...
 //	}
 //
-// A test kit that stops something in the middle of a test uses [Take] and [Find] instead.
+// A test kit that stops something in the middle of a test uses [Take] and [Find] instead, or a [Group] where it can run
+// what it watches in a goroutine of its own.
 //
 // Goroutines are told apart by their id and carry no mark of the test that started them, so in a test that runs in
 // parallel with others their goroutines count too. Use it in tests that do not call t.Parallel.
