@@ -3,6 +3,7 @@ package chassis
 import (
 	"context"
 	"net/http"
+	"sync/atomic"
 
 	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -32,11 +33,20 @@ func (i *instance) gatewayConn() (*grpc.ClientConn, error) {
 // newGateway returns a gateway that reports its routes and answers errors as problems.
 func newGateway() *gateway.ServeMux {
 	return gateway.NewServeMux(
+		gateway.WithMarshalerOption(gateway.MIMEWildcard, newJSONMarshaler()),
+		gateway.WithWriteContentLength(),
 		gateway.WithMiddlewares(func(next gateway.HandlerFunc) gateway.HandlerFunc {
+			var route atomic.Pointer[string] // a pattern's text is made once: this function runs once per route
 			return func(w http.ResponseWriter, r *http.Request, pathParams map[string]string) {
-				if pattern, ok := gateway.HTTPPattern(r.Context()); ok {
-					middleware.SetRoute(r.Context(), pattern.String())
+				known := route.Load()
+				if known == nil {
+					known = new(string)
+					if pattern, ok := gateway.HTTPPattern(r.Context()); ok {
+						*known = pattern.String()
+					}
+					route.Store(known)
 				}
+				middleware.SetRoute(r.Context(), *known)
 				next(w, r, pathParams)
 			}
 		}),

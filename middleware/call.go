@@ -110,7 +110,7 @@ type callKey struct{}
 // Value answers from the call's own fields what the pass knows; the rest is the transport's.
 func (c *call) Value(key any) any {
 	switch key {
-	case c.method.server.obs.spanKey:
+	case c.method.server.obs.keys.span:
 		return c.trace.span()
 	case callKey{}:
 		return c

@@ -62,7 +62,7 @@ type HTTPCall struct {
 	parent context.Context
 	start  time.Time
 	trace  callTrace
-	body   *limitedBody // nil if the request has none
+	body   limitedBody
 
 	writeTimeout time.Duration
 
@@ -99,7 +99,7 @@ func (h *HTTPCall) Err() error                  { return h.parent.Err() }
 // Value answers from the request's own fields what the pass knows.
 func (h *HTTPCall) Value(key any) any {
 	switch key {
-	case h.server.obs.spanKey:
+	case h.server.obs.keys.span:
 		return h.trace.span()
 	case httpCallKey{}:
 		return h

@@ -21,26 +21,36 @@ type HTTPLimits struct {
 // limitedBody is a request body that must arrive in time and must not be too large, and remembers which it was not.
 type limitedBody struct {
 	io.ReadCloser
-	control  *http.ResponseController
+	length   int64 // as announced; -1 if it was not
+	left     int64 // until it is too large; -1 for no limit
 	timeout  time.Duration
+	conn     readDeadliner // nil if there is no time limit
 	begun    bool
 	tooLarge bool
 	tooSlow  bool
 }
+
+// readDeadliner is what the writers of net/http implement for [http.ResponseController].
+type readDeadliner interface{ SetReadDeadline(time.Time) error }
 
 // limit puts the limits on the request's body, if it has one.
 func (h *HTTPCall) limit(r *http.Request, limits HTTPLimits) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
+	h.body = limitedBody{ReadCloser: r.Body, length: r.ContentLength, left: -1, timeout: limits.BodyTimeout}
 	if limits.MaxBody > 0 {
-		r.Body = http.MaxBytesReader(h.writer, r.Body, limits.MaxBody)
+		h.body.left = limits.MaxBody
 	}
-	h.body = &limitedBody{ReadCloser: r.Body, timeout: limits.BodyTimeout}
 	if limits.BodyTimeout > 0 {
-		h.body.control = http.NewResponseController(h.writer)
+		h.body.conn, _ = h.writer.(readDeadliner) // a writer in memory has none, and cannot be slow
 	}
-	r.Body = h.body
+	r.Body = &h.body
+}
+
+// Len returns the announced length of the body, false if it was not announced or is more than is read.
+func (b *limitedBody) Len() (int, bool) {
+	return int(b.length), b.length >= 0 && (b.left < 0 || b.length <= b.left)
 }
 
 func (b *limitedBody) Read(p []byte) (int, error) {
@@ -48,34 +58,41 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 		b.begun = true
 		b.deadline(time.Now().Add(b.timeout))
 	}
-	n, err := b.ReadCloser.Read(p)
-	if err == nil {
-		return n, nil
+	if b.left >= 0 && int64(len(p)) > b.left+1 {
+		p = p[:b.left+1] // one byte more than allowed tells that there are more
 	}
-	b.deadline(time.Time{}) // what follows is the answer, and the server's wait for the next request
-	var tooLarge *http.MaxBytesError
-	var slow interface{ Timeout() bool }
-	switch {
-	case errors.As(err, &tooLarge):
-		b.tooLarge = true
-	case errors.As(err, &slow) && slow.Timeout():
-		b.tooSlow = true
+	n, err := b.ReadCloser.Read(p)
+	if b.left >= 0 {
+		if int64(n) > b.left {
+			n, err = int(b.left), errTooLarge
+		}
+		b.left -= int64(n)
+	}
+	if err != nil {
+		b.end(err)
 	}
 	return n, err
 }
 
+var errTooLarge = errors.New("the request body is too large")
+
+// end takes the deadline away, because what follows is the answer and the server's wait for the next request.
+func (b *limitedBody) end(err error) {
+	b.deadline(time.Time{})
+	var slow interface{ Timeout() bool }
+	b.tooLarge = b.tooLarge || errors.Is(err, errTooLarge)
+	b.tooSlow = b.tooSlow || errors.As(err, &slow) && slow.Timeout()
+}
+
 func (b *limitedBody) deadline(at time.Time) {
-	if b.control != nil {
-		_ = b.control.SetReadDeadline(at) // a writer that has none cannot be slow: it is in memory
+	if b.conn != nil {
+		_ = b.conn.SetReadDeadline(at) // a connection that is gone is found by the read
 	}
 }
 
-// bodyProblem reports what was wrong with the request's body, if it was the body: 413 or 408 and the text for the
-// caller; zero if nothing was.
+// bodyProblem reports what was wrong with the request's body: 413 or 408 and the text for the caller, or zero.
 func (h *HTTPCall) bodyProblem() (status int, detail string) {
 	switch {
-	case h.body == nil:
-		return 0, ""
 	case h.body.tooLarge:
 		return http.StatusRequestEntityTooLarge, "the request body is too large"
 	case h.body.tooSlow:

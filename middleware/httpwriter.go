@@ -76,21 +76,28 @@ func (h *HTTPCall) sent() int {
 }
 
 // answerAfter answers 504 in the handler's place when timeout has passed, so that a handler that ignores its context
-// does not keep the caller waiting. It must be stopped before the handler's goroutine uses the writer again; stop
-// reports whether the handler may still answer. A timeout of zero never answers.
-func (h *HTTPCall) answerAfter(timeout time.Duration) (stop func() bool) {
-	if timeout <= 0 {
-		return func() bool { return true }
+// does not keep the caller waiting. It must be stopped before the handler's goroutine uses the writer again. A timeout
+// of zero, or one of no request, never answers.
+func (h *HTTPCall) answerAfter(timeout time.Duration) answerTimer {
+	if h == nil || timeout <= 0 {
+		return answerTimer{}
 	}
-	timer := time.AfterFunc(timeout, h.answerTimeout)
-	return func() bool {
-		if timer.Stop() {
-			return true
-		}
-		h.mu.Lock() // until the answer under way is written
-		defer h.mu.Unlock()
-		return !h.over
+	return answerTimer{h, time.AfterFunc(timeout, h.answerTimeout)}
+}
+
+type answerTimer struct {
+	call  *HTTPCall
+	timer *time.Timer
+}
+
+// stop reports whether the handler may still answer.
+func (t answerTimer) stop() bool {
+	if t.timer == nil || t.timer.Stop() {
+		return true
 	}
+	t.call.mu.Lock() // until the answer under way is written
+	defer t.call.mu.Unlock()
+	return !t.call.over
 }
 
 func (h *HTTPCall) answerTimeout() {

@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -17,7 +16,7 @@ import (
 // observer is what the pass shares between methods.
 type observer struct {
 	cfg      Config
-	spanKey  any // under which the OpenTelemetry API looks for the span of a context
+	keys     contextKeys
 	duration *prometheus.HistogramVec
 	rejected *prometheus.CounterVec
 	panics   *prometheus.CounterVec
@@ -29,7 +28,7 @@ type observer struct {
 func newObserver(cfg Config) (*observer, error) {
 	o := &observer{
 		cfg:      cfg,
-		spanKey:  spanKey(),
+		keys:     findContextKeys(),
 		duration: catalog.RPCServerCallDuration.HistogramVec(),
 		rejected: catalog.RPCRejected.CounterVec(),
 		panics:   catalog.Panics.CounterVec(),
@@ -54,24 +53,6 @@ func newObserver(cfg Config) (*observer, error) {
 // sampled decides whether a call is recorded.
 func (o *observer) sampled(parent trace.SpanContext, id trace.TraceID) bool {
 	return o.cfg.Tracer != nil && o.cfg.Sampled != nil && o.cfg.Sampled(parent, id)
-}
-
-// spanKey finds the key under which the OpenTelemetry API keeps the span of a context, by asking it for one. The key
-// itself is private; that a context sees the keys it is asked for is what the context package promises.
-func spanKey() any {
-	probe := keyProbe{Context: context.Background()}
-	trace.SpanFromContext(&probe)
-	return probe.key
-}
-
-type keyProbe struct {
-	context.Context
-	key any
-}
-
-func (p *keyProbe) Value(key any) any {
-	p.key = key
-	return nil
 }
 
 // histogram is what a child of a prometheus.HistogramVec implements.

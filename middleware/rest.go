@@ -42,11 +42,11 @@ func (c *restConn) Invoke(ctx context.Context, method string, args, reply any, o
 		return status.Errorf(codes.Internal, "rest: messages of %s are %T and %T, not protobuf messages", method, args, reply)
 	}
 	m := c.method(method)
-	s := newRESTStream(ctx, method)
-	s.request, s.answer, s.timeout, s.maxMessage = request, answer, c.cfg.Timeout, c.cfg.MaxMessage
-	stop := s.http.answerAfter(earlier(c.cfg.Timeout, m.Timeout))
+	s := c.newStream(ctx, method)
+	s.request, s.answer, s.timeout = request, answer, c.cfg.Timeout
+	timeout := s.http.answerAfter(earlier(c.cfg.Timeout, m.Timeout))
 	err := m.Serve(nil, s)
-	if !stop() {
+	if !timeout.stop() {
 		return status.Error(codes.DeadlineExceeded, "answered already")
 	}
 	s.report(opts)
@@ -60,11 +60,15 @@ func (c *restConn) method(name string) *Method {
 	return c.server.unknown
 }
 
-// restStream is the transport of a unary call by REST: the message handed over each way, headers and trailers kept.
+// restStream is the transport of a call by REST: the message handed over each way, headers and trailers kept. It is the
+// context of the call too: what the gateway would send has arrived, and nothing is set to go out with the calls that
+// the handler makes.
 type restStream struct {
-	ctx             context.Context
+	parent          context.Context // the gateway's
+	keys            *contextKeys
 	http            *HTTPCall // nil outside of an HTTP request
 	name            string
+	incoming        metadata.MD
 	timeout         time.Duration
 	maxMessage      int
 	request, answer proto.Message
@@ -74,24 +78,35 @@ type restStream struct {
 }
 
 var (
+	_ context.Context            = (*restStream)(nil)
 	_ grpc.ServerStream          = (*restStream)(nil)
 	_ grpc.ServerTransportStream = restTransport{}
 )
 
-// newRESTStream makes a server's context of the gateway's: what the gateway would send has arrived, and nothing is set
-// to go out with the calls that the handler makes.
-func newRESTStream(ctx context.Context, method string) *restStream {
-	s := &restStream{http: httpCallFrom(ctx), name: method}
-	if md, ok := metadata.FromOutgoingContext(ctx); ok {
-		ctx = metadata.NewIncomingContext(metadata.NewOutgoingContext(ctx, nil), md)
-	}
-	s.ctx = grpc.NewContextWithServerTransportStream(ctx, restTransport{s})
+func (c *restConn) newStream(ctx context.Context, method string) *restStream {
+	s := &restStream{parent: ctx, keys: &c.server.obs.keys, http: httpCallFrom(ctx), name: method, maxMessage: c.cfg.MaxMessage}
+	s.incoming, _ = metadata.FromOutgoingContext(ctx)
 	return s
 }
 
-func (s *restStream) rest() *restStream { return s }
+func (s *restStream) rest() *restStream           { return s }
+func (s *restStream) Context() context.Context    { return s }
+func (s *restStream) Deadline() (time.Time, bool) { return s.parent.Deadline() }
+func (s *restStream) Done() <-chan struct{}       { return s.parent.Done() }
+func (s *restStream) Err() error                  { return s.parent.Err() }
 
-func (s *restStream) Context() context.Context { return s.ctx }
+// Value answers as the context of a call that came over a network would.
+func (s *restStream) Value(key any) any {
+	switch key {
+	case s.keys.incoming:
+		return s.incoming
+	case s.keys.outgoing:
+		return nil
+	case s.keys.transport:
+		return restTransport{s}
+	}
+	return s.parent.Value(key)
+}
 
 // RecvMsg gives the handler the fields of the gateway's message, which the gateway does not touch again.
 func (s *restStream) RecvMsg(m any) error {

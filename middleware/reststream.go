@@ -14,8 +14,8 @@ import (
 // NewStream starts a streaming call. Its handler runs in a goroutine that ends when the handler returns; the HTTP
 // request it belongs to waits for it. ctx must end when the request does, as the gateway's does.
 func (c *restConn) NewStream(ctx context.Context, _ *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
-	base := newRESTStream(ctx, method)
-	base.maxMessage, base.headers = c.cfg.MaxMessage, make(chan struct{})
+	base := c.newStream(ctx, method)
+	base.headers = make(chan struct{})
 	s := &restPipe{
 		restStream: base,
 		requests:   make(chan proto.Message),
@@ -63,8 +63,8 @@ func (s *restPipe) SendMsg(m any) error {
 		return nil
 	case <-s.done:
 		return io.EOF // as grpc.ClientStream has it: RecvMsg tells why
-	case <-s.ctx.Done():
-		return status.FromContextError(s.ctx.Err()).Err()
+	case <-s.parent.Done():
+		return status.FromContextError(s.parent.Err()).Err()
 	}
 }
 
@@ -86,8 +86,8 @@ func (s *restPipe) RecvMsg(m any) error {
 			return s.err
 		}
 		return io.EOF
-	case <-s.ctx.Done():
-		return status.FromContextError(s.ctx.Err()).Err()
+	case <-s.parent.Done():
+		return status.FromContextError(s.parent.Err()).Err()
 	}
 }
 
@@ -95,8 +95,8 @@ func (s *restPipe) Header() (metadata.MD, error) {
 	select {
 	case <-s.headers:
 		return s.header, nil
-	case <-s.ctx.Done():
-		return nil, status.FromContextError(s.ctx.Err()).Err()
+	case <-s.parent.Done():
+		return nil, status.FromContextError(s.parent.Err()).Err()
 	}
 }
 
@@ -119,8 +119,8 @@ func (s restPipeServer) RecvMsg(m any) error {
 		return handOver(m, request)
 	case <-s.closed:
 		return io.EOF
-	case <-s.ctx.Done():
-		return status.FromContextError(s.ctx.Err()).Err()
+	case <-s.parent.Done():
+		return status.FromContextError(s.parent.Err()).Err()
 	}
 }
 
@@ -137,7 +137,7 @@ func (s restPipeServer) SendMsg(m any) error {
 	select {
 	case s.answers <- proto.Clone(message):
 		return nil
-	case <-s.ctx.Done():
-		return status.FromContextError(s.ctx.Err()).Err()
+	case <-s.parent.Done():
+		return status.FromContextError(s.parent.Err()).Err()
 	}
 }
