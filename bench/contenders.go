@@ -49,11 +49,9 @@ func contenders() []contender {
 			contender{name: bare, baseline: bare, start: startBare()},
 			contender{name: "grpc/" + transport + "/assembled", baseline: bare, start: startAssembled},
 		)
-		if chassisReady {
-			list = append(list, contender{
-				name: "grpc/" + transport + "/chassis", baseline: bare, start: startChassisGRPC, env: chassisEnv(transport),
-			})
-		}
+		list = append(list, contender{
+			name: "grpc/" + transport + "/chassis", baseline: bare, start: startChassisGRPC, env: chassisEnv(transport),
+		})
 	}
 	const bare = "rest/plain/bare"
 	list = append(list,
@@ -61,11 +59,9 @@ func contenders() []contender {
 		contender{name: "rest/plain/gateway-bufconn", baseline: bare, start: startGatewayBufconn},
 		contender{name: "rest/plain/gateway-tcp", baseline: bare, start: startGatewayTCP},
 	)
-	if chassisReady {
-		list = append(list, contender{
-			name: "rest/plain/chassis", baseline: bare, start: startChassisREST, env: chassisEnv("plain"),
-		})
-	}
+	list = append(list, contender{
+		name: "rest/plain/chassis", baseline: bare, start: startChassisREST, env: chassisEnv("plain"),
+	})
 	return withDefaults(list)
 }
 
