@@ -29,11 +29,11 @@ type delivery struct {
 	pending atomic.Int64
 
 	mu        sync.Mutex
-	abandoned bool
-	cancel    context.CancelFunc // of the newest export
-	failing   bool
-	losses    int // items lost since the last complaint
-	complain  time.Time
+	abandoned  bool
+	cancel     context.CancelFunc // of the newest export
+	losses     int                // items lost since the last complaint
+	complained bool               // since the last success
+	complain   time.Time          // when the next complaint is due
 }
 
 // admit tells whether one more item may enter the queue.
@@ -93,20 +93,20 @@ func (d *delivery) account(n int, err error) {
 func (d *delivery) complaint(n int) (losses int, due bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.failing = true
 	d.losses += n
 	if time.Now().Before(d.complain) {
 		return 0, false
 	}
 	losses, d.losses = d.losses, 0
 	d.complain = time.Now().Add(complaintInterval)
+	d.complained = true
 	return losses, true
 }
 
 func (d *delivery) recovered() {
 	d.mu.Lock()
-	was := d.failing
-	d.failing = false
+	was := d.complained
+	d.complained = false
 	d.mu.Unlock()
 	if was {
 		d.log.Info("telemetry is exported again", "signal", d.signal)
