@@ -28,7 +28,7 @@ type delivery struct {
 
 	pending atomic.Int64
 
-	mu        sync.Mutex
+	mu         sync.Mutex
 	abandoned  bool
 	cancel     context.CancelFunc // of the newest export
 	losses     int                // items lost since the last complaint
