@@ -92,9 +92,14 @@ func httpCallFrom(ctx context.Context) *HTTPCall {
 	return h
 }
 
+// Deadline is the request's.
 func (h *HTTPCall) Deadline() (time.Time, bool) { return h.parent.Deadline() }
-func (h *HTTPCall) Done() <-chan struct{}       { return h.parent.Done() }
-func (h *HTTPCall) Err() error                  { return h.parent.Err() }
+
+// Done is closed when the request ends.
+func (h *HTTPCall) Done() <-chan struct{} { return h.parent.Done() }
+
+// Err says why the request ended, nil while it has not.
+func (h *HTTPCall) Err() error { return h.parent.Err() }
 
 // Value answers from the request's own fields what the pass knows.
 func (h *HTTPCall) Value(key any) any {

@@ -48,7 +48,7 @@ func (t *callTrace) context() trace.SpanContext { return t.span().SpanContext() 
 // begin continues the caller's trace, or starts one.
 func (t *callTrace) begin(c *call) {
 	obs := c.method.server.obs
-	parent := trace.SpanContext{}
+	var parent trace.SpanContext
 	if c.http != nil {
 		parent = c.http.trace.context()
 	} else {

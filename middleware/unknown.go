@@ -9,7 +9,7 @@ import (
 // unknownMethod refuses a call of a method that nobody registered.
 func unknownMethod(c *call) error {
 	c.reason = ReasonUnknownMethod
-	return status.Errorf(codes.Unimplemented, "unknown method %s", truncate(c.requested(), maxEcho))
+	return status.Errorf(codes.Unimplemented, "unknown method %s", truncate(c.requested()))
 }
 
 // requested returns the method that the caller named, which for an unknown one is not the record's.
@@ -21,9 +21,9 @@ func (c *call) requested() string {
 // maxEcho bounds what of a caller's text is repeated in an answer or in a log line.
 const maxEcho = 256
 
-func truncate(s string, n int) string {
-	if len(s) <= n {
+func truncate(s string) string {
+	if len(s) <= maxEcho {
 		return s
 	}
-	return s[:n] + "…"
+	return s[:maxEcho] + "…"
 }
