@@ -96,6 +96,8 @@ func TestServerTLSResumesNoSession(t *testing.T) {
 	src := fixed(t, own.issue(t), own)
 	client := mtls.ClientTLS(src, func(spiffeid.ID) error { return nil })
 	client.ClientSessionCache = tls.NewLRUClientSessionCache(1)
+	client.ServerName = "localhost" // the key of the cache, since the port changes
+	server := mtls.ServerTLS(src, mtls.ServerOptions{})
 	resumed := false
 	verify := client.VerifyConnection
 	client.VerifyConnection = func(state tls.ConnectionState) error {
@@ -103,7 +105,7 @@ func TestServerTLSResumesNoSession(t *testing.T) {
 		return verify(state)
 	}
 	for range 2 {
-		serverErr, clientErr := handshake(t, mtls.ServerTLS(src, mtls.ServerOptions{}), client)
+		serverErr, clientErr := handshake(t, server, client)
 		ok(t, errors.Join(serverErr, clientErr))
 	}
 	if resumed {

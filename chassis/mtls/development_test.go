@@ -181,51 +181,62 @@ func TestDevelopmentTightensPermissions(t *testing.T) {
 	}
 }
 
-// The child of TestDevelopmentAuthorityIsMadeOnce starts a service in the folder that this variable names.
+// childDir names the folder in which a child process of TestDevelopmentAuthorityIsMadeOnce starts a service.
 const childDir = "MTLS_TEST_CHILD_DIR"
 
-// TestDevelopmentAuthorityIsMadeOnce starts processes, and services in one of them, at the same moment in an empty folder:
-// all must come to trust the one authority.
+// TestDevelopmentAuthorityIsMadeOnce starts processes at the same moment in an empty folder: all must come to trust the
+// one authority.
 func TestDevelopmentAuthorityIsMadeOnce(t *testing.T) {
 	if dir := os.Getenv(childDir); dir != "" {
-		src := develop(t, mtls.DevelopmentConfig{Service: "child", Dir: dir})
-		identity, err := src.Identity()
+		identity, err := develop(t, mtls.DevelopmentConfig{Service: "child", Dir: dir}).Identity()
 		ok(t, err)
 		_, err = os.Stdout.Write(certPEM(identity.Authorities...))
 		ok(t, err)
 		return
 	}
-	const processes, services = 6, 6
 	dir := filepath.Join(t.TempDir(), "ca")
-	roots := make(chan string, processes+services)
-	for range processes {
-		go func() {
-			child := exec.Command(os.Args[0], "-test.run=^TestDevelopmentAuthorityIsMadeOnce$")
-			child.Env = append(os.Environ(), childDir+"="+dir)
-			out, err := child.Output()
-			if err != nil {
-				t.Errorf("child: %v\n%s", err, out)
-			}
-			text, _, _ := strings.Cut(string(out), "-----END")
-			roots <- text
-		}()
-	}
-	for range services {
-		go func() {
+	sameRoots(t, 8, func() (string, error) {
+		child := exec.Command(os.Args[0], "-test.run=^TestDevelopmentAuthorityIsMadeOnce$")
+		child.Env = append(os.Environ(), childDir+"="+dir)
+		out, err := child.Output()
+		roots, _, _ := strings.Cut(string(out), "-----END")
+		return roots, err
+	})
+}
+
+// TestDevelopmentAuthorityIsMadeOnceInAProcess does the same with services of one process, which start closer together.
+// They lock each other out by the same means as processes do.
+func TestDevelopmentAuthorityIsMadeOnceInAProcess(t *testing.T) {
+	for range 20 {
+		dir := filepath.Join(t.TempDir(), "ca")
+		sameRoots(t, 8, func() (string, error) {
 			src, err := mtls.Development(t.Context(), mtls.DevelopmentConfig{Service: "hello", Dir: dir})
 			if err != nil {
-				t.Error(err)
-				roots <- ""
-				return
+				return "", err
 			}
 			identity, _ := src.Identity()
-			_ = src.Close()
-			text, _, _ := strings.Cut(string(certPEM(identity.Authorities...)), "-----END")
-			roots <- text
+			return string(certPEM(identity.Authorities...)), src.Close()
+		})
+	}
+}
+
+// sameRoots runs start n times at the same moment, and checks that all return the same.
+func sameRoots(t *testing.T, n int, start func() (string, error)) {
+	t.Helper()
+	roots, begin := make(chan string, n), make(chan struct{})
+	for range n {
+		go func() {
+			<-begin
+			found, err := start()
+			if err != nil || found == "" {
+				t.Errorf("no roots: %v", err)
+			}
+			roots <- found
 		}()
 	}
+	close(begin)
 	first := <-roots
-	for range processes + services - 1 {
+	for range n - 1 {
 		if other := <-roots; other != first {
 			t.Errorf("two authorities were made:\n%s\n%s", first, other)
 		}

@@ -57,7 +57,7 @@ func (f fileSet) read() contents {
 			c.err = err
 		}
 		*file.to = data
-		fmt.Fprintf(sum, "%d %v\n", len(data), err)
+		_, _ = fmt.Fprintf(sum, "%d %v\n", len(data), err)
 		sum.Write(data)
 	}
 	sum.Sum(c.print[:0])

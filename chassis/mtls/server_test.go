@@ -265,7 +265,7 @@ func serveHTTPS(t *testing.T, src mtls.Source, opts mtls.ListenerOptions) string
 	go func() { done <- server.Serve(listener) }()
 	t.Cleanup(func() {
 		_ = server.Close()
-		if err := <-done; err != http.ErrServerClosed {
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
 			t.Error(err)
 		}
 	})

@@ -199,7 +199,8 @@ func spiffeIdentity(svid *x509svid.SVID, bundles *x509bundle.Set) (*Identity, er
 		return nil, err
 	}
 	identity.domains = domains
-	return identity, identity.current(time.Now())
+	err = identity.current(time.Now())
+	return identity, err
 }
 
 // equal reports whether the Workload API has delivered the same once more, as it does after a reconnection.
