@@ -52,7 +52,7 @@ func (m *jsonMarshaler) decodeWhole(r io.Reader, length int, v any) error {
 	}
 	body := make([]byte, length)
 	if n, err := io.ReadFull(r, body); err != nil {
-		if n == 0 && err == io.EOF { //nolint:errorlint // io.ReadFull returns the value itself
+		if n == 0 && err == io.EOF {
 			return io.EOF // no body: the gateway takes it for an empty message
 		}
 		return err

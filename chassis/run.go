@@ -40,7 +40,7 @@ func (i *instance) start(ctx context.Context) error {
 	}
 	for _, s := range steps {
 		if err := context.Cause(ctx); err != nil {
-			return nil // asked to stop before it was ready; wait sees it
+			return nil //nolint:nilerr // asked to stop before it was ready; wait sees it
 		}
 		detail, err := s.take(ctx)
 		if err != nil {
@@ -55,7 +55,7 @@ func (i *instance) start(ctx context.Context) error {
 // wait returns when a stop is asked for: nil by ctx, else what failed.
 func (i *instance) wait(ctx context.Context) error {
 	if ctx.Err() != nil { // also before everything was started
-		return nil
+		return nil //nolint:nilerr // a stop that was asked for is no error
 	}
 	var http <-chan error
 	if i.http != nil {

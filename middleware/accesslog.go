@@ -74,7 +74,7 @@ func (c *call) attrs(out outcome, elapsed time.Duration) []slog.Attr {
 		attrs = append(attrs, slog.String("reason", string(c.reason)))
 	}
 	if out.err != nil {
-		attrs = append(attrs, slog.String("error", truncate(out.message(), maxEcho)))
+		attrs = append(attrs, slog.String("error", truncate(out.message())))
 	}
 	return attrs
 }
@@ -116,7 +116,7 @@ func (c *call) writeLine(out outcome, level slog.Level, elapsed time.Duration) {
 		b = append(b, '"')
 	}
 	if out.err != nil {
-		b = appendJSONString(append(b, `,"error":`...), truncate(out.message(), maxEcho))
+		b = appendJSONString(append(b, `,"error":`...), truncate(out.message()))
 	}
 	sc := c.trace.context()
 	traceID, spanID := sc.TraceID(), sc.SpanID()

@@ -214,7 +214,7 @@ func (h *HTTPCall) log(r *http.Request, method, route string, status int, elapse
 		slog.Float64("duration_seconds", elapsed.Seconds()), slog.String("protocol", "http"),
 	}
 	if route == "" {
-		attrs = append(attrs, slog.String("path", truncate(r.URL.Path, maxEcho))) // never the query: it may hold secrets
+		attrs = append(attrs, slog.String("path", truncate(r.URL.Path))) // never the query: it may hold secrets
 	}
 	cfg.Logger.LogAttrs(h, level, "request", attrs...)
 }

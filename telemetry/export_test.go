@@ -15,8 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/betmakers/paddock/telemetry"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/betmakers/paddock/telemetry"
 )
 
 // collector is an OTLP/HTTP server that keeps what it gets.

@@ -7,11 +7,12 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/betmakers/paddock/internal/catalog"
 	slogmulti "github.com/samber/slog-multi"
 	"go.opentelemetry.io/contrib/bridges/otelslog"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkresource "go.opentelemetry.io/otel/sdk/resource"
+
+	"github.com/betmakers/paddock/internal/catalog"
 )
 
 const (

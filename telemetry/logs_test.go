@@ -15,8 +15,9 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/betmakers/paddock/telemetry"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/betmakers/paddock/telemetry"
 )
 
 // buffer is an output that a test may read while it is written.
@@ -221,7 +222,7 @@ func FuzzLogLine(f *testing.F) {
 			tel.Logger().With(key, value).WithGroup(key).Info(message, key, value)
 			flush(t, tel)
 			line := strings.TrimSuffix(out.String(), "\n")
-			if i := strings.IndexFunc(line, func(r rune) bool { return unicode.IsControl(r) }); i >= 0 {
+			if i := strings.IndexFunc(line, unicode.IsControl); i >= 0 {
 				t.Errorf("%s: control character at %d of %q", format, i, line)
 			}
 			if format == "json" && !json.Valid([]byte(line)) {

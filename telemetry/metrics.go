@@ -7,13 +7,14 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/betmakers/paddock/internal/catalog"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdkresource "go.opentelemetry.io/otel/sdk/resource"
+
+	"github.com/betmakers/paddock/internal/catalog"
 )
 
 const (

@@ -10,8 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/betmakers/paddock/telemetry"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/betmakers/paddock/telemetry"
 )
 
 // scrape returns what /metrics says, as OpenMetrics.

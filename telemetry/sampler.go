@@ -5,9 +5,10 @@ import (
 	"encoding/binary"
 	"fmt"
 
-	"github.com/betmakers/paddock/internal/traceid"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/betmakers/paddock/internal/traceid"
 )
 
 // everyTrace is the bound below which every trace id lies.

@@ -5,11 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/betmakers/paddock/internal/traceid"
-	"github.com/betmakers/paddock/telemetry"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/betmakers/paddock/internal/traceid"
+	"github.com/betmakers/paddock/telemetry"
 )
 
 // settings makes a Getenv of name, value pairs.
@@ -22,13 +23,13 @@ func settings(pairs ...string) func(string) string {
 }
 
 func parents() map[string]trace.SpanContext {
-	make := func(flags trace.TraceFlags, remote bool) trace.SpanContext {
+	of := func(flags trace.TraceFlags, remote bool) trace.SpanContext {
 		id, span := traceid.New()
 		return trace.NewSpanContext(trace.SpanContextConfig{TraceID: id, SpanID: span, TraceFlags: flags, Remote: remote})
 	}
 	return map[string]trace.SpanContext{
-		"no parent": {}, "remote sampled": make(1, true), "remote unsampled": make(0, true),
-		"local sampled": make(1, false), "local unsampled": make(0, false),
+		"no parent": {}, "remote sampled": of(1, true), "remote unsampled": of(0, true),
+		"local sampled": of(1, false), "local unsampled": of(0, false),
 	}
 }
 

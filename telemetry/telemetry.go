@@ -9,13 +9,14 @@ import (
 	"net/http"
 	"os"
 
-	"github.com/betmakers/paddock/internal/catalog"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/propagation"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/betmakers/paddock/internal/catalog"
 )
 
 // Config says who emits the telemetry and how. Service and LogFormat are required.

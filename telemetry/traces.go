@@ -4,10 +4,11 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/betmakers/paddock/internal/catalog"
 	"go.opentelemetry.io/otel/attribute"
 	sdkresource "go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/betmakers/paddock/internal/catalog"
 )
 
 // newResource describes the service to collectors. On an error the resource is usable, only not complete.

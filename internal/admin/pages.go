@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
-	"log/slog"
 	"net/http"
 	"text/tabwriter"
 	"time"
@@ -74,7 +73,7 @@ func (p *pages) config(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		for _, s := range p.cfg.Snapshot().Settings {
-			fmt.Fprintf(tw, "%s\t%q\t%s\n", s.Name, s.Value, s.Origin)
+			_, _ = fmt.Fprintf(tw, "%s\t%q\t%s\n", s.Name, s.Value, s.Origin)
 		}
 		_ = tw.Flush() // an error means that the reader has gone
 	}
@@ -90,7 +89,7 @@ func (p *pages) style(w http.ResponseWriter, _ *http.Request) {
 func (p *pages) render(w http.ResponseWriter, r *http.Request, name string, v view) {
 	var page bytes.Buffer
 	if err := p.templates.ExecuteTemplate(&page, name, v); err != nil {
-		p.cfg.Logger.ErrorContext(r.Context(), "admin: page not rendered", "page", name, slog.Any("error", err))
+		p.cfg.Logger.ErrorContext(r.Context(), "admin: page not rendered", "page", name, "error", err)
 		http.Error(w, "the page could not be rendered; /debug/status.json has the same facts", http.StatusInternalServerError)
 		return
 	}

@@ -3,6 +3,7 @@ package admin
 import (
 	"fmt"
 	"net/http"
+
 	// Importing it registers its handlers on http.DefaultServeMux. Nothing in
 	// the chassis serves that mux, so they are reachable only as registered here.
 	"net/http/pprof"

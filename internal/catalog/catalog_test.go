@@ -10,9 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/betmakers/paddock/internal/catalog"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/betmakers/paddock/internal/catalog"
 )
 
 func TestEntriesFollowTheConventions(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -66,10 +67,12 @@ type pathShape struct {
 	params []pathParam
 }
 
+var verbs = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+
 // add describes a route. What OpenAPI 3.1 has no word for, such as the methods of custom patterns, is left out.
 func (b *builder) add(r Route) error {
 	verb := strings.ToLower(r.HTTPMethod)
-	if !strings.Contains(" get put post delete options head patch trace ", " "+verb+" ") {
+	if !slices.Contains(verbs, verb) {
 		return nil
 	}
 	path, params := b.unify(r.template.openAPI())
@@ -153,7 +156,8 @@ func (b *builder) requestBody(r Route) (object, error) {
 	if r.body == "" {
 		return nil, nil
 	}
-	schema, description := object(nil), ""
+	var schema object
+	var description string
 	input := r.method.Input()
 	switch bound := topLevel(r.template.bound()); {
 	case r.body != "*":

@@ -149,7 +149,7 @@ func oneofs(md protoreflect.MessageDescriptor, omit map[string]bool) []any {
 			choices[j] = obj("required", []string{name})
 			any1[j] = choices[j]
 		}
-		all = append(all, obj("oneOf", append(choices, obj("not", obj("anyOf", any1)))))
+		all = append(all, obj("oneOf", slices.Concat(choices, []any{obj("not", obj("anyOf", any1))})))
 	}
 	return all
 }

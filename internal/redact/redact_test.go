@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/betmakers/paddock/internal/redact"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
@@ -19,6 +18,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	"github.com/betmakers/paddock/internal/redact"
 )
 
 const canary = "c4n4ry"
@@ -166,6 +167,7 @@ func punter(t testing.TB) protoreflect.MessageDescriptor {
 
 // secretive returns a punter whose every marked field holds the canary, down to depth.
 func secretive(t testing.TB, d protoreflect.MessageDescriptor, depth int) *dynamicpb.Message {
+	t.Helper()
 	m := dynamicpb.NewMessage(d)
 	field := func(name protoreflect.Name) protoreflect.FieldDescriptor { return d.Fields().ByName(name) }
 	m.Set(field("name"), protoreflect.ValueOfString("visible"))

@@ -145,7 +145,7 @@ func explain(s Setting, value string, secret bool, err error) error {
 	for next := errors.Unwrap(cause); next != nil; next = errors.Unwrap(cause) {
 		cause = next
 	}
-	return fmt.Errorf("%s: %q is no valid %s: %s", s.Name, value, s.Type, cause)
+	return fmt.Errorf("%s: %q is no valid %s: %w", s.Name, value, s.Type, cause)
 }
 
 func orText(s, fallback string) string {

@@ -6,8 +6,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/betmakers/paddock/internal/traceid"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/betmakers/paddock/internal/traceid"
 )
 
 func TestNewIsValidAndNeverRepeats(t *testing.T) {
