@@ -35,6 +35,7 @@ func newGateway() *gateway.ServeMux {
 	return gateway.NewServeMux(
 		gateway.WithMarshalerOption(gateway.MIMEWildcard, newJSONMarshaler()),
 		gateway.WithWriteContentLength(),
+		gateway.WithIncomingHeaderMatcher(forwardedHeader),
 		gateway.WithMiddlewares(func(next gateway.HandlerFunc) gateway.HandlerFunc {
 			var route atomic.Pointer[string] // a pattern's text is made once: this function runs once per route
 			return func(w http.ResponseWriter, r *http.Request, pathParams map[string]string) {
@@ -57,6 +58,16 @@ func newGateway() *gateway.ServeMux {
 			middleware.WriteRoutingError(ctx, w, status)
 		}),
 	)
+}
+
+// forwardedHeader leaves out of the handler's metadata the headers that are between the caller and the HTTP server: the
+// gateway would make a key of every one, for each call. The others come as the gateway names them.
+func forwardedHeader(key string) (string, bool) {
+	switch key {
+	case "Accept", "Accept-Charset", "Authorization", "Cache-Control", "Content-Type", "Date", "Expect", "Host", "Pragma", "Via":
+		return "", false // the gateway hands on Authorization under its own name
+	}
+	return gateway.DefaultHeaderMatcher(key)
 }
 
 // descriptors returns the descriptors of the registered services that are linked into the binary.

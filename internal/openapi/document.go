@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/betmakers/paddock/internal/problem"
 )
 
 // StreamContentType is the media type under which the document describes server streams: one JSON object a line.
@@ -202,7 +204,7 @@ func (b *builder) responses(r Route) (object, error) {
 	}
 	return obj(
 		"200", obj("description", description, "content", content(mediaType, schema)),
-		"default", obj("description", "An error.", "content", content("application/json", b.status())),
+		"default", obj("description", "An error.", "content", content(problem.ContentType, b.problem())),
 	), nil
 }
 
@@ -212,6 +214,14 @@ func (b *builder) status() object {
 		b.schemas.defined[statusName] = statusSchema()
 	}
 	return obj("$ref", "#/components/schemas/"+statusName)
+}
+
+// problem returns a reference to the schema of RFC 9457 problem details, as package problem writes them.
+func (b *builder) problem() object {
+	if _, ok := b.schemas.defined[problemName]; !ok {
+		b.schemas.defined[problemName] = problemSchema()
+	}
+	return obj("$ref", "#/components/schemas/"+problemName)
 }
 
 func content(mediaType string, schema object) object {

@@ -50,7 +50,7 @@ func anyMessage() object {
 	return obj("type", "object", "properties", obj("@type", kind), "additionalProperties", true)
 }
 
-// statusName is google.rpc.Status, in which errors are told.
+// statusName is google.rpc.Status, in which a stream under way tells its error.
 const statusName = "google.rpc.Status"
 
 func statusSchema() object {
@@ -58,5 +58,18 @@ func statusSchema() object {
 		"code", obj("type", "integer", "format", "int32", "description", "The gRPC status code."),
 		"message", obj("type", "string", "description", "For developers, in English."),
 		"details", obj("type", "array", "items", anyMessage()),
+	))
+}
+
+// problemName is the schema of every other error.
+const problemName = "Problem"
+
+func problemSchema() object {
+	return obj("type", "object", "description", "Problem details, as RFC 9457 has them.", "required", []string{"title", "status"}, "properties", obj(
+		"title", obj("type", "string", "description", "The meaning of the HTTP status."),
+		"status", obj("type", "integer", "description", "The HTTP status."),
+		"detail", obj("type", "string", "description", "What went wrong in this case, for developers, in English."),
+		"code", obj("type", "string", "description", "The gRPC code by name, where a call was made."),
+		"trace_id", obj("type", "string", "description", "Leads to the log lines and the trace of the call."),
 	))
 }
