@@ -18,20 +18,21 @@ const flushTimeout = 2 * time.Second
 const closeTimeout = 500 * time.Millisecond
 
 // stop takes the steps of the end, in the order of the constants of Step: one owner, one order, one deadline. What was
-// never started is passed over. drain is false after a start that failed: nobody was sent here yet.
-func (i *instance) stop(reason string, drain bool) error {
+// never started is passed over. The stop was asked for, or something failed.
+func (i *instance) stop(asked, failed error) error {
 	if i.telemetry == nil {
 		return nil // it never came further than its settings
 	}
+	serving := i.phaseNow() == phases[1] // else nobody was sent here yet
 	begun := time.Now()
 	calls, cancel := context.WithDeadline(context.Background(), begun.Add(i.cfg.ShutdownTimeout-flushReserve))
 	defer cancel()
 	var errs []error
 
-	i.emit(StopRequested, reason, nil)
+	i.emit(StopRequested, text(asked), failed)
 	i.readinessOff()
 	i.emit(ReadinessOff, "", nil)
-	if drain && i.grpc != nil {
+	if serving {
 		sleep(calls, i.cfg.DrainDelay)
 	}
 	i.emit(DrainDelayOver, "", nil)
@@ -46,7 +47,7 @@ func (i *instance) stop(reason string, drain bool) error {
 	}
 	err := errors.Join(i.workers.stop(calls), i.stopHealth())
 	i.emit(WorkersStopped, "", err)
-	errs = append(errs, err, i.closeIdentity())
+	errs = append(errs, err, i.closeGateway(), i.closeIdentity())
 	err = i.flush()
 	i.emit(TelemetryFlushed, "", err)
 	i.closeAdmin()
@@ -54,6 +55,13 @@ func (i *instance) stop(reason string, drain bool) error {
 	i.emit(Stopped, fmt.Sprintf("after %s", time.Since(begun).Round(time.Millisecond)), nil)
 	i.closeTelemetry()
 	return errors.Join(errs...)
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // readinessOff tells probes and watchers of grpc.health.v1.
@@ -137,6 +145,14 @@ func (i *instance) stopHealth() error {
 		return fmt.Errorf("chassis: %w", err)
 	}
 	return nil
+}
+
+// closeGateway ends what a grpc.ClientConn runs, even one that never connects.
+func (i *instance) closeGateway() error {
+	if i.app == nil || i.app.conn == nil {
+		return nil
+	}
+	return i.app.conn.Close()
 }
 
 func (i *instance) closeIdentity() error {
