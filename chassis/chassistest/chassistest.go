@@ -1,0 +1,217 @@
+package chassistest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+
+	"github.com/betmakers/paddock/chassis"
+	"github.com/betmakers/paddock/chassis/internal/harness"
+	"github.com/betmakers/paddock/internal/leakcheck"
+)
+
+// patience bounds every wait for the service, so that a test that hangs says on what.
+const patience = time.Minute
+
+// Options shape the surroundings of a service. The zero value is a developer's machine with nothing set.
+type Options struct {
+	// Env is the whole environment of the service, on top of settings that suit a test: CHASSIS_ENVIRONMENT is
+	// development, CHASSIS_LOG_FORMAT text, CHASSIS_FLIGHT_RECORDER false, and OTEL_TRACES_SAMPLER always_on. Where it has
+	// CHASSIS_MTLS, the service gets its certificates as that says, and not from CA. Exporters of OpenTelemetry are the
+	// exception: they read the process's own environment.
+	Env map[string]string
+
+	// CA mints the certificates of the service and its callers. Nil makes a new one.
+	CA *CA
+}
+
+// Running is a service that was started. Its methods may be called concurrently.
+type Running struct {
+	t       testing.TB
+	name    string
+	env     map[string]string
+	ca      *CA
+	network *network
+	seen    *seen
+	output  *output
+	group   *leakcheck.Group
+	cancel  context.CancelCauseFunc
+	ended   chan struct{} // closed when Run has returned, and err is set
+	err     error
+	told    sync.Once // err has been given to the test
+}
+
+// Start runs service and returns when it is ready for calls. The test fails at once if it cannot start.
+func Start(t testing.TB, service chassis.Service, opts Options) *Running {
+	t.Helper()
+	r, err := TryStart(t, service, opts)
+	if err != nil {
+		t.Fatalf("chassistest: %s did not start: %v", service.Name, err)
+	}
+	return r
+}
+
+// TryStart is Start for a service that may fail to: then it returns what [chassis.Run] returned, and what the service
+// has told until then.
+func TryStart(t testing.TB, service chassis.Service, opts Options) (*Running, error) {
+	t.Helper()
+	r := Begin(t, service, opts)
+	if r.reached(chassis.Ready) {
+		return r, nil
+	}
+	return r, r.Wait()
+}
+
+// Begin runs service and does not wait for anything: see [Running.WaitFor].
+func Begin(t testing.TB, service chassis.Service, opts Options) *Running {
+	t.Helper()
+	if opts.CA == nil {
+		opts.CA = NewCA(t)
+	}
+	r := &Running{
+		t: t, name: service.Name, env: environment(opts.Env), ca: opts.CA, network: newNetwork(), seen: newSeen(),
+		output: &output{w: t.Output()}, group: leakcheck.NewGroup(), ended: make(chan struct{}),
+	}
+	service.OnEvent = r.seen.record(service.OnEvent)
+	ctx, cancel := context.WithCancelCause(harness.With(context.WithoutCancel(t.Context()), r.harness(opts)))
+	r.cancel = cancel
+	go r.group.Do(func() {
+		defer close(r.ended)
+		r.err = chassis.Run(ctx, service)
+	})
+	t.Cleanup(r.cleanUp)
+	return r
+}
+
+// environment returns env on top of what suits a test.
+func environment(env map[string]string) map[string]string {
+	all := map[string]string{
+		"CHASSIS_ENVIRONMENT": "development", "CHASSIS_LOG_FORMAT": "text", "CHASSIS_FLIGHT_RECORDER": "false",
+		"OTEL_TRACES_SAMPLER": "always_on",
+	}
+	maps.Copy(all, env)
+	return all
+}
+
+func (r *Running) harness(opts Options) *harness.Harness {
+	h := &harness.Harness{
+		Environ: []string{}, Listen: r.network.listen, Output: r.output,
+		Processors: []sdktrace.SpanProcessor{r.seen.spans}, Handlers: []slog.Handler{r.seen.lines.handler()},
+		Registered: r.seen.registered,
+	}
+	for name, value := range r.env {
+		h.Environ = append(h.Environ, name+"="+value)
+	}
+	if _, chosen := opts.Env["CHASSIS_MTLS"]; !chosen {
+		h.Source = r.ca.source(r.t, r.name)
+	}
+	return h
+}
+
+// WaitFor returns when the service has taken step, at once if it already has. The test fails at once if the service
+// ends without, or does not come to it within a minute.
+func (r *Running) WaitFor(step chassis.Step) {
+	r.t.Helper()
+	if !r.reached(step) {
+		r.t.Fatalf("chassistest: %s ended without the step %q: it took %s; Run returned: %v", r.name, step, r.seen.steps(), r.Wait())
+	}
+}
+
+// reached waits for a step and reports whether it was taken before the end.
+func (r *Running) reached(step chassis.Step) bool {
+	r.t.Helper()
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
+	for {
+		taken, changed := r.seen.took(step)
+		if taken {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-r.ended:
+			taken, _ := r.seen.took(step)
+			return taken
+		case <-timeout.C:
+			r.t.Fatalf("chassistest: %s has not taken the step %q within %s: it took %s", r.name, step, patience, r.seen.steps())
+		}
+	}
+}
+
+// RequestStop asks the service to stop, as a first signal would, and does not wait. Asking again does nothing.
+func (r *Running) RequestStop() { r.cancel(errStop) }
+
+var errStop = errors.New("the test asks for a stop")
+
+// Wait waits until the service has ended, by itself or by a stop that was asked for, and returns what [chassis.Run]
+// returned. The error is then the test's to judge: it fails nothing.
+func (r *Running) Wait() error {
+	r.t.Helper()
+	r.await()
+	r.told.Do(func() {})
+	return r.err
+}
+
+func (r *Running) await() {
+	r.t.Helper()
+	select {
+	case <-r.ended:
+	case <-time.After(patience):
+		r.t.Fatalf("chassistest: %s has not ended within %s: it took %s", r.name, patience, r.seen.steps())
+	}
+}
+
+// Stop stops the service in good order and waits for its end. The test fails where [chassis.Run] returned an error that
+// [Running.Wait] has not given to it, and where goroutines of the service are left after five seconds. The end of the
+// test does the same; calling it twice does no more.
+func (r *Running) Stop() {
+	r.t.Helper()
+	r.RequestStop()
+	r.await()
+	r.told.Do(func() {
+		if r.err != nil {
+			r.t.Errorf("chassistest: %s: Run returned: %v", r.name, r.err)
+		}
+	})
+	if left := r.group.Left(); len(left) > 0 {
+		r.t.Errorf("chassistest: %s left goroutines behind:\n\n%s", r.name, strings.Join(left, "\n\n"))
+	}
+}
+
+func (r *Running) cleanUp() {
+	r.t.Helper()
+	r.network.closeClients()
+	r.Stop()
+	r.output.close()
+}
+
+// output passes the service's log on to that of the test until the test is over.
+type output struct {
+	mu     sync.Mutex
+	w      io.Writer
+	closed bool
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return 0, fmt.Errorf("chassistest: %w", errStop)
+	}
+	return o.w.Write(p)
+}
+
+func (o *output) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+}

@@ -1,0 +1,99 @@
+package chassistest
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/betmakers/paddock/chassis/mtls"
+)
+
+// defaultCaller is who calls where a test does not care.
+const defaultCaller = "client"
+
+// Conn returns a gRPC connection to the service of a caller that proves an identity: a SPIFFE ID, or a name in
+// [TrustDomain]; "client" if none is given. With CHASSIS_MTLS=off it has neither TLS nor identity. It is closed at the
+// end of the test.
+func (r *Running) Conn(as ...string) *grpc.ClientConn {
+	r.t.Helper()
+	if r.env["CHASSIS_MTLS"] == "off" {
+		return r.ConnWith(grpc.WithTransportCredentials(insecure.NewCredentials()))
+	}
+	return r.ConnWith(grpc.WithTransportCredentials(credentials.NewTLS(r.TLS(as...))))
+}
+
+// ConnWith returns a gRPC connection to the service with the given options, among them its credentials: for callers
+// that must be refused, and for interceptors. It is closed at the end of the test.
+func (r *Running) ConnWith(opts ...grpc.DialOption) *grpc.ClientConn {
+	r.t.Helper()
+	opts = append(opts, grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+		return r.network.dial(ctx, "grpc")
+	}))
+	cc, err := grpc.NewClient("passthrough:///"+r.name, opts...)
+	if err != nil {
+		r.t.Fatalf("chassistest: %v", err)
+	}
+	r.network.onClose(func() { _ = cc.Close() })
+	return cc
+}
+
+// TLS returns a new client configuration with which a caller, as in [Running.Conn], proves its identity and expects the
+// service's. A test may change it.
+func (r *Running) TLS(as ...string) *tls.Config {
+	r.t.Helper()
+	caller := defaultCaller
+	if len(as) > 0 {
+		caller = as[0]
+	}
+	want := idOf(r.t, r.name)
+	return mtls.ClientTLS(fixed{r.ca.Identity(caller)}, func(got spiffeid.ID) error {
+		if got != want {
+			return fmt.Errorf("chassistest: the server is %q, expected %q", got, want)
+		}
+		return nil
+	})
+}
+
+// HTTP returns an HTTP client for the service's ports: host "rest" of a URL is the REST port and "admin" the admin port.
+// With https it proves the identity, as in [Running.Conn]; with http, which is what both ports speak in development,
+// nobody has one.
+func (r *Running) HTTP(as ...string) *http.Client {
+	r.t.Helper()
+	transport := &http.Transport{
+		DialContext:     r.dialHost,
+		TLSClientConfig: r.TLS(as...), ForceAttemptHTTP2: true,
+	}
+	r.network.onClose(transport.CloseIdleConnections)
+	return &http.Client{Transport: local{transport}}
+}
+
+func (r *Running) dialHost(ctx context.Context, _, addr string) (net.Conn, error) {
+	host, _, _ := net.SplitHostPort(addr)
+	switch host {
+	case "rest":
+		return r.network.dial(ctx, "http")
+	case "admin":
+		return r.network.dial(ctx, "admin")
+	default:
+		return nil, fmt.Errorf("chassistest: no host %q: the hosts are rest and admin, as in http://rest/v1/hello", host)
+	}
+}
+
+// local calls the ports by the name that a person on the machine uses; the admin port refuses others for /debug.
+type local struct{ *http.Transport }
+
+func (l local) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Host == "" || strings.EqualFold(r.Host, r.URL.Host) {
+		r = r.Clone(r.Context())
+		r.Host = "localhost"
+	}
+	return l.Transport.RoundTrip(r)
+}

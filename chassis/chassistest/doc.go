@@ -1,0 +1,27 @@
+// Package chassistest runs a service in memory for a test: the same [chassis.Service] value that main runs, with its
+// real ports, mutual TLS, telemetry and shutdown, but no socket, no file and nothing of the process's environment.
+//
+//	func TestHello(t *testing.T) {
+//		svc := chassistest.Start(t, Service(), chassistest.Options{})
+//		hello := hellov1.NewHelloServiceClient(svc.Conn("web"))
+//		...
+//	}
+//
+// # Callers
+//
+// [Running.Conn] is a gRPC connection and [Running.HTTP] an HTTP client of a caller with a proven identity: a SPIFFE ID,
+// or a name in the trust domain "test", to which the service belongs too. Each caller's certificate is minted by an
+// authority that the test made; services that call each other share one by [Options].CA.
+//
+// # What came out
+//
+// [Running.Logs], [Running.Spans], [Running.Metric] and [Running.Events] hold what the service has told so far. A call
+// has left its line, its span and its measurement before its caller has the answer; only a plain HTTP or streamed
+// REST request may leave those of the request itself a moment later.
+//
+// # The end
+//
+// When the test ends, or earlier by [Running.Stop], the service is stopped as a signal would stop it. The test fails
+// where that returns an error, and where goroutines are left that the service has started. Tests may run in parallel,
+// and run several services.
+package chassistest

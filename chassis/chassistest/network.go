@@ -1,0 +1,93 @@
+package chassistest
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc/test/bufconn"
+)
+
+// bufferSize of a connection, each way.
+const bufferSize = 64 << 10
+
+// network holds the service's ports in memory, by name, and the clients that a test has opened.
+type network struct {
+	mu      sync.Mutex
+	ports   map[string]*listener
+	clients []func()
+	dialled atomic.Int32 // connections, to number them
+}
+
+func newNetwork() *network { return &network{ports: map[string]*listener{}} }
+
+// portNumbers are what the addresses show; nothing listens there.
+var portNumbers = map[string]int{"grpc": 9000, "http": 8080, "admin": 8081}
+
+func (n *network) listen(_ context.Context, port, _ string) (net.Listener, error) {
+	l := &listener{Listener: bufconn.Listen(bufferSize), addr: loopback(portNumbers[port])}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.ports[port] = l
+	return l, nil
+}
+
+func (n *network) dial(ctx context.Context, port string) (net.Conn, error) {
+	n.mu.Lock()
+	l := n.ports[port]
+	n.mu.Unlock()
+	if l == nil {
+		return nil, fmt.Errorf("chassistest: the service has not opened its %s port", port)
+	}
+	raw, err := l.DialContext(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("chassistest: the service's %s port is closed: %w", port, err)
+	}
+	return conn{raw, loopback(40000 + int(n.dialled.Add(1))), l.addr}, nil
+}
+
+// onClose takes a function that closes a client, for the end of the test.
+func (n *network) onClose(closeClient func()) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.clients = append(n.clients, closeClient)
+}
+
+func (n *network) closeClients() {
+	n.mu.Lock()
+	clients := n.clients
+	n.clients = nil
+	n.mu.Unlock()
+	for _, closeClient := range clients {
+		closeClient()
+	}
+}
+
+// listener gives connections in memory the addresses of loopback, as who asks where a caller comes from expects one.
+type listener struct {
+	*bufconn.Listener
+	addr     net.Addr
+	accepted atomic.Int32
+}
+
+func (l *listener) Addr() net.Addr { return l.addr }
+
+func (l *listener) Accept() (net.Conn, error) {
+	raw, err := l.Listener.Accept()
+	if err != nil {
+		return nil, net.ErrClosed
+	}
+	return conn{raw, l.addr, loopback(40000 + int(l.accepted.Add(1)))}, nil
+}
+
+type conn struct {
+	net.Conn
+	local, remote net.Addr
+}
+
+func (c conn) LocalAddr() net.Addr  { return c.local }
+func (c conn) RemoteAddr() net.Addr { return c.remote }
+
+func loopback(port int) net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port} }
