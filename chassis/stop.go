@@ -64,9 +64,10 @@ func text(err error) string {
 	return err.Error()
 }
 
-// readinessOff tells probes and watchers of grpc.health.v1.
+// readinessOff tells probes and watchers of grpc.health.v1, and clients that keep HTTP/1 connections.
 func (i *instance) readinessOff() {
 	i.health.SetServing(false)
+	i.chain.Leave()
 }
 
 // sleep waits for d or for the end of ctx.

@@ -29,8 +29,8 @@ func (s *Server) HTTP(next http.Handler, limits HTTPLimits) http.Handler {
 		h := &HTTPCall{server: s, writer: w, start: time.Now(), parent: r.Context()}
 		h.trace.beginHTTP(h, r)
 		w.Header().Set(TraceHeader, h.trace.context().TraceID().String())
-		if s.isDraining() {
-			w.Header().Set("Connection", "close") // HTTP/2 turns it into a GOAWAY
+		if s.leaving.Load() && r.ProtoMajor == 1 { // HTTP/2 would make a GOAWAY of it, which has its own time
+			w.Header().Set("Connection", "close")
 		}
 		r = r.WithContext(h)
 		defer func() {
@@ -45,15 +45,6 @@ func (s *Server) HTTP(next http.Handler, limits HTTPLimits) http.Handler {
 		}
 		h.returned = true
 	})
-}
-
-func (s *Server) isDraining() bool {
-	select {
-	case <-s.draining:
-		return true
-	default:
-		return false
-	}
 }
 
 // HTTPCall is one HTTP request: the context and the response writer of its handler, and what the pass remembers.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
@@ -59,6 +60,7 @@ const (
 type Server struct {
 	cfg      Config
 	obs      *observer
+	leaving  atomic.Bool
 	draining chan struct{}
 	drain    sync.Once
 
@@ -115,6 +117,9 @@ func (s *Server) lookup(fullMethod string) *Method {
 	defer s.mu.RUnlock()
 	return s.byName[fullMethod]
 }
+
+// Leave has HTTP/1 clients go elsewhere with their next request: answers close their connections from now on.
+func (s *Server) Leave() { s.leaving.Store(true) }
 
 // Drain tells the calls that run, and those that still come, that the service is about to stop: see Draining.
 // Further calls do nothing.
