@@ -195,7 +195,7 @@ func TestDevelopmentAuthorityIsMadeOnce(t *testing.T) {
 		return
 	}
 	dir := filepath.Join(t.TempDir(), "ca")
-	sameRoots(t, 8, func() (string, error) {
+	sameRoots(t, 4, func() (string, error) {
 		child := exec.Command(os.Args[0], "-test.run=^TestDevelopmentAuthorityIsMadeOnce$")
 		child.Env = append(os.Environ(), childDir+"="+dir)
 		out, err := child.Output()
@@ -264,7 +264,7 @@ func TestDevelopmentRenews(t *testing.T) {
 		if client, err := os.ReadFile(clientCert); err != nil || string(client) == string(firstClient) {
 			t.Errorf("the client certificate was not renewed: %v", err)
 		}
-		for range 48 {
+		for range 12 {
 			time.Sleep(30 * time.Minute)
 			identity, err := src.Identity()
 			ok(t, err)
