@@ -61,7 +61,7 @@ func (s *server) Watch(in *healthpb.HealthCheckRequest, stream grpc.ServerStream
 		return err
 	case <-s.unwatch:
 		cancel()
-		_ = <-watched // with the error of a cancelled context, which is ours
+		<-watched //nolint:errcheck // the error of a cancelled context, which is ours
 		return status.Error(codes.Unavailable, "the server is shutting down")
 	}
 }
