@@ -27,6 +27,9 @@ func (c *restConn) NewStream(ctx context.Context, _ *grpc.StreamDesc, method str
 	serve := func() {
 		defer close(s.done)
 		s.err = m.Serve(nil, restPipeServer{s})
+		if !s.sent {
+			s.refused = s.err
+		}
 		s.headerComplete()
 	}
 	if s.http == nil {
@@ -46,6 +49,7 @@ type restPipe struct {
 	closed   chan struct{}      // closed when the gateway sends no more
 	done     chan struct{}      // closed when the handler has returned, and err is set
 	err      error
+	refused  error // err of a handler that ended before it had sent anything
 }
 
 var (
@@ -91,10 +95,12 @@ func (s *restPipe) RecvMsg(m any) error {
 	}
 }
 
+// Header returns the error of a handler that ended before it had sent anything, unlike a grpc.ClientStream, which leaves
+// it to RecvMsg: at this point the gateway can still answer with the error's own status and body.
 func (s *restPipe) Header() (metadata.MD, error) {
 	select {
 	case <-s.headers:
-		return s.header, nil
+		return s.header, s.refused
 	case <-s.parent.Done():
 		return nil, status.FromContextError(s.parent.Err()).Err()
 	}
