@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+
+	"github.com/betmakers/paddock/chassis/chassistest"
+	hellov1 "github.com/betmakers/paddock/examples/gen/hello/v1"
+)
+
+func TestSayHello(t *testing.T) {
+	svc := chassistest.Start(t, Service(), chassistest.Options{Env: map[string]string{"GREETING": "Ahoy"}})
+	hello := hellov1.NewHelloServiceClient(svc.Conn("web"))
+	for _, test := range []struct{ name, want string }{
+		{"Ada", "Ahoy, Ada!"},
+		{"", "Ahoy, World!"},
+	} {
+		got, err := hello.SayHello(t.Context(), &hellov1.SayHelloRequest{Name: test.name})
+		if err != nil || got.GetMessage() != test.want {
+			t.Errorf("%q: got %q, %v; want %q", test.name, got.GetMessage(), err, test.want)
+		}
+	}
+	_, err := hello.SayHello(t.Context(), &hellov1.SayHelloRequest{Name: strings.Repeat("x", 101)})
+	if status.Code(err) != codes.InvalidArgument {
+		t.Errorf("a name of 101 bytes: got %v, want InvalidArgument", err)
+	}
+}
+
+func TestCount(t *testing.T) {
+	svc := chassistest.Start(t, Service(), chassistest.Options{})
+	stream, err := hellov1.NewHelloServiceClient(svc.Conn("web")).Count(t.Context(), &hellov1.CountRequest{Name: "Ada", Times: 2, PauseMs: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want := range int32(2) {
+		if got, err := stream.Recv(); err != nil || got.GetNumber() != want+1 {
+			t.Fatalf("got %v, %v; want number %d", got, err, want+1)
+		}
+	}
+	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
+		t.Errorf("got %v after the last, want the end", err)
+	}
+}
+
+func TestREST(t *testing.T) {
+	svc := chassistest.Start(t, Service(), chassistest.Options{})
+	for _, test := range []struct{ url, want string }{
+		{"http://rest/v1/hello/Ada", `{"message":"Hello, Ada!"}`},
+		{"http://rest/v1/hello/Ada/count?times=1&pause_ms=1", `{"result":{"number":1, "message":"Hello, Ada!"}}`},
+		{"http://rest/v1/hello/Ada/count?times=-1", `"code":"INVALID_ARGUMENT"`},
+		{"http://rest/openapi.json", `"/v1/hello/{name}"`},
+	} {
+		_, body := get(t, svc.HTTP(), test.url)
+		if plain := strings.ReplaceAll(body, " ", ""); !strings.Contains(plain, strings.ReplaceAll(test.want, " ", "")) {
+			t.Errorf("%s: got %.300s, want %s in it", test.url, body, test.want)
+		}
+	}
+}
+
+func TestGreetingIsChecked(t *testing.T) {
+	svc := chassistest.Start(t, Service(), chassistest.Options{})
+	got, err := healthpb.NewHealthClient(svc.Conn("kubelet")).Check(t.Context(), &healthpb.HealthCheckRequest{})
+	if err != nil || got.GetStatus() != healthpb.HealthCheckResponse_SERVING {
+		t.Errorf("got %v, %v; want SERVING", got, err)
+	}
+	if up := svc.Metric("chassis_health_check_up", "check", "greeting"); up != 1 {
+		t.Errorf("got %v, want the check to be up", up)
+	}
+}
+
+func TestTallySumsUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // a minute passes at once
+		s := newServer(config{Greeting: "Hello", Tally: time.Minute})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- s.tally(ctx) }()
+		s.greet("Ada")
+		s.greet("Grace")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := s.total.Load(); got != 2 {
+			t.Errorf("got %d greetings, want 2", got)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("got %v at the end, want nil", err)
+		}
+	})
+}
+
+// One call can be followed by one id through everything that the service tells about it.
+func TestOneTraceID(t *testing.T) {
+	svc := chassistest.Start(t, Service(), chassistest.Options{})
+	header, _ := get(t, svc.HTTP(), "http://rest/v1/hello/Ada")
+	id := header.Get("Trace-Id")
+	if len(id) != 32 {
+		t.Fatalf("got Trace-Id %q, want 32 digits", id)
+	}
+	lines := svc.Logs("call")
+	if len(lines) != 1 || lines[0]["trace_id"] != id {
+		t.Errorf("got lines %v, want one of trace %s", lines, id)
+	}
+	spans := svc.Spans()
+	if len(spans) != 2 { // of the HTTP request and of the call
+		t.Errorf("got %d spans, want 2", len(spans))
+	}
+	for _, span := range spans {
+		if got := span.SpanContext().TraceID().String(); got != id {
+			t.Errorf("span %s has trace %s, want %s", span.Name(), got, id)
+		}
+	}
+	_, metrics := get(t, svc.HTTP(), "http://admin/metrics")
+	exemplar := fmt.Sprintf(`trace_id="%s"`, id)
+	for _, name := range []string{"rpc_server_call_duration_seconds_bucket", "http_server_request_duration_seconds_bucket"} {
+		if !hasLine(metrics, name, exemplar) {
+			t.Errorf("no exemplar of trace %s at %s", id, name)
+		}
+	}
+}
+
+// hasLine reports whether one line of text has all the parts.
+func hasLine(text string, parts ...string) bool {
+next:
+	for line := range strings.Lines(text) {
+		for _, part := range parts {
+			if !strings.Contains(line, part) {
+				continue next
+			}
+		}
+		return true
+	}
+	return false
+}
+
+func get(t *testing.T, client *http.Client, url string) (http.Header, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "application/openmetrics-text, */*") // exemplars are in OpenMetrics alone
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.Header, string(body)
+}
