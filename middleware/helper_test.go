@@ -8,6 +8,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
@@ -183,6 +184,18 @@ func (f *fixture) wantValue(t testing.TB, name string, of labels, want float64) 
 	if got := f.value(t, name, of); got != want {
 		t.Errorf("%s%v = %v, want %v", name, of, got, want)
 	}
+}
+
+// settle waits until no call runs: grpc-go tells a caller that its message cannot be read before the call has ended.
+func (f *fixture) settle(t testing.TB) {
+	t.Helper()
+	for range 5000 {
+		if f.value(t, inFlightMetric, nil) == 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatal("a call still runs")
 }
 
 const (

@@ -16,6 +16,7 @@ import (
 // rejected checks that one call was refused and counted, logged with its reason, and never reached the handler.
 func (f *fixture) rejected(t *testing.T, err error, method string, reason middleware.Reason, code codes.Code, label string) {
 	t.Helper()
+	f.settle(t)
 	if status.Code(err) != code {
 		t.Errorf("the caller got %v, want %v", err, code)
 	}
@@ -123,6 +124,7 @@ func TestFailureAfterTheMessageIsNoRefusal(t *testing.T) {
 	if err := drainStream(stream); status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("the caller got %v, want RESOURCE_EXHAUSTED", err)
 	}
+	f.settle(t)
 	f.wantValue(t, callsMetric, labels{"rpc_status_code": "RESOURCE_EXHAUSTED"}, 1)
 	f.wantValue(t, rejectedMetric, nil, 0)
 }
@@ -136,6 +138,7 @@ func TestAnswerTooLargeToSend(t *testing.T) {
 	if status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("the caller got %v, want RESOURCE_EXHAUSTED", err)
 	}
+	f.settle(t)
 	f.wantValue(t, callsMetric, labels{"rpc_status_code": "RESOURCE_EXHAUSTED", "error_type": ""}, 1)
 	f.wantValue(t, rejectedMetric, nil, 0)
 }
