@@ -22,7 +22,7 @@ import (
 )
 
 // recording lets the chain record the calls that decide picks.
-func recording(spans *tracetest.SpanRecorder, decide func(parent trace.SpanContext, id trace.TraceID) bool) func(*setup) {
+func recording(spans sdktrace.SpanProcessor, decide func(parent trace.SpanContext, id trace.TraceID) bool) func(*setup) {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans), sdktrace.WithIDGenerator(givenIDs{}))
 	return func(s *setup) {
 		s.Tracer, s.TracerProvider, s.Sampled = provider.Tracer("test"), provider, decide
@@ -132,6 +132,18 @@ func TestTraceContinuesThatOfTheCaller(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A service that records nothing leaves the caller's decision as it is, for those behind it.
+func TestFlagsPassThroughAServiceWithoutTracer(t *testing.T) {
+	var saw seen
+	_, conn := start(t, testHandlers{unary: look(&saw)})
+	if err := conn.Invoke(withMetadata(t.Context(), "traceparent", parent01), unary, new(message), new(message)); err != nil {
+		t.Fatal(err)
+	}
+	if !saw.span.IsSampled() || saw.records || saw.span.TraceID().String() != traceHex {
+		t.Errorf("the handler's span is %v, recording: %v", saw.span, saw.records)
 	}
 }
 
