@@ -51,6 +51,7 @@ lint: $(BIN)/golangci-lint $(BIN)/buf ## Check style and module files, and the p
 PLUGINS := $(addprefix $(BIN)/,protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-gateway)
 
 generate: $(BIN)/buf $(PLUGINS) ## Write generated code and documentation anew
+	@buf generate --template proto/buf.gen.yaml
 	@buf generate
 	@buf generate --template bench/buf.gen.yaml
 	@$(GO) run ./internal/catalog/gen

@@ -11,7 +11,7 @@ import (
 
 	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/prometheus/client_golang/prometheus"
-	"go.opentelemetry.io/otel/metric"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 
@@ -60,7 +60,11 @@ func (a *App) RegisterService(desc *grpc.ServiceDesc, impl any) {
 		return
 	}
 	a.names[desc.ServiceName] = true
-	wrapped := a.instance.chain.Wrap(desc, impl, contract.Defaults{Timeout: a.instance.cfg.CallTimeout})
+	wrapped, err := a.instance.chain.Wrap(desc, impl, contract.Defaults{Timeout: a.instance.cfg.CallTimeout})
+	if err != nil {
+		a.errs = append(a.errs, fmt.Errorf("chassis: gRPC service %s: %w", desc.ServiceName, err))
+		return
+	}
 	a.services = append(a.services, service{wrapped, impl})
 }
 
@@ -149,7 +153,7 @@ func (a *App) TracerProvider() trace.TracerProvider { return a.instance.telemetr
 func (a *App) Metrics() prometheus.Registerer { return a.instance.telemetry.Registry() }
 
 // MeterProvider is for libraries that measure with OpenTelemetry: what they measure is on /metrics too.
-func (a *App) MeterProvider() metric.MeterProvider { return a.instance.telemetry.MeterProvider() }
+func (a *App) MeterProvider() *sdkmetric.MeterProvider { return a.instance.telemetry.MeterProvider() }
 
 // Health takes in what the service needs to be ready, to be checked in the background. It fails where the check is not
 // valid or its name is taken.

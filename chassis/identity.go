@@ -29,6 +29,10 @@ func (i *instance) identityText() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if !i.development() && own.ID.TrustDomain().Name() == mtls.DevelopmentTrustDomain {
+		return "", fmt.Errorf("the certificate of %s comes from a development authority, which production does not start on: "+
+			"get one from the authority of the environment", own.ID)
+	}
 	return own.ID.String(), nil
 }
 

@@ -28,6 +28,8 @@ type instance struct {
 	harness *harness.Harness
 	began   time.Time
 
+	ownsProcess bool // Main: what is global may be set
+
 	cfg      Config
 	settings []settings.Setting
 

@@ -23,6 +23,9 @@ const (
 // Main runs service as the whole of a process, and exits with its code: 0 after a clean stop, 1 where it failed, 2 for
 // a wrong flag, 3 where calls outlived the shutdown's deadline.
 //
+// Main owns the process: it makes the service's telemetry the one that OpenTelemetry hands to libraries which ask for the
+// global one.
+//
 // SIGTERM and SIGINT stop it in good order, a second one at once. -help lists every setting, -version says what is
 // running, -check-config reads the settings, reports what is wrong and exits.
 func Main(ctx context.Context, service Service) {
@@ -51,7 +54,8 @@ func run(ctx context.Context, service Service, args []string, stdout, stderr io.
 	}
 	ctx, release := onSignals(ctx)
 	defer release()
-	err := Run(ctx, service)
+	i.ownsProcess = true
+	err := i.run(ctx)
 	switch {
 	case err == nil:
 		return 0
@@ -68,6 +72,7 @@ func run(ctx context.Context, service Service, args []string, stdout, stderr io.
 // sends it has waited long enough.
 func onSignals(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
+	signal.Ignore(syscall.SIGPIPE) // a log reader that dies must not take the service with it
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	done := make(chan struct{})

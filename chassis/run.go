@@ -13,12 +13,15 @@ import (
 // again. [ErrCallsCut] is in the error where calls outlived CHASSIS_SHUTDOWN_TIMEOUT. Several services can run in one
 // process at once.
 func Run(ctx context.Context, service Service) error {
-	i := newInstance(ctx, service)
-	if err := i.start(ctx); err != nil {
-		return errors.Join(err, i.stop(err.Error(), false))
+	return newInstance(ctx, service).run(ctx)
+}
+
+func (i *instance) run(ctx context.Context) error {
+	err := i.start(ctx)
+	if err == nil {
+		err = i.wait(ctx)
 	}
-	err := i.wait(ctx)
-	return errors.Join(err, i.stop(reasonOf(ctx, err), true))
+	return errors.Join(err, i.stop(context.Cause(ctx), err))
 }
 
 // start takes the steps to readiness, in the order of the constants of Step.
@@ -43,7 +46,10 @@ func (i *instance) start(ctx context.Context) error {
 			return nil //nolint:nilerr // asked to stop before it was ready; wait sees it
 		}
 		detail, err := s.take(ctx)
-		if err != nil {
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return nil //nolint:nilerr // the step was broken off by the stop
+		case err != nil:
 			return fmt.Errorf("chassis: %s: %w", s.doing, err)
 		}
 		i.emit(s.step, detail, nil)
@@ -73,14 +79,4 @@ func (i *instance) wait(ctx context.Context) error {
 	case err := <-i.admin.done:
 		return fmt.Errorf("chassis: admin server ended by itself: %w", err)
 	}
-}
-
-func reasonOf(ctx context.Context, err error) string {
-	if err != nil {
-		return err.Error()
-	}
-	if cause := context.Cause(ctx); cause != nil {
-		return cause.Error()
-	}
-	return "context ended"
 }

@@ -52,9 +52,10 @@ func (i *instance) methods() []admin.Method {
 	}
 	var methods []admin.Method
 	for _, m := range i.chain.Methods() {
+		ended, failed := m.Calls()
 		methods = append(methods, admin.Method{
 			Name: m.Name, Kind: m.Kind(), Deadline: m.Timeout, Routes: routes[m.FullMethod],
-			Traffic: &admin.Traffic{InFlight: int64(m.InFlight())},
+			Traffic: &admin.Traffic{Calls: ended, Failed: failed, InFlight: int64(m.InFlight())},
 		})
 	}
 	return methods

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/catalog"
@@ -84,6 +86,11 @@ func (i *instance) startTelemetry(ctx context.Context) (string, error) {
 		return "", errors.Join(err, t.Shutdown(ctx))
 	}
 	i.telemetry, i.log = t, t.Logger()
+	if i.ownsProcess {
+		otel.SetTracerProvider(t.TracerProvider())
+		otel.SetMeterProvider(t.MeterProvider())
+		otel.SetTextMapPropagator(t.Propagator())
+	}
 	if i.harness.Registered != nil {
 		i.harness.Registered(t.Registry())
 	}
@@ -102,7 +109,7 @@ func (i *instance) instrument(t *telemetry.Telemetry) (err error) {
 	fields := t.Propagator().Fields()
 	i.chain, err = middleware.NewServer(middleware.Config{
 		Logger: t.Logger(), Lines: t.Lines(), Sinks: t.Sinks(), Requests: middleware.Requests(i.cfg.LogRequests),
-		Tracer: t.Tracer("github.com/betmakers/paddock"), TracerProvider: t.TracerProvider(), Sampled: t.Sampled,
+		Tracer: i.tracer(t), TracerProvider: t.TracerProvider(), Sampled: t.Sampled,
 		IgnoreTraceContext: !slices.Contains(fields, "traceparent"), IgnoreBaggage: !slices.Contains(fields, "baggage"),
 		Registerer: registry, Unary: i.service.UnaryInterceptors, Stream: i.service.StreamInterceptors,
 	})
@@ -115,6 +122,14 @@ func (i *instance) instrument(t *telemetry.Telemetry) (err error) {
 	}
 	i.workers = newSupervisor(t.Logger(), restarts, panics)
 	return errors.Join(registry.Register(restarts), i.metrics.register(registry, i))
+}
+
+// tracer returns what records calls, nil where nothing would receive a span.
+func (i *instance) tracer(t *telemetry.Telemetry) trace.Tracer {
+	if !t.Recording() {
+		return nil
+	}
+	return t.Tracer("github.com/betmakers/paddock")
 }
 
 func (i *instance) output() io.Writer {

@@ -17,7 +17,6 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
-	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/leakcheck"
 	"github.com/betmakers/paddock/middleware"
 )
@@ -96,7 +95,7 @@ func TestLineWithHostileMethodName(t *testing.T) {
 		f := newChain(t, testHandlers{})
 		desc := testService()
 		desc.ServiceName = name
-		f.Wrap(desc, testHandlers{unary: echo}, contract.Defaults{})
+		f.wrap(t, desc, testHandlers{unary: echo})
 		m := f.Methods()[4]
 		if err := m.Serve(nil, newFakeStream(t.Context())); err != nil {
 			t.Fatal(err)
@@ -185,7 +184,7 @@ func TestQuietMethods(t *testing.T) {
 	f := newChain(t, testHandlers{}, recording(spans, always))
 	desc := testService()
 	desc.ServiceName = "grpc.health.v1.Health"
-	f.Wrap(desc, testHandlers{unary: func(_ context.Context, in *message) (*message, error) { return in, err }}, contract.Defaults{})
+	f.wrap(t, desc, testHandlers{unary: func(_ context.Context, in *message) (*message, error) { return in, err }})
 	m := f.method(t, "/grpc.health.v1.Health/Unary")
 	_ = m.Serve(nil, newFakeStream(t.Context()))
 	if got := f.lines.String(); got != "" {

@@ -46,7 +46,7 @@ func (m *Method) Serve(_ any, stream grpc.ServerStream) (err error) {
 // begin is the pass before the handler.
 func (c *call) begin() {
 	c.start = time.Now()
-	c.method.metrics.inFlight.Add(1)
+	c.method.metrics.traffic.inFlight.Add(1)
 	timeout := c.method.Timeout
 	if byREST, ok := c.stream.(interface{ rest() *restStream }); ok {
 		c.http = byREST.rest().http
@@ -74,7 +74,7 @@ func (c *call) end(err error, panicked any) error {
 	c.method.metrics.observe(c, out, elapsed)
 	c.trace.end(c, out)
 	c.log(out, elapsed)
-	c.method.metrics.inFlight.Add(-1)
+	c.method.metrics.traffic.inFlight.Add(-1)
 	if c.http != nil {
 		c.http.rpc = true
 	}

@@ -101,8 +101,18 @@ func newChain(t testing.TB, handlers testHandlers, changes ...func(*setup)) *fix
 	if f.Server, err = middleware.NewServer(f.setup.Config); err != nil {
 		t.Fatal(err)
 	}
-	f.desc = f.Wrap(testService(), handlers, f.setup.Defaults)
+	f.desc = f.wrap(t, testService(), handlers)
 	return f
+}
+
+// wrap registers a further service.
+func (f *fixture) wrap(t testing.TB, desc *grpc.ServiceDesc, handlers testHandlers) *grpc.ServiceDesc {
+	t.Helper()
+	wrapped, err := f.Wrap(desc, handlers, f.setup.Defaults)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wrapped
 }
 
 // method returns the method of a name, to be served without a transport.

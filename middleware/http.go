@@ -105,12 +105,12 @@ func (h *HTTPCall) Value(key any) any {
 
 // admit refuses what no handler takes.
 func (h *HTTPCall) admit(r *http.Request, limits HTTPLimits) bool {
+	h.limit(r, limits)
+	h.writeTimeout = limits.WriteTimeout
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		h.problem(http.StatusUnsupportedMediaType, "", "a request body must not be compressed")
 		return false
 	}
-	h.limit(r, limits)
-	h.writeTimeout = limits.WriteTimeout
 	return true
 }
 
@@ -132,10 +132,15 @@ func (t *callTrace) beginHTTP(h *HTTPCall, r *http.Request) {
 
 // end is the pass after the handler.
 func (h *HTTPCall) end(r *http.Request, panicked any) {
-	if panicked == http.ErrAbortHandler { //nolint:errorlint // net/http compares the value itself
+	switch {
+	case panicked == http.ErrAbortHandler: //nolint:errorlint // net/http compares the value itself
 		defer panic(panicked) // its way to cut the connection
-	} else if panicked != nil {
-		h.panicked(r, panicked)
+	case panicked != nil:
+		h.server.obs.panics.WithLabelValues("http").Inc()
+		h.failed(r, "handler panicked", slog.Any("error", panicked), slog.String("stack", string(debug.Stack())))
+	case !h.returned:
+		h.failed(r, "handler ended its goroutine", slog.String("error", "runtime.Goexit instead of a return"))
+		h.Flush() // net/http, which runs in that goroutine, will not
 	}
 	h.streams.Wait()
 	elapsed := time.Since(h.start)
@@ -147,11 +152,11 @@ func (h *HTTPCall) end(r *http.Request, panicked any) {
 	}
 }
 
-func (h *HTTPCall) panicked(r *http.Request, value any) {
-	h.server.obs.panics.WithLabelValues("http").Inc()
+// failed logs what went wrong under a new id, and tells the caller the id alone.
+func (h *HTTPCall) failed(r *http.Request, what string, attrs ...slog.Attr) {
 	id := errorID()
-	logger(h.server.cfg.Logger).LogAttrs(h, slog.LevelError, "handler panicked", slog.String("route", h.matched(r)),
-		slog.String("error_id", id), slog.Any("error", value), slog.String("stack", string(debug.Stack())))
+	attrs = append([]slog.Attr{slog.String("route", h.matched(r)), slog.String("error_id", id)}, attrs...)
+	logger(h.server.cfg.Logger).LogAttrs(h, slog.LevelError, what, attrs...)
 	if h.status == 0 {
 		h.problem(http.StatusInternalServerError, codeName(codes.Internal), "internal error, id "+id)
 	}

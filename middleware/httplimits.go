@@ -21,11 +21,9 @@ type HTTPLimits struct {
 // limitedBody is a request body that must arrive in time and must not be too large, and remembers which it was not.
 type limitedBody struct {
 	io.ReadCloser
-	length   int64 // as announced; -1 if it was not
-	left     int64 // until it is too large; -1 for no limit
-	timeout  time.Duration
+	length   int64         // as announced; -1 if it was not
+	left     int64         // until it is too large; -1 for no limit
 	conn     readDeadliner // nil if there is no time limit
-	begun    bool
 	tooLarge bool
 	tooSlow  bool
 }
@@ -38,12 +36,14 @@ func (h *HTTPCall) limit(r *http.Request, limits HTTPLimits) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
-	h.body = limitedBody{ReadCloser: r.Body, length: r.ContentLength, left: -1, timeout: limits.BodyTimeout}
+	h.body = limitedBody{ReadCloser: r.Body, length: r.ContentLength, left: -1}
 	if limits.MaxBody > 0 {
 		h.body.left = limits.MaxBody
 	}
 	if limits.BodyTimeout > 0 {
 		h.body.conn, _ = h.writer.(readDeadliner) // a writer in memory has none, and cannot be slow
+		// From now on, not from the first read: net/http itself waits for a body that no handler has read.
+		h.body.deadline(time.Now().Add(limits.BodyTimeout))
 	}
 	r.Body = &h.body
 }
@@ -54,10 +54,6 @@ func (b *limitedBody) Len() (int, bool) {
 }
 
 func (b *limitedBody) Read(p []byte) (int, error) {
-	if !b.begun {
-		b.begun = true
-		b.deadline(time.Now().Add(b.timeout))
-	}
 	if b.left >= 0 && int64(len(p)) > b.left+1 {
 		p = p[:b.left+1] // one byte more than allowed tells that there are more
 	}

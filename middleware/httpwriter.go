@@ -55,6 +55,9 @@ func (h *HTTPCall) Flush() {
 	if h.over {
 		return
 	}
+	if h.status == 0 {
+		h.status = http.StatusOK // a flush sends the header
+	}
 	control := http.NewResponseController(h.writer)
 	if h.writeTimeout > 0 {
 		_ = control.SetWriteDeadline(time.Now().Add(h.writeTimeout)) // writers in memory have no timeout

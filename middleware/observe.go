@@ -55,6 +55,15 @@ func (o *observer) sampled(parent trace.SpanContext, id trace.TraceID) bool {
 	return o.cfg.Tracer != nil && o.cfg.Sampled != nil && o.cfg.Sampled(parent, id)
 }
 
+// unsampled returns the flags of a call that is not recorded. A service that records nothing at all hands the caller's on
+// as they came, as others may record; one that chose not to says so.
+func (o *observer) unsampled(callers trace.TraceFlags) trace.TraceFlags {
+	if o.cfg.Tracer == nil {
+		return callers
+	}
+	return callers &^ trace.FlagsSampled
+}
+
 // histogram is what a child of a prometheus.HistogramVec implements.
 type histogram interface {
 	prometheus.Observer
@@ -63,14 +72,20 @@ type histogram interface {
 
 // methodMetrics are the handles of one method, resolved when they are first needed.
 type methodMetrics struct {
-	obs      *observer
-	name     string
-	inFlight *atomic.Int64
-	byCode   *[codes.Unauthenticated + 1]atomic.Pointer[histogram]
+	obs     *observer
+	name    string
+	traffic *traffic
+	byCode  *[codes.Unauthenticated + 1]atomic.Pointer[histogram]
+}
+
+// traffic counts calls for whoever looks at the process itself; the histogram has the same for everybody else.
+type traffic struct {
+	inFlight      atomic.Int64
+	calls, failed atomic.Uint64
 }
 
 func (o *observer) metricsOf(name string) methodMetrics {
-	m := methodMetrics{obs: o, name: name, inFlight: new(atomic.Int64)}
+	m := methodMetrics{obs: o, name: name, traffic: new(traffic)}
 	m.byCode = new([codes.Unauthenticated + 1]atomic.Pointer[histogram])
 	m.duration(codes.OK)
 	return m
@@ -90,6 +105,10 @@ func (m *methodMetrics) duration(code codes.Code) histogram {
 
 func (m *methodMetrics) observe(c *call, out outcome, elapsed time.Duration) {
 	c.trace.observe(m.duration(out.code), elapsed)
+	m.traffic.calls.Add(1)
+	if out.code != codes.OK {
+		m.traffic.failed.Add(1)
+	}
 	if c.reason != "" {
 		m.obs.rejected.WithLabelValues(m.name, string(c.reason)).Inc()
 	}

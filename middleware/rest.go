@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -45,6 +46,7 @@ func (c *restConn) Invoke(ctx context.Context, method string, args, reply any, o
 	s := c.newStream(ctx, method)
 	s.request, s.answer, s.timeout = request, answer, c.cfg.Timeout
 	timeout := s.http.answerAfter(earlier(c.cfg.Timeout, m.Timeout))
+	defer timeout.stop() // a handler that ends its goroutine does not come back from Serve
 	err := m.Serve(nil, s)
 	if !timeout.stop() {
 		return status.Error(codes.DeadlineExceeded, "answered already")
@@ -72,9 +74,11 @@ type restStream struct {
 	timeout         time.Duration
 	maxMessage      int
 	request, answer proto.Message
-	header, trailer metadata.MD
-	sent            bool          // the header is on its way
 	headers         chan struct{} // of a stream: closed when the header is complete
+
+	mu              sync.Mutex // handlers may set them from several goroutines, as with gRPC
+	header, trailer metadata.MD
+	sent            bool // the header is on its way
 }
 
 var (
@@ -163,6 +167,8 @@ func handOver(to, from any) error {
 var errHeaderSent = errors.New("rest: the header is sent already")
 
 func (s *restStream) SetHeader(md metadata.MD) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.sent {
 		return errHeaderSent
 	}
@@ -179,6 +185,8 @@ func (s *restStream) SendHeader(md metadata.MD) error {
 }
 
 func (s *restStream) headerComplete() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.sent {
 		return
 	}
@@ -188,10 +196,16 @@ func (s *restStream) headerComplete() {
 	}
 }
 
-func (s *restStream) SetTrailer(md metadata.MD) { s.trailer = metadata.Join(s.trailer, md) }
+func (s *restStream) SetTrailer(md metadata.MD) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trailer = metadata.Join(s.trailer, md)
+}
 
 // report hands header and trailer to the call options that ask for them.
 func (s *restStream) report(opts []grpc.CallOption) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for _, opt := range opts {
 		switch o := opt.(type) {
 		case grpc.HeaderCallOption:

@@ -22,15 +22,12 @@ func (c *restConn) NewStream(ctx context.Context, _ *grpc.StreamDesc, method str
 		answers:    make(chan proto.Message),
 		closed:     make(chan struct{}),
 		done:       make(chan struct{}),
+		err:        status.Error(codes.Internal, "the handler ended its goroutine"), // which leaves Serve without a return
 	}
 	m := c.method(method)
 	serve := func() {
-		defer close(s.done)
+		defer s.finish()
 		s.err = m.Serve(nil, restPipeServer{s})
-		if !s.sent {
-			s.refused = s.err
-		}
-		s.headerComplete()
 	}
 	if s.http == nil {
 		go serve()
@@ -56,6 +53,17 @@ var (
 	_ grpc.ClientStream = (*restPipe)(nil)
 	_ grpc.ServerStream = restPipeServer{}
 )
+
+// finish tells the gateway that the handler is gone.
+func (s *restPipe) finish() {
+	s.mu.Lock()
+	if !s.sent {
+		s.refused = s.err
+	}
+	s.mu.Unlock()
+	s.headerComplete()
+	close(s.done)
+}
 
 func (s *restPipe) SendMsg(m any) error {
 	message, ok := m.(proto.Message)
@@ -110,6 +118,8 @@ func (s *restPipe) Header() (metadata.MD, error) {
 func (s *restPipe) Trailer() metadata.MD {
 	select {
 	case <-s.done:
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		return s.trailer
 	default:
 		return nil

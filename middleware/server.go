@@ -87,8 +87,13 @@ func NewServer(cfg Config) (*Server, error) {
 // Wrap returns a copy of desc in which every method runs through the chain, to be registered with impl. Unary methods
 // become streams of one message each way, which is how grpc-go itself serves them since 1.85: so one handler serves
 // gRPC and REST, and sees what happens to a message before and after the service's code.
-func (s *Server) Wrap(desc *grpc.ServiceDesc, impl any, defaults contract.Defaults) *grpc.ServiceDesc {
-	unary, streams := contract.Compile(desc, defaults)
+//
+// The error tells of every declaration of the service that contradicts itself.
+func (s *Server) Wrap(desc *grpc.ServiceDesc, impl any, defaults contract.Defaults) (*grpc.ServiceDesc, error) {
+	unary, streams, err := contract.Compile(desc, defaults)
+	if err != nil {
+		return nil, err
+	}
 	wrapped := &grpc.ServiceDesc{ServiceName: desc.ServiceName, HandlerType: desc.HandlerType, Metadata: desc.Metadata}
 	for i, record := range unary {
 		m := s.add(s.newMethod(record, s.unaryHandler(&desc.Methods[i], impl)))
@@ -98,7 +103,7 @@ func (s *Server) Wrap(desc *grpc.ServiceDesc, impl any, defaults contract.Defaul
 		m := s.add(s.newMethod(record, s.streamHandler(&desc.Streams[i], impl, record)))
 		wrapped.Streams = append(wrapped.Streams, m.desc(desc.Streams[i].StreamName))
 	}
-	return wrapped
+	return wrapped, nil
 }
 
 // Unknown serves calls of methods that nobody registered: they are refused, and observed as one method, `_OTHER`.
@@ -151,7 +156,12 @@ func (s *Server) add(m *Method) *Method {
 }
 
 // InFlight returns the number of calls of m that run at this moment.
-func (m *Method) InFlight() int { return int(m.metrics.inFlight.Load()) }
+func (m *Method) InFlight() int { return int(m.metrics.traffic.inFlight.Load()) }
+
+// Calls returns how many calls of m have ended, and how many of them with another code than OK.
+func (m *Method) Calls() (ended, failed uint64) {
+	return m.metrics.traffic.calls.Load(), m.metrics.traffic.failed.Load()
+}
 
 func (m *Method) desc(name string) grpc.StreamDesc {
 	return grpc.StreamDesc{

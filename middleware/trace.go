@@ -54,28 +54,43 @@ func (t *callTrace) begin(c *call) {
 	} else {
 		parent = remoteParent(c, obs)
 	}
+	if c.method.Quiet {
+		traceID, spanID := newIDs(parent)
+		t.pass(obs, parent, traceID, spanID)
+		return
+	}
 	t.start(c.parent, obs, parent, c.method.Name, trace.SpanKindServer)
 }
 
 // start gives the call its ids and, if it is sampled, a span of the SDK.
 func (t *callTrace) start(ctx context.Context, obs *observer, parent trace.SpanContext, name string, kind trace.SpanKind) {
-	traceID, spanID := traceid.New()
-	if parent.IsValid() {
-		traceID = parent.TraceID()
-	}
+	traceID, spanID := newIDs(parent)
 	if !obs.sampled(parent, traceID) {
-		t.passive.provider = obs.cfg.TracerProvider
-		t.passive.context = trace.NewSpanContext(trace.SpanContextConfig{
-			TraceID: traceID, SpanID: spanID, TraceState: parent.TraceState(),
-			TraceFlags: parent.TraceFlags() &^ trace.FlagsSampled,
-		})
+		t.pass(obs, parent, traceID, spanID)
 		return
 	}
 	if parent.IsValid() {
 		ctx = trace.ContextWithSpanContext(ctx, parent)
 	}
-	ctx = context.WithValue(ctx, traceid.Key{}, &traceid.IDs{Trace: traceID, Span: spanID})
+	ctx = traceid.With(ctx, &traceid.IDs{Trace: traceID, Span: spanID})
 	_, t.recorded = obs.cfg.Tracer.Start(ctx, name, trace.WithSpanKind(kind))
+}
+
+// newIDs returns the ids of a span below parent, or of a new trace where parent is not valid.
+func newIDs(parent trace.SpanContext) (trace.TraceID, trace.SpanID) {
+	traceID, spanID := traceid.New()
+	if parent.IsValid() {
+		traceID = parent.TraceID()
+	}
+	return traceID, spanID
+}
+
+// pass gives the call its ids and records nothing.
+func (t *callTrace) pass(obs *observer, parent trace.SpanContext, traceID trace.TraceID, spanID trace.SpanID) {
+	t.passive.provider = obs.cfg.TracerProvider
+	t.passive.context = trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: traceID, SpanID: spanID, TraceState: parent.TraceState(), TraceFlags: obs.unsampled(parent.TraceFlags()),
+	})
 }
 
 // end finishes the span of a recorded call.

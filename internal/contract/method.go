@@ -1,12 +1,10 @@
-// Package contract turns what a service declares about its methods into one record per method, once, at registration.
-// Every concern on a call's way works from that record; nothing is looked up while a call runs.
+// Package contract turns what a service declares about its methods, in the options of paddock.v1, into one record per
+// method, once, at registration. Every concern on a call's way works from that record; nothing is looked up while a call
+// runs.
 package contract
 
 import (
-	"strings"
 	"time"
-
-	"google.golang.org/grpc"
 )
 
 // Method is what the chassis knows of one method. It is read-only once compiled, and safe for concurrent use.
@@ -20,6 +18,24 @@ type Method struct {
 
 	// Timeout is the server's deadline where the caller's is later or missing. Zero means none.
 	Timeout time.Duration
+
+	// Callers may call, and nobody else; with none declared, any identity of the own trust domain. Public methods take
+	// callers without an identity too, and then there are no Callers.
+	Callers []Pattern
+	Public  bool
+
+	Criticality Criticality
+	Objectives  Objectives
+
+	// Repeatable says that a call may be sent again after a failure, at most MaxAttempts times in all.
+	Repeatable  bool
+	MaxAttempts int
+
+	// MaxRequest is the largest request in bytes. Zero means the chassis's limit alone.
+	MaxRequest int
+
+	// Overridden says that an operator's override holds for the method.
+	Overridden bool
 
 	// Quiet methods leave no access-log line and no span as long as they succeed: probes and reflection.
 	Quiet bool
@@ -42,34 +58,30 @@ func (m *Method) Kind() string {
 	}
 }
 
-// Defaults hold for methods that declare nothing.
-type Defaults struct {
-	// Timeout of unary methods. Zero means none. Streams have none.
-	Timeout time.Duration
+// Criticality says what a call is worth under overload. The order is that of the worth.
+type Criticality int
+
+// The worths.
+const (
+	Sheddable Criticality = iota - 1
+	Normal
+	Critical
+)
+
+func (c Criticality) String() string {
+	switch c {
+	case Sheddable:
+		return "sheddable"
+	case Critical:
+		return "critical"
+	default:
+		return "normal"
+	}
 }
 
-// quietServices are infrastructure: called every few seconds, by machines.
-var quietServices = []string{"grpc.health.v1.", "grpc.reflection."}
-
-// Compile returns the records of the unary methods and the streams of desc, each in the order of desc.
-func Compile(desc *grpc.ServiceDesc, defaults Defaults) (unary, streams []*Method) {
-	quiet := false
-	for _, prefix := range quietServices {
-		quiet = quiet || strings.HasPrefix(desc.ServiceName, prefix)
-	}
-	record := func(method string) *Method {
-		name := desc.ServiceName + "/" + method
-		return &Method{FullMethod: "/" + name, Name: name, Quiet: quiet}
-	}
-	for i := range desc.Methods {
-		m := record(desc.Methods[i].MethodName)
-		m.Timeout = defaults.Timeout
-		unary = append(unary, m)
-	}
-	for i := range desc.Streams {
-		m := record(desc.Streams[i].StreamName)
-		m.ClientStreams, m.ServerStreams = desc.Streams[i].ClientStreams, desc.Streams[i].ServerStreams
-		streams = append(streams, m)
-	}
-	return unary, streams
+// Objectives are what a method promises. Zero fields promise nothing.
+type Objectives struct {
+	Availability float64       // percent of calls that do not fail by the service's fault
+	Latency      float64       // percent of calls answered within Within
+	Within       time.Duration // of the latency objective
 }

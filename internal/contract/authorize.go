@@ -1,0 +1,56 @@
+package contract
+
+import "fmt"
+
+// Verdict is the answer to whether a caller may call a method.
+type Verdict struct {
+	Allowed bool
+	// Anonymous says that the caller was refused for having proved nothing: it may try again with an identity.
+	Anonymous bool
+	// Why is for operators, not for the caller: it tells what others may call.
+	Why string
+}
+
+// Authorize decides whether c may call m. domain is the own trust domain; it is empty where mutual TLS is off, and then
+// methods that name no callers take everybody, because somebody else was trusted with the question.
+func (m *Method) Authorize(c Caller, domain string) bool {
+	switch {
+	case m.Public:
+		return true
+	case len(m.Callers) > 0:
+		for _, p := range m.Callers {
+			if p.Match(c, domain) {
+				return true
+			}
+		}
+		return false
+	case domain == "":
+		return true
+	default:
+		_, own := inDomain(c.ID, domain)
+		return own
+	}
+}
+
+// Explain is Authorize with the reason in words.
+func (m *Method) Explain(c Caller, domain string) Verdict {
+	v := Verdict{Allowed: m.Authorize(c, domain), Anonymous: c.Anonymous()}
+	who := fmt.Sprintf("%q", c.ID)
+	switch {
+	case c.Anonymous():
+		who = "a caller without identity"
+	case c.ID == "":
+		who = fmt.Sprintf("user %q", c.Subject)
+	case c.Subject != "":
+		who += fmt.Sprintf(" for user %q", c.Subject)
+	}
+	verb := "may not call"
+	if v.Allowed {
+		verb = "may call"
+	}
+	v.Why = fmt.Sprintf("%s %s %s: it is open to %s", who, verb, m.Name, m.Describe())
+	if domain != "" {
+		v.Why += fmt.Sprintf(" (own trust domain: %s)", domain)
+	}
+	return v
+}

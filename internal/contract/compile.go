@@ -1,0 +1,122 @@
+package contract
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	paddockv1 "github.com/betmakers/paddock/proto/paddock/v1"
+)
+
+// Defaults hold for methods that declare nothing.
+type Defaults struct {
+	// Timeout of unary methods. Zero means none. Streams have none.
+	Timeout time.Duration
+	// Overrides are what an operator has said about single methods.
+	Overrides Overrides
+}
+
+// openServices are infrastructure: called every few seconds, by machines that may have no identity.
+var openServices = []string{"grpc.health.v1.", "grpc.reflection."}
+
+// Compile returns the records of the unary methods and the streams of desc, each in the order of desc. The error tells
+// of every declaration that contradicts itself or cannot be kept, by file, method and option.
+func Compile(desc *grpc.ServiceDesc, defaults Defaults) (unary, streams []*Method, err error) {
+	c := compiler{defaults: defaults, service: describe(desc.ServiceName)}
+	for i := range desc.Methods {
+		unary = append(unary, c.method(desc, desc.Methods[i].MethodName, false, false))
+	}
+	for i := range desc.Streams {
+		s := &desc.Streams[i]
+		streams = append(streams, c.method(desc, s.StreamName, s.ClientStreams, s.ServerStreams))
+	}
+	return unary, streams, errors.Join(c.errs...)
+}
+
+// describe returns the descriptor of a service, nil if it is not linked into the binary: a service can be registered
+// without any, and then declares nothing.
+func describe(name string) protoreflect.ServiceDescriptor {
+	d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+	if err != nil {
+		return nil
+	}
+	service, _ := d.(protoreflect.ServiceDescriptor)
+	return service
+}
+
+// compiler makes the records of one service.
+type compiler struct {
+	defaults Defaults
+	service  protoreflect.ServiceDescriptor
+	errs     []error
+}
+
+func (c *compiler) method(desc *grpc.ServiceDesc, name string, clientStreams, serverStreams bool) *Method {
+	full := desc.ServiceName + "/" + name
+	m := &Method{FullMethod: "/" + full, Name: full, ClientStreams: clientStreams, ServerStreams: serverStreams}
+	if m.Unary() {
+		m.Timeout = c.defaults.Timeout
+	}
+	for _, prefix := range openServices {
+		if strings.HasPrefix(desc.ServiceName, prefix) {
+			m.Quiet, m.Public = true, true
+		}
+	}
+	declared := c.declarations(name)
+	if override := c.defaults.Overrides[full]; override != nil {
+		m.Overridden = true
+		declared = append(declared, declaration{override, "CHASSIS_POLICY_OVERRIDES: " + full, ""})
+	}
+	for _, d := range declared {
+		c.errs = append(c.errs, d.apply(m)...)
+	}
+	c.errs = append(c.errs, c.checkWhole(m, declared)...)
+	if c.service != nil {
+		m.applyIdempotency(c.service.Methods().ByName(protoreflect.Name(name)))
+	}
+	return m
+}
+
+// declarations returns what the service says of all its methods, and then what the method says of itself.
+func (c *compiler) declarations(method string) []declaration {
+	if c.service == nil {
+		return nil
+	}
+	var found []declaration
+	place := c.service.ParentFile().Path() + ": " + string(c.service.FullName())
+	if p := policy(c.service.Options(), paddockv1.E_Service); p != nil {
+		found = append(found, declaration{p, place, "(paddock.v1.service)"})
+	}
+	if m := c.service.Methods().ByName(protoreflect.Name(method)); m != nil {
+		if p := policy(m.Options(), paddockv1.E_Method); p != nil {
+			found = append(found, declaration{p, place + "." + method, "(paddock.v1.method)"})
+		}
+	}
+	return found
+}
+
+// policy returns an option, nil if it is not set.
+func policy(options proto.Message, extension protoreflect.ExtensionType) *paddockv1.Policy {
+	if !proto.HasExtension(options, extension) {
+		return nil
+	}
+	p, _ := proto.GetExtension(options, extension).(*paddockv1.Policy)
+	return p
+}
+
+// applyIdempotency takes the standard option for what Retry does not say.
+func (m *Method) applyIdempotency(d protoreflect.MethodDescriptor) {
+	if d == nil || m.MaxAttempts != 0 || !m.Unary() {
+		return
+	}
+	options, _ := d.Options().(*descriptorpb.MethodOptions)
+	if options.GetIdempotencyLevel() != descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN {
+		m.Repeatable, m.MaxAttempts = true, defaultAttempts
+	}
+}

@@ -1,0 +1,183 @@
+package contract
+
+import (
+	"fmt"
+	"strings"
+
+	paddockv1 "github.com/betmakers/paddock/proto/paddock/v1"
+)
+
+// declaration is one policy and where it stands.
+type declaration struct {
+	policy *paddockv1.Policy
+	place  string // "file.proto: package.Service.Method"
+	option string // "(paddock.v1.method)"; empty for an override
+}
+
+// defaultAttempts is how often a call that may be repeated is sent at most.
+const defaultAttempts = 3
+
+// wrong returns an error about a field of the declaration.
+func (d declaration) wrong(field, format string, args ...any) error {
+	option := field
+	if d.option != "" {
+		option = "option " + d.option + "." + field
+	}
+	return fmt.Errorf("%s: %s %s", d.place, option, fmt.Sprintf(format, args...))
+}
+
+// apply sets the fields of m that the declaration names, and returns what is wrong with them.
+func (d declaration) apply(m *Method) (errs []error) {
+	p := d.policy
+	if p.GetTimeout() != nil {
+		timeout := p.GetTimeout().AsDuration()
+		if err := p.GetTimeout().CheckValid(); err != nil || timeout <= 0 {
+			errs = append(errs, d.wrong("timeout", "is %s; it must be more than zero", timeout))
+		}
+		if m.Unary() || d.aboutOne() {
+			m.Timeout = timeout
+		}
+	}
+	errs = append(errs, d.applyCallers(m)...)
+	switch p.GetCriticality() {
+	case paddockv1.Criticality_CRITICALITY_UNSPECIFIED:
+	case paddockv1.Criticality_CRITICALITY_SHEDDABLE:
+		m.Criticality = Sheddable
+	case paddockv1.Criticality_CRITICALITY_NORMAL:
+		m.Criticality = Normal
+	case paddockv1.Criticality_CRITICALITY_CRITICAL:
+		m.Criticality = Critical
+	default:
+		errs = append(errs, d.wrong("criticality", "is %d, which this version of Paddock does not know", p.GetCriticality()))
+	}
+	errs = append(errs, d.applyObjectives(m)...)
+	errs = append(errs, d.applyRetry(m)...)
+	if p.MaxRequestBytes != nil {
+		m.MaxRequest = int(p.GetMaxRequestBytes())
+		if m.MaxRequest <= 0 {
+			errs = append(errs, d.wrong("max_request_bytes", "is %d; it must be more than zero", m.MaxRequest))
+		}
+	}
+	return errs
+}
+
+// aboutOne reports whether the declaration is about one method, and not about all of a service: what can hold for unary
+// methods alone is an error there, and passes streams over here.
+func (d declaration) aboutOne() bool { return d.option != "(paddock.v1.service)" }
+
+// applyCallers replaces who may call: callers and public are two ways to say it, and the nearer one wins.
+func (d declaration) applyCallers(m *Method) (errs []error) {
+	p := d.policy
+	if p.GetPublic() && len(p.GetCallers()) > 0 {
+		errs = append(errs, d.wrong("public", "stands beside callers: a public method takes everybody, so leave one of them out"))
+	}
+	if p.Public != nil {
+		m.Public = p.GetPublic()
+		if m.Public {
+			m.Callers = nil
+		}
+	}
+	if len(p.GetCallers()) == 0 {
+		return errs
+	}
+	m.Public, m.Callers = false, nil
+	for _, text := range p.GetCallers() {
+		pattern, err := ParsePattern(text)
+		if err != nil {
+			errs = append(errs, d.wrong("callers", "has %q: %s", text, err))
+			continue
+		}
+		m.Callers = append(m.Callers, pattern)
+	}
+	return errs
+}
+
+func (d declaration) applyObjectives(m *Method) (errs []error) {
+	slo := d.policy.GetSlo()
+	if slo == nil {
+		return nil
+	}
+	if slo.Availability != nil {
+		if errs = append(errs, d.percent("slo.availability", slo.GetAvailability())...); len(errs) == 0 {
+			m.Objectives.Availability = slo.GetAvailability()
+		}
+	}
+	latency := slo.GetLatency()
+	switch {
+	case latency == nil:
+		return errs
+	case !m.Unary() && d.aboutOne():
+		return append(errs, d.wrong("slo.latency", "is for unary methods, and this one is a %s", m.Kind()))
+	case !m.Unary():
+		return errs
+	}
+	within := latency.GetWithin().AsDuration()
+	if latency.GetWithin() == nil || latency.GetWithin().CheckValid() != nil || within <= 0 {
+		errs = append(errs, d.wrong("slo.latency.within", "is %s; it must be more than zero", within))
+	}
+	errs = append(errs, d.percent("slo.latency.ratio", latency.GetRatio())...)
+	m.Objectives.Within, m.Objectives.Latency = within, latency.GetRatio()
+	return errs
+}
+
+func (d declaration) percent(field string, value float64) []error {
+	if value > 0 && value < 100 {
+		return nil
+	}
+	return []error{d.wrong(field, "is %v; it is a percentage and must be more than 0 and less than 100", value)}
+}
+
+func (d declaration) applyRetry(m *Method) (errs []error) {
+	retry := d.policy.GetRetry()
+	switch {
+	case retry == nil:
+		return nil
+	case !m.Unary() && d.aboutOne():
+		return []error{d.wrong("retry", "is for unary methods, and this one is a %s", m.Kind())}
+	case !m.Unary():
+		return nil
+	}
+	attempts := int(retry.GetMaxAttempts())
+	if attempts != 0 && (attempts < 2 || attempts > 5) {
+		errs = append(errs, d.wrong("retry.max_attempts", "is %d; it must be between 2 and 5", attempts))
+	}
+	if attempts == 0 {
+		attempts = defaultAttempts
+	}
+	switch {
+	case retry.Safe == nil:
+		return errs // how often, where idempotency_level says whether
+	case retry.GetSafe():
+		m.Repeatable, m.MaxAttempts = true, attempts
+	default:
+		m.Repeatable, m.MaxAttempts = false, 1
+	}
+	return errs
+}
+
+// checkWhole finds what is wrong with the declarations together.
+func (c *compiler) checkWhole(m *Method, declared []declaration) []error {
+	if len(declared) == 0 {
+		return nil
+	}
+	last := declared[len(declared)-1]
+	if o := m.Objectives; o.Latency > 0 && m.Timeout > 0 && o.Within > m.Timeout {
+		return []error{last.wrong("slo.latency.within", "is %s, longer than the timeout of %s: calls cannot be that slow", o.Within, m.Timeout)}
+	}
+	return nil
+}
+
+// Describe says in words who may call m, for people.
+func (m *Method) Describe() string {
+	switch {
+	case m.Public:
+		return "anybody"
+	case len(m.Callers) == 0:
+		return "any service of the own trust domain"
+	}
+	names := make([]string, len(m.Callers))
+	for i, p := range m.Callers {
+		names[i] = p.String()
+	}
+	return strings.Join(names, ", ")
+}

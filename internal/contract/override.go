@@ -1,0 +1,50 @@
+package contract
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	paddockv1 "github.com/betmakers/paddock/proto/paddock/v1"
+)
+
+// Overrides are policies by method, "package.Service/Method", that an operator puts over the declared ones.
+type Overrides map[string]*paddockv1.Policy
+
+// ParseOverrides reads {"package.Service/Method": {…}, …}, where each value is a paddock.v1.Policy as JSON. An empty text
+// has none. Unknown fields are errors: an override that does nothing must not look like one that does.
+func ParseOverrides(text string) (Overrides, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(text), &raw); err != nil {
+		return nil, fmt.Errorf(`overrides must be a JSON object such as {"package.Service/Method": {"timeout": "2s"}}: %w`, err)
+	}
+	overrides := Overrides{}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(raw)) {
+		p := &paddockv1.Policy{}
+		if err := protojson.Unmarshal(raw[name], p); err != nil {
+			errs = append(errs, fmt.Errorf("override of %s is no paddock.v1.Policy: %w", name, err))
+			continue
+		}
+		overrides[name] = p
+	}
+	return overrides, errors.Join(errs...)
+}
+
+// Unused returns the names of o that are none of methods, sorted.
+func (o Overrides) Unused(methods []string) []string {
+	var unused []string
+	for _, name := range slices.Sorted(maps.Keys(o)) {
+		if !slices.Contains(methods, name) {
+			unused = append(unused, name)
+		}
+	}
+	return unused
+}
