@@ -86,5 +86,5 @@ $(BIN)/golangci-lint $(BIN)/grpcurl $(PLUGINS): tools/go.mod tools/go.sum
 
 $(BIN)/buf $(BIN)/golangci-lint $(BIN)/grpcurl $(PLUGINS):
 	@echo 'building $(@F) $(if $(filter buf golangci-lint,$(@F)),(a few minutes the first time))' >&2
-	@cd $(MODULE) && CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $@ $(PACKAGE)
+	@cd $(MODULE) && $(GO) build -ldflags '-s -w' -o $@ $(PACKAGE)
 	@touch $@
