@@ -45,11 +45,13 @@ type Telemetry struct {
 	lines  io.Writer
 	stdout *lineWriter
 
-	sampler    sampler
-	traces     *sdktrace.TracerProvider
-	logs       *sdklog.LoggerProvider // nil without an exporter
-	propagator propagation.TextMapPropagator
-	deliveries []*delivery
+	sampler sampler
+	// recordsNothing: no exporter and no processor would receive a span
+	recordsNothing bool
+	traces         *sdktrace.TracerProvider
+	logs           *sdklog.LoggerProvider // nil without an exporter
+	propagator     propagation.TextMapPropagator
+	deliveries     []*delivery
 
 	registry *prometheus.Registry
 	meters   *sdkmetric.MeterProvider
@@ -130,6 +132,9 @@ func (t *Telemetry) TracerProvider() trace.TracerProvider { return t.traces }
 
 // Tracer returns a tracer whose spans say that the instrumentation called name made them.
 func (t *Telemetry) Tracer(name string) trace.Tracer { return t.traces.Tracer(name) }
+
+// Recording reports whether anything would receive a sampled span.
+func (t *Telemetry) Recording() bool { return !t.recordsNothing }
 
 // Sampled tells whether a span of trace id under parent is recorded; parent is the zero value for a root. It is the
 // decision that the tracer itself would take, without its price: no allocation. Where nothing would receive spans, no

@@ -38,7 +38,7 @@ func newResource(ctx context.Context, cfg Config) (*sdkresource.Resource, error)
 // startTraces sets the tracer provider. Without an exporter or another receiver it samples nothing.
 func (t *Telemetry) startTraces(cfg Config, exporter sdktrace.SpanExporter, env *environment, resource *sdkresource.Resource, diagnostics *slog.Logger) {
 	if exporter == nil && len(cfg.SpanProcessors) == 0 {
-		t.sampler = nothing
+		t.sampler, t.recordsNothing = nothing, true
 	}
 	options := []sdktrace.TracerProviderOption{
 		sdktrace.WithResource(resource),
