@@ -72,9 +72,12 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 
 var errTooLarge = errors.New("the request body is too large")
 
-// end takes the deadline away, because what follows is the answer and the server's wait for the next request.
+// end takes the deadline away from a body that has arrived, because what follows is the answer and the server's wait for
+// the next request. Any other body keeps it: net/http reads on when the handler is done, and would wait for ever.
 func (b *limitedBody) end(err error) {
-	b.deadline(time.Time{})
+	if errors.Is(err, io.EOF) {
+		b.deadline(time.Time{})
+	}
 	var slow interface{ Timeout() bool }
 	b.tooLarge = b.tooLarge || errors.Is(err, errTooLarge)
 	b.tooSlow = b.tooSlow || errors.As(err, &slow) && slow.Timeout()
