@@ -13,11 +13,12 @@ import (
 
 // NewStream starts a streaming call. Its handler runs in a goroutine that ends when the handler returns; the HTTP
 // request it belongs to waits for it. ctx must end when the request does, as the gateway's does.
-func (c *restConn) NewStream(ctx context.Context, _ *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
 	base := c.newStream(ctx, method)
 	base.headers = make(chan struct{})
 	s := &restPipe{
 		restStream: base,
+		one:        !desc.ClientStreams,
 		requests:   make(chan proto.Message),
 		answers:    make(chan proto.Message),
 		closed:     make(chan struct{}),
@@ -41,6 +42,7 @@ func (c *restConn) NewStream(ctx context.Context, _ *grpc.StreamDesc, method str
 // receives.
 type restPipe struct {
 	*restStream
+	one      bool               // the gateway sends one message
 	requests chan proto.Message // from the gateway
 	answers  chan proto.Message // from the handler
 	closed   chan struct{}      // closed when the gateway sends no more
@@ -74,7 +76,10 @@ func (s *restPipe) SendMsg(m any) error {
 	case s.requests <- message:
 		return nil
 	case <-s.done:
-		return io.EOF // as grpc.ClientStream has it: RecvMsg tells why
+		if s.one {
+			return nil // as grpc.ClientStream has it: generated code sends, and then asks Header or RecvMsg how it went
+		}
+		return io.EOF
 	case <-s.parent.Done():
 		return status.FromContextError(s.parent.Err()).Err()
 	}
