@@ -55,6 +55,7 @@ generate: $(BIN)/buf $(PLUGINS) ## Write generated code and documentation anew
 	@buf generate
 	@buf generate --template bench/buf.gen.yaml
 	@$(GO) run ./internal/catalog/gen
+	@$(GO) run ./chassis/internal/settingsdoc
 
 bench: ## Measure what a call costs against bare grpc-go and the same assembled by hand
 	@cd bench && $(GO) run .
