@@ -1,0 +1,215 @@
+package middleware_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/betmakers/paddock/internal/leakcheck"
+	"github.com/betmakers/paddock/middleware"
+)
+
+func TestRESTStreams(t *testing.T) {
+	for _, method := range []string{serverStream, clientStream, bidiStream} {
+		t.Run(method, func(t *testing.T) {
+			f, conn := rest(t, testHandlers{stream: func(s grpc.ServerStream) error {
+				for {
+					in := new(message)
+					if err := s.RecvMsg(in); err == io.EOF {
+						return nil
+					} else if err != nil {
+						return err
+					}
+					if err := s.SendMsg(in); err != nil {
+						return err
+					}
+				}
+			}})
+			stream := openStream(t, conn, method)
+			for i := range 3 {
+				if err := stream.SendMsg(fields(t, map[string]any{"i": i})); err != nil {
+					t.Fatal(err)
+				}
+				got := new(message)
+				if err := stream.RecvMsg(got); err != nil || got.Fields["i"].GetNumberValue() != float64(i) {
+					t.Fatalf("received %v, %v", got, err)
+				}
+			}
+			if err := errors.Join(stream.CloseSend(), stream.CloseSend()); err != nil {
+				t.Errorf("CloseSend, twice: %v", err)
+			}
+			if err := stream.RecvMsg(new(message)); err != io.EOF {
+				t.Errorf("RecvMsg() = %v, want io.EOF", err)
+			}
+			if err := stream.SendMsg(new(message)); err != io.EOF {
+				t.Errorf("SendMsg after the end = %v, want io.EOF", err)
+			}
+			f.wantValue(t, callsMetric, labels{"rpc_method": method[1:], "rpc_status_code": "OK"}, 1)
+		})
+	}
+}
+
+func TestRESTStreamHeaderAndTrailer(t *testing.T) {
+	for name, ends := range map[string]func(grpc.ServerStream) error{
+		"sent alone":            func(s grpc.ServerStream) error { return s.SendHeader(metadata.Pairs("sent", "1")) },
+		"with a message":        func(s grpc.ServerStream) error { return s.SendMsg(new(message)) },
+		"without anything else": func(grpc.ServerStream) error { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, conn := rest(t, testHandlers{stream: func(s grpc.ServerStream) error {
+				s.SetTrailer(metadata.Pairs("trailer", "1"))
+				return errors.Join(s.SetHeader(metadata.Pairs("set", "1")), ends(s))
+			}})
+			stream := openStream(t, conn, bidiStream)
+			header, err := stream.Header()
+			if err != nil || len(header["set"]) != 1 {
+				t.Errorf("Header() = %v, %v", header, err)
+			}
+			if err := drainStream(stream); err != nil {
+				t.Error(err)
+			}
+			if trailer := stream.Trailer(); len(trailer["trailer"]) != 1 {
+				t.Errorf("Trailer() = %v", trailer)
+			}
+		})
+	}
+}
+
+// A client that does not read holds the handler up: nothing is buffered between them.
+func TestRESTStreamHoldsAFastHandlerBack(t *testing.T) {
+	leakcheck.Check(t)
+	synctest.Test(t, func(t *testing.T) {
+		sent := 0
+		f := newChain(t, testHandlers{stream: func(s grpc.ServerStream) error {
+			for ; sent < 5; sent++ {
+				if err := s.SendMsg(new(message)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}})
+		stream := openStream(t, f.Conn(middleware.RESTConfig{}), serverStream)
+		for read := range 5 {
+			synctest.Wait()
+			if sent != read {
+				t.Fatalf("%d messages sent, of which %d were read", sent, read)
+			}
+			if err := stream.RecvMsg(new(message)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := drainStream(stream); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Whatever the handler waits in, it learns that the client has gone.
+func TestRESTStreamEndsWithItsClient(t *testing.T) {
+	for name, wait := range map[string]func(grpc.ServerStream) error{
+		"sending":   func(s grpc.ServerStream) error { return s.SendMsg(new(message)) },
+		"receiving": func(s grpc.ServerStream) error { return s.RecvMsg(new(message)) },
+		"waiting":   func(s grpc.ServerStream) error { <-s.Context().Done(); return s.Context().Err() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			leakcheck.Check(t)
+			synctest.Test(t, func(t *testing.T) {
+				f := newChain(t, testHandlers{stream: wait})
+				ctx, cancel := context.WithCancel(t.Context())
+				stream, err := f.Conn(middleware.RESTConfig{}).NewStream(ctx, &grpc.StreamDesc{}, bidiStream)
+				if err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait() // until the handler waits
+				f.wantValue(t, inFlightMetric, nil, 1)
+				cancel()
+				synctest.Wait()
+				f.wantValue(t, callsMetric, labels{"rpc_status_code": "CANCELLED"}, 1)
+				if err := stream.RecvMsg(new(message)); status.Code(err) != codes.Canceled {
+					t.Errorf("RecvMsg() = %v, want CANCELLED", err)
+				}
+			})
+		})
+	}
+}
+
+func TestRESTStreamFails(t *testing.T) {
+	for name, tc := range map[string]struct {
+		fail   func() error
+		code   codes.Code
+		panics float64
+	}{
+		"with a status":      {func() error { return status.Error(codes.NotFound, "no horse") }, codes.NotFound, 0},
+		"with a plain error": {func() error { return errors.New(secret) }, codes.Internal, 0},
+		"with a panic":       {func() error { panic(secret) }, codes.Internal, 1},
+		"by ending itself":   {func() error { runtime.Goexit(); return nil }, codes.Internal, 0},
+	} {
+		for when, messages := range map[string]int{"at once": 0, "after messages": 2} {
+			t.Run(name+" "+when, func(t *testing.T) {
+				f, conn := rest(t, testHandlers{stream: func(s grpc.ServerStream) error {
+					for range messages {
+						if err := s.SendMsg(new(message)); err != nil {
+							return err
+						}
+					}
+					return tc.fail()
+				}})
+				stream := openStream(t, conn, serverStream)
+				// The error comes with the header as long as the gateway can still answer with it.
+				if _, err := stream.Header(); (err != nil) != (messages == 0) {
+					t.Errorf("Header() = %v", err)
+				}
+				if err := drainStream(stream); status.Code(err) != tc.code || strings.Contains(err.Error(), secret) {
+					t.Errorf("the stream ended with %v, want %v", err, tc.code)
+				}
+				f.wantValue(t, panicsMetric, labels{"where": "rpc"}, tc.panics)
+				f.wantValue(t, callsMetric, labels{"rpc_status_code": "OK"}, 0)
+				f.wantValue(t, callsMetric, nil, 1)
+			})
+		}
+	}
+}
+
+func TestRESTStreamRefuses(t *testing.T) {
+	f, conn := rest(t, testHandlers{stream: func(s grpc.ServerStream) error {
+		if err := s.SendMsg("text"); status.Code(err) != codes.Internal {
+			t.Errorf("the handler's SendMsg of text = %v", err)
+		}
+		return s.RecvMsg(new(message))
+	}})
+	stream := openStream(t, conn, bidiStream)
+	if err := stream.SendMsg("text"); status.Code(err) != codes.Internal {
+		t.Errorf("SendMsg of text = %v", err)
+	}
+	if err := stream.SendMsg(new(message)); err != nil {
+		t.Error(err)
+	}
+	if err := drainStream(stream); err != nil {
+		t.Error(err)
+	}
+	if err := drainStream(openStream(t, conn, "/no.Such/Method")); status.Code(err) != codes.Unimplemented {
+		t.Errorf("a stream of an unknown method ended with %v", err)
+	}
+	f.wantValue(t, rejectedMetric, labels{"rpc_method": "_OTHER", "reason": "unknown_method"}, 1)
+}
+
+func TestRESTStreamDraining(t *testing.T) {
+	f, conn := rest(t, testHandlers{stream: func(s grpc.ServerStream) error {
+		<-middleware.Draining(s.Context())
+		return nil
+	}})
+	stream := openStream(t, conn, serverStream)
+	f.Drain()
+	if err := drainStream(stream); err != nil {
+		t.Error(err)
+	}
+}
