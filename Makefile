@@ -53,6 +53,7 @@ PLUGINS := $(addprefix $(BIN)/,protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-
 generate: $(BIN)/buf $(PLUGINS) ## Write generated code and documentation anew
 	@buf generate --template proto/buf.gen.yaml
 	@buf generate
+	@buf generate --template proto/buf.gen.yaml
 	@buf generate --template bench/buf.gen.yaml
 	@$(GO) run ./internal/catalog/gen
 	@$(GO) run ./chassis/internal/settingsdoc
@@ -86,6 +87,6 @@ $(BIN)/golangci-lint $(BIN)/grpcurl $(PLUGINS): MODULE = tools
 $(BIN)/golangci-lint $(BIN)/grpcurl $(PLUGINS): tools/go.mod tools/go.sum
 
 $(BIN)/buf $(BIN)/golangci-lint $(BIN)/grpcurl $(PLUGINS):
-	@echo 'building $(@F) $(if $(filter buf golangci-lint,$(@F)),(a few minutes the first time))' >&2
+	@echo 'building $(@F)$(if $(filter buf golangci-lint,$(@F)),: a few minutes the first time)' >&2
 	@cd $(MODULE) && $(GO) build -ldflags '-s -w' -o $@ $(PACKAGE)
 	@touch $@
