@@ -3,6 +3,7 @@ package chassis
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -43,7 +44,7 @@ func newGateway() *gateway.ServeMux {
 				if known == nil {
 					known = new(string)
 					if pattern, ok := gateway.HTTPPattern(r.Context()); ok {
-						*known = pattern.String()
+						*known = strings.ReplaceAll(pattern.String(), "=*}", "}") // {name} as everybody declares it
 					}
 					route.Store(known)
 				}
