@@ -50,7 +50,8 @@ func TestRESTStreams(t *testing.T) {
 			if err := stream.RecvMsg(new(message)); err != io.EOF {
 				t.Errorf("RecvMsg() = %v, want io.EOF", err)
 			}
-			if err := stream.SendMsg(new(message)); err != io.EOF {
+			// Generated code sends the one message of a server stream, and then asks RecvMsg how it went.
+			if err := stream.SendMsg(new(message)); err != io.EOF && method != serverStream {
 				t.Errorf("SendMsg after the end = %v, want io.EOF", err)
 			}
 			f.wantValue(t, callsMetric, labels{"rpc_method": method[1:], "rpc_status_code": "OK"}, 1)
