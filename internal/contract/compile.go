@@ -2,6 +2,7 @@ package contract
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,13 +75,20 @@ func (c *compiler) method(desc *grpc.ServiceDesc, name string, clientStreams, se
 		declared = append(declared, declaration{override, "CHASSIS_POLICY_OVERRIDES: " + full, ""})
 	}
 	for _, d := range declared {
-		c.errs = append(c.errs, d.apply(m)...)
+		c.report(d.apply(m)...)
 	}
-	c.errs = append(c.errs, c.checkWhole(m, declared)...)
-	if c.service != nil {
-		m.applyIdempotency(c.service.Methods().ByName(protoreflect.Name(name)))
-	}
+	c.report(checkWhole(m, declared)...)
+	m.applyRetries(declared, c.idempotent(name))
 	return m
+}
+
+// report keeps errs for the end. What a service says wrongly of all its methods is told once.
+func (c *compiler) report(errs ...error) {
+	for _, err := range errs {
+		if !slices.ContainsFunc(c.errs, func(told error) bool { return told.Error() == err.Error() }) {
+			c.errs = append(c.errs, err)
+		}
+	}
 }
 
 // declarations returns what the service says of all its methods, and then what the method says of itself.
@@ -110,13 +118,15 @@ func policy(options proto.Message, extension protoreflect.ExtensionType) *paddoc
 	return p
 }
 
-// applyIdempotency takes the standard option for what Retry does not say.
-func (m *Method) applyIdempotency(d protoreflect.MethodDescriptor) {
-	if d == nil || m.MaxAttempts != 0 || !m.Unary() {
-		return
+// idempotent reports whether the standard option says that a method has no effect, or none when it is called twice.
+func (c *compiler) idempotent(method string) bool {
+	if c.service == nil {
+		return false
+	}
+	d := c.service.Methods().ByName(protoreflect.Name(method))
+	if d == nil {
+		return false
 	}
 	options, _ := d.Options().(*descriptorpb.MethodOptions)
-	if options.GetIdempotencyLevel() != descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN {
-		m.Repeatable, m.MaxAttempts = true, defaultAttempts
-	}
+	return options.GetIdempotencyLevel() != descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN
 }

@@ -2,7 +2,10 @@ package contract
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	paddockv1 "github.com/betmakers/paddock/proto/paddock/v1"
 )
@@ -31,9 +34,7 @@ func (d declaration) apply(m *Method) (errs []error) {
 	p := d.policy
 	if p.GetTimeout() != nil {
 		timeout := p.GetTimeout().AsDuration()
-		if err := p.GetTimeout().CheckValid(); err != nil || timeout <= 0 {
-			errs = append(errs, d.wrong("timeout", "is %s; it must be more than zero", timeout))
-		}
+		errs = append(errs, d.duration("timeout", p.GetTimeout())...)
 		if m.Unary() || d.aboutOne() {
 			m.Timeout = timeout
 		}
@@ -51,7 +52,7 @@ func (d declaration) apply(m *Method) (errs []error) {
 		errs = append(errs, d.wrong("criticality", "is %d, which this version of Paddock does not know", p.GetCriticality()))
 	}
 	errs = append(errs, d.applyObjectives(m)...)
-	errs = append(errs, d.applyRetry(m)...)
+	errs = append(errs, d.checkRetry(m)...)
 	if p.MaxRequestBytes != nil {
 		m.MaxRequest = int(p.GetMaxRequestBytes())
 		if m.MaxRequest <= 0 {
@@ -108,16 +109,27 @@ func (d declaration) applyObjectives(m *Method) (errs []error) {
 		return errs
 	case !m.Unary() && d.aboutOne():
 		return append(errs, d.wrong("slo.latency", "is for unary methods, and this one is a %s", m.Kind()))
-	case !m.Unary():
-		return errs
 	}
-	within := latency.GetWithin().AsDuration()
-	if latency.GetWithin() == nil || latency.GetWithin().CheckValid() != nil || within <= 0 {
-		errs = append(errs, d.wrong("slo.latency.within", "is %s; it must be more than zero", within))
-	}
+	errs = append(errs, d.duration("slo.latency.within", latency.GetWithin())...)
 	errs = append(errs, d.percent("slo.latency.ratio", latency.GetRatio())...)
-	m.Objectives.Within, m.Objectives.Latency = within, latency.GetRatio()
+	if m.Unary() {
+		m.Objectives.Within, m.Objectives.Latency = latency.GetWithin().AsDuration(), latency.GetRatio()
+	}
 	return errs
+}
+
+// duration takes nil as zero.
+func (d declaration) duration(field string, value *durationpb.Duration) []error {
+	if value == nil {
+		value = &durationpb.Duration{}
+	}
+	if err := value.CheckValid(); err != nil {
+		return []error{d.wrong(field, "is no duration: seconds and nanos must have one sign and be in range, and are %d and %d", value.GetSeconds(), value.GetNanos())}
+	}
+	if value.AsDuration() <= 0 {
+		return []error{d.wrong(field, "is %s; it must be more than zero", value.AsDuration())}
+	}
+	return nil
 }
 
 func (d declaration) percent(field string, value float64) []error {
@@ -127,42 +139,63 @@ func (d declaration) percent(field string, value float64) []error {
 	return []error{d.wrong(field, "is %v; it is a percentage and must be more than 0 and less than 100", value)}
 }
 
-func (d declaration) applyRetry(m *Method) (errs []error) {
+func (d declaration) checkRetry(m *Method) (errs []error) {
 	retry := d.policy.GetRetry()
-	switch {
-	case retry == nil:
-		return nil
-	case !m.Unary() && d.aboutOne():
-		return []error{d.wrong("retry", "is for unary methods, and this one is a %s", m.Kind())}
-	case !m.Unary():
+	if retry == nil {
 		return nil
 	}
-	attempts := int(retry.GetMaxAttempts())
+	if !m.Unary() && d.aboutOne() {
+		return []error{d.wrong("retry", "is for unary methods, and this one is a %s", m.Kind())}
+	}
+	attempts := retry.GetMaxAttempts()
 	if attempts != 0 && (attempts < 2 || attempts > 5) {
 		errs = append(errs, d.wrong("retry.max_attempts", "is %d; it must be between 2 and 5", attempts))
 	}
-	if attempts == 0 {
-		attempts = defaultAttempts
-	}
-	switch {
-	case retry.Safe == nil:
-		return errs // how often, where idempotency_level says whether
-	case retry.GetSafe():
-		m.Repeatable, m.MaxAttempts = true, attempts
-	default:
-		m.Repeatable, m.MaxAttempts = false, 1
+	if attempts != 0 && retry.Safe != nil && !retry.GetSafe() {
+		errs = append(errs, d.wrong("retry.max_attempts", "stands beside safe: false, which forbids to repeat a call: leave one of them out"))
 	}
 	return errs
 }
 
-// checkWhole finds what is wrong with the declarations together.
-func (c *compiler) checkWhole(m *Method, declared []declaration) []error {
-	if len(declared) == 0 {
+// applyRetries joins what the declarations say: how often from one, whether from another. safe is what the method says by
+// idempotency_level, which holds where no declaration says whether.
+func (m *Method) applyRetries(declared []declaration, safe bool) {
+	if !m.Unary() {
+		return
+	}
+	attempts, forbidden := defaultAttempts, false
+	for _, d := range declared {
+		retry := d.policy.GetRetry()
+		if n := retry.GetMaxAttempts(); n != 0 {
+			attempts = int(n)
+		}
+		if retry != nil && retry.Safe != nil {
+			safe, forbidden = retry.GetSafe(), !retry.GetSafe()
+		}
+	}
+	switch {
+	case safe:
+		m.Repeatable, m.MaxAttempts = true, attempts
+	case forbidden:
+		m.MaxAttempts = 1
+	}
+}
+
+// checkWhole finds what is wrong with the declarations together. It tells of the method, whichever of them is about the
+// service, because others of the service may be right.
+func checkWhole(m *Method, declared []declaration) []error {
+	o := m.Objectives
+	if m.Timeout <= 0 || o.Within <= m.Timeout {
 		return nil
 	}
-	last := declared[len(declared)-1]
-	if o := m.Objectives; o.Latency > 0 && m.Timeout > 0 && o.Within > m.Timeout {
-		return []error{last.wrong("slo.latency.within", "is %s, longer than the timeout of %s: calls cannot be that slow", o.Within, m.Timeout)}
+	for _, d := range slices.Backward(declared) {
+		if d.policy.GetSlo().GetLatency() == nil {
+			continue
+		}
+		if !d.aboutOne() {
+			d.place += "." + m.Name[strings.LastIndexByte(m.Name, '/')+1:]
+		}
+		return []error{d.wrong("slo.latency.within", "is %s, longer than the timeout of %s: calls cannot be that slow", o.Within, m.Timeout)}
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ type Method struct {
 	// Overridden says that an operator's override holds for the method.
 	Overridden bool
 
-	// Quiet methods leave no access-log line and no span as long as they succeed: probes and reflection.
+	// Quiet methods, probes and reflection, leave no span, and no access-log line as long as they succeed.
 	Quiet bool
 }
 

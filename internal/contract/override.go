@@ -22,7 +22,11 @@ func ParseOverrides(text string) (Overrides, error) {
 		return nil, nil
 	}
 	var raw map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(text), &raw); err != nil {
+	err := json.Unmarshal([]byte(text), &raw)
+	if err == nil && raw == nil {
+		err = errors.New("it is null")
+	}
+	if err != nil {
 		return nil, fmt.Errorf(`overrides must be a JSON object such as {"package.Service/Method": {"timeout": "2s"}}: %w`, err)
 	}
 	overrides := Overrides{}

@@ -56,9 +56,16 @@ func ParsePattern(text string) (Pattern, error) {
 		if err := checkDomain(domain); err != nil {
 			return Pattern{}, err
 		}
-		return Pattern{text, spiffeID}, checkPath(path)
+		return pattern(text, spiffeID, path)
 	}
-	return Pattern{text, ownService}, checkPath(text)
+	return pattern(text, ownService, text)
+}
+
+func pattern(text string, kind patternKind, path string) (Pattern, error) {
+	if err := checkPath(path); err != nil {
+		return Pattern{}, err
+	}
+	return Pattern{text, kind}, nil
 }
 
 // checkDomain holds a trust domain to the letters that SPIFFE allows. A * there would let in whoever runs an authority.
@@ -97,7 +104,8 @@ func (p Pattern) String() string { return p.text }
 func (p Pattern) Match(c Caller, domain string) bool {
 	switch p.kind {
 	case tokenSubject:
-		return c.Subject != "" && wildcard(p.text[len(userPrefix):], c.Subject)
+		subject := p.text[len(userPrefix):]
+		return c.Subject != "" && (subject == "*" || wildcard(subject, c.Subject)) // subjects may have slashes
 	case spiffeID:
 		return c.ID != "" && wildcard(p.text, c.ID)
 	case ownService:
@@ -118,7 +126,7 @@ func inDomain(id, domain string) (path string, ok bool) {
 		return "", false
 	}
 	its, path, found := strings.Cut(rest, "/")
-	return path, found && its == domain
+	return path, found && path != "" && its == domain
 }
 
 // wildcard matches text against pattern, in which * stands for any letters but a slash. It takes time in proportion to
