@@ -1,6 +1,7 @@
 package acceptance_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"net/http"
@@ -43,7 +44,7 @@ func (p *process) steps() []string {
 func TestReplicaLeavesUnderLoad(t *testing.T) {
 	t.Parallel()
 	spans := newCollector(t)
-	leaving := start(t, hello, spans.env(), "CHASSIS_DRAIN_DELAY=2s", "CHASSIS_SHUTDOWN_TIMEOUT=15s")
+	leaving := start(t, hello, spans.env(), "CHASSIS_DRAIN_DELAY=3s", "CHASSIS_SHUTDOWN_TIMEOUT=20s")
 	staying := start(t, hello, spans.env(), "HOME="+leaving.home)
 
 	balanced := dialBoth(t, leaving, staying)
@@ -84,7 +85,7 @@ func TestReplicaLeavesUnderLoad(t *testing.T) {
 	await(t, "load balancers to take their time", func() bool { return byREST.count() > before+50 })
 	byREST.end(t, "REST")
 	if leaving.log.has(step("drain_delay_over")) {
-		t.Skip("the machine is too busy: the drain delay was over before REST had left")
+		t.Fatal("the machine is too busy: the drain delay was over before REST had left")
 	}
 
 	open.running.Wait()
@@ -189,6 +190,32 @@ func checkTraces(t *testing.T, c *collector, traces []string, served ...*process
 	if noSpan+noLine+noRecord > 0 {
 		t.Errorf("of %d calls, %d have no span at the collector, %d no log record there, %d not one line in the log",
 			len(traces), noSpan, noRecord, noLine)
+	}
+}
+
+// A stream by REST is told like any other, and its caller gets the error as the last line of the answer.
+func TestStreamByRESTIsTold(t *testing.T) {
+	t.Parallel()
+	p := start(t, hello)
+	response, err := newHTTPClient(t, nil).Get("http://" + p.rest + "/v1/hello/Ann/count?times=1000&pause_ms=50")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	answer := bufio.NewScanner(response.Body)
+	if !answer.Scan() || !strings.Contains(answer.Text(), "Hello, Ann!") {
+		t.Fatalf("the stream begins with %q", answer.Text())
+	}
+	p.signal(syscall.SIGTERM)
+	var last string
+	for answer.Scan() {
+		last = answer.Text()
+	}
+	if answer.Err() != nil || !strings.Contains(last, "error") || !strings.Contains(last, "this replica stops") {
+		t.Errorf("the stream ends with %q, %v", last, answer.Err())
+	}
+	if code := p.exitCode(); code != 0 {
+		t.Errorf("exit code %d, expected 0", code)
 	}
 }
 
