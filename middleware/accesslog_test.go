@@ -129,6 +129,20 @@ func TestFieldsOfALine(t *testing.T) {
 	}
 }
 
+// A text is cut between characters, never within one.
+func TestLongTextIsCutBetweenCharacters(t *testing.T) {
+	for lead := range 4 {
+		leakcheck.Check(t)
+		text := strings.Repeat("x", lead) + strings.Repeat("🐎", 500)
+		f := newChain(t, testHandlers{unary: func(context.Context, *message) (*message, error) { return nil, status.Error(codes.NotFound, text) }})
+		_ = f.method(t, unary).Serve(nil, newFakeStream(t.Context()))
+		got, _ := strings.CutSuffix(f.lines.only(t)["error"].(string), "…")
+		if !strings.HasPrefix(text, got) || len(got) < 253 || len(got) > 256 {
+			t.Errorf("cut to %d bytes that end in %q", len(got), got[max(0, len(got)-8):])
+		}
+	}
+}
+
 func TestWhichCallsLeaveALine(t *testing.T) {
 	level := func(l slog.Level) func(*setup) {
 		return func(s *setup) {

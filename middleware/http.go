@@ -121,11 +121,11 @@ func (h *HTTPCall) problem(status int, code, detail string) {
 func (t *callTrace) beginHTTP(h *HTTPCall, r *http.Request) {
 	obs := h.server.obs
 	if !obs.cfg.IgnoreBaggage {
-		h.parent = withBaggage(h.parent, r.Header.Get("Baggage"))
+		h.parent = withBaggage(h.parent, list(r.Header["Baggage"]))
 	}
 	var parent trace.SpanContext
 	if traceparent := r.Header.Get("Traceparent"); traceparent != "" && !obs.cfg.IgnoreTraceContext {
-		parent = parseTraceContext(traceparent, r.Header.Get("Tracestate"))
+		parent = parseTraceContext(traceparent, list(r.Header["Tracestate"]))
 	}
 	t.start(h.parent, obs, parent, "HTTP", trace.SpanKindServer)
 }

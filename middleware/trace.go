@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/baggage"
@@ -117,7 +118,7 @@ func (t *callTrace) end(c *call, out outcome) {
 // into the call's context.
 func remoteParent(c *call, obs *observer) trace.SpanContext {
 	if !obs.cfg.IgnoreBaggage {
-		c.parent = withBaggage(c.parent, first(metadata.ValueFromIncomingContext(c.parent, "baggage")))
+		c.parent = withBaggage(c.parent, list(metadata.ValueFromIncomingContext(c.parent, "baggage")))
 	}
 	if obs.cfg.IgnoreTraceContext {
 		return trace.SpanContext{}
@@ -126,7 +127,7 @@ func remoteParent(c *call, obs *observer) trace.SpanContext {
 	if traceparent == "" {
 		return trace.SpanContext{}
 	}
-	return parseTraceContext(traceparent, first(metadata.ValueFromIncomingContext(c.parent, "tracestate")))
+	return parseTraceContext(traceparent, list(metadata.ValueFromIncomingContext(c.parent, "tracestate")))
 }
 
 func first(values []string) string {
@@ -135,6 +136,9 @@ func first(values []string) string {
 	}
 	return values[0]
 }
+
+// list makes one header of several: callers and proxies may spread a list over them.
+func list(values []string) string { return strings.Join(values, ",") }
 
 // withBaggage returns ctx with the members of a W3C baggage header; ctx itself where there are none or the header is
 // malformed.

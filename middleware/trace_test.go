@@ -3,6 +3,8 @@ package middleware_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/betmakers/paddock/internal/leakcheck"
 	"github.com/betmakers/paddock/internal/traceid"
+	"github.com/betmakers/paddock/middleware"
 )
 
 // recording lets the chain record the calls that decide picks.
@@ -249,6 +252,31 @@ func TestBaggage(t *testing.T) {
 				t.Errorf("the handler sees %q, want %q", saw.bag, tc.want)
 			}
 		})
+	}
+}
+
+// Lists may be spread over several headers, by gRPC and by HTTP.
+func TestListsInSeveralHeaders(t *testing.T) {
+	leakcheck.Check(t)
+	var saw seen
+	f := newChain(t, testHandlers{unary: look(&saw)})
+	headers := http.Header{"Traceparent": {parent01}, "Tracestate": {"a=1", "b=2"}, "Baggage": {"other=1", "tier=gold"}}
+	incoming := metadata.MD{}
+	for name, values := range headers {
+		incoming.Append(name, values...)
+	}
+	if err := f.method(t, unary).Serve(nil, newFakeStream(metadata.NewIncomingContext(t.Context(), incoming))); err != nil {
+		t.Fatal(err)
+	}
+	if saw.bag != "gold" || saw.span.TraceState().String() != "a=1,b=2" {
+		t.Errorf("by gRPC: baggage %q, state %q", saw.bag, saw.span.TraceState())
+	}
+	saw = seen{}
+	r := httptest.NewRequestWithContext(t.Context(), "POST", "/unary", nil)
+	r.Header = headers
+	f.HTTP(f.restRoutes(middleware.RESTConfig{}), middleware.HTTPLimits{}).ServeHTTP(httptest.NewRecorder(), r)
+	if saw.bag != "gold" || saw.span.TraceState().String() != "a=1,b=2" {
+		t.Errorf("by HTTP: baggage %q, state %q", saw.bag, saw.span.TraceState())
 	}
 }
 

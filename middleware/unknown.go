@@ -1,6 +1,8 @@
 package middleware
 
 import (
+	"unicode/utf8"
+
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -25,5 +27,9 @@ func truncate(s string) string {
 	if len(s) <= maxEcho {
 		return s
 	}
-	return s[:maxEcho] + "…"
+	end := maxEcho
+	for end > maxEcho-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end-- // half a character would be none
+	}
+	return s[:end] + "…"
 }
