@@ -217,22 +217,48 @@ func TestCallerGoesAway(t *testing.T) {
 	}
 }
 
-// A goroutine that outlives its call sees the context end with it.
+// A goroutine that outlives its call sees the context end with it, not only with the transport's.
 func TestContextEndsWithTheCall(t *testing.T) {
-	ended := false
-	err := inHandler(t, func(t *testing.T, ctx context.Context) error {
-		done := ctx.Done()
-		go func() {
-			<-done
-			if ended = true; !errors.Is(ctx.Err(), context.Canceled) {
-				t.Errorf("after the call: Err() = %v, want context.Canceled", ctx.Err())
-			}
-		}()
-		return nil
+	leakcheck.Check(t)
+	synctest.Test(t, func(t *testing.T) {
+		ended := false
+		f := newChain(t, testHandlers{unary: func(ctx context.Context, in *message) (*message, error) {
+			done := ctx.Done()
+			go func() {
+				<-done
+				if ended = true; !errors.Is(ctx.Err(), context.Canceled) {
+					t.Errorf("after the call: Err() = %v, want context.Canceled", ctx.Err())
+				}
+			}()
+			return in, nil
+		}}, withTimeout(10*time.Second))
+		if err := f.method(t, unary).Serve(nil, newFakeStream(t.Context())); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if !ended {
+			t.Error("the context goes on after the call")
+		}
 	})
-	if err != nil || !ended {
-		t.Errorf("the call ended with %v, the context ended: %v", err, ended)
-	}
+}
+
+// Once Err has said why, it says the same for ever.
+func TestErrIsFinal(t *testing.T) {
+	leakcheck.Check(t)
+	synctest.Test(t, func(t *testing.T) {
+		caller, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		f := newChain(t, testHandlers{unary: func(ctx context.Context, _ *message) (*message, error) {
+			time.Sleep(10 * time.Second)
+			first := ctx.Err()
+			cancel()
+			if <-ctx.Done(); !errors.Is(first, context.DeadlineExceeded) || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				t.Errorf("Err() = %v, and %v when the caller had gone too", first, ctx.Err())
+			}
+			return nil, ctx.Err()
+		}}, withTimeout(10*time.Second))
+		_ = f.method(t, unary).Serve(nil, newFakeStream(caller))
+	})
 }
 
 func TestContextIsSafeForConcurrentUse(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -117,6 +118,28 @@ func TestNoAnswerAtTheDeadlineOnceBegun(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A call that never comes back leaves no timer behind on a writer that is no longer its own.
+func TestNoAnswerAtTheDeadlineOfAGoneCall(t *testing.T) {
+	leakcheck.Check(t)
+	synctest.Test(t, func(t *testing.T) {
+		f := newChain(t, testHandlers{unary: func(context.Context, *message) (*message, error) { runtime.Goexit(); return nil, nil }})
+		conn := f.Conn(middleware.RESTConfig{Timeout: time.Second})
+		w := httptest.NewRecorder()
+		f.HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			gone := make(chan struct{})
+			go func() {
+				defer close(gone)
+				_ = conn.Invoke(r.Context(), unary, new(message), new(message))
+			}()
+			<-gone
+		}), middleware.HTTPLimits{}).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+		time.Sleep(time.Minute)
+		if w.Code != http.StatusOK || w.Body.Len() > 0 {
+			t.Errorf("answered %d %q after the request", w.Code, w.Body)
+		}
+	})
 }
 
 // deadlineWriter remembers what it was asked for.

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"github.com/betmakers/paddock/internal/leakcheck"
 	"github.com/betmakers/paddock/middleware"
@@ -82,6 +83,35 @@ func TestRESTStreamHeaderAndTrailer(t *testing.T) {
 				t.Errorf("Trailer() = %v", trailer)
 			}
 		})
+	}
+}
+
+// A handler may write to its message again when SendMsg has returned.
+func TestRESTStreamMessagesAreTheReaders(t *testing.T) {
+	_, conn := rest(t, testHandlers{stream: func(s grpc.ServerStream) error {
+		m := fields(t, map[string]any{"i": 0})
+		for i := range 3 {
+			m.Fields["i"].GetKind().(*structpb.Value_NumberValue).NumberValue = float64(i)
+			if err := s.SendMsg(m); err != nil {
+				return err
+			}
+		}
+		return nil
+	}})
+	stream := openStream(t, conn, serverStream)
+	var got [3]message
+	for i := range got {
+		if err := stream.RecvMsg(&got[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := drainStream(stream); err != nil {
+		t.Error(err)
+	}
+	for i := range got {
+		if n := got[i].Fields["i"].GetNumberValue(); n != float64(i) {
+			t.Errorf("message %d became %v", i, n)
+		}
 	}
 }
 
