@@ -217,7 +217,7 @@ func TestDescribe(t *testing.T) {
 }
 
 func TestCriticality(t *testing.T) {
-	if !(contract.Sheddable < contract.Normal && contract.Normal < contract.Critical) {
+	if contract.Sheddable >= contract.Normal || contract.Normal >= contract.Critical {
 		t.Error("criticalities are not in the order of their worth")
 	}
 	for c, want := range map[contract.Criticality]string{contract.Sheddable: "sheddable", contract.Normal: "normal", contract.Critical: "critical"} {

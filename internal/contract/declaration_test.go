@@ -34,7 +34,7 @@ var wrong = []struct {
 	{"one wrong caller among right ones", `callers: "web" callers: "we b" callers: "batch"`, []string{
 		`callers has "we b": a caller has no blanks, control characters or letters beyond ASCII`}},
 	{"two wrong callers", `callers: "user:" callers: "/web"`, []string{
-		`callers has "user:": there is no subject behind user:`,
+		`callers has "user:": user: has no subject behind it`,
 		`callers has "/web": the path "/web" has an empty or dotted segment: a name, or names with slashes between, are expected`}},
 	{"public beside callers", `public: true callers: "web"`, []string{
 		`public stands beside callers: a public method takes everybody, so leave one of them out`}},

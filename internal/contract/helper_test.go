@@ -41,8 +41,9 @@ func declare(t testing.TB, defaults string, methods ...rpc) *grpc.ServiceDesc {
 	pkg := fmt.Sprintf("contracttest%d", files.Add(1))
 	service := &descriptorpb.ServiceDescriptorProto{Name: proto.String("Bets")}
 	if defaults != "" {
-		service.Options = &descriptorpb.ServiceOptions{}
-		proto.SetExtension(service.Options, paddockv1.E_Service, policy(t, defaults))
+		options := &descriptorpb.ServiceOptions{}
+		proto.SetExtension(options, paddockv1.E_Service, policy(t, defaults))
+		service.Options = options
 	}
 	for _, m := range methods {
 		service.Method = append(service.Method, m.descriptor(t))
@@ -65,6 +66,7 @@ func declare(t testing.TB, defaults string, methods ...rpc) *grpc.ServiceDesc {
 }
 
 func (m rpc) descriptor(t testing.TB) *descriptorpb.MethodDescriptorProto {
+	t.Helper()
 	options := &descriptorpb.MethodOptions{}
 	if m.idempotency != descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN {
 		options.IdempotencyLevel = m.idempotency.Enum()

@@ -47,7 +47,7 @@ func ParsePattern(text string) (Pattern, error) {
 	}
 	if subject, ok := strings.CutPrefix(text, userPrefix); ok {
 		if subject == "" {
-			return Pattern{}, errors.New("there is no subject behind user:")
+			return Pattern{}, errors.New("user: has no subject behind it")
 		}
 		return Pattern{text, tokenSubject}, nil
 	}
@@ -71,7 +71,7 @@ func pattern(text string, kind patternKind, path string) (Pattern, error) {
 // checkDomain holds a trust domain to the letters that SPIFFE allows. A * there would let in whoever runs an authority.
 func checkDomain(domain string) error {
 	if domain == "" {
-		return errors.New("there is no trust domain behind spiffe://")
+		return errors.New("spiffe:// has no trust domain behind it")
 	}
 	for _, r := range domain {
 		if !isLower(r) && r != '.' && r != '-' && r != '_' {
