@@ -1,0 +1,153 @@
+package chassis_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/betmakers/paddock/chassis"
+	"github.com/betmakers/paddock/chassis/chassistest"
+	"github.com/betmakers/paddock/chassis/internal/echo"
+	"github.com/betmakers/paddock/health"
+)
+
+// debugStatus asks for a debug page as from elsewhere, which is what makes the guard look at who asks.
+func debugStatus(t *testing.T, svc *chassistest.Running, as string) int {
+	t.Helper()
+	return do(t, svc.HTTP(as), "GET", "https://admin/debug/status.json", "", "X-Forwarded-For", "10.0.0.1").status
+}
+
+func TestDebugCallers(t *testing.T) {
+	t.Parallel()
+	svc := start(t, echoes(&echo.Service{}), env{
+		"CHASSIS_ADMIN_TLS": "true", "CHASSIS_DEBUG_CALLERS": "ops-*,prometheus,spiffe://elsewhere.org/team/*",
+	})
+	for as, want := range map[string]int{
+		"ops-anna":                          200,
+		"prometheus":                        200,
+		"spiffe://elsewhere.org/team/robot": 200,
+		"web":                               403,
+		"prometheus2":                       403,
+		"ops":                               403,
+		"ops-anna/shell":                    403,
+		"spiffe://elsewhere.org/ops-anna":   403,
+		"spiffe://elsewhere.org/team":       403,
+	} {
+		if got := debugStatus(t, svc, as); got != want {
+			t.Errorf("%s: got %d, want %d", as, got, want)
+		}
+	}
+}
+
+func TestDebugIsForTheSameMachineUnlessSaid(t *testing.T) {
+	t.Parallel()
+	svc := start(t, echoes(&echo.Service{}), env{"CHASSIS_ADMIN_TLS": "true"})
+	if got := debugStatus(t, svc, "ops-anna"); got != 403 {
+		t.Errorf("from elsewhere: got %d, want 403", got)
+	}
+	if got := do(t, svc.HTTP(), "GET", "https://admin/debug/status.json", "").status; got != 200 {
+		t.Errorf("from this machine: got %d, want 200", got)
+	}
+	if got := do(t, svc.HTTP(), "GET", "https://admin/livez", "", "X-Forwarded-For", "10.0.0.1").status; got != 200 {
+		t.Errorf("a probe: got %d, want 200", got)
+	}
+}
+
+func TestDebugPageShowsTheService(t *testing.T) {
+	t.Parallel()
+	svc := start(t, echoes(&echo.Service{}, func(app *chassis.App) {
+		app.Go("sweep", func(ctx context.Context) error { <-ctx.Done(); return nil })
+		if err := app.Health(health.Check{Name: "database", Probe: func(context.Context) error { return nil }}); err != nil {
+			t.Error(err)
+		}
+	}), nil)
+	for _, path := range []string{"/debug/", "/debug/status.json"} {
+		got := do(t, svc.HTTP(), "GET", "http://admin"+path, "")
+		expectAll(t, got.body, "spiffe://test/echo", "serving", "test.v1.EchoService", "server stream",
+			"database", "sweep", "127.0.0.1:9000", "127.0.0.1:8080", "chassistest", "ports_bound")
+	}
+}
+
+func TestLogLevelChangesAtRunTime(t *testing.T) {
+	t.Parallel()
+	var app *chassis.App
+	svc := start(t, setsUp(func(a *chassis.App) { app = a }), env{"CHASSIS_LOG_LEVEL": "WARN"})
+	app.Logger().Info("too low")
+	if got := do(t, svc.HTTP(), "PUT", "http://admin/debug/log-level", `{"level":"DEBUG"}`, "Content-Type", "application/json"); got.status != 200 {
+		t.Fatalf("got %s", got)
+	}
+	app.Logger().Debug("now seen")
+	if low, seen := len(svc.Logs("too low")), len(svc.Logs("now seen")); low != 0 || seen != 1 {
+		t.Errorf("got %d lines before and %d after, want 0 and 1", low, seen)
+	}
+}
+
+func TestProbesFollowTheChecks(t *testing.T) {
+	t.Parallel()
+	svc := start(t, setsUp(func(app *chassis.App) {
+		err := app.Health(health.Check{Name: "database", FailAfter: 1, Probe: func(context.Context) error { return context.DeadlineExceeded }})
+		if err != nil {
+			t.Error(err)
+		}
+	}), nil)
+	for path, want := range map[string]int{"/livez": 200, "/startupz": 200, "/readyz": 503} {
+		if got := do(t, svc.HTTP(), "GET", "http://admin"+path, ""); got.status != want {
+			t.Errorf("%s: got %s, want %d", path, got, want)
+		}
+	}
+	if e := svc.Events()[len(startOrder)-1]; e.Step != chassis.Ready || e.Detail != "held back by a failing check" {
+		t.Errorf("got %+v, want it to say that a check holds readiness back", e)
+	}
+	if svc.Metric("chassis_ready") != 0 {
+		t.Error("chassis_ready is 1, want 0")
+	}
+}
+
+func TestDocsAreServedInDevelopment(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		env  env
+		want int
+	}{
+		{nil, 200},
+		{env{"CHASSIS_ENVIRONMENT": "production", "CHASSIS_HTTP_TLS": "false", "CHASSIS_DRAIN_DELAY": "0s"}, 404},
+		{env{"CHASSIS_HTTP_DOCS": "false"}, 404},
+	} {
+		svc := start(t, echoes(&echo.Service{}), test.env)
+		for _, path := range []string{"/openapi.json", "/docs"} {
+			if got := do(t, svc.HTTP(), "GET", "http://rest"+path, ""); got.status != test.want {
+				t.Errorf("%v: %s: got %.200s, want %d", test.env, path, got, test.want)
+			}
+		}
+	}
+	svc := start(t, echoes(&echo.Service{}), nil)
+	var document struct {
+		OpenAPI string `json:"openapi"`
+		Info    struct{ Title string }
+	}
+	if err := json.Unmarshal([]byte(do(t, svc.HTTP(), "GET", "http://rest/openapi.json", "").body), &document); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(document.OpenAPI, "3.") || document.Info.Title != "echo" {
+		t.Errorf("got %+v, want OpenAPI 3 of echo", document)
+	}
+}
+
+func TestReflectionIsServedInDevelopmentAlone(t *testing.T) {
+	t.Parallel()
+	const method = "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+	for _, test := range []struct {
+		env  env
+		want bool
+	}{
+		{nil, true},
+		{env{"CHASSIS_ENVIRONMENT": "production", "CHASSIS_DRAIN_DELAY": "0s"}, false},
+	} {
+		svc := start(t, echoes(&echo.Service{}), test.env)
+		page := do(t, svc.HTTP(), "GET", "http://admin/debug/status.json", "").body
+		if got := strings.Contains(page, method); got != test.want {
+			t.Errorf("%v: reflection is served: %t, want %t", test.env, got, test.want)
+		}
+	}
+}
