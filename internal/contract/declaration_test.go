@@ -158,6 +158,8 @@ func TestLatencyLongerThanTimeout(t *testing.T) {
 			`FILE: SERVICE.Place: option (paddock.v1.method).slo.latency.within is 20s, longer than the timeout of 5s: calls cannot be that slow`},
 		{"the override's objective", "", `timeout: {seconds: 5}`, slow, 0,
 			`CHASSIS_POLICY_OVERRIDES: SERVICE/Place: slo.latency.within is 20s, longer than the timeout of 5s: calls cannot be that slow`},
+		{"the nearer of two objectives", `slo: {latency: {within: {seconds: 1} ratio: 99}}`, `timeout: {seconds: 5} ` + slow, "", 0,
+			`FILE: SERVICE.Place: option (paddock.v1.method).slo.latency.within is 20s, longer than the timeout of 5s: calls cannot be that slow`},
 		{"just as long", "", `timeout: {seconds: 20} ` + slow, "", 0, ""},
 		{"no timeout", "", slow, "", 0, ""},
 		{"the method mends its service", `timeout: {seconds: 5} ` + slow, `timeout: {seconds: 30}`, "", 0, ""},

@@ -125,8 +125,8 @@ func inDomain(id, domain string) (path string, ok bool) {
 	if !ok {
 		return "", false
 	}
-	its, path, found := strings.Cut(rest, "/")
-	return path, found && path != "" && its == domain
+	its, path, _ := strings.Cut(rest, "/")
+	return path, path != "" && its == domain
 }
 
 // wildcard matches text against pattern, in which * stands for any letters but a slash. It takes time in proportion to
