@@ -60,7 +60,9 @@ func (a *App) RegisterService(desc *grpc.ServiceDesc, impl any) {
 		return
 	}
 	a.names[desc.ServiceName] = true
-	wrapped, err := a.instance.chain.Wrap(desc, impl, contract.Defaults{Timeout: a.instance.cfg.CallTimeout})
+	wrapped, err := a.instance.chain.Wrap(desc, impl, contract.Defaults{
+		Timeout: a.instance.cfg.CallTimeout, Overrides: a.instance.overrides,
+	})
 	if err != nil {
 		a.errs = append(a.errs, fmt.Errorf("chassis: gRPC service %s: %w", desc.ServiceName, err))
 		return
@@ -192,6 +194,13 @@ func (a *App) close() error {
 	a.closed = true
 	return errors.Join(a.errs...)
 }
+
+// Caller is who makes a call, as far as that was proved: ID is a SPIFFE ID that mutual TLS has proved, Subject that of a
+// bearer token at the REST edge. Each may be empty.
+type Caller = middleware.Caller
+
+// CallerOf returns who makes the call of ctx; the zero value if nothing was proved, or ctx belongs to no call.
+func CallerOf(ctx context.Context) Caller { return middleware.CallerOf(ctx) }
 
 // Draining returns a channel that is closed when the service that serves the call of ctx begins to stop, so that a long
 // stream can end in good order while its client still has time to go elsewhere. Streams that do not heed it may go on

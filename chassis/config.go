@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/middleware"
 )
 
@@ -30,6 +31,9 @@ type Config struct {
 	AdminTLS     bool     `env:"CHASSIS_ADMIN_TLS, default=false" help:"Serve the admin port by TLS, so that CHASSIS_DEBUG_CALLERS can be told apart."`
 	DebugCallers []string `env:"CHASSIS_DEBUG_CALLERS" help:"Identities that may read /debug from elsewhere: SPIFFE IDs, or names of services of the own trust domain; * stands for any part. Needs CHASSIS_ADMIN_TLS."`
 	HTTPDocs     bool     `env:"CHASSIS_HTTP_DOCS, default=false" dev:"true" help:"Serve the API's description at /openapi.json and a page to try it at /docs, on the REST port."`
+
+	Authorization   string `env:"CHASSIS_AUTHORIZATION, default=enforce" help:"enforce, or audit: callers that a method does not name are let in, logged and counted, as when callers are declared for the first time."`
+	PolicyOverrides string `env:"CHASSIS_POLICY_OVERRIDES" help:"For emergencies: policies of single methods over the declared ones, as JSON: {\"package.Service/Method\": {\"timeout\": \"2s\", \"callers\": [\"web\"]}}."`
 
 	LogLevel    slog.Level `env:"CHASSIS_LOG_LEVEL, default=INFO" help:"DEBUG, INFO, WARN or ERROR. Changeable at run time at /debug/log-level."`
 	LogFormat   string     `env:"CHASSIS_LOG_FORMAT, default=auto" help:"json, text, or auto: text on a terminal, else json."`
@@ -57,7 +61,7 @@ type Config struct {
 	FlightRecorder bool `env:"CHASSIS_FLIGHT_RECORDER, default=true" help:"Keep the last seconds of execution trace in memory, for /debug/flight."`
 }
 
-// Values of CHASSIS_ENVIRONMENT and CHASSIS_MTLS.
+// Values of CHASSIS_ENVIRONMENT, CHASSIS_MTLS and CHASSIS_AUTHORIZATION.
 const (
 	development = "development"
 	production  = "production"
@@ -66,6 +70,9 @@ const (
 	mtlsSPIFFE = "spiffe"
 	mtlsFiles  = "files"
 	mtlsOff    = "off"
+
+	authorizationEnforce = "enforce"
+	authorizationAudit   = "audit"
 )
 
 // validate returns everything that is wrong with c, joined.
@@ -80,6 +87,10 @@ func (c *Config) validate() error {
 	choice("CHASSIS_MTLS", c.MTLS, mtlsAuto, mtlsSPIFFE, mtlsFiles, development, mtlsOff)
 	choice("CHASSIS_LOG_FORMAT", c.LogFormat, "auto", "json", "text")
 	choice("CHASSIS_LOG_REQUESTS", c.LogRequests, string(middleware.LogAll), string(middleware.LogFailed), string(middleware.LogNone))
+	choice("CHASSIS_AUTHORIZATION", c.Authorization, authorizationEnforce, authorizationAudit)
+	if _, err := contract.ParseOverrides(c.PolicyOverrides); err != nil {
+		errs = append(errs, fmt.Errorf("CHASSIS_POLICY_OVERRIDES: %w", err))
+	}
 	errs = append(errs, c.validateNumbers()...)
 	errs = append(errs, c.validateShutdown()...)
 	if len(c.DebugCallers) > 0 && !c.AdminTLS {

@@ -29,6 +29,11 @@ func (i *instance) identityText() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if own.ID.IsZero() {
+		return "", errors.New("the certificate has no SPIFFE ID, by which callers are known: " +
+			"have it issued with the URI spiffe://TRUST-DOMAIN/" + i.service.Name + " among its alternative names")
+	}
+	i.chain.SetTrustDomain(own.ID.TrustDomain().Name())
 	if !i.development() && own.ID.TrustDomain().Name() == mtls.DevelopmentTrustDomain {
 		return "", fmt.Errorf("the certificate of %s comes from a development authority, which production does not start on: "+
 			"get one from the authority of the environment", own.ID)

@@ -16,6 +16,7 @@ import (
 	"github.com/betmakers/paddock/chassis/mtls"
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/admin"
+	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/openapi"
 	"github.com/betmakers/paddock/internal/settings"
 	"github.com/betmakers/paddock/middleware"
@@ -30,8 +31,9 @@ type instance struct {
 
 	ownsProcess bool // Main: what is global may be set
 
-	cfg      Config
-	settings []settings.Setting
+	cfg       Config
+	overrides contract.Overrides
+	settings  []settings.Setting
 
 	telemetry *telemetry.Telemetry
 	log       *slog.Logger

@@ -4,7 +4,14 @@ import (
 	"context"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/betmakers/paddock/middleware"
 )
+
+// TokenVerifier decides about bearer tokens. Verify returns the subject of a token, or an error, which is for the log and
+// must not quote the token. It is called concurrently.
+type TokenVerifier = middleware.TokenVerifier
 
 // Service is a service as its programmer describes it. What an operator sets stands in [Config] and in the service's
 // own configuration instead. A Service value may be run several times, also at once, if its Setup and Config allow it.
@@ -24,6 +31,14 @@ type Service struct {
 	// Setup registers what the service serves. It runs once, when everything that it may use is there and before any
 	// port of the service is open. ctx ends when a stop is asked for. An error ends the start. Required.
 	Setup func(ctx context.Context, app *App) error
+
+	// Tokens, if not nil, decides about the bearer tokens of callers from outside the mesh, at the REST edge; package jwt has
+	// one for OpenID Connect. Methods name such callers as user:SUBJECT. Nil ignores tokens.
+	Tokens TokenVerifier
+
+	// Validate, if not nil, checks each message that a handler receives; package validate has one for protovalidate. Its
+	// error reaches the caller.
+	Validate func(proto.Message) error
 
 	// UnaryInterceptors and StreamInterceptors are the service's own, outermost first. They run for gRPC and REST alike,
 	// inside of the chassis's: what they refuse is counted and logged.

@@ -54,7 +54,7 @@ func (i *instance) methods() []admin.Method {
 	for _, m := range i.chain.Methods() {
 		ended, failed := m.Calls()
 		methods = append(methods, admin.Method{
-			Name: m.Name, Kind: m.Kind(), Deadline: m.Timeout, Routes: routes[m.FullMethod],
+			Name: m.Name, Kind: m.Kind(), Deadline: m.Timeout, Callers: []string{m.Describe()}, Routes: routes[m.FullMethod],
 			Traffic: &admin.Traffic{Calls: ended, Failed: failed, InFlight: int64(m.InFlight())},
 		})
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/catalog"
+	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/settings"
 	"github.com/betmakers/paddock/middleware"
 	"github.com/betmakers/paddock/telemetry"
@@ -40,6 +41,7 @@ func (i *instance) configure(ctx context.Context) (string, error) {
 			own[0].Value, own[0].Origin = origin, "guessed: "+i.whyEnvironment()
 		}
 		errs = append(errs, i.cfg.validate())
+		i.overrides, _ = contract.ParseOverrides(i.cfg.PolicyOverrides) // validate has told what is wrong with it
 	}
 	theirs, err := loader.Load(ctx, i.service.Config)
 	errs = append(errs, err)
@@ -111,6 +113,7 @@ func (i *instance) instrument(t *telemetry.Telemetry) (err error) {
 		Logger: t.Logger(), Lines: t.Lines(), Sinks: t.Sinks(), Requests: middleware.Requests(i.cfg.LogRequests),
 		Tracer: i.tracer(t), TracerProvider: t.TracerProvider(), Sampled: t.Sampled,
 		IgnoreTraceContext: !slices.Contains(fields, "traceparent"), IgnoreBaggage: !slices.Contains(fields, "baggage"),
+		Tokens: i.service.Tokens, Validate: i.service.Validate, AuditOnly: i.cfg.Authorization == authorizationAudit,
 		Registerer: registry, Unary: i.service.UnaryInterceptors, Stream: i.service.StreamInterceptors,
 	})
 	if err != nil {
@@ -174,10 +177,26 @@ func (i *instance) setUp(ctx context.Context) (string, error) {
 		return "", err
 	}
 	i.registerOwnServices()
-	if err := errors.Join(app.close(), i.findRoutes()); err != nil {
+	if err := errors.Join(app.close(), i.checkOverrides(), i.findRoutes()); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("%d methods", len(i.chain.Methods())), nil
+}
+
+// checkOverrides refuses overrides of methods that are not there, and tells of the others.
+func (i *instance) checkOverrides() error {
+	var names []string
+	for _, m := range i.chain.Methods() {
+		names = append(names, m.Name)
+		if m.Overridden {
+			i.log.Warn("policy overridden", "method", m.Name, "setting", "CHASSIS_POLICY_OVERRIDES",
+				"timeout", m.Timeout.String(), "callers", m.Describe())
+		}
+	}
+	if unused := i.overrides.Unused(names); len(unused) > 0 {
+		return fmt.Errorf("CHASSIS_POLICY_OVERRIDES names methods that are not registered: %s", strings.Join(unused, ", "))
+	}
+	return nil
 }
 
 func (i *instance) startWorkers(context.Context) (string, error) {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/peer"
 )
 
 // The access log has one line for each finished call. As JSON it is written straight into a pooled buffer, behind a
@@ -67,16 +66,25 @@ func (c *call) attrs(out outcome, elapsed time.Duration) []slog.Attr {
 		slog.Float64("duration_seconds", elapsed.Seconds()),
 		slog.String("protocol", c.protocol()),
 	)
-	if id := c.peer(); id != "" {
-		attrs = append(attrs, slog.String("peer", id))
-	}
-	if c.reason != "" {
-		attrs = append(attrs, slog.String("reason", string(c.reason)))
+	for _, f := range c.optional() {
+		if f.value != "" {
+			attrs = append(attrs, slog.String(f.key, f.value))
+		}
 	}
 	if out.err != nil {
 		attrs = append(attrs, slog.String("error", truncate(out.message())))
 	}
 	return attrs
+}
+
+// field is a part of a line that most calls do not have.
+type field struct{ key, value string }
+
+func (c *call) optional() [4]field {
+	return [...]field{
+		{"peer", c.caller.ID}, {"reason", string(c.reason)}, {"explain", c.explain},
+		{"would_refuse", c.audit},
+	}
 }
 
 func linePrefix(method string) string {
@@ -107,13 +115,12 @@ func (c *call) writeLine(out outcome, level slog.Level, elapsed time.Duration) {
 	b = append(b, `,"protocol":"`...)
 	b = append(b, c.protocol()...)
 	b = append(b, '"')
-	if id := c.peer(); id != "" {
-		b = appendJSONString(append(b, `,"peer":`...), id)
-	}
-	if c.reason != "" {
-		b = append(b, `,"reason":"`...)
-		b = append(b, c.reason...)
-		b = append(b, '"')
+	for _, f := range c.optional() {
+		if f.value != "" {
+			b = append(b, `,"`...)
+			b = append(b, f.key...)
+			b = appendJSONString(append(b, `":`...), f.value)
+		}
 	}
 	if out.err != nil {
 		b = appendJSONString(append(b, `,"error":`...), truncate(out.message()))
@@ -138,18 +145,6 @@ func (c *call) protocol() string {
 		return "http"
 	}
 	return "grpc"
-}
-
-// peer returns the identity that the caller proved, empty if it proved none.
-func (c *call) peer() string {
-	p, ok := peer.FromContext(c.parent)
-	if !ok {
-		return ""
-	}
-	if info, ok := p.AuthInfo.(interface{ Identity() string }); ok {
-		return info.Identity()
-	}
-	return ""
 }
 
 // second is the text of one second of UTC, kept because formatting a date costs more than the rest of a line.

@@ -20,7 +20,10 @@ type call struct {
 	start    time.Time
 	deadline deadline
 	trace    callTrace
+	caller   Caller
 	reason   Reason // why it was refused; empty if it was not
+	explain  string // the same for operators, in words
+	audit    string // why it would have been refused, were it not for the audit mode
 	received bool   // the caller's message reached the handler
 	returned bool   // the handler came back, and did not panic
 }
@@ -56,14 +59,17 @@ func (c *call) begin() {
 	c.trace.begin(c)
 }
 
-// admit refuses a call that cannot succeed: its time is spent before its work has begun.
+// admit refuses a call that must not or cannot succeed: one whose time is spent before its work has begun, and one
+// whose caller may not make it.
 func (c *call) admit() error {
-	err := c.parent.Err()
-	if err == nil {
-		return nil
+	if err := c.parent.Err(); err != nil {
+		c.refuse(ReasonDeadline, "")
+		return status.FromContextError(err).Err()
 	}
-	c.reason = ReasonDeadline
-	return status.FromContextError(err).Err()
+	if err := c.identify(); err != nil {
+		return err
+	}
+	return c.authorize()
 }
 
 // end is the pass after the handler, and returns what the caller is told.
@@ -92,13 +98,17 @@ func (c *call) SendMsg(m any) error             { return c.stream.SendMsg(m) }
 
 func (c *call) RecvMsg(m any) error {
 	err := c.stream.RecvMsg(m)
-	if err == nil {
-		c.received = true
-		return nil
+	if err != nil {
+		if !c.received && !c.method.ClientStreams {
+			c.refuse(reasonOfUnreadable(err), "")
+		}
+		return err
 	}
-	if !c.received && !c.method.ClientStreams {
-		c.reason = reasonOfUnreadable(err)
+	reason, err := c.check(m)
+	if err != nil && !c.received && !c.method.ClientStreams {
+		c.refuse(reason, "")
 	}
+	c.received = c.received || err == nil
 	return err
 }
 

@@ -20,6 +20,12 @@ type observer struct {
 	duration *prometheus.HistogramVec
 	rejected *prometheus.CounterVec
 	panics   *prometheus.CounterVec
+	audited  *prometheus.CounterVec
+
+	overridden          *prometheus.GaugeVec
+	objective           *prometheus.GaugeVec
+	sloRequests, sloBad *prometheus.CounterVec
+
 	http     *httpMetrics
 	inFlight *inFlightCollector
 	lines    lineWriter
@@ -32,6 +38,13 @@ func newObserver(cfg Config) (*observer, error) {
 		duration: catalog.RPCServerCallDuration.HistogramVec(),
 		rejected: catalog.RPCRejected.CounterVec(),
 		panics:   catalog.Panics.CounterVec(),
+		audited:  catalog.RPCAudited.CounterVec(),
+
+		overridden:  catalog.PolicyOverridden.GaugeVec(),
+		objective:   catalog.SLOObjective.GaugeVec(),
+		sloRequests: catalog.SLORequests.CounterVec(),
+		sloBad:      catalog.SLOBadRequests.CounterVec(),
+
 		http:     newHTTPMetrics(),
 		inFlight: &inFlightCollector{desc: catalog.RPCInFlight.Desc()},
 	}
@@ -39,7 +52,9 @@ func newObserver(cfg Config) (*observer, error) {
 		return o, nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{o.duration, o.rejected, o.http.duration, o.inFlight} {
+	for _, c := range []prometheus.Collector{
+		o.duration, o.rejected, o.audited, o.overridden, o.objective, o.sloRequests, o.sloBad, o.http.duration, o.inFlight,
+	} {
 		errs = append(errs, cfg.Registerer.Register(c))
 	}
 	// Other parts of the chassis count their panics in the same metric.
@@ -75,6 +90,7 @@ type methodMetrics struct {
 	obs     *observer
 	name    string
 	traffic *traffic
+	slo     methodSLO
 	byCode  *[codes.Unauthenticated + 1]atomic.Pointer[histogram]
 }
 
@@ -109,7 +125,9 @@ func (m *methodMetrics) observe(c *call, out outcome, elapsed time.Duration) {
 	if out.code != codes.OK {
 		m.traffic.failed.Add(1)
 	}
-	if c.reason != "" {
+	if c.reason == "" {
+		m.slo.count(out.code, elapsed)
+	} else {
 		m.obs.rejected.WithLabelValues(m.name, string(c.reason)).Inc()
 	}
 }

@@ -11,10 +11,13 @@ type Reason string
 
 // The reasons.
 const (
-	ReasonUnknownMethod Reason = "unknown_method" // nobody registered it
-	ReasonMalformed     Reason = "malformed"      // its message cannot be decoded
-	ReasonTooLarge      Reason = "too_large"      // its message exceeds the limit
-	ReasonDeadline      Reason = "deadline"       // its time was spent, or its caller gone, before work began
+	ReasonUnknownMethod   Reason = "unknown_method"  // nobody registered it
+	ReasonMalformed       Reason = "malformed"       // its message cannot be decoded
+	ReasonTooLarge        Reason = "too_large"       // its message exceeds the limit
+	ReasonDeadline        Reason = "deadline"        // its time was spent, or its caller gone, before work began
+	ReasonUnauthenticated Reason = "unauthenticated" // the caller proved nothing, or its token is not accepted
+	ReasonDenied          Reason = "denied"          // the method's callers do not name it
+	ReasonInvalid         Reason = "invalid"         // its message breaks the rules declared for it
 )
 
 // reasonOfUnreadable tells why a message could not be read from what grpc-go says of it.

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/betmakers/paddock/internal/contract"
 )
@@ -37,6 +38,14 @@ type Config struct {
 	// IgnoreTraceContext and IgnoreBaggage leave out the W3C headers of that name, as OTEL_PROPAGATORS may say.
 	IgnoreTraceContext, IgnoreBaggage bool
 
+	// Tokens, if not nil, decides about the bearer tokens of REST calls. Nil ignores them.
+	Tokens TokenVerifier
+	// AuditOnly lets in the callers that a method does not name, and tells of them in log and metric.
+	AuditOnly bool
+	// Validate, if not nil, checks each message that a handler receives. Its error should be a status; another one counts
+	// as INVALID_ARGUMENT. It is called concurrently.
+	Validate func(proto.Message) error
+
 	// Registerer takes the metrics of the chain. Nil leaves them unregistered.
 	Registerer prometheus.Registerer
 
@@ -58,11 +67,12 @@ const (
 
 // Server is the server's side of the chain. All methods may be called concurrently.
 type Server struct {
-	cfg      Config
-	obs      *observer
-	leaving  atomic.Bool
-	draining chan struct{}
-	drain    sync.Once
+	cfg         Config
+	obs         *observer
+	leaving     atomic.Bool
+	trustDomain string // set before the first call
+	draining    chan struct{}
+	drain       sync.Once
 
 	unknown *Method
 
@@ -79,7 +89,7 @@ func NewServer(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, obs: obs, draining: make(chan struct{}), byName: map[string]*Method{}}
-	s.unknown = s.newMethod(&contract.Method{Name: "_OTHER", ClientStreams: true, ServerStreams: true}, unknownMethod)
+	s.unknown = s.newMethod(&contract.Method{Name: "_OTHER", Public: true, ClientStreams: true, ServerStreams: true}, unknownMethod)
 	obs.inFlight.add(s.unknown)
 	return s, nil
 }
@@ -105,6 +115,9 @@ func (s *Server) Wrap(desc *grpc.ServiceDesc, impl any, defaults contract.Defaul
 	}
 	return wrapped, nil
 }
+
+// SetTrustDomain names the own trust domain, empty where mutual TLS is off. It must be called before the first call.
+func (s *Server) SetTrustDomain(domain string) { s.trustDomain = domain }
 
 // Unknown serves calls of methods that nobody registered: they are refused, and observed as one method, `_OTHER`.
 func (s *Server) Unknown(_ any, stream grpc.ServerStream) error { return s.unknown.Serve(nil, stream) }
@@ -140,10 +153,15 @@ type Method struct {
 }
 
 func (s *Server) newMethod(record *contract.Method, handler func(*call) error) *Method {
-	return &Method{
+	m := &Method{
 		Method: record, server: s, handler: handler,
 		prefix: linePrefix(record.Name), metrics: s.obs.metricsOf(record.Name),
 	}
+	m.metrics.slo = s.obs.sloOf(record.Name, record.Objectives)
+	if record.Overridden {
+		s.obs.overridden.WithLabelValues(record.Name).Set(1)
+	}
+	return m
 }
 
 func (s *Server) add(m *Method) *Method {

@@ -5,6 +5,7 @@ var durationBuckets = []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1,
 
 var (
 	rpcMethod = Label{"rpc_method", "full names of the registered methods, `package.Service/Method`, and `_OTHER` for any other"}
+	sloKind   = Label{"slo", "`availability`, `latency`"}
 	errorType = Label{"error_type", "empty, or the status code where it is the server's fault: `UNKNOWN`, `DEADLINE_EXCEEDED`, `UNIMPLEMENTED`, `INTERNAL`, `UNAVAILABLE`, `DATA_LOSS`"}
 )
 
@@ -25,7 +26,37 @@ var (
 	RPCRejected = Metric{
 		Name: "chassis_rpc_rejected_total", Type: Counter,
 		Help:   "Calls refused before their handler ran.",
-		Labels: []Label{rpcMethod, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `draining`"}},
+		Labels: []Label{rpcMethod, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `unauthenticated`, `denied`, `invalid`"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	RPCAudited = Metric{
+		Name: "chassis_rpc_audited_total", Type: Counter,
+		Help:   "Calls let in by the audit mode that would have been refused.",
+		Labels: []Label{rpcMethod, {"reason", "`unauthenticated`, `denied`"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	PolicyOverridden = Metric{
+		Name: "chassis_policy_overridden", Type: Gauge,
+		Help:   "1 for each method for which an operator's override holds.",
+		Labels: []Label{rpcMethod},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	SLOObjective = Metric{
+		Name: "chassis_slo_objective_ratio", Type: Gauge, Unit: "ratio",
+		Help:   "Share of calls that the method promises to be good.",
+		Labels: []Label{rpcMethod, sloKind},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	SLORequests = Metric{
+		Name: "chassis_slo_requests_total", Type: Counter,
+		Help:   "Calls that count for an objective; a caller's mistake does not.",
+		Labels: []Label{rpcMethod, sloKind},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	SLOBadRequests = Metric{
+		Name: "chassis_slo_bad_requests_total", Type: Counter,
+		Help:   "Calls that burn the budget of an objective: failed by the service's fault, or too slow.",
+		Labels: []Label{rpcMethod, sloKind},
 		Since:  "0.1.0", Stability: Stable,
 	}
 	HTTPServerRequestDuration = Metric{
@@ -137,7 +168,8 @@ var (
 // All returns every entry, in the order of the documentation.
 func All() []Metric {
 	return []Metric{
-		RPCServerCallDuration, RPCInFlight, RPCRejected, HTTPServerRequestDuration, Panics,
+		RPCServerCallDuration, RPCInFlight, RPCRejected, RPCAudited, PolicyOverridden,
+		SLOObjective, SLORequests, SLOBadRequests, HTTPServerRequestDuration, Panics,
 		BuildInfo, BuildCommitTimestamp, StartTimestamp, Ready, Phase, LifecycleStepDuration, WorkerRestarts,
 		HealthCheckUp, HealthCheckDuration,
 		CertificateNotAfter, CertificateReloads, TLSHandshakeErrors,

@@ -9,6 +9,7 @@
 package hellov1
 
 import (
+	_ "github.com/betmakers/paddock/proto/paddock/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -232,7 +233,7 @@ var File_hello_v1_hello_proto protoreflect.FileDescriptor
 
 const file_hello_v1_hello_proto_rawDesc = "" +
 	"\n" +
-	"\x14hello/v1/hello.proto\x12\bhello.v1\x1a\x1cgoogle/api/annotations.proto\"%\n" +
+	"\x14hello/v1/hello.proto\x12\bhello.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x18paddock/v1/options.proto\"%\n" +
 	"\x0fSayHelloRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\",\n" +
 	"\x10SayHelloResponse\x12\x18\n" +
@@ -243,10 +244,12 @@ const file_hello_v1_hello_proto_rawDesc = "" +
 	"\bpause_ms\x18\x03 \x01(\x05R\apauseMs\"A\n" +
 	"\rCountResponse\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage2\xda\x01\n" +
-	"\fHelloService\x12n\n" +
-	"\bSayHello\x12\x19.hello.v1.SayHelloRequest\x1a\x1a.hello.v1.SayHelloResponse\"+\x82\xd3\xe4\x93\x02\"Z\x0e:\x01*\"\t/v1/hello\x12\x10/v1/hello/{name}\x90\x02\x01\x12Z\n" +
-	"\x05Count\x12\x16.hello.v1.CountRequest\x1a\x17.hello.v1.CountResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/hello/{name}/count0\x01B<Z:github.com/betmakers/paddock/examples/gen/hello/v1;hellov1b\x06proto3"
+	"\amessage\x18\x02 \x01(\tR\amessage2\x88\x02\n" +
+	"\fHelloService\x12\x95\x01\n" +
+	"\bSayHello\x12\x19.hello.v1.SayHelloRequest\x1a\x1a.hello.v1.SayHelloResponse\"R\x9a\xb1\x19#\n" +
+	"\x02\b\x02\x18\x01*\x1b\t\x9a\x99\x99\x99\x99\xf9X@\x12\x10\n" +
+	"\x05\x10\x80\xc2\xd7/\x11\x00\x00\x00\x00\x00\xc0X@\x82\xd3\xe4\x93\x02\"Z\x0e:\x01*\"\t/v1/hello\x12\x10/v1/hello/{name}\x90\x02\x01\x12`\n" +
+	"\x05Count\x12\x16.hello.v1.CountRequest\x1a\x17.hello.v1.CountResponse\"$\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/hello/{name}/count0\x01B<Z:github.com/betmakers/paddock/examples/gen/hello/v1;hellov1b\x06proto3"
 
 var (
 	file_hello_v1_hello_proto_rawDescOnce sync.Once

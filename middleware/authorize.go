@@ -1,0 +1,105 @@
+package middleware
+
+import (
+	"context"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"github.com/betmakers/paddock/internal/contract"
+)
+
+// Caller is who makes a call, as far as that was proved.
+type Caller = contract.Caller
+
+// TokenVerifier decides about the bearer tokens of callers from outside the mesh. Verify returns the subject of a token,
+// or an error, which is for the log: it must not quote the token. It is called for each REST call that brings a token,
+// concurrently.
+type TokenVerifier interface {
+	Verify(ctx context.Context, token string) (subject string, err error)
+}
+
+// CallerOf returns who makes the call of ctx; the zero value if nothing was proved, or ctx belongs to no call.
+func CallerOf(ctx context.Context) Caller {
+	if c, ok := ctx.Value(callKey{}).(*call); ok {
+		return c.caller
+	}
+	return Caller{}
+}
+
+// identify finds out who calls: by mutual TLS, and by a bearer token where REST brings one.
+func (c *call) identify() error {
+	c.caller.ID = peerIdentity(c.parent)
+	tokens := c.method.server.cfg.Tokens
+	if tokens == nil || c.http == nil {
+		return nil
+	}
+	token, ok := c.bearer()
+	if !ok {
+		return nil
+	}
+	subject, err := tokens.Verify(c, token)
+	if err != nil || subject == "" {
+		c.refuse(ReasonUnauthenticated, "bearer token refused: "+textOf(err, "it has no subject"))
+		return status.Error(codes.Unauthenticated, "the bearer token is not accepted")
+	}
+	c.caller.Subject = subject
+	return nil
+}
+
+func textOf(err error, otherwise string) string {
+	if err == nil {
+		return otherwise
+	}
+	return err.Error()
+}
+
+// peerIdentity returns the identity that mutual TLS has proved, empty if it proved none.
+func peerIdentity(ctx context.Context) string {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return ""
+	}
+	if info, ok := p.AuthInfo.(interface{ Identity() string }); ok {
+		return info.Identity()
+	}
+	return ""
+}
+
+// bearer returns the token of RFC 6750 in a REST call's Authorization header.
+func (c *call) bearer() (string, bool) {
+	byREST, ok := c.stream.(interface{ rest() *restStream })
+	if !ok {
+		return "", false
+	}
+	scheme, token, ok := strings.Cut(first(byREST.rest().incoming["authorization"]), " ")
+	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "bearer")
+}
+
+// authorize holds the caller to the method's declaration. In audit mode it lets everybody in, and tells whom it would
+// not have let in.
+func (c *call) authorize() error {
+	s := c.method.server
+	if c.method.Authorize(c.caller, s.trustDomain) {
+		return nil
+	}
+	verdict := c.method.Explain(c.caller, s.trustDomain)
+	reason, err := ReasonDenied, status.Error(codes.PermissionDenied, "the caller may not call this method")
+	if verdict.Anonymous {
+		reason, err = ReasonUnauthenticated, status.Error(codes.Unauthenticated, "the caller has no identity")
+	}
+	if s.cfg.AuditOnly {
+		c.audit = verdict.Why
+		s.obs.audited.WithLabelValues(c.method.Name, string(reason)).Inc()
+		return nil
+	}
+	c.refuse(reason, verdict.Why)
+	return err
+}
+
+// refuse notes why a call does not reach its handler. Explain is for operators and may be empty.
+func (c *call) refuse(reason Reason, explain string) {
+	c.reason, c.explain = reason, explain
+}

@@ -1,0 +1,57 @@
+package middleware
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc/codes"
+
+	"github.com/betmakers/paddock/internal/contract"
+)
+
+// methodSLO are the handles of one method; nil counters where it promises nothing. A caller's mistake counts neither way.
+type methodSLO struct {
+	available, unavailable prometheus.Counter
+	answered, slow         prometheus.Counter
+	within                 time.Duration
+}
+
+const (
+	sloAvailability = "availability"
+	sloLatency      = "latency"
+)
+
+// sloOf makes the handles of a method and publishes what it promises.
+func (o *observer) sloOf(name string, promised contract.Objectives) methodSLO {
+	var slo methodSLO
+	if promised.Availability > 0 {
+		o.objective.WithLabelValues(name, sloAvailability).Set(promised.Availability / 100)
+		slo.available = o.sloRequests.WithLabelValues(name, sloAvailability)
+		slo.unavailable = o.sloBad.WithLabelValues(name, sloAvailability)
+	}
+	if promised.Latency > 0 {
+		o.objective.WithLabelValues(name, sloLatency).Set(promised.Latency / 100)
+		slo.answered = o.sloRequests.WithLabelValues(name, sloLatency)
+		slo.slow = o.sloBad.WithLabelValues(name, sloLatency)
+		slo.within = promised.Within
+	}
+	return slo
+}
+
+// count takes a finished call that reached its handler: what was refused before was a caller's mistake. Availability
+// looks at calls that succeeded or failed by the service's fault, latency at those that succeeded.
+func (slo *methodSLO) count(code codes.Code, elapsed time.Duration) {
+	ok, fault := code == codes.OK, errorType(code) != ""
+	if slo.available != nil && (ok || fault) {
+		slo.available.Inc()
+		if fault {
+			slo.unavailable.Inc()
+		}
+	}
+	if slo.answered != nil && ok {
+		slo.answered.Inc()
+		if elapsed > slo.within {
+			slo.slow.Inc()
+		}
+	}
+}
