@@ -188,6 +188,13 @@ func checkWhole(m *Method, declared []declaration) []error {
 	if m.Timeout <= 0 || o.Within <= m.Timeout {
 		return nil
 	}
+	sets := func(d declaration) bool { return d.policy.GetTimeout() != nil }
+	if !slices.ContainsFunc(declared, sets) {
+		return nil // the timeout is the operator's, of all methods
+	}
+	if last := declared[len(declared)-1]; m.Overridden && sets(last) && last.policy.GetSlo().GetLatency() == nil {
+		return nil // an operator's for this one: in an emergency a tight deadline comes before a promise
+	}
 	for _, d := range slices.Backward(declared) {
 		if d.policy.GetSlo().GetLatency() == nil {
 			continue

@@ -150,8 +150,8 @@ func TestLatencyLongerThanTimeout(t *testing.T) {
 	}{
 		{"in one method", "", `timeout: {seconds: 19} ` + slow, "", 0,
 			`FILE: SERVICE.Place: option (paddock.v1.method).slo.latency.within is 20s, longer than the timeout of 19s: calls cannot be that slow`},
-		{"the default timeout", "", slow, "", 10 * time.Second,
-			`FILE: SERVICE.Place: option (paddock.v1.method).slo.latency.within is 20s, longer than the timeout of 10s: calls cannot be that slow`},
+		{"an operator's timeout of all methods", "", slow, "", 10 * time.Second, ""},
+		{"an operator's timeout of this method", "", `timeout: {seconds: 30} ` + slow, `timeout: {seconds: 1}`, 0, ""},
 		{"the service's objective", slow, `timeout: {seconds: 5}`, "", 0,
 			`FILE: SERVICE.Place: option (paddock.v1.service).slo.latency.within is 20s, longer than the timeout of 5s: calls cannot be that slow`},
 		{"the service's timeout", `timeout: {seconds: 5}`, slow, "", 0,
