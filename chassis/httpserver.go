@@ -73,7 +73,9 @@ func (i *instance) addDocs() error {
 	if !i.cfg.HTTPDocs || i.app.gateway == nil {
 		return nil
 	}
-	document, err := openapi.Document(openapi.Info{Title: i.service.Name, Version: i.build().version}, i.descriptors())
+	document, err := openapi.Document(openapi.Info{
+		Title: i.service.Name, Version: i.build().version, Terms: i.terms, Bearer: i.service.Tokens != nil,
+	}, i.descriptors())
 	if err != nil {
 		return err
 	}
@@ -82,4 +84,19 @@ func (i *instance) addDocs() error {
 	i.app.routes.Handle("/docs", docs)
 	i.app.routes.Handle("/docs/", docs)
 	return nil
+}
+
+// terms tells the description of the API what the contract says of a method.
+func (i *instance) terms(fullMethod string) (openapi.Terms, bool) {
+	for _, m := range i.chain.Methods() {
+		if m.FullMethod != fullMethod {
+			continue
+		}
+		o := m.Objectives
+		return openapi.Terms{
+			Deadline: m.Timeout, Public: m.Public, Callers: m.Describe(),
+			Availability: o.Availability, Latency: o.Latency, Within: o.Within,
+		}, true
+	}
+	return openapi.Terms{}, false
 }

@@ -17,13 +17,19 @@ import (
 const StreamContentType = "application/x-ndjson"
 
 // Info heads a document. Title and Version are required by the format; empty ones are replaced.
-type Info struct{ Title, Version, Description string }
+type Info struct {
+	Title, Version, Description string
+	// Terms returns what the contract says of a method, by "/package.Service/Method". Nil leaves it out.
+	Terms func(fullMethod string) (Terms, bool)
+	// Bearer says that bearer tokens are taken.
+	Bearer bool
+}
 
 // Document returns the OpenAPI 3.1 document, as JSON, of the REST interface of the services, in their order. The same
 // arguments give the same bytes. It fails where a google.api.http option is malformed or names a field that its request
 // has not; all such mistakes are reported at once. A method and path that is declared twice is described once.
 func Document(info Info, services []protoreflect.ServiceDescriptor) ([]byte, error) {
-	b := builder{schemas: schemas{make(map[string]object)}, operations: make(map[string]int), shapes: make(map[string]pathShape)}
+	b := builder{info: info, schemas: schemas{make(map[string]object)}, operations: make(map[string]int), shapes: make(map[string]pathShape)}
 	var tags []any
 	var errs []error
 	for _, service := range services {
@@ -41,8 +47,16 @@ func Document(info Info, services []protoreflect.ServiceDescriptor) ([]byte, err
 	}
 	doc := obj("openapi", "3.1.0", "info", info.object()).
 		with("tags", tags).
-		with("components", obj("schemas", b.schemas.components()))
+		with("components", b.components())
 	return json.MarshalIndent(append(doc, member{"paths", b.paths}), "", "  ")
+}
+
+func (b *builder) components() object {
+	components := obj("schemas", b.schemas.components())
+	if b.info.Terms == nil {
+		return components
+	}
+	return components.with("securitySchemes", securitySchemes(b.info.Bearer))
 }
 
 func (i Info) object() object {
@@ -57,6 +71,7 @@ func (i Info) object() object {
 
 // builder collects the operations of a document.
 type builder struct {
+	info       Info
 	schemas    schemas
 	paths      object               // path -> object of HTTP method -> operation
 	operations map[string]int       // how often an operation's id was given
@@ -134,14 +149,24 @@ func (b *builder) operation(r Route, path []pathParam) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return obj("operationId", b.operationID(r.method), "tags", []any{r.method.Parent().FullName()}, "summary", summary(r.method)).
-		with("description", comment(r.method)).
+	description, terms, known := comment(r.method), Terms{}, false
+	if b.info.Terms != nil {
+		if terms, known = b.info.Terms(r.FullMethod); known {
+			description = terms.describe(description)
+		}
+	}
+	operation := obj("operationId", b.operationID(r.method), "tags", []any{r.method.Parent().FullName()}, "summary", summary(r.method)).
+		with("description", description).
 		with("parameters", append(params, b.queryParams(r)...)).
 		with("requestBody", body).
 		with("responses", responses).
 		with("deprecated", deprecated(r.method) || deprecated(r.method.Parent())).
 		with("x-grpc-method", r.FullMethod).
-		with("x-server-stream", r.method.IsStreamingServer()), nil
+		with("x-server-stream", r.method.IsStreamingServer())
+	if known {
+		operation = terms.extend(operation, b.info.Bearer)
+	}
+	return operation, nil
 }
 
 // operationID is Service_Method, with a number where a document has that already.
