@@ -21,7 +21,7 @@ func (i *instance) startAdmin(ctx context.Context) (string, error) {
 	handler := admin.New(admin.Config{
 		Service: i.service.Name, Level: i.telemetry.Level(), Logger: i.log,
 		Metrics: i.telemetry.MetricsHandler(), Livez: i.health.Livez(), Readyz: i.health.Readyz(), Startupz: i.health.Startupz(),
-		Snapshot: i.snapshot, Allow: i.allowDebug(), FlightRecorder: i.startFlightRecorder(),
+		Snapshot: i.snapshot, Contract: i.contractDoc, Allow: i.allowDebug(), FlightRecorder: i.startFlightRecorder(),
 	})
 	server.Handler = handler
 	i.admin = &adminServer{httpServer: *server, handler: handler}

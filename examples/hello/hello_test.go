@@ -161,3 +161,7 @@ func get(t *testing.T, client *http.Client, url string) (http.Header, string) {
 	}
 	return resp.Header, string(body)
 }
+
+func TestContractIsDocumented(t *testing.T) {
+	chassistest.Start(t, Service(), chassistest.Options{}).ContractIn("CONTRACT.md")
+}

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime/trace"
@@ -28,6 +29,9 @@ type Config struct {
 	// Snapshot is called for each request for a page, from many goroutines at
 	// once, and should return within milliseconds. Nil means nothing is known.
 	Snapshot func() Snapshot
+
+	// Contract returns the contract of the service as Markdown, at /debug/contract.md. Nil answers 404.
+	Contract func() string
 
 	// Allow says whether the caller may see /debug from wherever it comes,
 	// judged by what it proved, as the certificate in r.TLS. It must not
@@ -96,6 +100,12 @@ func debugRoutes(cfg Config, levels *levelSwitch) http.Handler {
 	mux.HandleFunc("GET /debug/status.json", pages.status)
 	mux.HandleFunc("GET /debug/config", pages.config)
 	mux.HandleFunc("GET /debug/style.css", pages.style)
+	if cfg.Contract != nil {
+		mux.HandleFunc("GET /debug/contract.md", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/markdown; charset=utf-8")
+			_, _ = io.WriteString(w, cfg.Contract()) // a caller that is gone cannot be told
+		})
+	}
 	mux.HandleFunc("GET /debug/log-level", levels.show)
 	mux.HandleFunc("PUT /debug/log-level", levels.change)
 	mux.HandleFunc("POST /debug/log-level", levels.change)

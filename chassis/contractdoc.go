@@ -1,0 +1,42 @@
+package chassis
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/betmakers/paddock/internal/openapi"
+)
+
+// contractDoc returns the contract of the service as Markdown, for its docs folder: chassistest compares the two.
+func (i *instance) contractDoc() string {
+	routes := map[string][]string{}
+	for _, r := range i.restRoutes() {
+		routes[r.FullMethod] = append(routes[r.FullMethod], "`"+r.HTTPMethod+" "+r.Pattern+"`")
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "# The contract of %s\n\nMade from the options of its methods; do not edit.\n\n", i.service.Name)
+	b.WriteString("| method | REST | deadline | open to | criticality | objectives |\n|---|---|---|---|---|---|\n")
+	for _, m := range i.chain.Methods() {
+		if m.Quiet {
+			continue
+		}
+		terms, _ := i.terms(m.FullMethod)
+		deadline := "none"
+		if terms.Deadline > 0 {
+			deadline = terms.Deadline.String()
+		}
+		fmt.Fprintf(&b, "| `%s` (%s) | %s | %s | %s | %s | %s |\n", m.Name, m.Kind(), strings.Join(routes[m.FullMethod], "<br>"),
+			deadline, terms.Callers, m.Criticality, strings.Join(objectives(terms), "<br>"))
+	}
+	return b.String()
+}
+
+func objectives(t openapi.Terms) (lines []string) {
+	if t.Availability > 0 {
+		lines = append(lines, fmt.Sprintf("%v %% available", t.Availability))
+	}
+	if t.Latency > 0 {
+		lines = append(lines, fmt.Sprintf("%v %% within %s", t.Latency, t.Within))
+	}
+	return lines
+}
