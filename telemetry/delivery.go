@@ -103,6 +103,17 @@ func (d *delivery) complaint(n int) (losses int, due bool) {
 	return losses, true
 }
 
+// conclude reports the losses that no complaint has told of yet.
+func (d *delivery) conclude() {
+	d.mu.Lock()
+	lost := d.losses
+	d.losses = 0
+	d.mu.Unlock()
+	if lost > 0 {
+		d.log.Warn("telemetry not exported", "signal", d.signal, "lost", lost, "error", "losses since the last report, at shutdown")
+	}
+}
+
 func (d *delivery) recovered() {
 	d.mu.Lock()
 	was := d.complained

@@ -45,6 +45,9 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 			return t.stop(ctx, exporting, "logs", func() error { return t.stopLogs(background) })
 		},
 	)
+	for _, d := range t.deliveries {
+		d.conclude()
+	}
 	return errors.Join(err, t.stdout.close(ctx))
 }
 
