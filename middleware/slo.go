@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"math"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,18 +26,21 @@ const (
 func (o *observer) sloOf(name string, promised contract.Objectives) methodSLO {
 	var slo methodSLO
 	if promised.Availability > 0 {
-		o.objective.WithLabelValues(name, sloAvailability).Set(promised.Availability / 100)
+		o.objective.WithLabelValues(name, sloAvailability).Set(ratio(promised.Availability))
 		slo.available = o.sloRequests.WithLabelValues(name, sloAvailability)
 		slo.unavailable = o.sloBad.WithLabelValues(name, sloAvailability)
 	}
 	if promised.Latency > 0 {
-		o.objective.WithLabelValues(name, sloLatency).Set(promised.Latency / 100)
+		o.objective.WithLabelValues(name, sloLatency).Set(ratio(promised.Latency))
 		slo.answered = o.sloRequests.WithLabelValues(name, sloLatency)
 		slo.slow = o.sloBad.WithLabelValues(name, sloLatency)
 		slo.within = promised.Within
 	}
 	return slo
 }
+
+// ratio turns a percentage into a ratio without the tail that binary fractions leave: 99.9 is 0.999.
+func ratio(percent float64) float64 { return math.Round(percent*1e7) / 1e9 }
 
 // count takes a finished call that reached its handler: what was refused before was a caller's mistake. Availability
 // looks at calls that succeeded or failed by the service's fault, latency at those that succeeded.
