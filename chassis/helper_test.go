@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/betmakers/paddock/chassis"
 	"github.com/betmakers/paddock/chassis/chassistest"
@@ -109,4 +110,16 @@ func send(t *testing.T, client *http.Client, req *http.Request) reply {
 		t.Fatal(err)
 	}
 	return reply{resp.StatusCode, resp.Header, string(answer)}
+}
+
+// await returns what comes by ch, and fails the test, instead of hanging, where nothing does.
+func await[T any](t *testing.T, ch <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-ch:
+		return v
+	case <-time.After(30 * time.Second):
+		t.Fatalf("never happened: %s", what)
+		panic("unreachable")
+	}
 }

@@ -42,15 +42,15 @@ func TestCallInFlightEndsBeforeTheService(t *testing.T) {
 		_ = resp.Body.Close()
 		byREST <- string(body)
 	}()
-	<-entered
-	<-entered
+	await(t, entered, "the handler is called")
+	await(t, entered, "the handler is called")
 	svc.RequestStop()
 	svc.WaitFor(chassis.StreamsTold)
 	close(release)
-	if err := <-byGRPC; err != nil {
+	if err := await(t, byGRPC, "an answer by gRPC"); err != nil {
 		t.Errorf("gRPC: got %v, want the answer", err)
 	}
-	if got := <-byREST; got != `"done"` {
+	if got := await(t, byREST, "an answer by REST"); got != `"done"` {
 		t.Errorf("REST: got %s, want the answer", got)
 	}
 	svc.Stop()
@@ -133,14 +133,14 @@ func TestStuckHandlerIsCutAndNamed(t *testing.T) {
 		_, err := echo.Say(context.Background(), conn, "")
 		answered <- err
 	}()
-	<-entered
+	await(t, entered, "the handler is called")
 	svc.RequestStop()
 	err := svc.Wait()
 	if !errors.Is(err, chassis.ErrCallsCut) {
 		t.Fatalf("got %v, want ErrCallsCut", err)
 	}
 	expectAll(t, err.Error(), "test.v1.EchoService/Say (1)")
-	if got := <-answered; status.Code(got) != codes.Unavailable {
+	if got := await(t, answered, "an answer"); status.Code(got) != codes.Unavailable {
 		t.Errorf("the caller got %v, want Unavailable", got)
 	}
 	cut := slices.Clone(stopOrder)
@@ -202,7 +202,7 @@ func TestStopFunctionsRunAfterTheLastCallInReverseOrder(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	svc.Stop()
-	if err := <-answered; err != nil {
+	if err := await(t, answered, "an answer"); err != nil {
 		t.Error(err)
 	}
 	if want := []string{"call", "cache", "worker", "database"}; !slices.Equal(order, want) {
