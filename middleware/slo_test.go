@@ -1,0 +1,130 @@
+package middleware_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/betmakers/paddock/internal/leakcheck"
+	"github.com/betmakers/paddock/middleware"
+)
+
+const (
+	objectiveMetric = "chassis_slo_objective_ratio"
+	sloMetric       = "chassis_slo_requests_total"
+	sloBadMetric    = "chassis_slo_bad_requests_total"
+
+	promises = `{"slo": {"availability": 99.9, "latency": {"within": "0.1s", "ratio": 99}}}`
+)
+
+// wantSLO expects what has counted for the objectives of unary.
+func (f *fixture) wantSLO(t *testing.T, requests, unavailable, answered, slow float64) {
+	t.Helper()
+	method := unary[1:]
+	f.wantValue(t, sloMetric, labels{"rpc_method": method, "slo": "availability"}, requests)
+	f.wantValue(t, sloBadMetric, labels{"rpc_method": method, "slo": "availability"}, unavailable)
+	f.wantValue(t, sloMetric, labels{"rpc_method": method, "slo": "latency"}, answered)
+	f.wantValue(t, sloBadMetric, labels{"rpc_method": method, "slo": "latency"}, slow)
+}
+
+func TestObjectivesAreMetrics(t *testing.T) {
+	leakcheck.Check(t)
+	f := newChain(t, testHandlers{}, policy(t, promises, unary))
+	f.wantValue(t, objectiveMetric, labels{"rpc_method": unary[1:], "slo": "availability"}, 0.999)
+	f.wantValue(t, objectiveMetric, labels{"rpc_method": unary[1:], "slo": "latency"}, 0.99)
+	f.wantSLO(t, 0, 0, 0, 0)
+}
+
+func TestNoObjectivesNoSeries(t *testing.T) {
+	leakcheck.Check(t)
+	f := newChain(t, testHandlers{unary: echo})
+	_ = f.method(t, unary).Serve(nil, newFakeStream(t.Context()))
+	for _, name := range []string{objectiveMetric, sloMetric, sloBadMetric} {
+		families, err := f.registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, family := range families {
+			if family.GetName() == name {
+				t.Errorf("%s has %d series, want none: nothing was promised", name, len(family.GetMetric()))
+			}
+		}
+	}
+}
+
+// Each way for a call to end, and what it counts for. A caller's mistake counts for nothing.
+func TestWhatCountsForAnObjective(t *testing.T) {
+	slow := 150 * time.Millisecond
+	for name, tc := range map[string]struct {
+		takes                                  time.Duration
+		err                                    error
+		requests, unavailable, answered, tardy float64
+	}{
+		"good":                      {requests: 1, answered: 1},
+		"just in time":              {takes: 100 * time.Millisecond, requests: 1, answered: 1},
+		"slow":                      {takes: slow, requests: 1, answered: 1, tardy: 1},
+		"fault":                     {err: status.Error(codes.Unavailable, ""), requests: 1, unavailable: 1},
+		"slow fault":                {takes: slow, err: status.Error(codes.Internal, ""), requests: 1, unavailable: 1},
+		"plain error":               {err: errors.New("broken"), requests: 1, unavailable: 1},
+		"panic":                     {err: errPanic, requests: 1, unavailable: 1},
+		"the method's own deadline": {err: context.DeadlineExceeded, requests: 1, unavailable: 1},
+		"unimplemented":             {err: status.Error(codes.Unimplemented, ""), requests: 1, unavailable: 1},
+		"data loss":                 {err: status.Error(codes.DataLoss, ""), requests: 1, unavailable: 1},
+		"invalid argument":          {err: status.Error(codes.InvalidArgument, "")},
+		"slow mistake":              {takes: slow, err: status.Error(codes.NotFound, "")},
+		"not found":                 {err: status.Error(codes.NotFound, "")},
+		"already exists":            {err: status.Error(codes.AlreadyExists, "")},
+		"permission denied":         {err: status.Error(codes.PermissionDenied, "")},
+		"resource exhausted":        {err: status.Error(codes.ResourceExhausted, "")},
+		"failed precondition":       {err: status.Error(codes.FailedPrecondition, "")},
+		"aborted":                   {err: status.Error(codes.Aborted, "")},
+		"out of range":              {err: status.Error(codes.OutOfRange, "")},
+		"unauthenticated":           {err: status.Error(codes.Unauthenticated, "")},
+		"cancelled":                 {err: context.Canceled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // its clock is exact
+				f := newChain(t, testHandlers{unary: func(_ context.Context, in *message) (*message, error) {
+					time.Sleep(tc.takes)
+					if errors.Is(tc.err, errPanic) {
+						panic("boom")
+					}
+					return in, tc.err
+				}}, policy(t, promises, unary))
+				_ = f.method(t, unary).Serve(nil, newFakeStream(t.Context()))
+				f.wantSLO(t, tc.requests, tc.unavailable, tc.answered, tc.tardy)
+			})
+		})
+	}
+}
+
+// A call that is refused before its handler was a caller's mistake, even where its code says otherwise.
+func TestRefusedCallsCountForNoObjective(t *testing.T) {
+	t.Run("spent deadline", func(t *testing.T) {
+		leakcheck.Check(t)
+		f := newChain(t, unreachable(t), policy(t, promises, unary))
+		ctx, cancel := context.WithTimeout(t.Context(), -1)
+		defer cancel()
+		_ = f.method(t, unary).Serve(nil, newFakeStream(ctx))
+		f.wantSLO(t, 0, 0, 0, 0)
+	})
+	t.Run("malformed", func(t *testing.T) {
+		f, conn := start(t, unreachable(t), policy(t, promises, unary))
+		err := conn.Invoke(t.Context(), unary, []byte{0xff, 0xff}, new(message), grpc.ForceCodec(rawCodec{}))
+		f.rejected(t, err, unary[1:], middleware.ReasonMalformed, codes.Internal, "INTERNAL")
+		f.wantSLO(t, 0, 0, 0, 0)
+	})
+	t.Run("denied", func(t *testing.T) {
+		leakcheck.Check(t)
+		f := newChain(t, unreachable(t), policy(t, promises, unary))
+		f.SetTrustDomain("test")
+		_ = f.method(t, unary).Serve(nil, newFakeStream(t.Context()))
+		f.wantSLO(t, 0, 0, 0, 0)
+	})
+}
