@@ -53,8 +53,10 @@ func (i *instance) methods() []admin.Method {
 	var methods []admin.Method
 	for _, m := range i.chain.Methods() {
 		ended, failed := m.Calls()
+		terms, _ := i.terms(m.FullMethod)
 		methods = append(methods, admin.Method{
-			Name: m.Name, Kind: m.Kind(), Deadline: m.Timeout, Callers: []string{m.Describe()}, Routes: routes[m.FullMethod],
+			Name: m.Name, Kind: m.Kind(), Deadline: m.Timeout, Callers: []string{m.Describe()},
+			Promises: objectives(terms), Overridden: m.Overridden, Routes: routes[m.FullMethod],
 			Traffic: &admin.Traffic{Calls: ended, Failed: failed, InFlight: int64(m.InFlight())},
 		})
 	}

@@ -38,8 +38,11 @@ type Method struct {
 	Kind     string        `json:"kind,omitempty"` // "unary", "server stream", ...
 	Deadline time.Duration `json:"deadline_ns"`    // 0: none
 	Callers  []string      `json:"callers,omitempty"`
-	Routes   []string      `json:"routes,omitempty"`  // "GET /v1/hello/{name}"
-	Traffic  *Traffic      `json:"traffic,omitempty"` // nil: not counted
+	Promises []string      `json:"promises,omitempty"` // objectives: "99.9 % available"
+	// Overridden says that an operator's override holds for the method.
+	Overridden bool     `json:"overridden,omitempty"`
+	Routes     []string `json:"routes,omitempty"`  // "GET /v1/hello/{name}"
+	Traffic    *Traffic `json:"traffic,omitempty"` // nil: not counted
 }
 
 // Traffic is what a method has served since the start.
