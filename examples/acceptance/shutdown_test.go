@@ -64,7 +64,7 @@ func TestReplicaLeavesUnderLoad(t *testing.T) {
 	})
 	open := openStreams(t, 50, leaving.client)
 	watch := watchHealth(t, leaving)
-	await(t, "load", func() bool { return byGRPC.count() > 100 && byREST.count() > 100 })
+	await(t, "load", func() bool { return byGRPC.count() > 250 && byREST.count() > 250 })
 
 	signalled := time.Now()
 	leaving.signal(syscall.SIGTERM)
@@ -82,7 +82,7 @@ func TestReplicaLeavesUnderLoad(t *testing.T) {
 	}
 	open.awaitProgress(t) // streams go on
 	before := byREST.count()
-	await(t, "load balancers to take their time", func() bool { return byREST.count() > before+50 })
+	await(t, "load balancers to take their time", func() bool { return byREST.count() > before+200 })
 	byREST.end(t, "REST")
 	if leaving.log.has(step("drain_delay_over")) {
 		t.Fatal("the machine is too busy: the drain delay was over before REST had left")
