@@ -3,6 +3,7 @@ package chassis
 import (
 	"fmt"
 	"net"
+	"os/exec"
 	"strings"
 
 	"github.com/betmakers/paddock/internal/openapi"
@@ -42,7 +43,11 @@ func (i *instance) grpcurl(method string) string {
 	} else if i.source != nil {
 		security = "-cacert CA.pem -cert CERT.pem -key KEY.pem"
 	}
-	return fmt.Sprintf("grpcurl %s -d '{}' %s %s", security, reachable(i.grpc.listener.Addr()), method)
+	command := "grpcurl"
+	if path, err := exec.LookPath(command); err == nil { // where the service was started, which may not be where it is tried
+		command = path
+	}
+	return fmt.Sprintf("%s %s -d '{}' %s %s", command, security, reachable(i.grpc.listener.Addr()), method)
 }
 
 func (i *instance) curl(route openapi.Route) string {

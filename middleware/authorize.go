@@ -74,7 +74,7 @@ func (c *call) bearer() (string, bool) {
 	if !ok {
 		return "", false
 	}
-	scheme, token, ok := strings.Cut(first(byREST.rest().incoming["authorization"]), " ")
+	scheme, token, ok := strings.Cut(first(byREST.rest().incoming()["authorization"]), " ")
 	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "bearer")
 }
 

@@ -41,11 +41,11 @@ func (f *fixture) restRoutes(cfg middleware.RESTConfig) http.Handler {
 	routes.HandleFunc("POST /unary", func(w http.ResponseWriter, r *http.Request) {
 		answer := new(message)
 		if _, err := io.Copy(io.Discard, r.Body); err != nil {
-			middleware.WriteError(r.Context(), w, status.Error(codes.InvalidArgument, "unreadable"), gateway.HTTPStatusFromCode)
+			middleware.WriteError(w, r, status.Error(codes.InvalidArgument, "unreadable"), gateway.HTTPStatusFromCode)
 			return
 		}
 		if err := conn.Invoke(r.Context(), unary, new(message), answer); err != nil {
-			middleware.WriteError(r.Context(), w, err, gateway.HTTPStatusFromCode)
+			middleware.WriteError(w, r, err, gateway.HTTPStatusFromCode)
 			return
 		}
 		_, _ = w.Write([]byte("done"))
@@ -58,7 +58,7 @@ func (f *fixture) restRoutes(cfg middleware.RESTConfig) http.Handler {
 			_, err = stream.Header()
 		}
 		if err != nil {
-			middleware.WriteError(r.Context(), w, err, gateway.HTTPStatusFromCode)
+			middleware.WriteError(w, r, err, gateway.HTTPStatusFromCode)
 			return
 		}
 		for stream.RecvMsg(new(message)) == nil {

@@ -9,20 +9,31 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/betmakers/paddock/internal/problem"
+	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// WriteError answers a REST request whose call came back with err, as problem details with the HTTP status that
+// WriteError answers r, a REST request whose call came back with err, as problem details with the HTTP status that
 // httpStatus gives for its code; what was wrong with the request's body goes before.
-func WriteError(ctx context.Context, w http.ResponseWriter, err error, httpStatus func(codes.Code) int) {
-	if h := httpCallFrom(ctx); h != nil {
+func WriteError(w http.ResponseWriter, r *http.Request, err error, httpStatus func(codes.Code) int) {
+	h := httpCallFrom(r.Context())
+	if h != nil {
 		if bad, detail := h.bodyProblem(); bad != 0 {
 			h.refuse(w, bad, detail)
 			return
 		}
 	}
 	st := status.Convert(err)
-	problem.New(httpStatus(st.Code()), codeName(st.Code()), st.Message(), trace.SpanContextFromContext(ctx)).Write(w)
+	answer := httpStatus(st.Code())
+	if answer == http.StatusUnauthorized && h != nil && h.server.cfg.Tokens != nil {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	accept := r.Header.Get("Accept-Language")
+	problem.FromStatus(answer, codeName(st.Code()), st, accept, trace.SpanContextFromContext(r.Context())).Write(w)
 }
+
+// StreamError returns the error of a REST stream under way, which the gateway writes as {"error": …}: with those details
+// alone that it can write, as it would write nothing at all for the others.
+func StreamError(err error) *status.Status { return rpcstatus.Showable(status.Convert(err)) }
 
 // refuse answers for a body that was not read to its end, after which the connection is of no more use.
 func (h *HTTPCall) refuse(w http.ResponseWriter, status int, detail string) {

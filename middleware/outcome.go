@@ -17,6 +17,8 @@ import (
 type outcome struct {
 	code codes.Code
 	err  error // for the caller: nil or a status, never the text of an unknown error or a panic
+
+	cause string // for the log: the text of the handler's error where it says more than the caller gets
 }
 
 // message is the caller's text.
@@ -37,18 +39,38 @@ func (c *call) outcome(err error, panicked any) outcome {
 		return c.hidden("handler ended its goroutine", "runtime.Goexit instead of a return")
 	case err == nil:
 		return outcome{}
+	default:
+		return c.failed(err)
 	}
+}
+
+// failed asks the handler's error what it is. That runs code of the service, which may panic as the handler may: a nil
+// pointer that was returned as an error does.
+func (c *call) failed(err error) (out outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			out = c.panicked(p)
+		}
+	}()
 	var carrier interface{ GRPCStatus() *status.Status }
 	if errors.As(err, &carrier) {
 		if st := carrier.GRPCStatus(); st.Code() != codes.OK {
-			return outcome{st.Code(), st.Err()}
+			return outcome{st.Code(), st.Err(), causeOf(err)}
 		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		st := status.FromContextError(err)
-		return outcome{st.Code(), status.Error(st.Code(), st.Code().String())}
+		return outcome{code: st.Code(), err: status.Error(st.Code(), st.Code().String())}
 	}
 	return c.hidden("handler returned an error that is no status", err.Error())
+}
+
+// causeOf returns the text of a status error that wraps another, or is wrapped: none of that goes to the caller.
+func causeOf(err error) string {
+	if _, direct := err.(interface{ GRPCStatus() *status.Status }); direct && errors.Unwrap(err) == nil { //nolint:errorlint // not what it wraps
+		return ""
+	}
+	return err.Error()
 }
 
 func (c *call) panicked(value any) outcome {
@@ -63,7 +85,7 @@ func (c *call) hidden(what string, value any, more ...slog.Attr) outcome {
 		slog.String("method", c.method.Name), slog.String("error_id", id), slog.Any("error", value),
 	}, more...)
 	logger(c.method.server.cfg.Logger).LogAttrs(c, slog.LevelError, what, attrs...)
-	return outcome{codes.Internal, status.Errorf(codes.Internal, "internal error, id %s", id)}
+	return outcome{code: codes.Internal, err: status.Errorf(codes.Internal, "internal error, id %s", id)}
 }
 
 // logger returns l, or one that discards if l is nil.

@@ -70,7 +70,8 @@ type restStream struct {
 	keys            *contextKeys
 	http            *HTTPCall // nil outside of an HTTP request
 	name            string
-	incoming        metadata.MD
+	reading         sync.Once // guards incomingMD
+	incomingMD      metadata.MD
 	timeout         time.Duration
 	maxMessage      int
 	request, answer proto.Message
@@ -89,7 +90,6 @@ var (
 
 func (c *restConn) newStream(ctx context.Context, method string) *restStream {
 	s := &restStream{parent: ctx, keys: &c.server.obs.keys, http: httpCallFrom(ctx), name: method, maxMessage: c.cfg.MaxMessage}
-	s.incoming, _ = metadata.FromOutgoingContext(ctx)
 	return s
 }
 
@@ -99,11 +99,18 @@ func (s *restStream) Deadline() (time.Time, bool) { return s.parent.Deadline() }
 func (s *restStream) Done() <-chan struct{}       { return s.parent.Done() }
 func (s *restStream) Err() error                  { return s.parent.Err() }
 
+// incoming is the metadata that the gateway made of the request's headers. It is copied when a handler first asks for it:
+// few do.
+func (s *restStream) incoming() metadata.MD {
+	s.reading.Do(func() { s.incomingMD, _ = metadata.FromOutgoingContext(s.parent) })
+	return s.incomingMD
+}
+
 // Value answers as the context of a call that came over a network would.
 func (s *restStream) Value(key any) any {
 	switch key {
 	case s.keys.incoming:
-		return s.incoming
+		return s.incoming()
 	case s.keys.outgoing:
 		return nil
 	case s.keys.transport:
