@@ -9,6 +9,7 @@ import (
 	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
@@ -52,9 +53,10 @@ func newGateway() *gateway.ServeMux {
 				next(w, r, pathParams)
 			}
 		}),
-		gateway.WithErrorHandler(func(ctx context.Context, _ *gateway.ServeMux, _ gateway.Marshaler, w http.ResponseWriter, _ *http.Request, err error) {
-			middleware.WriteError(ctx, w, err, gateway.HTTPStatusFromCode)
+		gateway.WithErrorHandler(func(_ context.Context, _ *gateway.ServeMux, _ gateway.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+			middleware.WriteError(w, r, err, gateway.HTTPStatusFromCode)
 		}),
+		gateway.WithStreamErrorHandler(func(_ context.Context, err error) *status.Status { return middleware.StreamError(err) }),
 		gateway.WithRoutingErrorHandler(func(ctx context.Context, _ *gateway.ServeMux, _ gateway.Marshaler, w http.ResponseWriter, _ *http.Request, status int) {
 			middleware.WriteRoutingError(ctx, w, status)
 		}),
@@ -67,6 +69,8 @@ func forwardedHeader(key string) (string, bool) {
 	switch key {
 	case "Accept", "Accept-Charset", "Authorization", "Cache-Control", "Content-Type", "Date", "Expect", "Host", "Pragma", "Via":
 		return "", false // the gateway hands on Authorization under its own name
+	case "Grpc-Metadata-Authorization":
+		return "", false // a second name for a credential would pass by whoever in front looks at the first
 	}
 	return gateway.DefaultHeaderMatcher(key)
 }

@@ -13,14 +13,16 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/betmakers/paddock/chassis"
 	"github.com/betmakers/paddock/chassis/mtls"
+	"github.com/betmakers/paddock/middleware"
 )
 
 // defaultCaller is who calls where a test does not care.
 const defaultCaller = "client"
 
 // Conn returns a gRPC connection to the service of a caller that proves an identity: a SPIFFE ID, or a name in
-// [TrustDomain]; "client" if none is given. With CHASSIS_MTLS=off it has neither TLS nor identity. It is closed at the
+// [TrustDomain]; "client" if none is given. Its errors are [chassis.Error]s. With CHASSIS_MTLS=off it has neither TLS nor identity. It is closed at the
 // end of the test.
 func (r *Running) Conn(as ...string) *grpc.ClientConn {
 	r.t.Helper()
@@ -34,6 +36,7 @@ func (r *Running) Conn(as ...string) *grpc.ClientConn {
 // that must be refused, and for interceptors. It is closed at the end of the test.
 func (r *Running) ConnWith(opts ...grpc.DialOption) *grpc.ClientConn {
 	r.t.Helper()
+	opts = append(opts, middleware.ClientErrors(chassis.ErrorOf)...)
 	opts = append(opts, grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 		return r.network.dial(ctx, "grpc")
 	}))
@@ -67,10 +70,14 @@ func (r *Running) TLS(as ...string) *tls.Config {
 // nobody has one.
 func (r *Running) HTTP(as ...string) *http.Client {
 	r.t.Helper()
-	transport := &http.Transport{
-		DialContext:     r.dialHost,
-		TLSClientConfig: r.TLS(as...), ForceAttemptHTTP2: true,
-	}
+	return r.HTTPWith(r.TLS(as...))
+}
+
+// HTTPWith returns an HTTP client as [Running.HTTP] does, with the given configuration for https: for callers without a
+// certificate, and for those that must be refused.
+func (r *Running) HTTPWith(config *tls.Config) *http.Client {
+	r.t.Helper()
+	transport := &http.Transport{DialContext: r.dialHost, TLSClientConfig: config, ForceAttemptHTTP2: true}
 	r.network.onClose(transport.CloseIdleConnections)
 	return &http.Client{Transport: local{transport}}
 }
