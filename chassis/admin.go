@@ -9,6 +9,7 @@ import (
 
 	"github.com/betmakers/paddock/chassis/mtls"
 	"github.com/betmakers/paddock/internal/admin"
+	"github.com/betmakers/paddock/middleware"
 )
 
 // startAdmin opens the port of probes, metrics and debug pages: live, not ready.
@@ -21,7 +22,7 @@ func (i *instance) startAdmin(ctx context.Context) (string, error) {
 	handler := admin.New(admin.Config{
 		Service: i.service.Name, Level: i.telemetry.Level(), Logger: i.log,
 		Metrics: i.telemetry.MetricsHandler(), Livez: i.health.Livez(), Readyz: i.health.Readyz(), Startupz: i.health.Startupz(),
-		Snapshot: i.snapshot, Contract: i.contractDoc, Allow: i.allowDebug(), FlightRecorder: i.startFlightRecorder(),
+		Snapshot: i.snapshot, Contract: i.contractDoc, Allow: i.allowDebug(), FlightRecorder: i.startFlightRecorder(), Explain: i.explain,
 	})
 	server.Handler = handler
 	i.admin = &adminServer{httpServer: *server, handler: handler}
@@ -53,6 +54,30 @@ func (i *instance) allowDebug() func(*http.Request) bool {
 		}
 		return false
 	}
+}
+
+// explain tells an operator whether a caller may call a method, as it would be decided now. A caller given by name is one
+// of the own trust domain.
+func (i *instance) explain(method, id, subject string) (string, bool) {
+	domain := i.chain.TrustDomain()
+	if id != "" && domain != "" && !strings.Contains(id, "://") {
+		id = "spiffe://" + domain + "/" + id
+	}
+	for _, m := range i.chain.Methods() {
+		if m.Name != method {
+			continue
+		}
+		verdict := m.Explain(middleware.Caller{ID: id, Subject: subject}, domain)
+		text := "refused: "
+		switch {
+		case verdict.Allowed:
+			text = "allowed: "
+		case i.cfg.Authorization == authorizationAudit:
+			text = "let in all the same, as CHASSIS_AUTHORIZATION=audit: "
+		}
+		return text + verdict.Why, true
+	}
+	return "", false
 }
 
 // startFlightRecorder keeps the last seconds of execution trace. A process has one recorder: the service that starts

@@ -227,3 +227,28 @@ func TestPolicyOverride(t *testing.T) {
 		t.Errorf("logged %v", lines)
 	}
 }
+
+// The debug page explains to an operator what a call would be told nothing of.
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	named := gate.Unary("Named")[1:]
+	svc, audit, off := start(t, gated(), nil), start(t, gated(), env{"CHASSIS_AUTHORIZATION": "audit"}), start(t, gated(), env{"CHASSIS_MTLS": "off"})
+	for _, test := range []struct {
+		svc   *chassistest.Running
+		query string
+		want  []string
+	}{
+		{svc, named + "&caller=web", []string{"allowed: ", `"spiffe://test/web" may call ` + named + ": it is open to web", "own trust domain: test"}},
+		{svc, named + "&caller=spiffe://test/web", []string{"allowed: "}},
+		{svc, named + "&caller=spiffe://other.example/web", []string{"refused: ", `"spiffe://other.example/web" may not call`}},
+		{svc, named + "&caller=user:alice", []string{"refused: the user of a bearer token may not call"}},
+		{svc, named, []string{"refused: a caller without identity may not call"}},
+		{svc, gate.Unary("Alice")[1:] + "&caller=user:alice", []string{"allowed: "}},
+		{svc, gate.Stream("Public")[1:], []string{"allowed: ", "open to anybody"}},
+		{audit, named + "&caller=wallet", []string{"let in all the same", "may not call"}},
+		{off, gate.Unary("Default")[1:], []string{"allowed: ", "mutual TLS is off"}},
+		{svc, "test.gate.v1.GateService/Nothing", []string{"there is no method"}},
+	} {
+		expectAll(t, do(t, test.svc.HTTP(), "GET", "http://admin/debug/authorize?method="+test.query, "").String(), test.want...)
+	}
+}

@@ -119,6 +119,9 @@ func (s *Server) Wrap(desc *grpc.ServiceDesc, impl any, defaults contract.Defaul
 // SetTrustDomain names the own trust domain, empty where mutual TLS is off. It must be called before the first call.
 func (s *Server) SetTrustDomain(domain string) { s.trustDomain = domain }
 
+// TrustDomain returns what SetTrustDomain was given.
+func (s *Server) TrustDomain() string { return s.trustDomain }
+
 // Unknown serves calls of methods that nobody registered: they are refused, and observed as one method, `_OTHER`.
 func (s *Server) Unknown(_ any, stream grpc.ServerStream) error { return s.unknown.Serve(nil, stream) }
 

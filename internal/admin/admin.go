@@ -39,6 +39,13 @@ type Config struct {
 	// goroutines. Nil means loopback callers only.
 	Allow func(r *http.Request) bool
 
+	// Explain tells in words whether a caller may call a method, for
+	// /debug/authorize. Method is "package.Service/Method", id a SPIFFE ID or the
+	// name of a service, subject that of a bearer token; either or both may be
+	// empty. It reports false for a method that it does not know. It is called
+	// from many goroutines. Nil answers 404.
+	Explain func(method, id, subject string) (string, bool)
+
 	// FlightRecorder is what /debug/flight downloads. The caller starts and
 	// stops it, and stops it only when requests have ended. Nil or one that
 	// is not running answers 503.
@@ -100,6 +107,7 @@ func debugRoutes(cfg Config, levels *levelSwitch) http.Handler {
 	mux.HandleFunc("GET /debug/status.json", pages.status)
 	mux.HandleFunc("GET /debug/config", pages.config)
 	mux.HandleFunc("GET /debug/style.css", pages.style)
+	mux.Handle("GET /debug/authorize", explainer{cfg.Explain})
 	if cfg.Contract != nil {
 		mux.HandleFunc("GET /debug/contract.md", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/markdown; charset=utf-8")

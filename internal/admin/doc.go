@@ -8,6 +8,7 @@
 //	/debug/                 the service at a glance, for people
 //	/debug/status.json      the same facts, for programs
 //	/debug/config           the effective settings, secrets masked
+//	/debug/authorize        whether a caller may call a method, and why
 //	/debug/log-level        GET shows it, PUT or POST changes it, for a while or for good
 //	/debug/flight           the last seconds of the execution trace, as a file
 //	/debug/pprof/           the profiles of net/http/pprof, bounded in time

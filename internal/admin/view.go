@@ -19,6 +19,7 @@ type view struct {
 	Certs      []certView
 	Services   []serviceView
 	Traffic    bool // whether any method counts its calls
+	Explains   bool // whether it can be asked who may call
 	Changed    []Setting
 	Defaults   []Setting
 	Troubles   []string
@@ -51,6 +52,7 @@ func (p *pages) view(r *http.Request) view {
 		Levels:    []string{"debug", "info", "warn", "error"},
 		Flight:    flightRunning(p.cfg.FlightRecorder),
 		FlightOff: flightOff,
+		Explains:  p.cfg.Explain != nil,
 	}
 	if r.TLS != nil {
 		v.Base = "https://" + r.Host
