@@ -74,9 +74,6 @@ func (c *call) attrs(out outcome, elapsed time.Duration) []slog.Attr {
 	if out.err != nil {
 		attrs = append(attrs, slog.String("error", truncate(out.message())))
 	}
-	if out.cause != "" {
-		attrs = append(attrs, slog.String("cause", truncate(out.cause)))
-	}
 	return attrs
 }
 
@@ -127,9 +124,6 @@ func (c *call) writeLine(out outcome, level slog.Level, elapsed time.Duration) {
 	}
 	if out.err != nil {
 		b = appendJSONString(append(b, `,"error":`...), truncate(out.message()))
-	}
-	if out.cause != "" {
-		b = appendJSONString(append(b, `,"cause":`...), truncate(out.cause))
 	}
 	sc := c.trace.context()
 	traceID, spanID := sc.TraceID(), sc.SpanID()

@@ -17,8 +17,6 @@ import (
 type outcome struct {
 	code codes.Code
 	err  error // for the caller: nil or a status, never the text of an unknown error or a panic
-
-	cause string // for the log: the text of the handler's error where it says more than the caller gets
 }
 
 // message is the caller's text.
@@ -55,22 +53,29 @@ func (c *call) failed(err error) (out outcome) {
 	var carrier interface{ GRPCStatus() *status.Status }
 	if errors.As(err, &carrier) {
 		if st := carrier.GRPCStatus(); st.Code() != codes.OK {
-			return outcome{st.Code(), st.Err(), causeOf(err)}
+			c.logCause(err, st.Code())
+			return outcome{st.Code(), st.Err()}
 		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		st := status.FromContextError(err)
-		return outcome{code: st.Code(), err: status.Error(st.Code(), st.Code().String())}
+		return outcome{st.Code(), status.Error(st.Code(), st.Code().String())}
 	}
 	return c.hidden("handler returned an error that is no status", err.Error())
 }
 
-// causeOf returns the text of a status error that wraps another, or is wrapped: none of that goes to the caller.
-func causeOf(err error) string {
-	if _, direct := err.(interface{ GRPCStatus() *status.Status }); direct && errors.Unwrap(err) == nil { //nolint:errorlint // not what it wraps
-		return ""
+// logCause logs the whole text of a status error that wraps another or is wrapped, as the caller gets only the status:
+// as an error where the fault is the service's, else for those who look closely.
+func (c *call) logCause(err error, code codes.Code) {
+	if _, direct := err.(interface{ GRPCStatus() *status.Status }); direct && errors.Unwrap(err) == nil { //nolint:errorlint // err itself, not what it wraps
+		return
 	}
-	return err.Error()
+	level := slog.LevelDebug
+	if errorType(code) != "" {
+		level = slog.LevelError
+	}
+	logger(c.method.server.cfg.Logger).LogAttrs(c, level, "handler's error has a cause",
+		slog.String("method", c.method.Name), slog.String("code", codeName(code)), slog.String("error", err.Error()))
 }
 
 func (c *call) panicked(value any) outcome {
@@ -85,7 +90,7 @@ func (c *call) hidden(what string, value any, more ...slog.Attr) outcome {
 		slog.String("method", c.method.Name), slog.String("error_id", id), slog.Any("error", value),
 	}, more...)
 	logger(c.method.server.cfg.Logger).LogAttrs(c, slog.LevelError, what, attrs...)
-	return outcome{code: codes.Internal, err: status.Errorf(codes.Internal, "internal error, id %s", id)}
+	return outcome{codes.Internal, status.Errorf(codes.Internal, "internal error, id %s", id)}
 }
 
 // logger returns l, or one that discards if l is nil.

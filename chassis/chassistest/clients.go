@@ -22,8 +22,8 @@ import (
 const defaultCaller = "client"
 
 // Conn returns a gRPC connection to the service of a caller that proves an identity: a SPIFFE ID, or a name in
-// [TrustDomain]; "client" if none is given. Its errors are [chassis.Error]s. With CHASSIS_MTLS=off it has neither TLS nor identity. It is closed at the
-// end of the test.
+// [TrustDomain]; "client" if none is given. With CHASSIS_MTLS=off it has neither TLS nor identity. Errors of its calls
+// are [chassis.Error] values. It is closed at the end of the test.
 func (r *Running) Conn(as ...string) *grpc.ClientConn {
 	r.t.Helper()
 	if r.env["CHASSIS_MTLS"] == "off" {

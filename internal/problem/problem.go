@@ -12,15 +12,35 @@ import (
 // ContentType is the media type of a problem.
 const ContentType = "application/problem+json"
 
-// Problem is what the caller is told. Type is left out: the title is that of the status, as about:blank means.
+// Problem is what the caller is told.
 type Problem struct {
+	// Type is a URN made of Domain and Reason. It is left out where there is none, which means about:blank.
+	Type   string `json:"type,omitempty"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
 	Detail string `json:"detail,omitempty"`
 	// Code is the name of the gRPC code behind the status, empty where no call was made.
 	Code string `json:"code,omitempty"`
+	// Domain and Reason tell programs which error of which service it is.
+	Domain string `json:"domain,omitempty"`
+	Reason string `json:"reason,omitempty"`
+	// Errors are what is wrong with the request, field by field.
+	Errors []Violation `json:"errors,omitempty"`
+	// RetryAfter is the header of that name, in seconds. Zero says nothing, and the header is not set.
+	RetryAfter int64 `json:"retry_after_seconds,omitempty"`
 	// TraceID leads whoever is asked to the log lines and the trace of the call.
 	TraceID string `json:"trace_id,omitempty"`
+
+	language string // of the detail, where it is localized
+	varies   bool   // the detail depends on Accept-Language
+}
+
+// Violation is what is wrong with one field.
+type Violation struct {
+	// Field is its path by the names of the proto, which also holds where the field is not in the body.
+	Field  string `json:"field,omitempty"`
+	Detail string `json:"detail,omitempty"`
+	Reason string `json:"reason,omitempty"`
 }
 
 // New returns the problem of an HTTP status. sc may be invalid: then it has no trace id.
@@ -49,6 +69,15 @@ func (p Problem) Write(w http.ResponseWriter) {
 	h.Set("Content-Type", ContentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("X-Content-Type-Options", "nosniff")
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.FormatInt(p.RetryAfter, 10))
+	}
+	if p.varies {
+		h.Add("Vary", "Accept-Language")
+	}
+	if p.language != "" {
+		h.Set("Content-Language", p.language)
+	}
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(body) // a caller that is gone cannot be told
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -97,7 +98,7 @@ func TestWriteByServer(t *testing.T) {
 	if err := json.NewDecoder(answer.Body).Decode(&got); err != nil {
 		t.Fatal(err)
 	}
-	if want := problem.New(409, "ABORTED", detail, traced); answer.StatusCode != 409 || got != want {
+	if want := problem.New(409, "ABORTED", detail, traced); answer.StatusCode != 409 || !reflect.DeepEqual(got, want) {
 		t.Errorf("status %d with\n\t%+v\nwant\n\t%+v", answer.StatusCode, got, want)
 	}
 	if answer.ContentLength < int64(len(detail)) {
@@ -138,7 +139,7 @@ func FuzzWrite(f *testing.F) {
 			t.Fatalf("%q is no JSON: %v", w.Body, err)
 		}
 		want := problem.New(status, valid(code), valid(detail), traced)
-		if got != want || w.Code != status {
+		if !reflect.DeepEqual(got, want) || w.Code != status {
 			t.Errorf("status %d with\n\t%+v\nwant\n\t%+v", w.Code, got, want)
 		}
 		if strings.ContainsAny(w.Body.String(), "<>\n\x00") {

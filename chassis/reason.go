@@ -1,0 +1,59 @@
+package chassis
+
+import (
+	"fmt"
+	"strconv"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	paddockv1 "github.com/betmakers/paddock/proto/paddock/v1"
+)
+
+// Reason returns a new Error for a reason declared in a proto: a value of an enum with the option (paddock.v1.reason).
+// Reason and Domain are the value's name and its enum's package, Code and Message those of the option.
+//
+//	err := chassis.Reason(hellov1.ErrorReason_NAME_TOO_LONG)
+//	err.Fields = []chassis.FieldViolation{{Field: "name", Description: "has 120 bytes, and may have 100"}}
+//	return nil, err
+//
+// It panics where the value lacks the option, its code is none of gRPC's, or its file has no package, as only another build
+// can put that right. A call that fails of it is answered like any panic; a sentinel in a package variable finds it at the start.
+func Reason(value protoreflect.Enum) *Error {
+	e, err := reasonError(value)
+	if err != nil {
+		panic(err)
+	}
+	return e
+}
+
+func reasonError(value protoreflect.Enum) (*Error, error) {
+	if value == nil {
+		return nil, fmt.Errorf("chassis: a reason of no enum: give Reason a value that protoc-gen-go made")
+	}
+	enum := value.Descriptor()
+	declared := enum.Values().ByNumber(value.Number())
+	if declared == nil {
+		return nil, fmt.Errorf("chassis: reason %d: %s in %s has no such value", value.Number(), enum.FullName(), enum.ParentFile().Path())
+	}
+	where := fmt.Sprintf("%s of %s in %s", declared.Name(), enum.FullName(), enum.ParentFile().Path())
+	option, _ := proto.GetExtension(declared.Options(), paddockv1.E_Reason).(*paddockv1.Reason)
+	if option == nil {
+		return nil, fmt.Errorf("chassis: reason %s has no option (paddock.v1.reason): declare its code there", where)
+	}
+	var code codes.Code
+	if err := code.UnmarshalJSON([]byte(strconv.Quote(option.GetCode()))); err != nil || code == codes.OK {
+		return nil, fmt.Errorf("chassis: reason %s: (paddock.v1.reason).code is %q, expected the name of a gRPC code other than OK, such as NOT_FOUND", where, option.GetCode())
+	}
+	if enum.ParentFile().Package() == "" {
+		return nil, fmt.Errorf("chassis: reason %s: the file has no package, and so the reason no domain: give it one", where)
+	}
+	e := &Error{
+		Code: code, Reason: string(declared.Name()), Domain: string(enum.ParentFile().Package()), Message: option.GetMessage(),
+	}
+	if e.Message == "" {
+		e.Message = e.Reason
+	}
+	return e, nil
+}
