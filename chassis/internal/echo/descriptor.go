@@ -20,6 +20,7 @@ func register() bool {
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
 		Name: proto.String("test/v1/echo.proto"), Package: proto.String("test.v1"), Syntax: proto.String("proto3"),
 		Dependency: []string{"google/protobuf/wrappers.proto", "paddock/v1/options.proto"},
+		EnumType:   []*descriptorpb.EnumDescriptorProto{reasons()},
 		Service: []*descriptorpb.ServiceDescriptorProto{{
 			Name: proto.String("EchoService"), Options: options,
 			Method: []*descriptorpb.MethodDescriptorProto{
