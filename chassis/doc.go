@@ -28,6 +28,27 @@
 // then the service's own interceptors and handler. The identity that mutual TLS has proved for its caller is
 // mtls.PeerID(ctx); [Draining] tells a long stream that it should end.
 //
+// # Errors
+//
+// A handler tells its caller what went wrong with an [Error], also wrapped: code, reason, fields, when to try again. Reasons
+// that callers branch on are declared in the proto and made by [Reason]:
+//
+//	enum ErrorReason {
+//		ERROR_REASON_UNSPECIFIED = 0;
+//		NAME_TOO_LONG = 1 [(paddock.v1.reason) = {code: "INVALID_ARGUMENT"}];
+//	}
+//
+//	return nil, chassis.Reason(hellov1.ErrorReason_NAME_TOO_LONG)
+//
+// By gRPC it arrives as google.rpc.Status with the standard details, by REST as problem details of RFC 9457. A client in Go
+// gets the same Error back, with [ErrorOf] or from a connection that decodes by itself, however many services it came
+// through:
+//
+//	if errors.Is(err, chassis.Reason(hellov1.ErrorReason_NAME_TOO_LONG)) { …
+//
+// Causes and the text of wrapping stay in the process and go to the log. An error that is no status, and a panic, reach the
+// caller as INTERNAL with an id, under which the log has the rest.
+//
 // # Ports
 //
 // gRPC listens on CHASSIS_GRPC_ADDR and takes mutual TLS alone, unless CHASSIS_MTLS is off. REST and plain HTTP of

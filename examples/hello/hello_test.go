@@ -11,12 +11,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"google.golang.org/grpc/codes"
-	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/status"
-
+	"github.com/betmakers/paddock/chassis"
 	"github.com/betmakers/paddock/chassis/chassistest"
 	hellov1 "github.com/betmakers/paddock/examples/gen/hello/v1"
+	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
 func TestSayHello(t *testing.T) {
@@ -32,8 +31,13 @@ func TestSayHello(t *testing.T) {
 		}
 	}
 	_, err := hello.SayHello(t.Context(), &hellov1.SayHelloRequest{Name: strings.Repeat("x", 101)})
-	if status.Code(err) != codes.InvalidArgument {
-		t.Errorf("a name of 101 bytes: got %v, want InvalidArgument", err)
+	var refused *chassis.Error
+	if !errors.Is(err, chassis.Reason(hellov1.ErrorReason_NAME_TOO_LONG)) || !errors.As(err, &refused) {
+		t.Fatalf("a name of 101 bytes: got %v, want NAME_TOO_LONG", err)
+	}
+	want := chassis.FieldViolation{Field: "name", Description: "has 101 bytes, and may have 100"}
+	if refused.Code != codes.InvalidArgument || len(refused.Fields) != 1 || refused.Fields[0] != want {
+		t.Errorf("a name of 101 bytes: got %+v, want InvalidArgument for %+v", refused, want)
 	}
 }
 
@@ -59,6 +63,7 @@ func TestREST(t *testing.T) {
 		{"http://rest/v1/hello/Ada", `{"message":"Hello, Ada!"}`},
 		{"http://rest/v1/hello/Ada/count?times=1&pause_ms=1", `{"result":{"number":1, "message":"Hello, Ada!"}}`},
 		{"http://rest/v1/hello/Ada/count?times=-1", `"code":"INVALID_ARGUMENT"`},
+		{"http://rest/v1/hello/" + strings.Repeat("x", 101), `"reason":"NAME_TOO_LONG","errors":[{"field":"name",`},
 		{"http://rest/openapi.json", `"/v1/hello/{name}"`},
 	} {
 		_, body := get(t, svc.HTTP(), test.url)

@@ -30,8 +30,10 @@ type server struct {
 func newServer(cfg config) *server { return &server{cfg: cfg} }
 
 func (s *server) SayHello(_ context.Context, req *hellov1.SayHelloRequest) (*hellov1.SayHelloResponse, error) {
-	if len(req.GetName()) > 100 {
-		return nil, status.Error(codes.InvalidArgument, "name is longer than 100 bytes")
+	if length := len(req.GetName()); length > 100 {
+		err := chassis.Reason(hellov1.ErrorReason_NAME_TOO_LONG)
+		err.Fields = []chassis.FieldViolation{{Field: "name", Description: fmt.Sprintf("has %d bytes, and may have 100", length)}}
+		return nil, err
 	}
 	return &hellov1.SayHelloResponse{Message: s.greet(req.GetName())}, nil
 }

@@ -66,10 +66,23 @@ const problemName = "Problem"
 
 func problemSchema() object {
 	return obj("type", "object", "description", "Problem details, as RFC 9457 has them.", "required", []string{"title", "status"}, "properties", obj(
+		"type", obj("type", "string", "format", "uri", "default", "about:blank", "description", "Names the error: urn:x-error:, its domain, a colon and its reason, where it has them. Nothing is found there."),
 		"title", obj("type", "string", "description", "The meaning of the HTTP status."),
 		"status", obj("type", "integer", "description", "The HTTP status."),
-		"detail", obj("type", "string", "description", "What went wrong in this case, for developers, in English."),
+		"detail", obj("type", "string", "description", "What went wrong in this case: for developers, in English, or for a person in the language of Content-Language."),
 		"code", obj("type", "string", "description", "The gRPC code by name, where a call was made."),
+		"domain", obj("type", "string", "description", "Whose reason it is.", "examples", []string{"hello.v1"}),
+		"reason", obj("type", "string", "description", "Which error of the domain it is, for programs.", "examples", []string{"NAME_TOO_LONG"}),
+		"errors", obj("type", "array", "description", "What is wrong with the request, field by field.", "items", violationSchema()),
+		"retry_after_seconds", obj("type", "integer", "minimum", 1, "description", "How long to wait before another try, as Retry-After says."),
 		"trace_id", obj("type", "string", "description", "Leads to the log lines and the trace of the call."),
+	))
+}
+
+func violationSchema() object {
+	return obj("type", "object", "properties", obj(
+		"field", obj("type", "string", "description", "The path of the field, by the names of the proto.", "examples", []string{"bet.legs[1].stake"}),
+		"detail", obj("type", "string", "description", "What is wrong and what was expected, for developers, in English."),
+		"reason", obj("type", "string", "description", "The same for programs."),
 	))
 }

@@ -25,6 +25,56 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ErrorReason says why a greeting is refused. Callers tell one reason from another by name, so the names are the bare
+// words that stand in the error.
+// buf:lint:ignore ENUM_VALUE_PREFIX
+type ErrorReason int32
+
+const (
+	ErrorReason_ERROR_REASON_UNSPECIFIED ErrorReason = 0
+	// The name has more than 100 bytes.
+	ErrorReason_NAME_TOO_LONG ErrorReason = 1
+)
+
+// Enum value maps for ErrorReason.
+var (
+	ErrorReason_name = map[int32]string{
+		0: "ERROR_REASON_UNSPECIFIED",
+		1: "NAME_TOO_LONG",
+	}
+	ErrorReason_value = map[string]int32{
+		"ERROR_REASON_UNSPECIFIED": 0,
+		"NAME_TOO_LONG":            1,
+	}
+)
+
+func (x ErrorReason) Enum() *ErrorReason {
+	p := new(ErrorReason)
+	*p = x
+	return p
+}
+
+func (x ErrorReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ErrorReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_hello_v1_hello_proto_enumTypes[0].Descriptor()
+}
+
+func (ErrorReason) Type() protoreflect.EnumType {
+	return &file_hello_v1_hello_proto_enumTypes[0]
+}
+
+func (x ErrorReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ErrorReason.Descriptor instead.
+func (ErrorReason) EnumDescriptor() ([]byte, []int) {
+	return file_hello_v1_hello_proto_rawDescGZIP(), []int{0}
+}
+
 type SayHelloRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whom to greet.
@@ -244,7 +294,11 @@ const file_hello_v1_hello_proto_rawDesc = "" +
 	"\bpause_ms\x18\x03 \x01(\x05R\apauseMs\"A\n" +
 	"\rCountResponse\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x18\n" +
-	"\amessage\x18\x02 \x01(\tR\amessage2\x88\x02\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage*l\n" +
+	"\vErrorReason\x12\x1c\n" +
+	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12?\n" +
+	"\rNAME_TOO_LONG\x10\x01\x1a,\x9a\xb1\x19(\n" +
+	"\x10INVALID_ARGUMENT\x12\x14the name is too long2\x88\x02\n" +
 	"\fHelloService\x12\x95\x01\n" +
 	"\bSayHello\x12\x19.hello.v1.SayHelloRequest\x1a\x1a.hello.v1.SayHelloResponse\"R\x9a\xb1\x19#\n" +
 	"\x02\b\x02\x18\x01*\x1b\t\x9a\x99\x99\x99\x99\xf9X@\x12\x10\n" +
@@ -263,18 +317,20 @@ func file_hello_v1_hello_proto_rawDescGZIP() []byte {
 	return file_hello_v1_hello_proto_rawDescData
 }
 
+var file_hello_v1_hello_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_hello_v1_hello_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_hello_v1_hello_proto_goTypes = []any{
-	(*SayHelloRequest)(nil),  // 0: hello.v1.SayHelloRequest
-	(*SayHelloResponse)(nil), // 1: hello.v1.SayHelloResponse
-	(*CountRequest)(nil),     // 2: hello.v1.CountRequest
-	(*CountResponse)(nil),    // 3: hello.v1.CountResponse
+	(ErrorReason)(0),         // 0: hello.v1.ErrorReason
+	(*SayHelloRequest)(nil),  // 1: hello.v1.SayHelloRequest
+	(*SayHelloResponse)(nil), // 2: hello.v1.SayHelloResponse
+	(*CountRequest)(nil),     // 3: hello.v1.CountRequest
+	(*CountResponse)(nil),    // 4: hello.v1.CountResponse
 }
 var file_hello_v1_hello_proto_depIdxs = []int32{
-	0, // 0: hello.v1.HelloService.SayHello:input_type -> hello.v1.SayHelloRequest
-	2, // 1: hello.v1.HelloService.Count:input_type -> hello.v1.CountRequest
-	1, // 2: hello.v1.HelloService.SayHello:output_type -> hello.v1.SayHelloResponse
-	3, // 3: hello.v1.HelloService.Count:output_type -> hello.v1.CountResponse
+	1, // 0: hello.v1.HelloService.SayHello:input_type -> hello.v1.SayHelloRequest
+	3, // 1: hello.v1.HelloService.Count:input_type -> hello.v1.CountRequest
+	2, // 2: hello.v1.HelloService.SayHello:output_type -> hello.v1.SayHelloResponse
+	4, // 3: hello.v1.HelloService.Count:output_type -> hello.v1.CountResponse
 	2, // [2:4] is the sub-list for method output_type
 	0, // [0:2] is the sub-list for method input_type
 	0, // [0:0] is the sub-list for extension type_name
@@ -292,13 +348,14 @@ func file_hello_v1_hello_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_hello_v1_hello_proto_rawDesc), len(file_hello_v1_hello_proto_rawDesc)),
-			NumEnums:      0,
+			NumEnums:      1,
 			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_hello_v1_hello_proto_goTypes,
 		DependencyIndexes: file_hello_v1_hello_proto_depIdxs,
+		EnumInfos:         file_hello_v1_hello_proto_enumTypes,
 		MessageInfos:      file_hello_v1_hello_proto_msgTypes,
 	}.Build()
 	File_hello_v1_hello_proto = out.File
