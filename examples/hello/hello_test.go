@@ -11,11 +11,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
 	"github.com/betmakers/paddock/chassis"
 	"github.com/betmakers/paddock/chassis/chassistest"
 	hellov1 "github.com/betmakers/paddock/examples/gen/hello/v1"
-	"google.golang.org/grpc/codes"
-	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
 func TestSayHello(t *testing.T) {
