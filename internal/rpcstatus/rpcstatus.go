@@ -80,7 +80,7 @@ func Showable(st *status.Status) *status.Status {
 		return st
 	}
 	var shown []*anypb.Any
-	for i, detail := range p.Details {
+	for i, detail := range p.GetDetails() {
 		if i >= maxDetails {
 			break
 		}
