@@ -115,7 +115,7 @@ func (e *Error) Unwrap() error {
 // Is reports whether target is an Error of the same Domain and Reason, neither of them empty: with everything else
 // different they still are the same error, so that one that has crossed the wire is that of the proto.
 func (e *Error) Is(target error) bool {
-	t, ok := target.(*Error) //nolint:errorlint // errors.Is asks about target itself
+	t, ok := target.(*Error)
 	return ok && e != nil && t != nil && e.Reason != "" && e.Domain != "" && e.Reason == t.Reason && e.Domain == t.Domain
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -119,7 +118,7 @@ func TestErrorsByGRPC(t *testing.T) {
 			}
 			for kind, err := range map[string]error{"unary": unary, "stream": stream} {
 				var got *chassis.Error
-				if !errors.As(err, &got) || !reflect.DeepEqual(*got, test.want) {
+				if !errors.As(err, &got) || !proto.Equal(got.GRPCStatus().Proto(), test.want.GRPCStatus().Proto()) || got.Cause != nil {
 					t.Errorf("%s: got %#v, want %#v", kind, err, test.want)
 				}
 				st, ok := status.FromError(err)

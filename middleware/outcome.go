@@ -67,7 +67,7 @@ func (c *call) failed(err error) (out outcome) {
 // logCause logs the whole text of a status error that wraps another or is wrapped, as the caller gets only the status:
 // as an error where the fault is the service's, else for those who look closely.
 func (c *call) logCause(err error, code codes.Code) {
-	if _, direct := err.(interface{ GRPCStatus() *status.Status }); direct && errors.Unwrap(err) == nil { //nolint:errorlint // err itself, not what it wraps
+	if _, direct := err.(interface{ GRPCStatus() *status.Status }); direct && errors.Unwrap(err) == nil {
 		return
 	}
 	level := slog.LevelDebug
