@@ -7,6 +7,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"github.com/betmakers/paddock/internal/redact"
 )
 
 // call is one call: the context and the stream that its handler gets, and what the pass remembers of it. It is the
@@ -24,8 +26,9 @@ type call struct {
 	reason   Reason // why it was refused; empty if it was not
 	explain  string // the same for operators, in words
 	audit    string // why it would have been refused, were it not for the audit mode
-	received bool   // the caller's message reached the handler
-	returned bool   // the handler came back, and did not panic
+	secrets  secrets
+	received bool // the caller's message reached the handler
+	returned bool // the handler came back, and did not panic
 }
 
 // Serve runs one call of m. It has the signature of grpc.StreamHandler; srv is ignored, as the handler knows its own.
@@ -109,6 +112,7 @@ func (c *call) RecvMsg(m any) error {
 		c.refuse(reason, "")
 	}
 	c.received = c.received || err == nil
+	c.secrets.remember(c.method, m)
 	return err
 }
 
@@ -124,6 +128,8 @@ func (c *call) Value(key any) any {
 		return c.trace.span()
 	case callKey{}:
 		return c
+	case redact.TextsKey{}:
+		return c.texts()
 	}
 	if armed := c.deadline.armed.Load(); armed != nil {
 		return armed.ctx.Value(key)

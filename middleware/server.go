@@ -152,7 +152,8 @@ type Method struct {
 	server  *Server
 	handler func(*call) error
 	metrics methodMetrics
-	prefix  string // of its lines in the access log
+	prefix  string       // of its lines in the access log
+	marks   atomic.Int32 // whether its requests have secret fields: see secrets.remember
 }
 
 func (s *Server) newMethod(record *contract.Method, handler func(*call) error) *Method {

@@ -7,7 +7,8 @@ import (
 	"github.com/betmakers/paddock/internal/redact"
 )
 
-// redactor masks what package redact knows to be secret, and passes records without such attributes as they are.
+// redactor masks what package redact knows to be secret, and passes records without such attributes as they are. In
+// records with the context of a call, the call's secrets are masked in plain text too.
 type redactor struct {
 	next slog.Handler
 	hide bool // a group with a secret name is open, so everything in it is secret
@@ -18,12 +19,13 @@ func redaction(next slog.Handler) slog.Handler { return &redactor{next: next} }
 func (h *redactor) Enabled(ctx context.Context, l slog.Level) bool { return h.next.Enabled(ctx, l) }
 
 func (h *redactor) Handle(ctx context.Context, r slog.Record) error {
-	if !h.concerns(r) {
+	texts := redact.TextsOf(ctx)
+	if texts == nil && !h.concerns(r) {
 		return h.next.Handle(ctx, r)
 	}
-	out := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	out := slog.NewRecord(r.Time, r.Level, texts.Hide(r.Message), r.PC)
 	r.Attrs(func(a slog.Attr) bool {
-		out.AddAttrs(masked(a, h.hide))
+		out.AddAttrs(hidden(masked(a, h.hide), texts))
 		return true
 	})
 	return h.next.Handle(ctx, out)
@@ -76,4 +78,24 @@ func masked(a slog.Attr, hide bool) slog.Attr {
 		return slog.Attr{Key: a.Key, Value: slog.AnyValue(redact.Value(v.Any()))}
 	}
 	return slog.Attr{Key: a.Key, Value: v}
+}
+
+// hidden masks secrets in the texts of an attribute that is masked by names already.
+func hidden(a slog.Attr, texts *redact.Texts) slog.Attr {
+	if texts == nil {
+		return a
+	}
+	switch a.Value.Kind() {
+	case slog.KindString:
+		a.Value = slog.StringValue(texts.Hide(a.Value.String()))
+	case slog.KindAny:
+		a.Value = slog.AnyValue(texts.HideIn(a.Value.Any()))
+	case slog.KindGroup:
+		group := make([]slog.Attr, len(a.Value.Group()))
+		for i, inner := range a.Value.Group() {
+			group[i] = hidden(inner, texts)
+		}
+		a.Value = slog.GroupValue(group...)
+	}
+	return a
 }

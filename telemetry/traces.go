@@ -54,11 +54,11 @@ func (t *Telemetry) startTraces(cfg Config, exporter sdktrace.SpanExporter, env 
 	}
 	if exporter != nil {
 		batches := sdktrace.NewBatchSpanProcessor(spanExporter{exporter, d}, sdktrace.WithMaxQueueSize(d.limit))
-		options = append(options, sdktrace.WithSpanProcessor(spanQueue{batches, d}))
+		options = append(options, sdktrace.WithSpanProcessor(redactSpans(spanQueue{batches, d})))
 		t.deliveries = append(t.deliveries, d)
 	}
 	for _, p := range cfg.SpanProcessors {
-		options = append(options, sdktrace.WithSpanProcessor(p))
+		options = append(options, sdktrace.WithSpanProcessor(redactSpans(p)))
 	}
 	t.traces = sdktrace.NewTracerProvider(options...)
 }

@@ -1,5 +1,7 @@
 package redact
 
+import "bytes"
+
 // Mask stands in place of a hidden value.
 const Mask = "[REDACTED]"
 
@@ -20,7 +22,7 @@ var (
 // X-Api-Key, x_api_key and xApiKey are one name. It does not allocate.
 func Key(name string) bool {
 	var space [48]byte
-	folded := fold(space[:0], name)
+	folded := bytes.TrimPrefix(fold(space[:0], name), gatewayPrefix)
 	if secretNames[string(folded)] {
 		return true
 	}
@@ -31,6 +33,9 @@ func Key(name string) bool {
 	}
 	return false
 }
+
+// gatewayPrefix is what grpc-gateway puts before the names of HTTP headers in metadata.
+var gatewayPrefix = []byte("grpcgateway")
 
 // fold appends the letters and digits of the end of name to dst, as much as dst has room for, in lower case.
 func fold(dst []byte, name string) []byte {

@@ -80,14 +80,19 @@ func stripAny(m protoreflect.Message, depth int) {
 }
 
 func repack(url string, raw []byte, depth int) ([]byte, error) {
+	inner, err := unpack(url, raw)
+	if err != nil {
+		return nil, err
+	}
+	strip(inner, depth-1)
+	return proto.MarshalOptions{AllowPartial: true}.Marshal(inner.Interface())
+}
+
+func unpack(url string, raw []byte) (protoreflect.Message, error) {
 	t, err := protoregistry.GlobalTypes.FindMessageByURL(url)
 	if err != nil {
 		return nil, err
 	}
 	inner := t.New()
-	if err := (proto.UnmarshalOptions{AllowPartial: true}).Unmarshal(raw, inner.Interface()); err != nil {
-		return nil, err
-	}
-	strip(inner, depth-1)
-	return proto.MarshalOptions{AllowPartial: true}.Marshal(inner.Interface())
+	return inner, proto.UnmarshalOptions{AllowPartial: true}.Unmarshal(raw, inner.Interface())
 }

@@ -27,7 +27,7 @@ const canary = "c4n4ry"
 func TestKey(t *testing.T) {
 	for name, want := range map[string]bool{
 		"authorization": true, "Authorization": true, "PROXY-AUTHORIZATION": true, "Cookie": true, "Set-Cookie": true,
-		"x-api-key": true, "X_API_KEY": true, "apiKey": true, "password": true, "DB_PASSWORD": true, "dbPassword": true,
+		"x-api-key": true, "grpcgateway-cookie": true, "Grpcgateway-Authorization": true, "X_API_KEY": true, "apiKey": true, "password": true, "DB_PASSWORD": true, "dbPassword": true,
 		"token": true, "access_token": true, "csrf-token": true, "client.secret": true, "tls_private_key": true,
 		strings.Repeat("long-", 40) + "token": true,
 		"":                                    false, "author": false, "key": false, "cookie_count": false, "tokenizer": false, "secretary": false,

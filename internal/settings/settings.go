@@ -6,6 +6,8 @@
 //	help:"…"      what the setting means, for -help and the debug page
 //	dev:"…"       the default in development, where it differs
 //	secret:"true" never show the value; names that end in PASSWORD, SECRET, TOKEN, KEY or DSN are secret without it
+//
+// and so are the values of chassis.Secret.
 package settings
 
 import (
@@ -16,6 +18,8 @@ import (
 	"strings"
 
 	"github.com/sethvargo/go-envconfig"
+
+	"github.com/betmakers/paddock/internal/redact"
 )
 
 // Setting is one setting with its effective value.
@@ -106,7 +110,7 @@ func (r *reader) read(ctx context.Context, field reflect.StructField, value refl
 	if lookup.origin != "" {
 		s.Origin = lookup.origin
 	}
-	secret := isSecret(name, field.Tag)
+	secret := isSecret(name, field.Tag) || redact.IsSecret(value.Interface())
 	if err != nil {
 		r.errs = append(r.errs, explain(s, lookup.value, secret, err))
 		r.settings = append(r.settings, s)
