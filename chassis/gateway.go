@@ -9,6 +9,7 @@ import (
 	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -20,7 +21,9 @@ import (
 // gatewayConn returns what generated gateway code calls. That code wants a *grpc.ClientConn, so this is one whose
 // interceptors hand every call to the chain: it never connects, and its target is never resolved.
 func (i *instance) gatewayConn() (*grpc.ClientConn, error) {
-	conn := i.chain.Conn(middleware.RESTConfig{Timeout: i.cfg.HTTPTimeout, MaxMessage: i.cfg.MaxMessageBytes})
+	conn := i.chain.Conn(middleware.RESTConfig{
+		Timeout: i.cfg.HTTPTimeout, MaxMessage: i.cfg.MaxMessageBytes, Metadata: newMetadata(),
+	})
 	return grpc.NewClient("passthrough:///in-process",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, _ *grpc.ClientConn, _ grpc.UnaryInvoker, opts ...grpc.CallOption) error {
@@ -37,7 +40,7 @@ func newGateway() *gateway.ServeMux {
 	return gateway.NewServeMux(
 		gateway.WithMarshalerOption(gateway.MIMEWildcard, newJSONMarshaler()),
 		gateway.WithWriteContentLength(),
-		gateway.WithIncomingHeaderMatcher(forwardedHeader),
+		gateway.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }), // see newMetadata
 		gateway.WithMiddlewares(func(next gateway.HandlerFunc) gateway.HandlerFunc {
 			var route atomic.Pointer[string] // a pattern's text is made once: this function runs once per route
 			return func(w http.ResponseWriter, r *http.Request, pathParams map[string]string) {
@@ -50,6 +53,7 @@ func newGateway() *gateway.ServeMux {
 					route.Store(known)
 				}
 				middleware.SetRoute(r.Context(), *known)
+				r.Host, r.RemoteAddr = "", "" // of the gateway's own copy: nothing to make metadata of
 				next(w, r, pathParams)
 			}
 		}),
@@ -61,6 +65,22 @@ func newGateway() *gateway.ServeMux {
 			middleware.WriteRoutingError(ctx, w, status)
 		}),
 	)
+}
+
+// newMetadata returns a function that makes metadata of a request's headers as the gateway does. The gateway itself does so
+// for each call, at a cost that shows, and most handlers never look.
+func newMetadata() func(*http.Request) metadata.MD {
+	mux := gateway.NewServeMux(gateway.WithIncomingHeaderMatcher(forwardedHeader))
+	return func(r *http.Request) metadata.MD {
+		header := r.Header.Clone()
+		header.Del("Grpc-Timeout") // the call has its deadline already
+		ctx, err := gateway.AnnotateIncomingContext(context.Background(), mux, &http.Request{Header: header, Host: r.Host, RemoteAddr: r.RemoteAddr}, "")
+		if err != nil { // a binary header that is none
+			return nil
+		}
+		md, _ := metadata.FromIncomingContext(ctx)
+		return md
+	}
 }
 
 // forwardedHeader leaves out of the handler's metadata the headers that are between the caller and the HTTP server: the

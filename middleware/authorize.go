@@ -68,13 +68,13 @@ func peerIdentity(ctx context.Context) string {
 	return ""
 }
 
-// bearer returns the token of RFC 6750 in a REST call's Authorization header.
+// bearer returns the token of RFC 6750 in a REST call's Authorization header, of which there may be one.
 func (c *call) bearer() (string, bool) {
-	byREST, ok := c.stream.(interface{ rest() *restStream })
-	if !ok {
+	headers := c.http.request.Header.Values("Authorization")
+	if len(headers) != 1 {
 		return "", false
 	}
-	scheme, token, ok := strings.Cut(first(byREST.rest().incoming()["authorization"]), " ")
+	scheme, token, ok := strings.Cut(headers[0], " ")
 	return strings.TrimSpace(token), ok && strings.EqualFold(scheme, "bearer")
 }
 

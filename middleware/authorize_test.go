@@ -172,13 +172,13 @@ func restCall(t *testing.T, f *fixture, caller, authorization string) (err error
 	t.Helper()
 	conn := f.Conn(middleware.RESTConfig{})
 	handler := f.HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		ctx := r.Context()
-		if authorization != "" {
-			ctx = metadata.AppendToOutgoingContext(ctx, "authorization", authorization)
-		}
-		err = conn.Invoke(ctx, unary, new(message), new(message))
+		err = conn.Invoke(r.Context(), unary, new(message), new(message))
 	}), middleware.HTTPLimits{})
-	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(asPeer(t.Context(), caller), "POST", "/", nil))
+	request := httptest.NewRequestWithContext(asPeer(t.Context(), caller), "POST", "/", nil)
+	if authorization != "" {
+		request.Header.Set("Authorization", authorization)
+	}
+	handler.ServeHTTP(httptest.NewRecorder(), request)
 	return err
 }
 

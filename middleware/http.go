@@ -33,6 +33,7 @@ func (s *Server) HTTP(next http.Handler, limits HTTPLimits) http.Handler {
 			w.Header().Set("Connection", "close")
 		}
 		r = r.WithContext(h)
+		h.request = r
 		defer func() {
 			var panicked any
 			if !h.returned {
@@ -49,11 +50,12 @@ func (s *Server) HTTP(next http.Handler, limits HTTPLimits) http.Handler {
 
 // HTTPCall is one HTTP request: the context and the response writer of its handler, and what the pass remembers.
 type HTTPCall struct {
-	server *Server
-	parent context.Context
-	start  time.Time
-	trace  callTrace
-	body   limitedBody
+	server  *Server
+	parent  context.Context
+	request *http.Request
+	start   time.Time
+	trace   callTrace
+	body    limitedBody
 
 	writeTimeout time.Duration
 

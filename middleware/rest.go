@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"sync"
 	"time"
 
@@ -21,6 +22,9 @@ type RESTConfig struct {
 	Timeout time.Duration
 	// MaxMessage is the largest answer in bytes of its binary encoding, as it is for gRPC. Zero means no limit.
 	MaxMessage int
+	// Metadata makes the metadata of a call from its HTTP request, when a handler asks for it: few do. Nil takes what the
+	// gateway has put into the context of the call.
+	Metadata func(*http.Request) metadata.MD
 }
 
 // Conn returns the registered methods as a client connection for grpc-gateway: calls run through the same function as
@@ -70,6 +74,7 @@ type restStream struct {
 	keys            *contextKeys
 	http            *HTTPCall // nil outside of an HTTP request
 	name            string
+	metadata        func(*http.Request) metadata.MD
 	reading         sync.Once // guards incomingMD
 	incomingMD      metadata.MD
 	timeout         time.Duration
@@ -90,6 +95,9 @@ var (
 
 func (c *restConn) newStream(ctx context.Context, method string) *restStream {
 	s := &restStream{parent: ctx, keys: &c.server.obs.keys, http: httpCallFrom(ctx), name: method, maxMessage: c.cfg.MaxMessage}
+	if s.http != nil {
+		s.metadata = c.cfg.Metadata
+	}
 	return s
 }
 
@@ -99,10 +107,15 @@ func (s *restStream) Deadline() (time.Time, bool) { return s.parent.Deadline() }
 func (s *restStream) Done() <-chan struct{}       { return s.parent.Done() }
 func (s *restStream) Err() error                  { return s.parent.Err() }
 
-// incoming is the metadata that the gateway made of the request's headers. It is copied when a handler first asks for it:
-// few do.
+// incoming is the metadata of the call.
 func (s *restStream) incoming() metadata.MD {
-	s.reading.Do(func() { s.incomingMD, _ = metadata.FromOutgoingContext(s.parent) })
+	s.reading.Do(func() {
+		if s.metadata != nil {
+			s.incomingMD = s.metadata(s.http.request)
+			return
+		}
+		s.incomingMD, _ = metadata.FromOutgoingContext(s.parent)
+	})
 	return s.incomingMD
 }
 
