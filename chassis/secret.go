@@ -28,8 +28,8 @@ type Secret[T any] struct {
 
 type marked = redact.Marked
 
-// NewSecret returns a secret of value.
-func NewSecret[T any](value T) Secret[T] { return Secret[T]{value: &value} }
+// Set makes value the secret. Copies that were made before keep theirs.
+func (s *Secret[T]) Set(value T) { s.value = &value }
 
 // Reveal returns the value.
 func (s Secret[T]) Reveal() T {

@@ -17,9 +17,14 @@ import (
 
 const hunter2 = "hunter2-hunter2"
 
+func secretOf[T any](value T) (s chassis.Secret[T]) {
+	s.Set(value)
+	return s
+}
+
 func TestSecretIsNeverPrinted(t *testing.T) {
 	t.Parallel()
-	s := chassis.NewSecret(hunter2)
+	s := secretOf(hunter2)
 	within := struct {
 		Public  chassis.Secret[string]
 		private chassis.Secret[string]
@@ -28,7 +33,7 @@ func TestSecretIsNeverPrinted(t *testing.T) {
 		list    []chassis.Secret[string]
 		by      map[string]chassis.Secret[string]
 		any     any
-	}{s, s, chassis.NewSecret([]byte(hunter2)), &struct{ s chassis.Secret[string] }{s}, []chassis.Secret[string]{s}, map[string]chassis.Secret[string]{"a": s}, s}
+	}{s, s, secretOf([]byte(hunter2)), &struct{ s chassis.Secret[string] }{s}, []chassis.Secret[string]{s}, map[string]chassis.Secret[string]{"a": s}, s}
 	for _, v := range []any{s, &s, within, &within, []any{s}, errors.Join(fmt.Errorf("of %v and %s", s, s))} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "%10v", "%-5s", "%p"} {
 			if got := fmt.Sprintf(verb, v); strings.Contains(got, "hunter") || strings.Contains(strings.ToLower(got), fmt.Sprintf("%x", hunter2)) {
@@ -58,7 +63,7 @@ func TestSecretReveals(t *testing.T) {
 	if got := zero.Reveal(); got != "" || zero.String() != "" || fmt.Sprint(zero) != "" {
 		t.Errorf("the zero value reveals %q and prints %q", got, zero)
 	}
-	if got := chassis.NewSecret(hunter2).Reveal(); got != hunter2 {
+	if got := secretOf(hunter2).Reveal(); got != hunter2 {
 		t.Errorf("got %q", got)
 	}
 }
