@@ -100,7 +100,7 @@ func routes(cfg Config, debug http.Handler) http.Handler {
 // debugRoutes is a mux of its own: http.DefaultServeMux is served nowhere,
 // whatever a library registers there.
 func debugRoutes(cfg Config, levels *levelSwitch) http.Handler {
-	pages := newPages(cfg, levels)
+	pages := &pages{cfg: cfg, levels: levels}
 	mux := http.NewServeMux()
 	mux.Handle("GET /debug", http.RedirectHandler("/debug/", http.StatusMovedPermanently))
 	mux.HandleFunc("GET /debug/{$}", pages.index)

@@ -1,41 +1,22 @@
 package admin
 
 import (
-	"bytes"
-	"embed"
+	_ "embed"
 	"encoding/json"
 	"fmt"
-	"html/template"
+	"io"
 	"net/http"
 	"text/tabwriter"
 	"time"
 )
 
-//go:embed assets
-var assets embed.FS
+//go:embed style.css
+var styleSheet string
 
 // pages serves what shows the snapshot.
 type pages struct {
-	cfg       Config
-	levels    *levelSwitch
-	templates *template.Template
-	css       []byte
-}
-
-// newPages parses the embedded templates; they are part of the program, so an
-// error in them is ours and panics.
-func newPages(cfg Config, levels *levelSwitch) *pages {
-	css, err := assets.ReadFile("assets/style.css")
-	if err != nil {
-		panic(err)
-	}
-	funcs := template.FuncMap{"span": span, "absolute": absolute, "relative": relative, "lasted": lasted, "count": count, "tone": tone}
-	return &pages{
-		cfg:       cfg,
-		levels:    levels,
-		templates: template.Must(template.New("").Funcs(funcs).ParseFS(assets, "assets/*.html")),
-		css:       css,
-	}
+	cfg    Config
+	levels *levelSwitch
 }
 
 // refreshEvery is how often the index loads itself again when asked to.
@@ -47,7 +28,7 @@ func (p *pages) index(w http.ResponseWriter, r *http.Request) {
 		v.Refreshing = true
 		w.Header().Set("Refresh", fmt.Sprint(int(refreshEvery.Seconds())))
 	}
-	p.render(w, r, "index.html", v)
+	writePage(w, indexPage(v))
 }
 
 // status answers /debug/status.json: the snapshot and what the handler knows
@@ -64,7 +45,7 @@ func (p *pages) status(w http.ResponseWriter, _ *http.Request) {
 func (p *pages) config(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case accepts(r, "text/html"):
-		p.render(w, r, "config.html", p.view(r))
+		writePage(w, configPage(p.view(r)))
 	case accepts(r, "application/json"):
 		writeJSON(w, struct {
 			Settings []Setting `json:"settings"`
@@ -81,29 +62,12 @@ func (p *pages) config(w http.ResponseWriter, r *http.Request) {
 
 func (p *pages) style(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	_, _ = w.Write(p.css)
+	_, _ = io.WriteString(w, styleSheet)
 }
 
-// render fills a template before the first byte is sent, so that a failure is
-// an error and not half a page.
-func (p *pages) render(w http.ResponseWriter, r *http.Request, name string, v view) {
-	var page bytes.Buffer
-	if err := p.templates.ExecuteTemplate(&page, name, v); err != nil {
-		p.cfg.Logger.ErrorContext(r.Context(), "admin: page not rendered", "page", name, "error", err)
-		http.Error(w, "the page could not be rendered; /debug/status.json has the same facts", http.StatusInternalServerError)
-		return
-	}
+func writePage(w http.ResponseWriter, page []byte) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = page.WriteTo(w)
-}
-
-// links answers / with where to go, to anyone, and so with nothing more.
-func links(cfg Config) http.HandlerFunc {
-	page := template.Must(template.ParseFS(assets, "assets/links.html"))
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_ = page.ExecuteTemplate(w, "links.html", cfg.Service)
-	}
+	_, _ = w.Write(page) // an error means that the reader has gone
 }
 
 func writeJSON(w http.ResponseWriter, v any) {
