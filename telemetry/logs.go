@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"time"
 
-	slogmulti "github.com/samber/slog-multi"
 	"go.opentelemetry.io/contrib/bridges/otelslog"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkresource "go.opentelemetry.io/otel/sdk/resource"
@@ -31,9 +30,7 @@ func (t *Telemetry) startLogs(cfg Config, exporter sdklog.Exporter, env *environ
 	}
 	stdout := urgent{lineHandler(cfg, t.stdout), t.stdout}
 	pipe := func(handlers ...slog.Handler) *slog.Logger {
-		return slog.New(slogmulti.
-			Pipe(correlation(&t.level), redaction).
-			Handler(slogmulti.Fanout(handlers...)))
+		return slog.New(correlation(&t.level)(redaction(slog.NewMultiHandler(handlers...))))
 	}
 	diagnostics = pipe(stdout)
 

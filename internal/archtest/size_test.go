@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	mostDependencies = 16 // fifteen, and genproto/googleapis/rpc: the types of error details, which grpc brings along anyway
+	mostDependencies = 15
 	mostNames        = 40
 )
 
