@@ -1,0 +1,100 @@
+package jwt
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// Config says whose tokens are accepted. Its tags are those of a service's own configuration: embed it in that, behind
+// an `env:", prefix=…"` tag where there are several.
+type Config struct {
+	// Issuer is what the tokens' iss claim must be, letter for letter. Required.
+	Issuer string `env:"JWT_ISSUER" help:"Issuer of the bearer tokens that are accepted, as their iss claim has it: an https URL."`
+
+	// Audience is what must be among the tokens' aud claim: without it a token that was given out for another service
+	// would do. Required.
+	Audience string `env:"JWT_AUDIENCE" help:"Audience that bearer tokens must be made out to, as their aud claim has it."`
+
+	// JWKSURL is where the issuer publishes its keys. Empty asks the issuer, by OpenID Connect discovery.
+	JWKSURL string `env:"JWT_JWKS_URL" help:"Where the issuer of bearer tokens publishes its keys: an https URL. Empty asks the issuer, by OpenID Connect discovery."`
+
+	// SubjectClaim names the claim that tells who the user is. Empty means sub, the only one that an issuer promises never
+	// to give to another user. With email, tokens must have email_verified too: an issuer may let users claim any address.
+	SubjectClaim string `env:"JWT_SUBJECT_CLAIM, default=sub" help:"Claim of bearer tokens that methods know as user:SUBJECT."`
+
+	// Algorithms are the signatures that are accepted, among RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512
+	// and EdDSA. Empty means RS256 and ES256.
+	Algorithms []string `env:"JWT_ALGORITHMS, default=RS256,ES256" help:"Signature algorithms of bearer tokens that are accepted. Symmetric ones and none cannot be."`
+
+	// HTTPClient fetches keys. It gets no redirect to follow, no URL that is neither https nor of this machine, and at
+	// most a mebibyte of each answer. Nil means one that honours the proxies of the environment.
+	HTTPClient *http.Client
+}
+
+var (
+	allowed  = []jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA}
+	defaults = []jose.SignatureAlgorithm{jose.RS256, jose.ES256}
+)
+
+func (c *Config) validate() error {
+	var errs []error
+	if err := checkURL(c.Issuer); err != nil {
+		errs = append(errs, fmt.Errorf("jwt: Issuer (JWT_ISSUER): %w", err))
+	}
+	if c.Audience == "" {
+		errs = append(errs, errors.New("jwt: Audience (JWT_AUDIENCE) is empty: it says which tokens are meant for this service"))
+	}
+	if c.JWKSURL != "" {
+		if err := checkURL(c.JWKSURL); err != nil {
+			errs = append(errs, fmt.Errorf("jwt: JWKSURL (JWT_JWKS_URL): %w", err))
+		}
+	}
+	for _, name := range c.Algorithms {
+		if !slices.Contains(allowed, jose.SignatureAlgorithm(name)) {
+			errs = append(errs, fmt.Errorf("jwt: Algorithms (JWT_ALGORITHMS) has %q; they must be among %q", name, allowed))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkURL refuses what would let somebody on the way put keys of his own in.
+func checkURL(text string) error {
+	u, err := url.Parse(text)
+	switch {
+	case text == "":
+		return errors.New("it is empty; an https URL is expected")
+	case err != nil || u.Host == "":
+		return errors.New("it is not a URL; one like https://login.example.org is expected")
+	case u.User != nil:
+		return errors.New("it has a password in it; none is expected")
+	}
+	return checkScheme(u)
+}
+
+func checkScheme(u *url.URL) error {
+	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
+		return nil
+	}
+	return fmt.Errorf("its scheme is %q; https is expected, and http for this machine alone", u.Scheme)
+}
+
+func isLoopback(host string) bool {
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}
+
+func (c *Config) algorithms() []jose.SignatureAlgorithm {
+	if len(c.Algorithms) == 0 {
+		return defaults
+	}
+	list := make([]jose.SignatureAlgorithm, len(c.Algorithms))
+	for i, name := range c.Algorithms {
+		list[i] = jose.SignatureAlgorithm(name)
+	}
+	return list
+}

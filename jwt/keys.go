@@ -1,0 +1,148 @@
+package jwt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+const (
+	maxAge = 15 * time.Minute // keys that are older are fetched again
+	pause  = 10 * time.Second // between the beginnings of two fetches
+)
+
+var (
+	errSignature  = errors.New("jwt: the token's signature is not that of its key")
+	errUnknownKey = errors.New("jwt: the issuer publishes no key for the token; a key so new that it is not known yet is looked for 10 s after the last time")
+)
+
+// keySet has the keys of an issuer, fetched when they are needed.
+type keySet struct {
+	fetch      func(context.Context) ([]jose.JSONWebKey, error)
+	algorithms []jose.SignatureAlgorithm
+
+	mu      sync.Mutex
+	keys    []jose.JSONWebKey // replaced, never changed
+	fetched time.Time         // when they were
+	tried   time.Time         // the beginning of the last fetch
+	err     error             // its end
+	flight  chan struct{}     // closed when the fetch under way ends; nil where there is none
+}
+
+func newKeySet(fetch func(context.Context) ([]jose.JSONWebKey, error), algorithms []jose.SignatureAlgorithm) *keySet {
+	return &keySet{fetch: fetch, algorithms: algorithms}
+}
+
+// verify returns the payload of a token that one of the keys has signed.
+func (s *keySet) verify(ctx context.Context, token string) ([]byte, error) {
+	jws, err := jose.ParseSignedCompact(token, s.algorithms)
+	if err != nil {
+		return nil, errMalformed
+	}
+	payload, err := verifyWith(s.known(), jws)
+	if !errors.Is(err, errUnknownKey) {
+		return payload, err
+	}
+	if err := s.refresh(ctx); err != nil {
+		return nil, err
+	}
+	return verifyWith(s.known(), jws)
+}
+
+// verifyWith tries the keys that may have signed a token. A signature that is wrong for the key that it names is no
+// reason to look for others; one that names none may be of any.
+func verifyWith(keys []jose.JSONWebKey, jws *jose.JSONWebSignature) ([]byte, error) {
+	header := jws.Signatures[0].Protected
+	err := errUnknownKey
+	for i := range keys {
+		key := &keys[i]
+		if header.KeyID != "" && header.KeyID != key.KeyID || key.Algorithm != "" && key.Algorithm != header.Algorithm {
+			continue
+		}
+		if payload, wrong := jws.Verify(key); wrong == nil {
+			return payload, nil
+		}
+		if header.KeyID != "" {
+			err = errSignature
+		}
+	}
+	return nil, err
+}
+
+// known returns the keys, and has old ones fetched again without waiting for it.
+func (s *keySet) known() []jose.JSONWebKey {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.keys) > 0 && time.Since(s.fetched) > maxAge {
+		s.start(context.Background())
+	}
+	return s.keys
+}
+
+// begin starts the first fetch. The end of ctx ends it.
+func (s *keySet) begin(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.start(ctx)
+}
+
+// check returns nil if keys are known, or come to be.
+func (s *keySet) check(ctx context.Context) error {
+	if len(s.known()) > 0 {
+		return nil
+	}
+	return s.refresh(ctx)
+}
+
+// refresh waits for a fetch, unless it is too early for one. It is not the caller's: a caller that goes away must not
+// keep the others from new keys.
+func (s *keySet) refresh(ctx context.Context) error {
+	s.mu.Lock()
+	flight := s.start(context.Background())
+	s.mu.Unlock()
+	if flight != nil {
+		select {
+		case <-flight:
+		case <-ctx.Done():
+			return errors.New("jwt: the call ended before the issuer's keys came")
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return fmt.Errorf("jwt: the issuer's keys cannot be fetched: %w", s.err)
+	}
+	return nil
+}
+
+// start returns what is closed when a fetch ends: of the one under way, else of a new one, and nil where it is too early
+// for that. s.mu is held.
+func (s *keySet) start(ctx context.Context) <-chan struct{} {
+	if s.flight != nil {
+		return s.flight
+	}
+	if !s.tried.IsZero() && time.Since(s.tried) < pause {
+		return nil
+	}
+	s.tried, s.flight = time.Now(), make(chan struct{})
+	go s.run(ctx) // ends by itself, fetchTimeout later at most
+	return s.flight
+}
+
+func (s *keySet) run(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	keys, err := s.fetch(ctx)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err = err; err == nil {
+		s.keys, s.fetched = keys, time.Now()
+	}
+	close(s.flight)
+	s.flight = nil
+}
