@@ -3,7 +3,7 @@
 
 GO       ?= go
 BIN      := $(CURDIR)/.bin
-MODULES  := . examples bench
+MODULES  := . jwt validate examples bench
 FUZZTIME ?= 10s
 
 export PATH := $(BIN):$(PATH)
@@ -37,7 +37,7 @@ test: ## Run every test, with the race detector where there is a C compiler
 	fi; \
 	status=0; \
 	$(GO) test $$race ./... || status=1; \
-	(cd examples && $(GO) test $$race ./...) || status=1; \
+	for module in jwt validate examples; do (cd $$module && $(GO) test $$race ./...) || status=1; done; \
 	(cd bench && $(GO) test ./...) || status=1; \
 	exit $$status
 
@@ -55,6 +55,8 @@ generate: $(BIN)/buf $(PLUGINS) ## Write generated code and documentation anew
 	@buf generate
 	@buf generate --template proto/buf.gen.yaml
 	@buf generate --template bench/buf.gen.yaml
+	@buf generate --template jwt/buf.gen.yaml
+	@buf generate --template validate/buf.gen.yaml
 	@$(GO) run ./internal/catalog/gen
 	@$(GO) run ./chassis/internal/settingsdoc
 
@@ -62,11 +64,13 @@ bench: ## Measure what a call costs against bare grpc-go and the same assembled 
 	@cd bench && $(GO) run .
 
 fuzz: ## Run each fuzz target for FUZZTIME, 10s unless set
-	@$(GO) test -list '^Fuzz' ./... | \
-	awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' | \
-	while read -r package name; do \
-		$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
-	done
+	@for module in . jwt; do ( \
+		cd $$module && $(GO) test -list '^Fuzz' ./... | \
+		awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' | \
+		while read -r package name; do \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
+		done \
+	) || exit 1; done
 
 tools: $(BIN)/buf $(BIN)/golangci-lint $(BIN)/grpcurl $(PLUGINS) ## Build the pinned tools into .bin
 
