@@ -49,6 +49,17 @@
 // Causes and the text of wrapping stay in the process and go to the log. An error that is no status, and a panic, reach the
 // caller as INTERNAL with an id, under which the log has the rest.
 //
+// # Secrets
+//
+// Fields of messages that are marked with the standard option, [debug_redact = true], credentials in headers, settings with
+// a secret name or tag and values of [Secret] appear in no log, span, metric, error or debug page; in log lines with the
+// context of the call (slog's InfoContext and its like) and in the texts of panics and errors also where a handler has
+// printed them into a plain string. What the chassis cannot know is not hidden: a secret in a plain string that is logged
+// without the call's context, that was changed before it was printed, that has fewer than four characters, or that the
+// handler got elsewhere, as from a database; what a handler puts into a span under a name that is not secret, into the name
+// of a metric or into a request path that no route matches, which the log has. A plain HTTP handler of [App.Handle] has no
+// message: its panics are logged as they are. Hold such values in a Secret.
+//
 // # Ports
 //
 // gRPC listens on CHASSIS_GRPC_ADDR and takes mutual TLS alone, unless CHASSIS_MTLS is off. REST and plain HTTP of

@@ -72,7 +72,7 @@ func (c *call) attrs(out outcome, elapsed time.Duration) []slog.Attr {
 		}
 	}
 	if out.err != nil {
-		attrs = append(attrs, slog.String("error", truncate(c.said(out))))
+		attrs = append(attrs, slog.String("error", truncate(out.message())))
 	}
 	return attrs
 }
@@ -123,7 +123,7 @@ func (c *call) writeLine(out outcome, level slog.Level, elapsed time.Duration) {
 		}
 	}
 	if out.err != nil {
-		b = appendJSONString(append(b, `,"error":`...), truncate(c.said(out)))
+		b = appendJSONString(append(b, `,"error":`...), truncate(out.message()))
 	}
 	sc := c.trace.context()
 	traceID, spanID := sc.TraceID(), sc.SpanID()

@@ -23,6 +23,9 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error, httpStatus fu
 		}
 	}
 	st := status.Convert(err)
+	if h != nil && !h.rpc {
+		st = unreadable(st)
+	}
 	answer := httpStatus(st.Code())
 	if answer == http.StatusUnauthorized && h != nil && h.server.cfg.Tokens != nil {
 		w.Header().Set("WWW-Authenticate", "Bearer")

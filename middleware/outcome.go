@@ -54,7 +54,7 @@ func (c *call) failed(err error) (out outcome) {
 	if errors.As(err, &carrier) {
 		if st := carrier.GRPCStatus(); st.Code() != codes.OK {
 			c.logCause(err, st.Code())
-			return outcome{st.Code(), st.Err()}
+			return outcome{st.Code(), c.clean(st).Err()}
 		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {

@@ -1,11 +1,13 @@
 package middleware
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/betmakers/paddock/internal/redact"
@@ -84,14 +86,23 @@ func credentials(header string) []string {
 			all = append(all, strings.TrimSpace(token))
 		}
 	}
-	return all
+	return slices.DeleteFunc(all, func(s string) bool { return len(s) < shortestCredential })
 }
 
-// said is what the caller is told, for log and span: without secrets that the service has put there.
-func (c *call) said(out outcome) string {
-	message := out.message()
-	if message == "" || c.reason != "" && c.reason != ReasonInvalid { // the chassis's own words
-		return message
+// shortestCredential is the length from which a credential is looked for: less is none, or is found in any text.
+const shortestCredential = 8
+
+// clean returns the service's status without secrets of the call that it has in its texts: answers get logged by those
+// who receive them.
+func (c *call) clean(st *status.Status) *status.Status {
+	if c.reason != "" && c.reason != ReasonInvalid {
+		return st // the chassis's own words
 	}
-	return c.texts().Hide(message)
+	texts := c.texts()
+	if texts == nil {
+		return st
+	}
+	p := st.Proto() // a copy
+	texts.HideInMessage(p)
+	return status.FromProto(p)
 }

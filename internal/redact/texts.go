@@ -110,6 +110,58 @@ func (t *Texts) HideIn(v any) any {
 	return v
 }
 
+// HideInMessage is Hide for every text in m, those in an Any included.
+func (t *Texts) HideInMessage(m proto.Message) { t.hideIn(m.ProtoReflect(), maxDepth) }
+
+func (t *Texts) hideIn(m protoreflect.Message, depth int) {
+	if t == nil || depth == 0 {
+		return
+	}
+	if m.Descriptor().FullName() == "google.protobuf.Any" {
+		t.hideInAny(m, depth)
+		return
+	}
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case fd.IsMap():
+			v.Map().Range(func(k protoreflect.MapKey, e protoreflect.Value) bool {
+				if fd.MapValue().Kind() == protoreflect.StringKind {
+					v.Map().Set(k, protoreflect.ValueOfString(t.Hide(e.String())))
+				} else if fd.MapValue().Message() != nil {
+					t.hideIn(e.Message(), depth-1)
+				}
+				return true
+			})
+		case fd.IsList():
+			for i := range v.List().Len() {
+				if fd.Kind() == protoreflect.StringKind {
+					v.List().Set(i, protoreflect.ValueOfString(t.Hide(v.List().Get(i).String())))
+				} else if fd.Message() != nil {
+					t.hideIn(v.List().Get(i).Message(), depth-1)
+				}
+			}
+		case fd.Kind() == protoreflect.StringKind:
+			m.Set(fd, protoreflect.ValueOfString(t.Hide(v.String())))
+		case fd.Message() != nil:
+			t.hideIn(v.Message(), depth-1)
+		}
+		return true
+	})
+}
+
+// hideInAny leaves alone what it cannot read: the type is not linked into the program.
+func (t *Texts) hideInAny(m protoreflect.Message, depth int) {
+	fields := m.Descriptor().Fields()
+	inner, err := unpack(m.Get(fields.ByNumber(1)).String(), m.Get(fields.ByNumber(2)).Bytes())
+	if err != nil {
+		return
+	}
+	t.hideIn(inner, depth-1)
+	if raw, err := (proto.MarshalOptions{AllowPartial: true}).Marshal(inner.Interface()); err == nil {
+		m.Set(fields.ByNumber(2), protoreflect.ValueOfBytes(raw))
+	}
+}
+
 // collect appends the texts of what is secret in m: everything if all of it is.
 func collect(m protoreflect.Message, all bool, depth int, found *[]string) {
 	if depth == 0 || !m.IsValid() {

@@ -207,6 +207,10 @@ func (w *walker) fields(out map[string]any, v reflect.Value, depth int) {
 		if name == "" {
 			name = f.Name
 		}
+		if f.Tag.Get("secret") == "true" { // as package settings has it
+			out[name] = Mask
+			continue
+		}
 		out[name] = w.named(name, e, depth)
 	}
 }
