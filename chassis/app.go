@@ -112,17 +112,29 @@ func (a *App) openGateway() (*gateway.ServeMux, *grpc.ClientConn, error) {
 			return nil, nil, err
 		}
 		a.gateway, a.conn = newGateway(), conn
-		a.mux().Handle("/", a.gateway)
 	}
 	return a.gateway, a.conn, nil
 }
 
-// mux is called with the lock held.
-func (a *App) mux() *http.ServeMux {
-	if a.routes == nil {
-		a.routes = http.NewServeMux()
+// handler returns what serves the REST port, nil if the service has no HTTP. Without patterns of Handle it is the gateway
+// alone: another mux in front would cost each call.
+func (a *App) handler() (handler http.Handler, err error) {
+	defer func() {
+		if p := recover(); p != nil { // http.ServeMux panics
+			err = fmt.Errorf("chassis: the gateway and a pattern of Handle both want every path: %v", p)
+		}
+	}()
+	switch {
+	case a.routes != nil && a.gateway != nil:
+		a.routes.Handle("/", a.gateway)
+		return a.routes, nil
+	case a.routes != nil:
+		return a.routes, nil
+	case a.gateway != nil:
+		return a.gateway, nil
+	default:
+		return nil, nil //nolint:nilnil // no HTTP is no error
 	}
-	return a.routes
 }
 
 // Handle serves plain HTTP on the REST port. Pattern is one of [http.ServeMux]; a pattern that is malformed or in
@@ -139,7 +151,10 @@ func (a *App) Handle(pattern string, handler http.Handler) {
 			a.errs = append(a.errs, fmt.Errorf("chassis: HTTP pattern %q: %v", pattern, p))
 		}
 	}()
-	a.mux().Handle(pattern, handler)
+	if a.routes == nil {
+		a.routes = http.NewServeMux()
+	}
+	a.routes.Handle(pattern, handler)
 }
 
 // Logger returns the service's logger. Lines logged with the context of a call carry its trace.

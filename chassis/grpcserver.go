@@ -87,11 +87,13 @@ func (i *instance) bindPorts(ctx context.Context) (string, error) {
 	}
 	listener, err := i.listen(ctx, "grpc", i.cfg.GRPCAddr)
 	if err != nil {
+		server.Stop() // its workers run already
 		return "", fmt.Errorf("gRPC: CHASSIS_GRPC_ADDR: %w", err)
 	}
 	detail := "gRPC on " + listener.Addr().String()
 	rest, err := i.newHTTPServer(ctx)
 	if err != nil {
+		server.Stop()
 		return "", errors.Join(err, listener.Close())
 	}
 	i.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/betmakers/paddock/chassis/mtls"
 	"github.com/betmakers/paddock/internal/openapi"
@@ -15,13 +16,15 @@ import (
 
 // newHTTPServer returns the REST server with its port open, nil if the service has no HTTP.
 func (i *instance) newHTTPServer(ctx context.Context) (*httpServer, error) {
-	if i.app.routes == nil {
-		return nil, nil
-	}
-	if err := i.addDocs(); err != nil {
+	routes, err := i.app.handler()
+	if err != nil || routes == nil {
 		return nil, err
 	}
-	handler := i.chain.HTTP(i.app.routes, middleware.HTTPLimits{
+	routes, err = i.withDocs(routes)
+	if err != nil {
+		return nil, err
+	}
+	handler := i.chain.HTTP(routes, middleware.HTTPLimits{
 		MaxBody: int64(i.cfg.MaxMessageBytes), BodyTimeout: i.cfg.BodyTimeout, WriteTimeout: i.cfg.WriteTimeout,
 	})
 	server, err := i.openHTTP(ctx, "http", "CHASSIS_HTTP_ADDR", i.cfg.HTTPAddr, i.cfg.HTTPTLS)
@@ -68,22 +71,30 @@ func (s *httpServer) serve() {
 	}()
 }
 
-// addDocs puts the API's description and the page to try it beside the API.
-func (i *instance) addDocs() error {
+// withDocs puts the API's description and the page to try it before the API.
+func (i *instance) withDocs(api http.Handler) (http.Handler, error) {
 	if !i.cfg.HTTPDocs || i.app.gateway == nil {
-		return nil
+		return api, nil
 	}
 	document, err := openapi.Document(openapi.Info{
 		Title: i.service.Name, Version: i.build().version, Terms: i.terms, Bearer: i.service.Tokens != nil,
 	}, i.descriptors())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	docs := openapi.Handler(document)
-	i.app.routes.Handle("/openapi.json", docs)
-	i.app.routes.Handle("/docs", docs)
-	i.app.routes.Handle("/docs/", docs)
-	return nil
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.Path; {
+		case path == "/openapi.json":
+			middleware.SetRoute(r.Context(), path)
+		case path == "/docs" || strings.HasPrefix(path, "/docs/"):
+			middleware.SetRoute(r.Context(), "/docs/")
+		default:
+			api.ServeHTTP(w, r)
+			return
+		}
+		docs.ServeHTTP(w, r)
+	}), nil
 }
 
 // terms tells the description of the API what the contract says of a method.

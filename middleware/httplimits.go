@@ -75,9 +75,14 @@ var errTooLarge = errors.New("the request body is too large")
 // end takes the deadline away from a body that has arrived, because what follows is the answer and the server's wait for
 // the next request. Any other body keeps it: net/http reads on when the handler is done, and would wait for ever.
 func (b *limitedBody) end(err error) {
-	if errors.Is(err, io.EOF) {
+	if err == io.EOF { //nolint:errorlint // bodies return the value itself, and errors.Is costs an allocation per request
 		b.deadline(time.Time{})
+		return
 	}
+	b.noteFailure(err)
+}
+
+func (b *limitedBody) noteFailure(err error) {
 	var slow interface{ Timeout() bool }
 	b.tooLarge = b.tooLarge || errors.Is(err, errTooLarge)
 	b.tooSlow = b.tooSlow || errors.As(err, &slow) && slow.Timeout()
