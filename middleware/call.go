@@ -18,7 +18,7 @@ type call struct {
 	parent   context.Context   // of the transport
 	stream   grpc.ServerStream // of the transport
 	method   *Method
-	http     *HTTPCall // of a REST call
+	http     *httpCall // of a REST call
 	start    time.Time
 	deadline deadline
 	trace    callTrace

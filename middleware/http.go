@@ -26,7 +26,7 @@ const TraceHeader = "Trace-Id"
 // the request's context, which the server sets per connection and nobody else.
 func (s *Server) HTTP(next http.Handler, limits HTTPLimits) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := &HTTPCall{server: s, writer: w, start: time.Now(), parent: r.Context()}
+		h := &httpCall{server: s, writer: w, start: time.Now(), parent: r.Context()}
 		h.trace.beginHTTP(h, r)
 		w.Header().Set(TraceHeader, h.trace.context().TraceID().String())
 		if s.leaving.Load() && r.ProtoMajor == 1 { // HTTP/2 would make a GOAWAY of it, which has its own time
@@ -48,8 +48,8 @@ func (s *Server) HTTP(next http.Handler, limits HTTPLimits) http.Handler {
 	})
 }
 
-// HTTPCall is one HTTP request: the context and the response writer of its handler, and what the pass remembers.
-type HTTPCall struct {
+// httpCall is one HTTP request: the context and the response writer of its handler, and what the pass remembers.
+type httpCall struct {
 	server  *Server
 	parent  context.Context
 	request *http.Request
@@ -80,22 +80,22 @@ func SetRoute(ctx context.Context, route string) {
 
 type httpCallKey struct{}
 
-func httpCallFrom(ctx context.Context) *HTTPCall {
-	h, _ := ctx.Value(httpCallKey{}).(*HTTPCall)
+func httpCallFrom(ctx context.Context) *httpCall {
+	h, _ := ctx.Value(httpCallKey{}).(*httpCall)
 	return h
 }
 
 // Deadline is the request's.
-func (h *HTTPCall) Deadline() (time.Time, bool) { return h.parent.Deadline() }
+func (h *httpCall) Deadline() (time.Time, bool) { return h.parent.Deadline() }
 
 // Done is closed when the request ends.
-func (h *HTTPCall) Done() <-chan struct{} { return h.parent.Done() }
+func (h *httpCall) Done() <-chan struct{} { return h.parent.Done() }
 
 // Err says why the request ended, nil while it has not.
-func (h *HTTPCall) Err() error { return h.parent.Err() }
+func (h *httpCall) Err() error { return h.parent.Err() }
 
 // Value answers from the request's own fields what the pass knows.
-func (h *HTTPCall) Value(key any) any {
+func (h *httpCall) Value(key any) any {
 	switch key {
 	case h.server.obs.keys.span:
 		return h.trace.span()
@@ -106,7 +106,7 @@ func (h *HTTPCall) Value(key any) any {
 }
 
 // admit refuses what no handler takes.
-func (h *HTTPCall) admit(r *http.Request, limits HTTPLimits) bool {
+func (h *httpCall) admit(r *http.Request, limits HTTPLimits) bool {
 	h.limit(r, limits)
 	h.writeTimeout = limits.WriteTimeout
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
@@ -116,11 +116,11 @@ func (h *HTTPCall) admit(r *http.Request, limits HTTPLimits) bool {
 	return true
 }
 
-func (h *HTTPCall) problem(status int, code, detail string) {
+func (h *httpCall) problem(status int, code, detail string) {
 	problem.New(status, code, detail, h.trace.context()).Write(h)
 }
 
-func (t *callTrace) beginHTTP(h *HTTPCall, r *http.Request) {
+func (t *callTrace) beginHTTP(h *httpCall, r *http.Request) {
 	obs := h.server.obs
 	if !obs.cfg.IgnoreBaggage {
 		h.parent = withBaggage(h.parent, list(r.Header["Baggage"]))
@@ -133,7 +133,7 @@ func (t *callTrace) beginHTTP(h *HTTPCall, r *http.Request) {
 }
 
 // end is the pass after the handler.
-func (h *HTTPCall) end(r *http.Request, panicked any) {
+func (h *httpCall) end(r *http.Request, panicked any) {
 	switch {
 	case panicked == http.ErrAbortHandler: //nolint:errorlint // net/http compares the value itself
 		defer panic(panicked) // its way to cut the connection
@@ -155,7 +155,7 @@ func (h *HTTPCall) end(r *http.Request, panicked any) {
 }
 
 // failed logs what went wrong under a new id, and tells the caller the id alone.
-func (h *HTTPCall) failed(r *http.Request, what string, attrs ...slog.Attr) {
+func (h *httpCall) failed(r *http.Request, what string, attrs ...slog.Attr) {
 	id := errorID()
 	attrs = append([]slog.Attr{slog.String("route", h.matched(r)), slog.String("error_id", id)}, attrs...)
 	logger(h.server.cfg.Logger).LogAttrs(h, slog.LevelError, what, attrs...)
@@ -165,7 +165,7 @@ func (h *HTTPCall) failed(r *http.Request, what string, attrs ...slog.Attr) {
 }
 
 // matched returns the route of the request, empty if it matched none.
-func (h *HTTPCall) matched(r *http.Request) string {
+func (h *httpCall) matched(r *http.Request) string {
 	if h.route != "" {
 		return h.route
 	}
@@ -179,7 +179,7 @@ func (h *HTTPCall) matched(r *http.Request) string {
 	return path
 }
 
-func (h *HTTPCall) endSpan(method, route string, status int) {
+func (h *httpCall) endSpan(method, route string, status int) {
 	if h.trace.recorded == nil {
 		return
 	}
@@ -198,7 +198,7 @@ func (h *HTTPCall) endSpan(method, route string, status int) {
 	span.End()
 }
 
-func (h *HTTPCall) log(r *http.Request, method, route string, status int, elapsed time.Duration) {
+func (h *httpCall) log(r *http.Request, method, route string, status int, elapsed time.Duration) {
 	cfg := &h.server.cfg
 	if cfg.Requests == LogNone || cfg.Requests == LogFailed && status < 400 || cfg.Logger == nil {
 		return

@@ -39,7 +39,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error, httpStatus fu
 func StreamError(err error) *status.Status { return rpcstatus.Showable(status.Convert(err)) }
 
 // refuse answers for a body that was not read to its end, after which the connection is of no more use.
-func (h *HTTPCall) refuse(w http.ResponseWriter, status int, detail string) {
+func (h *httpCall) refuse(w http.ResponseWriter, status int, detail string) {
 	w.Header().Set("Connection", "close")
 	problem.New(status, "", detail, h.trace.context()).Write(w)
 }

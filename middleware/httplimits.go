@@ -32,7 +32,7 @@ type limitedBody struct {
 type readDeadliner interface{ SetReadDeadline(time.Time) error }
 
 // limit puts the limits on the request's body, if it has one.
-func (h *HTTPCall) limit(r *http.Request, limits HTTPLimits) {
+func (h *httpCall) limit(r *http.Request, limits HTTPLimits) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
@@ -95,7 +95,7 @@ func (b *limitedBody) deadline(at time.Time) {
 }
 
 // bodyProblem reports what was wrong with the request's body: 413 or 408 and the text for the caller, or zero.
-func (h *HTTPCall) bodyProblem() (status int, detail string) {
+func (h *httpCall) bodyProblem() (status int, detail string) {
 	switch {
 	case h.body.tooLarge:
 		return http.StatusRequestEntityTooLarge, "the request body is too large"

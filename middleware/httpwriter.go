@@ -9,11 +9,11 @@ import (
 	"github.com/betmakers/paddock/internal/problem"
 )
 
-// An HTTPCall is the http.ResponseWriter of its handler.
-var _ http.ResponseWriter = (*HTTPCall)(nil)
+// An httpCall is the http.ResponseWriter of its handler.
+var _ http.ResponseWriter = (*httpCall)(nil)
 
 // Header returns the header of the answer; one that leads nowhere once the deadline has answered.
-func (h *HTTPCall) Header() http.Header {
+func (h *httpCall) Header() http.Header {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.over {
@@ -23,7 +23,7 @@ func (h *HTTPCall) Header() http.Header {
 }
 
 // WriteHeader sends the header. Informational ones may come before the final one, as net/http allows.
-func (h *HTTPCall) WriteHeader(status int) {
+func (h *httpCall) WriteHeader(status int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.over {
@@ -35,7 +35,7 @@ func (h *HTTPCall) WriteHeader(status int) {
 	h.writer.WriteHeader(status)
 }
 
-func (h *HTTPCall) Write(b []byte) (int, error) {
+func (h *httpCall) Write(b []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.over {
@@ -49,7 +49,7 @@ func (h *HTTPCall) Write(b []byte) (int, error) {
 
 // Flush sends what was written so far, and gives a stream that makes progress time to make more: the server's write
 // timeout counts from its last flush.
-func (h *HTTPCall) Flush() {
+func (h *httpCall) Flush() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.over {
@@ -66,10 +66,10 @@ func (h *HTTPCall) Flush() {
 }
 
 // Unwrap lets http.ResponseController reach the writer of the server.
-func (h *HTTPCall) Unwrap() http.ResponseWriter { return h.writer }
+func (h *httpCall) Unwrap() http.ResponseWriter { return h.writer }
 
 // sent returns the status that the caller got.
-func (h *HTTPCall) sent() int {
+func (h *httpCall) sent() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.status == 0 {
@@ -81,7 +81,7 @@ func (h *HTTPCall) sent() int {
 // answerAfter answers 504 in the handler's place when timeout has passed, so that a handler that ignores its context
 // does not keep the caller waiting. It must be stopped before the handler's goroutine uses the writer again. A timeout
 // of zero, or one of no request, never answers.
-func (h *HTTPCall) answerAfter(timeout time.Duration) answerTimer {
+func (h *httpCall) answerAfter(timeout time.Duration) answerTimer {
 	if h == nil || timeout <= 0 {
 		return answerTimer{}
 	}
@@ -89,7 +89,7 @@ func (h *HTTPCall) answerAfter(timeout time.Duration) answerTimer {
 }
 
 type answerTimer struct {
-	call  *HTTPCall
+	call  *httpCall
 	timer *time.Timer
 }
 
@@ -103,7 +103,7 @@ func (t answerTimer) stop() bool {
 	return !t.call.over
 }
 
-func (h *HTTPCall) answerTimeout() {
+func (h *httpCall) answerTimeout() {
 	if !h.takeOver() {
 		return
 	}
@@ -116,7 +116,7 @@ func (h *HTTPCall) answerTimeout() {
 }
 
 // takeOver keeps the lock and claims the answer, unless the handler has begun it.
-func (h *HTTPCall) takeOver() bool {
+func (h *httpCall) takeOver() bool {
 	h.mu.Lock()
 	if h.status != 0 {
 		h.mu.Unlock()

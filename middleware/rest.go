@@ -72,7 +72,7 @@ func (c *restConn) method(name string) *Method {
 type restStream struct {
 	parent          context.Context // the gateway's
 	keys            *contextKeys
-	http            *HTTPCall // nil outside of an HTTP request
+	http            *httpCall // nil outside of an HTTP request
 	name            string
 	metadata        func(*http.Request) metadata.MD
 	reading         sync.Once // guards incomingMD
