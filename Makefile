@@ -6,6 +6,10 @@ BIN      := $(CURDIR)/.bin
 MODULES  := . jwt validate examples bench
 FUZZTIME ?= 10s
 
+# grpcnotrace leaves golang.org/x/net/trace out of grpc-go. Its templates would make the linker keep every exported method, a
+# sixth of a service's binary, and it hangs pages on http.DefaultServeMux: docs/decisions/0010-no-templates.md.
+TAGS     := grpcnotrace
+
 export PATH := $(BIN):$(PATH)
 
 # The race detector needs a C compiler with its headers; trying it says more than looking for one.
@@ -21,12 +25,12 @@ setup: tools ## Install what is missing: a C compiler and curl (Debian), the too
 	@tools/setup.sh
 
 run: $(BIN)/grpcurl ## Start the hello service; its log prints curl and grpcurl lines to try
-	@cd examples && $(GO) build -buildvcs=auto -o $(BIN)/hello ./hello
+	@cd examples && $(GO) build -buildvcs=auto -tags '$(TAGS)' -o $(BIN)/hello ./hello
 	@echo 'hello starts. grpcurl is in .bin: in another shell, PATH="$(BIN):$$PATH"' >&2
 	@exec $(BIN)/hello
 
 build: ## Compile every module without cgo
-	@for module in $(MODULES); do (cd $$module && CGO_ENABLED=0 $(GO) build ./...) || exit 1; done
+	@for module in $(MODULES); do (cd $$module && CGO_ENABLED=0 $(GO) build -tags '$(TAGS)' ./...) || exit 1; done
 
 # bench measures, which the race detector would spoil, so it is tested without.
 test: ## Run every test, with the race detector where there is a C compiler
