@@ -59,6 +59,7 @@ generate: $(BIN)/buf $(PLUGINS) ## Write generated code and documentation anew
 	@buf generate
 	@buf generate --template proto/buf.gen.yaml
 	@buf generate --template bench/buf.gen.yaml
+	@buf generate --template chassis/buf.gen.yaml
 	@buf generate --template jwt/buf.gen.yaml
 	@buf generate --template validate/buf.gen.yaml
 	@$(GO) run ./internal/catalog/gen
@@ -72,7 +73,7 @@ fuzz: ## Run each fuzz target for FUZZTIME, 10s unless set
 		cd $$module && $(GO) test -list '^Fuzz' ./... | \
 		awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' | \
 		while read -r package name; do \
-			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
+			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$package" </dev/null || exit 1; \
 		done \
 	) || exit 1; done
 
