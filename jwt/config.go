@@ -32,8 +32,8 @@ type Config struct {
 	// and EdDSA. Empty means RS256 and ES256.
 	Algorithms []string `env:"JWT_ALGORITHMS, default=RS256,ES256" help:"Signature algorithms of bearer tokens that are accepted. Symmetric ones and none cannot be."`
 
-	// HTTPClient fetches keys. It gets no redirect to follow, no URL that is neither https nor of this machine, and at
-	// most a mebibyte of each answer. Nil means one that honours the proxies of the environment.
+	// HTTPClient fetches keys. It gets no redirect to follow, and at most a mebibyte of each answer. Nil means one that
+	// honours the proxies of the environment.
 	HTTPClient *http.Client
 }
 
@@ -73,15 +73,10 @@ func checkURL(text string) error {
 		return errors.New("it is not a URL; one like https://login.example.org is expected")
 	case u.User != nil:
 		return errors.New("it has a password in it; none is expected")
+	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+		return fmt.Errorf("its scheme is %q; https is expected, and http for this machine alone", u.Scheme)
 	}
-	return checkScheme(u)
-}
-
-func checkScheme(u *url.URL) error {
-	if u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname()) {
-		return nil
-	}
-	return fmt.Errorf("its scheme is %q; https is expected, and http for this machine alone", u.Scheme)
+	return nil
 }
 
 func isLoopback(host string) bool {

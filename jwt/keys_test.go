@@ -103,9 +103,14 @@ func TestIssuerDown(t *testing.T) {
 		"has secret keys": func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprint(w, `{"keys": [{"kty":"oct","k":"Y2FuYXJ5","kid":"x"}]}`)
 		},
-		"never ends": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat(`{"keys":[],`, 200_000)) },
+		"never ends": func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"padding": %q, "keys": [%s]}`, strings.Repeat("x", 2<<20), mustJSON(t, unknown.Public()))
+		},
+		"publishes a private key": func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"keys": [%s]}`, mustJSON(t, unknown))
+		},
 		"has many keys": func(w http.ResponseWriter, _ *http.Request) {
-			fmt.Fprintf(w, `{"keys": [%s{}]}`, strings.Repeat("{},", 100))
+			fmt.Fprintf(w, `{"keys": [%s%s]}`, strings.Repeat("{},", 100), mustJSON(t, unknown.Public()))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
