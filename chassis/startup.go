@@ -50,7 +50,7 @@ func (i *instance) configure(ctx context.Context) (string, error) {
 			errs = append(errs, fmt.Errorf("Service.Config names %s: CHASSIS_ variables are the chassis's own", s.Name))
 		}
 	}
-	errs = append(errs, settings.Unknown(i.environ(), "CHASSIS_", own)...)
+	errs = append(errs, settings.Unknown(withoutTargets(i.environ()), "CHASSIS_", own)...)
 	i.settings = append(own, theirs...)
 	return i.cfg.Environment, errors.Join(errs...)
 }
@@ -180,6 +180,14 @@ func (i *instance) setUp(ctx context.Context) (string, error) {
 	if err := errors.Join(app.close(), i.checkOverrides(), i.findRoutes()); err != nil {
 		return "", err
 	}
+	if i.harness.Methods != nil {
+		var records []*contract.Method
+		for _, m := range i.chain.Methods() {
+			records = append(records, m.Method)
+		}
+		i.harness.Methods(records)
+	}
+	i.checkTargets()
 	return fmt.Sprintf("%d methods", len(i.chain.Methods())), nil
 }
 

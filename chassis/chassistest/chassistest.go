@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,8 +32,12 @@ type Options struct {
 	// exception: they read the process's own environment.
 	Env map[string]string
 
-	// CA mints the certificates of the service and its callers. Nil makes a new one.
+	// CA mints the certificates of the service and its callers. Nil takes that of the Peers, or makes a new one.
 	CA *CA
+
+	// Peers are what the service reaches by Dial, by the names it gives there, in memory. A name that CHASSIS_<NAME>_TARGET
+	// is set for goes there. Peers must have a CA in common, or their identities are refused.
+	Peers map[string]*Running
 }
 
 // Running is a service that was started. Its methods may be called concurrently.
@@ -48,6 +54,7 @@ type Running struct {
 	ended   chan struct{} // closed when Run has returned, and err is set
 	err     error
 	told    sync.Once // err has been given to the test
+	looked  sync.Once // for goroutines left behind
 }
 
 // Start runs service and returns when it is ready for calls. The test fails at once if it cannot start.
@@ -75,7 +82,7 @@ func TryStart(t testing.TB, service chassis.Service, opts Options) (*Running, er
 func Begin(t testing.TB, service chassis.Service, opts Options) *Running {
 	t.Helper()
 	if opts.CA == nil {
-		opts.CA = NewCA(t)
+		opts.CA = commonCA(t, opts.Peers)
 	}
 	r := &Running{
 		t: t, name: service.Name, env: environment(opts.Env), ca: opts.CA, network: newNetwork(), seen: newSeen(),
@@ -92,6 +99,15 @@ func Begin(t testing.TB, service chassis.Service, opts Options) *Running {
 	return r
 }
 
+// commonCA returns the authority of the peers, a new one if there are none.
+func commonCA(t testing.TB, peers map[string]*Running) *CA {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(peers)) {
+		return peers[name].ca
+	}
+	return NewCA(t)
+}
+
 // environment returns env on top of what suits a test.
 func environment(env map[string]string) map[string]string {
 	all := map[string]string{
@@ -104,9 +120,12 @@ func environment(env map[string]string) map[string]string {
 
 func (r *Running) harness(opts Options) *harness.Harness {
 	h := &harness.Harness{
-		Environ: []string{}, Listen: r.network.listen, Output: r.output,
+		Environ: []string{}, Listen: r.network.listen, Output: r.output, Peers: map[string]func(context.Context) (net.Conn, error){},
 		Processors: []sdktrace.SpanProcessor{r.seen.spans}, Handlers: []slog.Handler{r.seen.lines.handler()},
-		Registered: r.seen.registered,
+		Registered: r.seen.registered, Methods: r.seen.declared,
+	}
+	for name, peer := range opts.Peers {
+		h.Peers[name] = func(ctx context.Context) (net.Conn, error) { return peer.network.dial(ctx, "grpc") }
 	}
 	for name, value := range r.env {
 		h.Environ = append(h.Environ, name+"="+value)
@@ -182,9 +201,17 @@ func (r *Running) Stop() {
 			r.t.Errorf("chassistest: %s: Run returned: %v", r.name, r.err)
 		}
 	})
-	if left := r.group.Left(); len(left) > 0 {
-		r.t.Errorf("chassistest: %s left goroutines behind:\n\n%s", r.name, strings.Join(left, "\n\n"))
-	}
+	r.leaks(r.t)
+}
+
+// leaks fails t where goroutines are left, once: looking takes seconds.
+func (r *Running) leaks(t testing.TB) {
+	t.Helper()
+	r.looked.Do(func() {
+		if left := r.group.Left(); len(left) > 0 {
+			t.Errorf("chassistest: %s left goroutines behind:\n\n%s", r.name, strings.Join(left, "\n\n"))
+		}
+	})
 }
 
 func (r *Running) cleanUp() {

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/betmakers/paddock/chassis"
+	"github.com/betmakers/paddock/internal/contract"
 )
 
 // Logs returns the lines that the service has logged so far, oldest first, as they stand in its JSON log: `msg`, `level`,
@@ -60,6 +61,7 @@ type seen struct {
 	events  []chassis.Event
 	changed chan struct{} // closed and replaced at each event
 	metrics prometheus.Gatherer
+	methods []*contract.Method
 }
 
 func newSeen() *seen {
@@ -109,6 +111,12 @@ func (s *seen) registered(metrics prometheus.Gatherer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.metrics = metrics
+}
+
+func (s *seen) declared(methods []*contract.Method) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.methods = methods
 }
 
 func (s *seen) metric(name string, labels []string) (sum float64, err error) {

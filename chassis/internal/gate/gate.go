@@ -48,7 +48,7 @@ func describe() *grpc.ServiceDesc {
 	desc := &grpc.ServiceDesc{ServiceName: serviceName, HandlerType: (*any)(nil)}
 	service := &descriptorpb.ServiceDescriptorProto{Name: proto.String("GateService")}
 	for _, p := range Policies {
-		desc.Methods = append(desc.Methods, grpc.MethodDesc{MethodName: p.Name, Handler: serveUnary})
+		desc.Methods = append(desc.Methods, grpc.MethodDesc{MethodName: p.Name, Handler: serveUnary(p.Name)})
 		desc.Streams = append(desc.Streams, grpc.StreamDesc{StreamName: p.Name + "Stream", Handler: serveStream, ServerStreams: true})
 		service.Method = append(service.Method, method(p.Name, p.Policy, false), method(p.Name+"Stream", p.Policy, true))
 	}
@@ -76,9 +76,16 @@ func method(name string, policy *paddockv1.Policy, stream bool) *descriptorpb.Me
 	return m
 }
 
-func serveUnary(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // the generators' order
-	in := new(emptypb.Empty)
-	return in, decode(in)
+func serveUnary(policy string) grpc.MethodHandler {
+	answer := func(_ context.Context, in any) (any, error) { return in, nil }
+	info := &grpc.UnaryServerInfo{FullMethod: Unary(policy)}
+	return func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // the generators' order
+		in := new(emptypb.Empty)
+		if err := decode(in); err != nil || interceptor == nil {
+			return in, err
+		}
+		return interceptor(ctx, in, info, answer)
+	}
 }
 
 func serveStream(_ any, stream grpc.ServerStream) error {

@@ -12,6 +12,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/betmakers/paddock/chassis/mtls"
+	"github.com/betmakers/paddock/internal/contract"
 )
 
 // Harness replaces what a process would provide. A zero field leaves the process's own in place.
@@ -20,6 +21,8 @@ type Harness struct {
 	Environ []string
 	// Listen replaces net.Listen. Port is "grpc", "http" or "admin".
 	Listen func(ctx context.Context, port, addr string) (net.Listener, error)
+	// Peers replace the network for services that Dial names, where no setting says where they are.
+	Peers map[string]func(ctx context.Context) (net.Conn, error)
 	// Output replaces standard output.
 	Output io.Writer
 	// Source replaces the source of identity that the settings choose.
@@ -29,6 +32,8 @@ type Harness struct {
 	Handlers   []slog.Handler
 	// Registered is told of the registry of the service's metrics.
 	Registered func(prometheus.Gatherer)
+	// Methods is told of the records of the registered methods when Setup has returned.
+	Methods func([]*contract.Method)
 }
 
 type key struct{}

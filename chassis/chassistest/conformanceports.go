@@ -1,0 +1,153 @@
+package chassistest
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/betmakers/paddock/chassis"
+	"github.com/betmakers/paddock/internal/contract"
+)
+
+// anyMethod is one that every service has.
+const anyMethod = "/grpc.health.v1.Health/Check"
+
+func (c *conformer) plaintext(t testing.TB) {
+	ctx, cancel := bounded(t)
+	defer cancel()
+	conn := c.svc.ConnWith(grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err := conn.Invoke(ctx, anyMethod, new(emptypb.Empty), new(emptypb.Empty)); status.Code(err) != codes.Unavailable {
+		t.Errorf("a call without TLS: got %v, want no connection", err)
+	}
+}
+
+func (c *conformer) oldTLS(t testing.TB) {
+	ctx, cancel := bounded(t)
+	defer cancel()
+	for port, asked := range map[string]bool{"grpc": true, "http": c.svc.env["CHASSIS_HTTP_TLS"] == "true", "admin": c.svc.env["CHASSIS_ADMIN_TLS"] == "true"} {
+		if !asked {
+			continue
+		}
+		raw, err := c.svc.network.dial(ctx, port)
+		if err != nil {
+			continue // it is not open
+		}
+		config := c.svc.TLS()
+		config.MinVersion, config.MaxVersion = tls.VersionTLS12, tls.VersionTLS12 //nolint:gosec // which is the point
+		if err := tls.Client(raw, config).HandshakeContext(ctx); err == nil {
+			t.Errorf("the %s port takes TLS 1.2", port)
+		}
+		_ = raw.Close()
+	}
+}
+
+// inventions is how many names a caller invents of each kind. The first few may make a series each for what is new.
+const (
+	firstInventions = 3
+	inventions      = 100
+)
+
+// series counts the series before and after callers have invented names for everything that they name.
+func (c *conformer) series(t testing.TB) {
+	conn, client := c.svc.Conn("conformance"), c.svc.HTTP("conformance")
+	scheme := "http"
+	if c.svc.env["CHASSIS_HTTP_TLS"] == "true" {
+		scheme = "https"
+	}
+	invent := func(i int) {
+		name := fmt.Sprintf("Invented%d", i)
+		ctx, cancel := bounded(t)
+		defer cancel()
+		_ = conn.Invoke(ctx, "/invented."+name+"/"+name, new(emptypb.Empty), new(emptypb.Empty))
+		header := http.Header{"User-Agent": {name}, "Traceparent": {name}, "X-" + name: {name}, "Accept": {name}}
+		for _, method := range []string{http.MethodGet, strings.ToUpper(name)} {
+			_, _ = request(t, client, method, scheme+"://rest/"+name+"?"+name+"="+name, header)
+		}
+	}
+	for i := range firstInventions {
+		invent(i)
+	}
+	c.settle(t)
+	before := c.svc.seen.series(t)
+	for i := range inventions {
+		invent(firstInventions + i)
+	}
+	c.settle(t)
+	for name, n := range c.svc.seen.series(t) {
+		if n > before[name] {
+			t.Errorf("%s went from %d series to %d when callers invented %d names: a label must not hold what callers choose",
+				name, before[name], n, inventions)
+		}
+	}
+}
+
+// series returns the number of series of each metric.
+func (s *seen) series(t testing.TB) map[string]int {
+	s.mu.Lock()
+	metrics := s.metrics
+	s.mu.Unlock()
+	families, err := metrics.Gather()
+	if err != nil {
+		t.Errorf("the metrics cannot be collected: %v", err)
+	}
+	counted := map[string]int{}
+	for _, family := range families {
+		counted[family.GetName()] = len(family.GetMetric())
+	}
+	return counted
+}
+
+// drain stops the service while a call of each method is under way, and lets them end only when everybody has been told.
+func (c *conformer) drain(t testing.TB) {
+	ended, held := make(chan error, len(c.methods)), 0
+	for _, m := range c.methods {
+		as, ok := callerFor(m)
+		if !ok {
+			continue
+		}
+		conn := c.svc.Conn(as)
+		go func() { ended <- c.hold(t, conn, m) }()
+		select {
+		case <-c.probe.blocked:
+			held++
+		case err := <-ended:
+			t.Errorf("before the stop: %v", err)
+		}
+	}
+	c.svc.RequestStop()
+	c.svc.reached(chassis.StreamsTold)
+	close(c.probe.release)
+	for range held {
+		if err := <-ended; err != nil {
+			t.Errorf("a call that ran when the service was asked to stop: %v", err)
+		}
+	}
+	if err := c.svc.Wait(); err != nil {
+		t.Errorf("the stop: %v", err)
+	}
+}
+
+func (c *conformer) hold(t testing.TB, conn *grpc.ClientConn, m *contract.Method) error {
+	ctx, cancel := bounded(t)
+	defer cancel()
+	err := call(ctx, conn, m, probeBlock, newMessage(requestOf(m)))
+	if code := status.Code(err); code == codes.Aborted || code == codes.DeadlineExceeded && m.Timeout > 0 {
+		return nil // its own deadline may come before a stop on a slow machine
+	}
+	return fmt.Errorf("%s was lost: %w", m.Name, err)
+}
+
+func (c *conformer) nothingLeft(t testing.TB) {
+	c.svc.RequestStop()
+	_ = c.svc.Wait() // drain has told
+	c.svc.network.closeClients()
+	c.svc.leaks(t)
+}

@@ -1,0 +1,88 @@
+package chassistest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/status"
+)
+
+// secretNumber is the canary of numeric fields: it fits each type, and nobody else has it.
+const secretNumber = 1_972_463_851
+
+// secretsTimeout bounds a handler that has a made-up request: some wait for what never comes.
+const secretsTimeout = 3 * time.Second
+
+// secrets sends a request full of canaries to the handler of each method that takes secrets, and through a panic, and
+// looks for them in everything that came out.
+func (c *conformer) secrets(t testing.TB) {
+	canary := rand.Text()[:24] // whose base64 form stands at the beginning of whatever begins with it
+	for _, m := range c.methods {
+		f := &filler{canary: canary, number: secretNumber}
+		message := newMessage(requestOf(m))
+		f.fill(message.ProtoReflect(), false, fillDepth)
+		as, ok := callerFor(m)
+		if !f.marked || !ok {
+			continue
+		}
+		for _, mode := range []string{"", probePanic} {
+			ctx, cancel := context.WithTimeout(t.Context(), secretsTimeout)
+			err := call(ctx, c.svc.Conn(as), m, mode, message)
+			cancel()
+			if err != nil {
+				c.search(t, canary, "the error of "+m.Name, fmt.Sprint(err, status.Convert(err).Proto()))
+			}
+		}
+	}
+	c.settle(t)
+	c.search(t, canary, "the log", string(c.svc.seen.lines.copy()))
+	for _, span := range c.svc.Spans() {
+		c.search(t, canary, "span "+span.Name(), fmt.Sprint(span.Name(), span.Attributes(), span.Events(), span.Links(), span.Status()))
+	}
+	for _, page := range []string{"/metrics", "/debug/", "/debug/status.json", "/debug/config", "/debug/pprof/goroutine?debug=2"} {
+		c.search(t, canary, page, c.page(t, page))
+	}
+}
+
+// search fails the test where text has a canary, and shows what stands around it.
+func (c *conformer) search(t testing.TB, canary, where, text string) {
+	for _, secret := range []string{canary, base64.StdEncoding.EncodeToString([]byte(canary)), fmt.Sprint(secretNumber)} {
+		if i := strings.Index(text, secret); i >= 0 {
+			around := text[max(0, i-200):min(len(text), i+100)]
+			t.Errorf("the value of a field marked with debug_redact is in %s: …%s…", where, around)
+			return
+		}
+	}
+}
+
+// page returns what the admin port answers.
+func (c *conformer) page(t testing.TB, path string) string {
+	scheme := "http"
+	if c.svc.env["CHASSIS_ADMIN_TLS"] == "true" {
+		scheme = "https"
+	}
+	ctx, cancel := bounded(t)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://admin"+path, http.NoBody)
+	if err != nil {
+		t.Fatalf("chassistest: %v", err)
+	}
+	answer, err := c.svc.HTTP().Do(r)
+	if err != nil {
+		t.Errorf("%s: %v", path, err)
+		return ""
+	}
+	defer answer.Body.Close() //nolint:errcheck // it was read
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Errorf("%s: got %s, %v", path, answer.Status, err)
+	}
+	return string(body)
+}
