@@ -20,7 +20,7 @@ import (
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	for name, s := range map[string]chassis.Service{"echo": service(), "vault": vault(careful), "gate": gated()} {
+	for name, s := range map[string]chassis.Service{"echo": service(), "vault": vault(careful), "patient vault": vault(nil), "gate": gated()} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			chassistest.Conformance(t, s, chassistest.Options{})
@@ -43,7 +43,7 @@ func gated() chassis.Service {
 // vault is a service that does something with its secrets.
 func vault(do func(ctx context.Context, log *slog.Logger, in *vaultv1.StoreRequest) error) chassis.Service {
 	return chassis.Service{Name: "vault", Setup: func(ctx context.Context, app *chassis.App) error {
-		vaultv1.RegisterVaultServiceServer(app, &vaultServer{log: app.Logger(), do: do})
+		vaultv1.RegisterVaultServiceServer(app, &vaultServer{log: app.Logger(), do: do, waits: do == nil})
 		return app.Gateway(ctx, vaultv1.RegisterVaultServiceHandler)
 	}}
 }
@@ -57,14 +57,22 @@ type vaultServer struct {
 	vaultv1.UnimplementedVaultServiceServer
 	log *slog.Logger
 	do  func(context.Context, *slog.Logger, *vaultv1.StoreRequest) error
+
+	waits bool // in Upload
 }
 
 func (v *vaultServer) Store(ctx context.Context, in *vaultv1.StoreRequest) (*vaultv1.StoreResponse, error) {
+	if v.do == nil {
+		return new(vaultv1.StoreResponse), nil
+	}
 	return new(vaultv1.StoreResponse), v.do(ctx, v.log, in)
 }
 
-// Upload waits for ever for a message that does not come.
-func (*vaultServer) Upload(stream grpc.ClientStreamingServer[vaultv1.UploadRequest, vaultv1.UploadResponse]) error {
+// Upload may wait for ever for a message that does not come.
+func (v *vaultServer) Upload(stream grpc.ClientStreamingServer[vaultv1.UploadRequest, vaultv1.UploadResponse]) error {
+	if !v.waits {
+		return stream.SendAndClose(new(vaultv1.UploadResponse))
+	}
 	<-stream.Context().Done()
 	return stream.Context().Err()
 }

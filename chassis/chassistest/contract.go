@@ -1,6 +1,7 @@
 package chassistest
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"os"
@@ -23,7 +24,7 @@ func (r *Running) ContractIn(file string) {
 		return
 	}
 	have, err := os.ReadFile(file)
-	if err != nil || string(have) != string(now) {
+	if err != nil || !bytes.Equal(have, now) {
 		r.t.Errorf("chassistest: %s is not the contract of the service: run the test with PADDOCK_UPDATE=1 and commit what it writes (%v)", file, err)
 	}
 }

@@ -19,6 +19,10 @@
 // has left its line, its span and its measurement before its caller has the answer; only a plain HTTP or streamed
 // REST request may leave those of the request itself a moment later.
 //
+// # Conformance
+//
+// [Conformance] checks the promises of the chassis against a service, in one line of its tests.
+//
 // # The end
 //
 // When the test ends, or earlier by [Running.Stop], the service is stopped as a signal would stop it. The test fails

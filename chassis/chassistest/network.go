@@ -79,15 +79,52 @@ func (l *listener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, net.ErrClosed
 	}
-	return conn{raw, l.addr, loopback(40000 + int(l.accepted.Add(1)))}, nil
+	return &conn{Conn: raw, local: l.addr, remote: loopback(40000 + int(l.accepted.Add(1)))}, nil
 }
 
 type conn struct {
 	net.Conn
 	local, remote net.Addr
+
+	mu       sync.Mutex
+	deadline time.Time // of reads; zero for none
 }
 
-func (c conn) LocalAddr() net.Addr  { return c.local }
-func (c conn) RemoteAddr() net.Addr { return c.remote }
+func (c *conn) LocalAddr() net.Addr  { return c.local }
+func (c *conn) RemoteAddr() net.Addr { return c.remote }
+
+func (c *conn) SetDeadline(t time.Time) error {
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
+}
+
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.deadline = t
+	return c.Conn.SetReadDeadline(t)
+}
+
+// Read reads again where a deadline that was taken back has ended the read: the timer of bufconn may fire while it is
+// replaced, and would end every read after that.
+func (c *conn) Read(p []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(p)
+		var timeout interface{ Timeout() bool }
+		if n > 0 || !errors.As(err, &timeout) || !timeout.Timeout() || c.due() {
+			return n, err
+		}
+	}
+}
+
+// due reports whether the deadline has passed, and puts it to the connection anew where it has not.
+func (c *conn) due() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.deadline.IsZero() && !time.Now().Before(c.deadline) {
+		return true
+	}
+	_ = c.Conn.SetReadDeadline(c.deadline) // in memory it cannot fail
+	return false
+}
 
 func loopback(port int) net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port} }

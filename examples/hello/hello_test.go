@@ -105,6 +105,11 @@ func TestTallySumsUp(t *testing.T) {
 	})
 }
 
+// Everything that the chassis promises for any service holds for this one.
+func TestConformance(t *testing.T) {
+	chassistest.Conformance(t, Service(), chassistest.Options{})
+}
+
 // One call can be followed by one id through everything that the service tells about it.
 func TestOneTraceID(t *testing.T) {
 	svc := chassistest.Start(t, Service(), chassistest.Options{})
