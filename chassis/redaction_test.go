@@ -74,8 +74,8 @@ func (v *vault) careless(ctx context.Context, how string, m proto.Message) error
 	case "panic with metadata":
 		panic(fmt.Sprint(md))
 	case "panic with JSON":
-		raw, _ := json.Marshal(m)
-		panic(string(raw))
+		raw, err := json.Marshal(m)
+		panic(fmt.Sprint(string(raw), err))
 	case "error":
 		return fmt.Errorf("cannot work on %v", m)
 	case "status":

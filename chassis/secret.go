@@ -22,11 +22,11 @@ import (
 // What Reveal returns is no secret any more to whoever prints it. The zero value reveals the zero value of T. A Secret may
 // be copied, and read concurrently; copies share the value. == compares whether two are copies.
 type Secret[T any] struct {
-	marked
-	value *T // a pointer, because fmt prints what it points to nowhere below the top, even in fields it may not call methods of
+	marked    //nolint:unused // what it embeds marks the type
+	value  *T // a pointer, because fmt prints what it points to nowhere below the top, even in fields it may not call methods of
 }
 
-type marked = redact.Marked
+type marked = redact.Marked //nolint:unused // an alias keeps the embedded field unexported
 
 // Set makes value the secret. Copies that were made before keep theirs.
 func (s *Secret[T]) Set(value T) { s.value = &value }

@@ -2,10 +2,12 @@ package chassistest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc/test/bufconn"
 )
@@ -45,7 +47,7 @@ func (n *network) dial(ctx context.Context, port string) (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("chassistest: the service's %s port is closed: %w", port, err)
 	}
-	return conn{raw, loopback(40000 + int(n.dialled.Add(1))), l.addr}, nil
+	return &conn{Conn: raw, local: loopback(40000 + int(n.dialled.Add(1))), remote: l.addr}, nil
 }
 
 // onClose takes a function that closes a client, for the end of the test.

@@ -71,7 +71,7 @@ func method(name string, policy *paddockv1.Policy, stream bool) *descriptorpb.Me
 	m := &descriptorpb.MethodDescriptorProto{Name: proto.String(name), InputType: empty, OutputType: empty, ServerStreaming: proto.Bool(stream)}
 	if policy != nil {
 		m.Options = &descriptorpb.MethodOptions{}
-		proto.SetExtension(m.Options, paddockv1.E_Method, policy)
+		proto.SetExtension(m.GetOptions(), paddockv1.E_Method, policy)
 	}
 	return m
 }
