@@ -60,6 +60,20 @@
 // of a metric or into a request path that no route matches, which the log has. A plain HTTP handler of [App.Handle] has no
 // message: its panics are logged as they are. Hold such values in a Secret.
 //
+// # Calling other services
+//
+// [App.Dial] returns the connection to another service, which generated clients take:
+//
+//	conn, err := app.Dial(ctx, "wallet")
+//	…
+//	wallets := walletv1.NewWalletServiceClient(conn)
+//
+// It is the mirror of the server. This service proves its identity, and answers are taken from nobody but the wallet of the
+// own trust domain. Calls go to every address of dns:///wallet:9000 in turn, or to what CHASSIS_WALLET_TARGET says; traces and
+// deadlines go along. The wallet's contract, which its generated code brings, sets the deadline where the caller has none
+// earlier, CHASSIS_CALL_TIMEOUT where the contract has none, and has calls that may be repeated sent again when the wallet is
+// unavailable, as long as that stays few of all.
+//
 // # Ports
 //
 // gRPC listens on CHASSIS_GRPC_ADDR and takes mutual TLS alone, unless CHASSIS_MTLS is off. REST and plain HTTP of

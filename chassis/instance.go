@@ -47,6 +47,9 @@ type instance struct {
 	chain  *middleware.Server
 	app    *App
 
+	client        *middleware.Client // made by the first Dial
+	serviceConfig string             // of every connection that Dial makes
+
 	stopRecorder func() // of the flight recorder; nil if another service of the process has it
 
 	admin *adminServer
@@ -57,6 +60,7 @@ type instance struct {
 
 	mu       sync.Mutex // guards what follows, and the fields above that the debug page may see come to be
 	routes   []openapi.Route
+	dials    []dial
 	phase    string
 	lastStep time.Time
 	events   []Event

@@ -3,6 +3,7 @@ package chassis
 import (
 	"crypto/x509"
 	"fmt"
+	"slices"
 
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/admin"
@@ -102,8 +103,14 @@ func showCertificate(use string, cert *x509.Certificate) admin.Certificate {
 }
 
 func (i *instance) settingsShown() []admin.Setting {
-	shown := make([]admin.Setting, len(i.settings))
-	for n, s := range i.settings {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	all := slices.Clone(i.settings)
+	for _, d := range i.dials {
+		all = append(all, d.target)
+	}
+	shown := make([]admin.Setting, len(all))
+	for n, s := range all {
 		shown[n] = admin.Setting{Name: s.Name, Value: s.Value, Origin: s.Origin, Default: s.Default, Meaning: s.Help}
 	}
 	return shown

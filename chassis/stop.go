@@ -47,7 +47,7 @@ func (i *instance) stop(asked, failed error) error {
 	}
 	err := errors.Join(i.workers.stop(calls), i.stopHealth())
 	i.emit(WorkersStopped, "", err)
-	errs = append(errs, err, i.closeGateway(), i.closeIdentity())
+	errs = append(errs, err, i.closeGateway(), i.closeDials(), i.closeIdentity())
 	err = i.flush()
 	i.emit(TelemetryFlushed, "", err)
 	i.closeAdmin()

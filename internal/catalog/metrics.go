@@ -23,6 +23,17 @@ var (
 		Labels: []Label{rpcMethod},
 		Since:  "0.1.0", Stability: Stable,
 	}
+	RPCClientCallDuration = Metric{
+		Name: "rpc_client_call_duration_seconds", Type: Histogram, Unit: "seconds", Buckets: durationBuckets,
+		Help: "Duration of calls made to other services through Dial, retries included.",
+		Labels: []Label{
+			{"rpc_method", "full names of the methods linked into the binary, `package.Service/Method`, and `_OTHER` for any other"},
+			{"server_address", "names given to Dial by the service"},
+			{"rpc_status_code", "the 17 gRPC codes by name"},
+			{"error_type", "empty for `OK`, else the status code"},
+		},
+		Since: "0.1.0", Stability: Stable,
+	}
 	RPCRejected = Metric{
 		Name: "chassis_rpc_rejected_total", Type: Counter,
 		Help:   "Calls refused before their handler ran.",
@@ -168,7 +179,7 @@ var (
 // All returns every entry, in the order of the documentation.
 func All() []Metric {
 	return []Metric{
-		RPCServerCallDuration, RPCInFlight, RPCRejected, RPCAudited, PolicyOverridden,
+		RPCServerCallDuration, RPCInFlight, RPCClientCallDuration, RPCRejected, RPCAudited, PolicyOverridden,
 		SLOObjective, SLORequests, SLOBadRequests, HTTPServerRequestDuration, Panics,
 		BuildInfo, BuildCommitTimestamp, StartTimestamp, Ready, Phase, LifecycleStepDuration, WorkerRestarts,
 		HealthCheckUp, HealthCheckDuration,

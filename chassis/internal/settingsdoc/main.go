@@ -36,6 +36,9 @@ wrong, and ` + "`/debug/config`" + ` on the admin port shows the values in force
 empty counts as not set. An unknown one that begins with ` + "`CHASSIS_`" + ` is an error. Durations are written like ` + "`1.5s`" + ` or ` + "`2m`" + `,
 sizes in bytes. ` + "`OTEL_*`" + ` variables have their standard meanings; nothing is exported without ` + "`OTEL_EXPORTER_OTLP_ENDPOINT`" + `.
 
+Services that a service calls by ` + "`App.Dial`" + ` have a setting each: ` + "`CHASSIS_<NAME>_TARGET`" + `, such as ` + "`CHASSIS_BIG_BANK_TARGET`" + ` for
+` + "`big-bank`" + `, is any target of gRPC. Without it calls go to ` + "`dns:///<name>:9000`" + `. One that nobody dials is logged at the start.
+
 | setting | default | in development | meaning |
 |---|---|---|---|
 `

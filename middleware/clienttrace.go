@@ -1,0 +1,75 @@
+package middleware
+
+import (
+	"context"
+	"encoding/hex"
+
+	"go.opentelemetry.io/otel/baggage"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/betmakers/paddock/internal/traceid"
+)
+
+// startSpan returns the trace that the called service is to continue. A call that is recorded has a span of its own; any
+// other stands for the span of ctx, and outside of any call for a trace that begins here.
+func (c *clientCall) startSpan(ctx context.Context) (context.Context, trace.SpanContext) {
+	cfg := &c.method.peer.client.cfg
+	parent := trace.SpanContextFromContext(ctx)
+	id := parent.TraceID()
+	if !parent.IsValid() {
+		id, _ = traceid.New()
+	}
+	if cfg.Tracer == nil || cfg.Sampled == nil || !cfg.Sampled(parent, id) {
+		return ctx, unrecorded(cfg, parent, id)
+	}
+	started := traceid.With(ctx, &traceid.IDs{Trace: id, Span: traceid.NewSpan()})
+	ctx, c.span = cfg.Tracer.Start(started, c.method.name, trace.WithSpanKind(trace.SpanKindClient))
+	return ctx, c.span.SpanContext()
+}
+
+// unrecorded is what a call hands on that has no span. Of a service that records nothing, the caller's flags come through
+// as they came, as others may record.
+func unrecorded(cfg *ClientConfig, parent trace.SpanContext, id trace.TraceID) trace.SpanContext {
+	switch {
+	case !parent.IsValid():
+		return trace.NewSpanContext(trace.SpanContextConfig{TraceID: id, SpanID: traceid.NewSpan()})
+	case cfg.Tracer == nil:
+		return parent
+	default:
+		return parent.WithTraceFlags(parent.TraceFlags() &^ trace.FlagsSampled)
+	}
+}
+
+// inject returns ctx with the W3C headers of the trace and of the baggage in it.
+func (c *Client) inject(ctx context.Context, sc trace.SpanContext) context.Context {
+	if !c.cfg.IgnoreTraceContext {
+		if state := sc.TraceState(); state.Len() == 0 {
+			ctx = metadata.AppendToOutgoingContext(ctx, "traceparent", formatTraceParent(sc))
+		} else {
+			ctx = metadata.AppendToOutgoingContext(ctx, "traceparent", formatTraceParent(sc), "tracestate", state.String())
+		}
+	}
+	if c.cfg.IgnoreBaggage {
+		return ctx
+	}
+	if bag := baggage.FromContext(ctx); bag.Len() > 0 {
+		if members := bag.String(); members != "" {
+			ctx = metadata.AppendToOutgoingContext(ctx, "baggage", members)
+		}
+	}
+	return ctx
+}
+
+// formatTraceParent writes version 00 of the header.
+func formatTraceParent(sc trace.SpanContext) string {
+	var b [55]byte
+	traceID, spanID, flags := sc.TraceID(), sc.SpanID(), [1]byte{byte(sc.TraceFlags())}
+	copy(b[:], "00-")
+	hex.Encode(b[3:35], traceID[:])
+	b[35] = '-'
+	hex.Encode(b[36:52], spanID[:])
+	b[52] = '-'
+	hex.Encode(b[53:], flags[:])
+	return string(b[:])
+}
