@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // What parses and what formats is tested by itself, against the standard library and OpenTelemetry.
@@ -14,6 +16,11 @@ func ParseTraceContext(traceparent, tracestate string) trace.SpanContext {
 }
 
 func AppendJSONString(b []byte, s string) []byte { return appendJSONString(b, s) }
+
+// Unreadable returns what a caller is told of a request that the gateway could not decode.
+func Unreadable(message string) string {
+	return unreadable(status.New(codes.InvalidArgument, message)).Message()
+}
 
 // TimeFormat returns the formatter of one log, which remembers the last second.
 func TimeFormat() func(time.Time) string {

@@ -36,7 +36,7 @@ func TextsOf(ctx context.Context) *Texts {
 	return t
 }
 
-// AddMessage remembers the debug_redact fields of m.
+// AddMessage remembers the fields of m that are marked with debug_redact or have a secret name.
 func (t *Texts) AddMessage(m proto.Message) {
 	var found []string
 	collect(m.ProtoReflect(), false, maxDepth, &found)
@@ -172,7 +172,7 @@ func collect(m protoreflect.Message, all bool, depth int, found *[]string) {
 		return
 	}
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		secret := all || marked(fd)
+		secret := all || concealed(fd)
 		each(fd, v, func(kind protoreflect.Kind, v protoreflect.Value) {
 			switch {
 			case kind == protoreflect.MessageKind || kind == protoreflect.GroupKind:
@@ -225,10 +225,13 @@ func textsOf(kind protoreflect.Kind, v protoreflect.Value) []string {
 	return []string{v.String()}
 }
 
-// HasMarks reports whether messages of this type can have debug_redact fields in them.
+// HasMarks reports whether messages of this type can have fields in them that AddMessage would remember.
 func HasMarks(d protoreflect.MessageDescriptor) bool {
 	return hasMarks(d, map[protoreflect.FullName]bool{})
 }
+
+// concealed reports whether a field is secret by its mark, or by its name.
+func concealed(fd protoreflect.FieldDescriptor) bool { return marked(fd) || Key(string(fd.Name())) }
 
 func hasMarks(d protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool) bool {
 	if seen[d.FullName()] {
@@ -240,7 +243,7 @@ func hasMarks(d protoreflect.MessageDescriptor, seen map[protoreflect.FullName]b
 	}
 	for i := range d.Fields().Len() {
 		fd := d.Fields().Get(i)
-		if marked(fd) {
+		if concealed(fd) {
 			return true
 		}
 		if inner := fd.Message(); inner != nil && hasMarks(inner, seen) {
