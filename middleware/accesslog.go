@@ -80,10 +80,13 @@ func (c *call) attrs(out outcome, elapsed time.Duration) []slog.Attr {
 // field is a part of a line that most calls do not have.
 type field struct{ key, value string }
 
-func (c *call) optional() [4]field {
+func (c *call) optional() [3]field {
+	explained := "explain"
+	if c.audited {
+		explained = "would_refuse"
+	}
 	return [...]field{
-		{"peer", c.caller.ID}, {"reason", string(c.reason)}, {"explain", c.explain},
-		{"would_refuse", c.audit},
+		{"peer", c.caller.ID}, {"reason", string(c.reason)}, {explained, c.explain},
 	}
 }
 

@@ -91,7 +91,7 @@ func (c *call) authorize() error {
 		reason, err = ReasonUnauthenticated, status.Error(codes.Unauthenticated, "the caller has no identity")
 	}
 	if s.cfg.AuditOnly {
-		c.audit = verdict.Why
+		c.explain, c.audited = verdict.Why, true
 		s.obs.audited.WithLabelValues(c.method.Name, string(reason)).Inc()
 		return nil
 	}

@@ -25,7 +25,7 @@ type call struct {
 	caller   Caller
 	reason   Reason // why it was refused; empty if it was not
 	explain  string // the same for operators, in words
-	audit    string // why it would have been refused, were it not for the audit mode
+	audited  bool   // explain tells why it would have been refused, were it not for the audit mode
 	secrets  secrets
 	received bool // the caller's message reached the handler
 	returned bool // the handler came back, and did not panic
