@@ -126,5 +126,6 @@ func callerFor(m *contract.Method) (as string, ok bool) {
 
 // bounded returns a context for the calls of one check.
 func bounded(t testing.TB) (context.Context, context.CancelFunc) {
+	t.Helper()
 	return context.WithTimeout(t.Context(), callTimeout)
 }

@@ -23,6 +23,7 @@ import (
 
 // callers tries each method as nobody, as strangers and as everybody whom any method names.
 func (c *conformer) callers(t testing.TB) {
+	t.Helper()
 	everybody := map[string]bool{"conformance": true, "spiffe://stranger.example/conformance": true, "spiffe://" + TrustDomain: true}
 	for _, m := range c.methods {
 		for _, p := range m.Callers {
@@ -42,6 +43,7 @@ func (c *conformer) callers(t testing.TB) {
 }
 
 func (c *conformer) try(t testing.TB, conn *grpc.ClientConn, m *contract.Method, caller contract.Caller) {
+	t.Helper()
 	ctx, cancel := bounded(t)
 	defer cancel()
 	want := codes.Aborted
@@ -69,6 +71,7 @@ var pathParameter = regexp.MustCompile(`\{[^}]*\}|\*+`)
 
 // nobodyByREST asks for each route of methods that are not public, as a browser without any certificate does.
 func (c *conformer) nobodyByREST(t testing.TB) {
+	t.Helper()
 	client := c.svc.HTTPWith(&tls.Config{InsecureSkipVerify: true}) //nolint:gosec // who the server is does not matter here
 	scheme := "http"
 	if c.svc.env["CHASSIS_HTTP_TLS"] == "true" {
@@ -110,6 +113,7 @@ func routesOf(m *contract.Method) []openapi.Route {
 
 // request returns the status of an HTTP request, whose answer is not read.
 func request(t testing.TB, client *http.Client, method, url string, header http.Header) (int, error) {
+	t.Helper()
 	ctx, cancel := bounded(t)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, url, http.NoBody)
@@ -126,6 +130,7 @@ func request(t testing.TB, client *http.Client, method, url string, header http.
 
 // deadlines looks at the time that handlers are given: with a caller who waits for ever, and with one in a hurry.
 func (c *conformer) deadlines(t testing.TB) {
+	t.Helper()
 	for _, m := range c.methods {
 		as, ok := callerFor(m)
 		if !ok {
@@ -159,29 +164,36 @@ var internalError = regexp.MustCompile(`internal error, id [0-9a-f]{16}`)
 
 // panics has the place of each handler panic, and calls again.
 func (c *conformer) panics(t testing.TB) {
+	t.Helper()
 	for _, m := range c.methods {
 		as, ok := callerFor(m)
 		if !ok {
 			continue
 		}
-		ctx, cancel := bounded(t)
-		defer cancel()
-		conn, before := c.svc.Conn(as), c.svc.Metric("chassis_panics_total", "where", "rpc")
-		err := call(ctx, conn, m, probePanic, newMessage(requestOf(m)))
-		if status.Code(err) != codes.Internal || !internalError.MatchString(err.Error()) {
-			t.Errorf("%s panicked, and its caller got %v, want INTERNAL with an id", m.Name, err)
-		}
-		if after := c.svc.Metric("chassis_panics_total", "where", "rpc"); after != before+1 {
-			t.Errorf("%s panicked, and chassis_panics_total went from %v to %v", m.Name, before, after)
-		}
-		if err := call(ctx, conn, m, probeReach, newMessage(requestOf(m))); status.Code(err) != codes.Aborted {
-			t.Errorf("%s after a panic: got %v, want it to reach the service", m.Name, err)
-		}
+		c.panicIn(t, m, c.svc.Conn(as))
+	}
+}
+
+func (c *conformer) panicIn(t testing.TB, m *contract.Method, conn *grpc.ClientConn) {
+	t.Helper()
+	ctx, cancel := bounded(t)
+	defer cancel()
+	before := c.svc.Metric("chassis_panics_total", "where", "rpc")
+	err := call(ctx, conn, m, probePanic, newMessage(requestOf(m)))
+	if status.Code(err) != codes.Internal || !internalError.MatchString(err.Error()) {
+		t.Errorf("%s panicked, and its caller got %v, want INTERNAL with an id", m.Name, err)
+	}
+	if after := c.svc.Metric("chassis_panics_total", "where", "rpc"); after != before+1 {
+		t.Errorf("%s panicked, and chassis_panics_total went from %v to %v", m.Name, before, after)
+	}
+	if err := call(ctx, conn, m, probeReach, newMessage(requestOf(m))); status.Code(err) != codes.Aborted {
+		t.Errorf("%s after a panic: got %v, want it to reach the service", m.Name, err)
 	}
 }
 
 // settle waits until no call runs: their lines and spans are there then.
 func (c *conformer) settle(t testing.TB) {
+	t.Helper()
 	for deadline := time.Now().Add(callTimeout); c.svc.Metric("chassis_rpc_in_flight") > 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Errorf("calls still run %s after their callers have gone: %s", callTimeout, strings.Join(c.inFlight(), ", "))

@@ -21,6 +21,7 @@ import (
 const anyMethod = "/grpc.health.v1.Health/Check"
 
 func (c *conformer) plaintext(t testing.TB) {
+	t.Helper()
 	ctx, cancel := bounded(t)
 	defer cancel()
 	conn := c.svc.ConnWith(grpc.WithTransportCredentials(insecure.NewCredentials()))
@@ -30,6 +31,7 @@ func (c *conformer) plaintext(t testing.TB) {
 }
 
 func (c *conformer) oldTLS(t testing.TB) {
+	t.Helper()
 	ctx, cancel := bounded(t)
 	defer cancel()
 	for port, asked := range map[string]bool{"grpc": true, "http": c.svc.env["CHASSIS_HTTP_TLS"] == "true", "admin": c.svc.env["CHASSIS_ADMIN_TLS"] == "true"} {
@@ -41,7 +43,7 @@ func (c *conformer) oldTLS(t testing.TB) {
 			continue // it is not open
 		}
 		config := c.svc.TLS()
-		config.MinVersion, config.MaxVersion = tls.VersionTLS12, tls.VersionTLS12 //nolint:gosec // which is the point
+		config.MinVersion, config.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
 		if err := tls.Client(raw, config).HandshakeContext(ctx); err == nil {
 			t.Errorf("the %s port takes TLS 1.2", port)
 		}
@@ -57,6 +59,7 @@ const (
 
 // series counts the series before and after callers have invented names for everything that they name.
 func (c *conformer) series(t testing.TB) {
+	t.Helper()
 	conn, client := c.svc.Conn("conformance"), c.svc.HTTP("conformance")
 	scheme := "http"
 	if c.svc.env["CHASSIS_HTTP_TLS"] == "true" {
@@ -91,6 +94,7 @@ func (c *conformer) series(t testing.TB) {
 
 // series returns the number of series of each metric.
 func (s *seen) series(t testing.TB) map[string]int {
+	t.Helper()
 	s.mu.Lock()
 	metrics := s.metrics
 	s.mu.Unlock()
@@ -107,6 +111,7 @@ func (s *seen) series(t testing.TB) map[string]int {
 
 // drain stops the service while a call of each method is under way, and lets them end only when everybody has been told.
 func (c *conformer) drain(t testing.TB) {
+	t.Helper()
 	ended, held := make(chan error, len(c.methods)), 0
 	for _, m := range c.methods {
 		as, ok := callerFor(m)
@@ -136,6 +141,7 @@ func (c *conformer) drain(t testing.TB) {
 }
 
 func (c *conformer) hold(t testing.TB, conn *grpc.ClientConn, m *contract.Method) error {
+	t.Helper()
 	ctx, cancel := bounded(t)
 	defer cancel()
 	err := call(ctx, conn, m, probeBlock, newMessage(requestOf(m)))
@@ -146,6 +152,7 @@ func (c *conformer) hold(t testing.TB, conn *grpc.ClientConn, m *contract.Method
 }
 
 func (c *conformer) nothingLeft(t testing.TB) {
+	t.Helper()
 	c.svc.RequestStop()
 	_ = c.svc.Wait() // drain has told
 	c.svc.network.closeClients()

@@ -23,6 +23,7 @@ const secretsTimeout = time.Second
 // secrets sends a request full of canaries to the handler of each method that takes secrets, and through a panic, and
 // looks for them in everything that came out.
 func (c *conformer) secrets(t testing.TB) {
+	t.Helper()
 	canary := rand.Text()[:24] // whose base64 form stands at the beginning of whatever begins with it
 	for _, m := range c.methods {
 		f := &filler{canary: canary, number: secretNumber}
@@ -53,6 +54,7 @@ func (c *conformer) secrets(t testing.TB) {
 
 // search fails the test where text has a canary, and shows what stands around it.
 func (c *conformer) search(t testing.TB, canary, where, text string) {
+	t.Helper()
 	for _, secret := range []string{canary, base64.StdEncoding.EncodeToString([]byte(canary)), fmt.Sprint(secretNumber)} {
 		if i := strings.Index(text, secret); i >= 0 {
 			around := text[max(0, i-200):min(len(text), i+100)]
@@ -64,6 +66,7 @@ func (c *conformer) search(t testing.TB, canary, where, text string) {
 
 // page returns what the admin port answers.
 func (c *conformer) page(t testing.TB, path string) string {
+	t.Helper()
 	scheme := "http"
 	if c.svc.env["CHASSIS_ADMIN_TLS"] == "true" {
 		scheme = "https"
@@ -79,7 +82,7 @@ func (c *conformer) page(t testing.TB, path string) string {
 		t.Errorf("%s: %v", path, err)
 		return ""
 	}
-	defer answer.Body.Close() //nolint:errcheck // it was read
+	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)
 	if err != nil || answer.StatusCode != http.StatusOK {
 		t.Errorf("%s: got %s, %v", path, answer.Status, err)

@@ -119,11 +119,11 @@ func (f *filler) value(fd protoreflect.FieldDescriptor, empty func() protoreflec
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
 		return protoreflect.ValueOfInt32(number), true
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
-		return protoreflect.ValueOfUint32(uint32(number)), true //nolint:gosec // not negative
+		return protoreflect.ValueOfUint32(uint32(number)), true
 	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
 		return protoreflect.ValueOfInt64(int64(number)), true
 	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-		return protoreflect.ValueOfUint64(uint64(number)), true //nolint:gosec // the same
+		return protoreflect.ValueOfUint64(uint64(number)), true
 	case protoreflect.FloatKind:
 		return protoreflect.ValueOfFloat32(1), true
 	case protoreflect.DoubleKind:

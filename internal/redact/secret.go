@@ -1,6 +1,6 @@
 package redact
 
-// Marked, embedded in a type, says that its values are secrets and print as Mask.
+// Marked is embedded in a type to say that its values are secrets and print as Mask.
 type Marked struct{}
 
 func (Marked) secret() {}

@@ -79,7 +79,7 @@ func method(name string, policy *paddockv1.Policy, stream bool) *descriptorpb.Me
 func serveUnary(policy string) grpc.MethodHandler {
 	answer := func(_ context.Context, in any) (any, error) { return in, nil }
 	info := &grpc.UnaryServerInfo{FullMethod: Unary(policy)}
-	return func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // the generators' order
+	return func(_ any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 		in := new(emptypb.Empty)
 		if err := decode(in); err != nil || interceptor == nil {
 			return in, err
