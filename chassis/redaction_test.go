@@ -83,7 +83,7 @@ func (v *vault) careless(ctx context.Context, how string, m proto.Message) error
 	case "fault":
 		return status.Errorf(codes.Internal, "cannot work on %v", m)
 	case "chassis error":
-		return &chassis.Error{Code: codes.NotFound, Message: text, Cause: errors.New(text), Fields: []chassis.FieldViolation{{Field: "secrets", Description: text}}}
+		return &chassis.Error{Code: codes.NotFound, Message: text, Cause: errors.New(text), Fields: []chassis.FieldViolation{{Field: "load", Description: text}}}
 	case "wrapped status":
 		return fmt.Errorf("of %v: %w", m, status.Error(codes.Unavailable, text))
 	}
@@ -229,9 +229,9 @@ func sendByGRPC(t *testing.T, svc *chassistest.Running) {
 		"x-api-key", canary+"-key", "x-auth-token", canary+"-auth", "baggage", "tenant=1")
 	for i, how := range carelessness {
 		secrets := secretsWith(fmt.Sprint(i))
-		_, err := client.Store(ctx, &vaultv1.StoreRequest{How: how, Secrets: secrets, Card: canary + "-card", Pin: canaryPin})
+		_, err := client.Store(ctx, &vaultv1.StoreRequest{How: how, Load: secrets, Card: canary + "-card", Pin: canaryPin})
 		expectNoCanaryInError(t, "Store, "+how, err)
-		if watch, err := client.Watch(ctx, &vaultv1.WatchRequest{How: how, Secrets: secrets}); err != nil {
+		if watch, err := client.Watch(ctx, &vaultv1.WatchRequest{How: how, Load: secrets}); err != nil {
 			t.Error(err)
 		} else {
 			for err == nil {
@@ -242,7 +242,7 @@ func sendByGRPC(t *testing.T, svc *chassistest.Running) {
 		if upload, err := client.Upload(ctx); err != nil {
 			t.Error(err)
 		} else {
-			err = errors.Join(upload.Send(&vaultv1.UploadRequest{Secrets: secretsWith("earlier")}), upload.Send(&vaultv1.UploadRequest{How: how, Secrets: secrets}))
+			err = errors.Join(upload.Send(&vaultv1.UploadRequest{Load: secretsWith("earlier")}), upload.Send(&vaultv1.UploadRequest{How: how, Load: secrets}))
 			if _, err2 := upload.CloseAndRecv(); err == nil {
 				err = err2
 			}
@@ -251,7 +251,7 @@ func sendByGRPC(t *testing.T, svc *chassistest.Running) {
 		if chat, err := client.Chat(ctx); err != nil {
 			t.Error(err)
 		} else {
-			for err = chat.Send(&vaultv1.ChatRequest{How: how, Secrets: secrets}); err == nil; {
+			for err = chat.Send(&vaultv1.ChatRequest{How: how, Load: secrets}); err == nil; {
 				_ = chat.CloseSend()
 				_, err = chat.Recv()
 			}
@@ -275,7 +275,7 @@ func sendByREST(t *testing.T, svc *chassistest.Running) {
 			"Grpc-Metadata-X-Api-Key", canary + "-key2", "Proxy-Authorization", "Basic " + canary, "Content-Type", "application/json",
 		}
 		for i, how := range carelessness {
-			body, err := json.Marshal(map[string]any{"how": how, "card": canary + "-card", "pin": canaryPin, "secrets": map[string]any{
+			body, err := json.Marshal(map[string]any{"how": how, "card": canary + "-card", "pin": canaryPin, "load": map[string]any{
 				"text": canary + fmt.Sprint(i), "list": []string{canary + "-list"}, "person": map[string]any{"email": canary + "-email"}, "open": "seen",
 			}})
 			if err != nil {
@@ -283,7 +283,7 @@ func sendByREST(t *testing.T, svc *chassistest.Running) {
 			}
 			for _, request := range [][3]string{
 				{"POST", "/v1/vault", string(body)},
-				{"GET", "/v1/vault/" + canary + "-card?how=" + strings.ReplaceAll(how, " ", "+") + "&secrets.text=" + canary + "-query&pin=" + fmt.Sprint(canaryPin), ""},
+				{"GET", "/v1/vault/" + canary + "-card?how=" + strings.ReplaceAll(how, " ", "+") + "&load.text=" + canary + "-query&pin=" + fmt.Sprint(canaryPin), ""},
 				{"GET", "/v1/vault/" + canary + "-path/watch?how=" + strings.ReplaceAll(how, " ", "+"), ""},
 			} {
 				got := do(t, svc.HTTP(), request[0], "http://rest"+request[1], request[2], headers...)
@@ -295,10 +295,10 @@ func sendByREST(t *testing.T, svc *chassistest.Running) {
 			{"POST", "/v1/vault", `{"card": ` + canary + `}`},
 			{"POST", "/v1/vault", `{"` + canary},
 			{"POST", "/v1/vault", canary},
-			{"POST", "/v1/vault", `{"secrets": {"raw": "` + canary + `!"}}`},
+			{"POST", "/v1/vault", `{"load": {"raw": "` + canary + `!"}}`},
 			{"GET", "/v1/vault/x?pin=" + canary, ""},
-			{"GET", "/v1/vault/x?secrets.raw=" + canary + "!", ""},
-			{"GET", "/v1/vault/x?secrets.pairs[a]=" + canary + "&secrets.hidden=" + canary, ""},
+			{"GET", "/v1/vault/x?load.raw=" + canary + "!", ""},
+			{"GET", "/v1/vault/x?load.pairs[a]=" + canary + "&load.hidden=" + canary, ""},
 		} {
 			got := do(t, svc.HTTP(), request[0], "http://rest"+request[1], request[2], headers...)
 			expectNoCanary(t, fmt.Sprint(request), fmt.Sprint(got.header, got.body))

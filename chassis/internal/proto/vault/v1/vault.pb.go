@@ -29,7 +29,7 @@ type StoreRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What the handler does with the secrets.
 	How           string   `protobuf:"bytes,1,opt,name=how,proto3" json:"how,omitempty"`
-	Secrets       *Secrets `protobuf:"bytes,2,opt,name=secrets,proto3" json:"secrets,omitempty"`
+	Load          *Secrets `protobuf:"bytes,2,opt,name=load,proto3" json:"load,omitempty"`
 	Card          string   `protobuf:"bytes,3,opt,name=card,proto3" json:"card,omitempty"`
 	Pin           int64    `protobuf:"varint,4,opt,name=pin,proto3" json:"pin,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -73,9 +73,9 @@ func (x *StoreRequest) GetHow() string {
 	return ""
 }
 
-func (x *StoreRequest) GetSecrets() *Secrets {
+func (x *StoreRequest) GetLoad() *Secrets {
 	if x != nil {
-		return x.Secrets
+		return x.Load
 	}
 	return nil
 }
@@ -149,7 +149,7 @@ func (x *StoreResponse) GetKey() string {
 type WatchRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	How           string                 `protobuf:"bytes,1,opt,name=how,proto3" json:"how,omitempty"`
-	Secrets       *Secrets               `protobuf:"bytes,2,opt,name=secrets,proto3" json:"secrets,omitempty"`
+	Load          *Secrets               `protobuf:"bytes,2,opt,name=load,proto3" json:"load,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -191,9 +191,9 @@ func (x *WatchRequest) GetHow() string {
 	return ""
 }
 
-func (x *WatchRequest) GetSecrets() *Secrets {
+func (x *WatchRequest) GetLoad() *Secrets {
 	if x != nil {
-		return x.Secrets
+		return x.Load
 	}
 	return nil
 }
@@ -245,7 +245,7 @@ func (x *WatchResponse) GetReceipt() string {
 type UploadRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	How           string                 `protobuf:"bytes,1,opt,name=how,proto3" json:"how,omitempty"`
-	Secrets       *Secrets               `protobuf:"bytes,2,opt,name=secrets,proto3" json:"secrets,omitempty"`
+	Load          *Secrets               `protobuf:"bytes,2,opt,name=load,proto3" json:"load,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -287,9 +287,9 @@ func (x *UploadRequest) GetHow() string {
 	return ""
 }
 
-func (x *UploadRequest) GetSecrets() *Secrets {
+func (x *UploadRequest) GetLoad() *Secrets {
 	if x != nil {
-		return x.Secrets
+		return x.Load
 	}
 	return nil
 }
@@ -341,7 +341,7 @@ func (x *UploadResponse) GetReceipt() string {
 type ChatRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	How           string                 `protobuf:"bytes,1,opt,name=how,proto3" json:"how,omitempty"`
-	Secrets       *Secrets               `protobuf:"bytes,2,opt,name=secrets,proto3" json:"secrets,omitempty"`
+	Load          *Secrets               `protobuf:"bytes,2,opt,name=load,proto3" json:"load,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -383,9 +383,9 @@ func (x *ChatRequest) GetHow() string {
 	return ""
 }
 
-func (x *ChatRequest) GetSecrets() *Secrets {
+func (x *ChatRequest) GetLoad() *Secrets {
 	if x != nil {
-		return x.Secrets
+		return x.Load
 	}
 	return nil
 }
@@ -646,28 +646,28 @@ var File_vault_v1_vault_proto protoreflect.FileDescriptor
 
 const file_vault_v1_vault_proto_rawDesc = "" +
 	"\n" +
-	"\x14vault/v1/vault.proto\x12\bvault.v1\x1a\x18paddock/v1/options.proto\"}\n" +
+	"\x14vault/v1/vault.proto\x12\bvault.v1\x1a\x18paddock/v1/options.proto\"w\n" +
 	"\fStoreRequest\x12\x10\n" +
-	"\x03how\x18\x01 \x01(\tR\x03how\x12+\n" +
-	"\asecrets\x18\x02 \x01(\v2\x11.vault.v1.SecretsR\asecrets\x12\x17\n" +
+	"\x03how\x18\x01 \x01(\tR\x03how\x12%\n" +
+	"\x04load\x18\x02 \x01(\v2\x11.vault.v1.SecretsR\x04load\x12\x17\n" +
 	"\x04card\x18\x03 \x01(\tB\x03\x80\x01\x01R\x04card\x12\x15\n" +
 	"\x03pin\x18\x04 \x01(\x03B\x03\x80\x01\x01R\x03pin\"@\n" +
 	"\rStoreResponse\x12\x18\n" +
 	"\areceipt\x18\x01 \x01(\tR\areceipt\x12\x15\n" +
-	"\x03key\x18\x02 \x01(\tB\x03\x80\x01\x01R\x03key\"M\n" +
+	"\x03key\x18\x02 \x01(\tB\x03\x80\x01\x01R\x03key\"G\n" +
 	"\fWatchRequest\x12\x10\n" +
-	"\x03how\x18\x01 \x01(\tR\x03how\x12+\n" +
-	"\asecrets\x18\x02 \x01(\v2\x11.vault.v1.SecretsR\asecrets\")\n" +
+	"\x03how\x18\x01 \x01(\tR\x03how\x12%\n" +
+	"\x04load\x18\x02 \x01(\v2\x11.vault.v1.SecretsR\x04load\")\n" +
 	"\rWatchResponse\x12\x18\n" +
-	"\areceipt\x18\x01 \x01(\tR\areceipt\"N\n" +
+	"\areceipt\x18\x01 \x01(\tR\areceipt\"H\n" +
 	"\rUploadRequest\x12\x10\n" +
-	"\x03how\x18\x01 \x01(\tR\x03how\x12+\n" +
-	"\asecrets\x18\x02 \x01(\v2\x11.vault.v1.SecretsR\asecrets\"*\n" +
+	"\x03how\x18\x01 \x01(\tR\x03how\x12%\n" +
+	"\x04load\x18\x02 \x01(\v2\x11.vault.v1.SecretsR\x04load\"*\n" +
 	"\x0eUploadResponse\x12\x18\n" +
-	"\areceipt\x18\x01 \x01(\tR\areceipt\"L\n" +
+	"\areceipt\x18\x01 \x01(\tR\areceipt\"F\n" +
 	"\vChatRequest\x12\x10\n" +
-	"\x03how\x18\x01 \x01(\tR\x03how\x12+\n" +
-	"\asecrets\x18\x02 \x01(\v2\x11.vault.v1.SecretsR\asecrets\"(\n" +
+	"\x03how\x18\x01 \x01(\tR\x03how\x12%\n" +
+	"\x04load\x18\x02 \x01(\v2\x11.vault.v1.SecretsR\x04load\"(\n" +
 	"\fChatResponse\x12\x18\n" +
 	"\areceipt\x18\x01 \x01(\tR\areceipt\"\xa6\x04\n" +
 	"\aSecrets\x12\x17\n" +
@@ -732,10 +732,10 @@ var file_vault_v1_vault_proto_goTypes = []any{
 	nil,                    // 11: vault.v1.Secrets.ByNameEntry
 }
 var file_vault_v1_vault_proto_depIdxs = []int32{
-	8,  // 0: vault.v1.StoreRequest.secrets:type_name -> vault.v1.Secrets
-	8,  // 1: vault.v1.WatchRequest.secrets:type_name -> vault.v1.Secrets
-	8,  // 2: vault.v1.UploadRequest.secrets:type_name -> vault.v1.Secrets
-	8,  // 3: vault.v1.ChatRequest.secrets:type_name -> vault.v1.Secrets
+	8,  // 0: vault.v1.StoreRequest.load:type_name -> vault.v1.Secrets
+	8,  // 1: vault.v1.WatchRequest.load:type_name -> vault.v1.Secrets
+	8,  // 2: vault.v1.UploadRequest.load:type_name -> vault.v1.Secrets
+	8,  // 3: vault.v1.ChatRequest.load:type_name -> vault.v1.Secrets
 	10, // 4: vault.v1.Secrets.pairs:type_name -> vault.v1.Secrets.PairsEntry
 	9,  // 5: vault.v1.Secrets.hidden:type_name -> vault.v1.Person
 	9,  // 6: vault.v1.Secrets.person:type_name -> vault.v1.Person

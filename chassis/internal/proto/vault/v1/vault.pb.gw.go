@@ -115,7 +115,7 @@ func local_request_VaultService_Store_1(ctx context.Context, marshaler runtime.M
 	return msg, metadata, err
 }
 
-var filter_VaultService_Watch_0 = &utilities.DoubleArray{Encoding: map[string]int{"secrets": 0, "text": 1}, Base: []int{1, 1, 1, 0}, Check: []int{0, 1, 2, 3}}
+var filter_VaultService_Watch_0 = &utilities.DoubleArray{Encoding: map[string]int{"load": 0, "text": 1}, Base: []int{1, 1, 1, 0}, Check: []int{0, 1, 2, 3}}
 
 func request_VaultService_Watch_0(ctx context.Context, marshaler runtime.Marshaler, client VaultServiceClient, req *http.Request, pathParams map[string]string) (VaultService_WatchClient, runtime.ServerMetadata, error) {
 	var (
@@ -123,13 +123,13 @@ func request_VaultService_Watch_0(ctx context.Context, marshaler runtime.Marshal
 		metadata runtime.ServerMetadata
 		err      error
 	)
-	val, ok := pathParams["secrets.text"]
+	val, ok := pathParams["load.text"]
 	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "secrets.text")
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "load.text")
 	}
-	err = runtime.PopulateFieldFromPath(&protoReq, "secrets.text", val)
+	err = runtime.PopulateFieldFromPath(&protoReq, "load.text", val)
 	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "secrets.text", err)
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "load.text", err)
 	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
@@ -283,7 +283,7 @@ func RegisterVaultServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/vault.v1.VaultService/Watch", runtime.WithHTTPPathPattern("/v1/vault/{secrets.text}/watch"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/vault.v1.VaultService/Watch", runtime.WithHTTPPathPattern("/v1/vault/{load.text}/watch"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -302,7 +302,7 @@ func RegisterVaultServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 var (
 	pattern_VaultService_Store_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "vault"}, ""))
 	pattern_VaultService_Store_1 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "vault", "card"}, ""))
-	pattern_VaultService_Watch_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "vault", "secrets.text", "watch"}, ""))
+	pattern_VaultService_Watch_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "vault", "load.text", "watch"}, ""))
 )
 
 var (
