@@ -177,7 +177,7 @@ func TestDialBalances(t *testing.T) {
 // listed resolves a target to the addresses that stand in it.
 type listed struct{}
 
-func init() { resolver.Register(listed{}) }
+var _ = func() bool { resolver.Register(listed{}); return true }()
 
 func (listed) Scheme() string                        { return "listed" }
 func (listed) ResolveNow(resolver.ResolveNowOptions) {}
@@ -364,4 +364,32 @@ func keysOf[V any](m map[string]V) []string {
 	}
 	slices.Sort(keys)
 	return keys
+}
+
+// Workers and what runs at the stop can still call: the connections are closed after them.
+func TestDialLastsLongerThanWorkers(t *testing.T) {
+	t.Parallel()
+	w := &wallet{}
+	told := make(chan error, 2)
+	opts := reaching(chassistest.Start(t, w.service("wallet"), chassistest.Options{}))
+	svc := chassistest.Start(t, chassis.Service{Name: "till", Setup: func(ctx context.Context, app *chassis.App) error {
+		conn, err := app.Dial(ctx, "wallet")
+		charge := func(ctx context.Context) error {
+			err := conn.Invoke(ctx, chargeMethod, wrapperspb.String("last"), new(echo.Text))
+			told <- err
+			return err
+		}
+		app.OnStop("settle", charge)
+		app.Go("till", func(ctx context.Context) error {
+			<-ctx.Done()
+			return charge(context.WithoutCancel(ctx))
+		})
+		return err
+	}}, opts)
+	svc.Stop()
+	for range 2 {
+		if err := <-told; err != nil {
+			t.Errorf("a call during the stop: %v", err)
+		}
+	}
 }

@@ -201,7 +201,7 @@ func TestClientStreamEnds(t *testing.T) {
 	leakcheck.Check(t)
 	stop := errors.New("stop")
 	for name, test := range map[string]struct {
-		use  func(s grpc.ClientStream, cancel func(), close func() error) error
+		use  func(s grpc.ClientStream, cancel func(), closeConn func() error) error
 		code string
 	}{
 		"read to its end": {func(s grpc.ClientStream, _ func(), _ func() error) error {

@@ -13,6 +13,12 @@
 // or a name in the trust domain "test", to which the service belongs too. Each caller's certificate is minted by an
 // authority that the test made; services that call each other share one by [Options].CA.
 //
+// A service that calls others reaches them in memory, by mutual TLS, where [Options].Peers has them under the names that it
+// dials:
+//
+//	wallet := chassistest.Start(t, wallet.Service(), chassistest.Options{})
+//	till := chassistest.Start(t, Service(), chassistest.Options{Peers: map[string]*chassistest.Running{"wallet": wallet}})
+//
 // # What came out
 //
 // [Running.Logs], [Running.Spans], [Running.Metric] and [Running.Events] hold what the service has told so far. A call
