@@ -84,9 +84,6 @@ func (c *call) end(err error, panicked any) error {
 	c.trace.end(c, out)
 	c.log(out, elapsed)
 	c.method.metrics.traffic.inFlight.Add(-1)
-	if c.http != nil {
-		c.http.rpc = true
-	}
 	return out.err
 }
 

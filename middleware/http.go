@@ -60,7 +60,7 @@ type httpCall struct {
 	writeTimeout time.Duration
 
 	route    string // the gateway's; else that of the ServeMux
-	rpc      bool   // a call was made, and has left the line
+	rpc      bool   // a call was made, and leaves the line
 	returned bool
 	streams  sync.WaitGroup // handlers of streams that run beside the request's goroutine
 

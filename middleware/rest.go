@@ -97,6 +97,7 @@ func (c *restConn) newStream(ctx context.Context, method string) *restStream {
 	s := &restStream{parent: ctx, keys: &c.server.obs.keys, http: httpCallFrom(ctx), name: method, maxMessage: c.cfg.MaxMessage}
 	if s.http != nil {
 		s.metadata = c.cfg.Metadata
+		s.http.rpc = true
 	}
 	return s
 }
