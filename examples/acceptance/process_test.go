@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long a condition may take to come true: far longer than it ever does.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // await polls until condition holds.
 func await(t testing.TB, what string, condition func() bool) {

@@ -44,7 +44,7 @@ func (p *process) steps() []string {
 func TestReplicaLeavesUnderLoad(t *testing.T) {
 	t.Parallel()
 	spans := newCollector(t)
-	leaving := start(t, hello, spans.env(), "CHASSIS_DRAIN_DELAY=3s", "CHASSIS_SHUTDOWN_TIMEOUT=20s")
+	leaving := start(t, hello, spans.env(), "CHASSIS_DRAIN_DELAY=6s", "CHASSIS_SHUTDOWN_TIMEOUT=20s")
 	staying := start(t, hello, spans.env(), "HOME="+leaving.home)
 
 	balanced := dialBoth(t, leaving, staying)
