@@ -75,9 +75,8 @@ const (
 	authorizationAudit   = "audit"
 )
 
-// validate returns everything that is wrong with c, joined.
-func (c *Config) validate() error {
-	var errs []error
+// validate returns everything that is wrong with c.
+func (c *Config) validate() (errs []error) {
 	choice := func(name, value string, allowed ...string) {
 		if !slices.Contains(allowed, value) {
 			errs = append(errs, fmt.Errorf("%s is %q; it must be one of %q", name, value, allowed))
@@ -96,7 +95,7 @@ func (c *Config) validate() error {
 	if len(c.DebugCallers) > 0 && !c.AdminTLS {
 		errs = append(errs, errors.New("CHASSIS_DEBUG_CALLERS names identities, which only mutual TLS can prove: set CHASSIS_ADMIN_TLS=true too"))
 	}
-	return errors.Join(errs...)
+	return errs
 }
 
 func (c *Config) validateNumbers() (errs []error) {

@@ -21,12 +21,16 @@ func TestEveryConfigurationErrorAtOnce(t *testing.T) {
 	}{}
 	got := startError(t, service, env{
 		"CHASSIS_CALL_TIMEOUT": "soon", "CHASSIS_MTLS": "perhaps", "CHASSIS_GRPC_ADR": ":1", "CHASSIS_XYZZY": "1",
-		"CHASSIS_LOG_LEVEL": "LOUD", "LIMIT": "many",
+		"CHASSIS_LOG_LEVEL": "LOUD", "LIMIT": "many", "CHASSIS_DRAIN_DELAY": "18s", "CHASSIS_SHUTDOWN_TIMEOUT": "long",
 	})
+	// The drain delay cannot be held against a timeout that could not be read.
+	if strings.Contains(got, "CHASSIS_DRAIN_DELAY") || strings.Count(got, "CHASSIS_SHUTDOWN_TIMEOUT") != 1 {
+		t.Errorf("a setting that could not be read is told of more than once:\n%s", got)
+	}
 	expectAll(t, got,
 		"chassis: reading the settings: ",
 		`Service.Name is "Echo"`, "Service.Setup is nil",
-		`CHASSIS_CALL_TIMEOUT: "soon" is no valid time.Duration`,
+		`CHASSIS_CALL_TIMEOUT: "soon" is no valid time.Duration`, `CHASSIS_MTLS is "perhaps"`,
 		`CHASSIS_LOG_LEVEL: "LOUD" is no valid slog.Level`,
 		"CHASSIS_GRPC_ADR is no setting: did you mean CHASSIS_GRPC_ADDR?",
 		"CHASSIS_XYZZY is no setting: run with -help for the list",

@@ -35,14 +35,13 @@ func (i *instance) configure(ctx context.Context) (string, error) {
 	}
 	loader := settings.Loader{Lookup: i.lookuper(), Development: i.guessEnvironment() == development}
 	own, err := loader.Load(ctx, &i.cfg)
-	if errs = append(errs, err); err == nil {
-		if origin := i.guessEnvironment(); i.getenv("CHASSIS_ENVIRONMENT") == "" {
-			i.cfg.Environment = origin
-			own[0].Value, own[0].Origin = origin, "guessed: "+i.whyEnvironment()
-		}
-		errs = append(errs, i.cfg.validate())
-		i.overrides, _ = contract.ParseOverrides(i.cfg.PolicyOverrides) // validate has told what is wrong with it
+	errs = append(errs, err)
+	if guess := i.guessEnvironment(); i.getenv("CHASSIS_ENVIRONMENT") == "" {
+		i.cfg.Environment = guess
+		own[0].Value, own[0].Origin = guess, "guessed: "+i.whyEnvironment()
 	}
+	errs = append(errs, withoutUnread(i.cfg.validate(), own)...)
+	i.overrides, _ = contract.ParseOverrides(i.cfg.PolicyOverrides) // validate has told what is wrong with it
 	theirs, err := loader.Load(ctx, i.service.Config)
 	errs = append(errs, err)
 	for _, s := range theirs {
@@ -53,6 +52,14 @@ func (i *instance) configure(ctx context.Context) (string, error) {
 	errs = append(errs, settings.Unknown(withoutTargets(i.environ()), "CHASSIS_", own)...)
 	i.settings = append(own, theirs...)
 	return i.cfg.Environment, errors.Join(errs...)
+}
+
+// withoutUnread leaves out the errors about settings whose values could not be read: they have been told of, and what
+// stands in their place is not what the operator meant.
+func withoutUnread(errs []error, own []settings.Setting) []error {
+	return slices.DeleteFunc(errs, func(err error) bool {
+		return slices.ContainsFunc(own, func(s settings.Setting) bool { return s.Unread && strings.Contains(err.Error(), s.Name) })
+	})
 }
 
 // guessEnvironment is production on Kubernetes, which sets a variable in each pod, and development elsewhere.

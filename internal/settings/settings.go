@@ -30,6 +30,7 @@ type Setting struct {
 	Default string // as text; empty if there is none
 	Help    string
 	Type    string // of the Go field
+	Unread  bool   // its value could not be read, and the error of Load says why
 }
 
 // Origins of a value.
@@ -113,6 +114,7 @@ func (r *reader) read(ctx context.Context, field reflect.StructField, value refl
 	secret := isSecret(name, field.Tag) || redact.IsSecret(value.Interface())
 	if err != nil {
 		r.errs = append(r.errs, explain(s, lookup.value, secret, err))
+		s.Unread = true
 		r.settings = append(r.settings, s)
 		return
 	}
