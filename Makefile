@@ -4,7 +4,7 @@
 GO       ?= go
 BIN      := $(CURDIR)/.bin
 MODULES  := . jwt validate examples bench
-FUZZTIME ?= 10s
+FUZZTIME ?= 1m
 
 # grpcnotrace leaves golang.org/x/net/trace out of grpc-go. Its templates would make the linker keep every exported method, a
 # sixth of a service's binary, and it hangs pages on http.DefaultServeMux: docs/decisions/0010-no-templates.md.
@@ -68,7 +68,7 @@ generate: $(BIN)/buf $(PLUGINS) ## Write generated code and documentation anew
 bench: ## Measure what a call costs against bare grpc-go and the same assembled by hand
 	@cd bench && $(GO) run .
 
-fuzz: ## Run each fuzz target for FUZZTIME, 10s unless set
+fuzz: ## Run each fuzz target for FUZZTIME, a minute unless set
 	@for module in . jwt; do ( \
 		cd $$module && $(GO) test -list '^Fuzz' ./... | \
 		awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' | \
