@@ -20,7 +20,7 @@ func (i *instance) contractDoc() string {
 		if m.Quiet {
 			continue
 		}
-		terms, _ := i.terms(m.FullMethod)
+		terms := termsOf(m)
 		deadline := "none"
 		if terms.Deadline > 0 {
 			deadline = terms.Deadline.String()

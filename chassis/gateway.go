@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/openapi"
 	"github.com/betmakers/paddock/middleware"
 )
@@ -99,8 +99,7 @@ func forwardedHeader(key string) (string, bool) {
 func (i *instance) descriptors() []protoreflect.ServiceDescriptor {
 	var found []protoreflect.ServiceDescriptor
 	for _, s := range i.app.services {
-		d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(s.desc.ServiceName))
-		if service, ok := d.(protoreflect.ServiceDescriptor); ok && err == nil {
+		if service := contract.Descriptor(s.desc.ServiceName); service != nil {
 			found = append(found, service)
 		}
 	}

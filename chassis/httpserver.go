@@ -100,14 +100,17 @@ func (i *instance) withDocs(api http.Handler) (http.Handler, error) {
 // terms tells the description of the API what the contract says of a method.
 func (i *instance) terms(fullMethod string) (openapi.Terms, bool) {
 	for _, m := range i.chain.Methods() {
-		if m.FullMethod != fullMethod {
-			continue
+		if m.FullMethod == fullMethod {
+			return termsOf(m), true
 		}
-		o := m.Objectives
-		return openapi.Terms{
-			Deadline: m.Timeout, Public: m.Public, Callers: m.Describe(),
-			Availability: o.Availability, Latency: o.Latency, Within: o.Within,
-		}, true
 	}
 	return openapi.Terms{}, false
+}
+
+func termsOf(m *middleware.Method) openapi.Terms {
+	o := m.Objectives
+	return openapi.Terms{
+		Deadline: m.Timeout, Public: m.Public, Callers: m.Describe(),
+		Availability: o.Availability, Latency: o.Latency, Within: o.Within,
+	}
 }

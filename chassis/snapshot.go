@@ -54,7 +54,7 @@ func (i *instance) methods() []admin.Method {
 	var methods []admin.Method
 	for _, m := range i.chain.Methods() {
 		ended, failed := m.Calls()
-		terms, _ := i.terms(m.FullMethod)
+		terms := termsOf(m)
 		methods = append(methods, admin.Method{
 			Name: m.Name, Kind: m.Kind(), Deadline: m.Timeout, Callers: []string{m.Describe()},
 			Promises: objectives(terms), Overridden: m.Overridden, Routes: routes[m.FullMethod],

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 
@@ -127,11 +126,9 @@ func (i *instance) instrument(t *telemetry.Telemetry) (err error) {
 		return err
 	}
 	restarts, panics := catalog.WorkerRestarts.CounterVec(), catalog.Panics.CounterVec()
-	if known, ok := errors.AsType[prometheus.AlreadyRegisteredError](registry.Register(panics)); ok {
-		panics, _ = known.ExistingCollector.(*prometheus.CounterVec)
-	}
+	err = errors.Join(registry.Register(restarts), catalog.Register(registry, &panics), i.metrics.register(registry, i))
 	i.workers = newSupervisor(t.Logger(), restarts, panics)
-	return errors.Join(registry.Register(restarts), i.metrics.register(registry, i))
+	return err
 }
 
 // tracer returns what records calls, nil where nothing would receive a span.

@@ -22,30 +22,11 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		duration: catalog.HealthCheckDuration.GaugeVec(),
 		panics:   catalog.Panics.CounterVec(),
 	}
-	if reg == nil {
-		return m, nil
-	}
-	err := errors.Join(register(reg, &m.up), register(reg, &m.duration), register(reg, &m.panics))
+	err := errors.Join(catalog.Register(reg, &m.up), catalog.Register(reg, &m.duration), catalog.Register(reg, &m.panics))
 	if err != nil {
 		return nil, fmt.Errorf("health: cannot register the metrics: %w", err)
 	}
 	return m, nil
-}
-
-// register registers *c, or makes *c the collector that was registered for the same metric before: the counter of panics
-// is shared with the other parts of the chassis.
-func register[C prometheus.Collector](reg prometheus.Registerer, c *C) error {
-	err := reg.Register(*c)
-	var already prometheus.AlreadyRegisteredError
-	if !errors.As(err, &already) {
-		return err
-	}
-	existing, ok := already.ExistingCollector.(C)
-	if !ok {
-		return fmt.Errorf("another kind of collector has the same metric: %w", err)
-	}
-	*c = existing
-	return nil
 }
 
 func (m *metrics) set(s CheckStatus) {

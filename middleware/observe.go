@@ -57,12 +57,8 @@ func newObserver(cfg Config) (*observer, error) {
 	} {
 		errs = append(errs, cfg.Registerer.Register(c))
 	}
-	// Other parts of the chassis count their panics in the same metric.
-	err := cfg.Registerer.Register(o.panics)
-	if known, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
-		o.panics, err = known.ExistingCollector.(*prometheus.CounterVec), nil
-	}
-	return o, errors.Join(append(errs, err)...)
+	errs = append(errs, catalog.Register(cfg.Registerer, &o.panics)) // other parts count theirs in the same metric
+	return o, errors.Join(errs...)
 }
 
 // sampled decides whether a call is recorded.

@@ -1,7 +1,6 @@
 package mtls
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 
@@ -14,17 +13,7 @@ import (
 // registerer keeps the counter private.
 func registerCounter(registerer prometheus.Registerer, m catalog.Metric) (*prometheus.CounterVec, error) {
 	counter := m.CounterVec()
-	if registerer == nil {
-		return counter, nil
-	}
-	err := registerer.Register(counter)
-	var registered prometheus.AlreadyRegisteredError
-	if errors.As(err, &registered) {
-		if existing, ok := registered.ExistingCollector.(*prometheus.CounterVec); ok {
-			return existing, nil
-		}
-	}
-	if err != nil {
+	if err := catalog.Register(registerer, &counter); err != nil {
 		return nil, fmt.Errorf("mtls: cannot register metric %s: %w", m.Name, err)
 	}
 	return counter, nil

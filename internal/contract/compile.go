@@ -29,7 +29,7 @@ var openServices = []string{"grpc.health.v1.", "grpc.reflection."}
 // Compile returns the records of the unary methods and the streams of desc, each in the order of desc. The error tells
 // of every declaration that contradicts itself or cannot be kept, by file, method and option.
 func Compile(desc *grpc.ServiceDesc, defaults Defaults) (unary, streams []*Method, err error) {
-	c := compiler{defaults: defaults, service: describe(desc.ServiceName)}
+	c := compiler{defaults: defaults, service: Descriptor(desc.ServiceName)}
 	for i := range desc.Methods {
 		unary = append(unary, c.method(desc, desc.Methods[i].MethodName, false, false))
 	}
@@ -40,9 +40,9 @@ func Compile(desc *grpc.ServiceDesc, defaults Defaults) (unary, streams []*Metho
 	return unary, streams, errors.Join(c.errs...)
 }
 
-// describe returns the descriptor of a service, nil if it is not linked into the binary: a service can be registered
+// Descriptor returns the descriptor of a service, nil if it is not linked into the binary: a service can be registered
 // without any, and then declares nothing.
-func describe(name string) protoreflect.ServiceDescriptor {
+func Descriptor(name string) protoreflect.ServiceDescriptor {
 	d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
 	if err != nil {
 		return nil
