@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/betmakers/paddock/bench/internal/cores"
 )
 
 // TestMain lets the test binary be the server process, as the program itself is.
@@ -140,7 +142,7 @@ func TestSpread(t *testing.T) {
 }
 
 func TestServerProcessSaysWhyItDidNotStart(t *testing.T) {
-	_, err := startProcess(contender{name: "grpc/plain/unheard-of"}, certDir(t.TempDir()), findCores())
+	_, err := startProcess(contender{name: "grpc/plain/unheard-of"}, certDir(t.TempDir()), cores.Find())
 	if err == nil || !strings.Contains(err.Error(), "unheard-of did not start") {
 		t.Errorf("got %v, expected an error that names the server", err)
 	}

@@ -81,9 +81,9 @@ func chassisEnv(transport string) func(certDir) []string {
 		}
 		return append(env,
 			"CHASSIS_MTLS=files",
-			"CHASSIS_TLS_CERT_FILE="+dir.serverCert(),
-			"CHASSIS_TLS_KEY_FILE="+dir.serverKey(),
-			"CHASSIS_TLS_CA_FILE="+dir.ca(),
+			"CHASSIS_TLS_CERT_FILE="+dir.ServerCert(),
+			"CHASSIS_TLS_KEY_FILE="+dir.ServerKey(),
+			"CHASSIS_TLS_CA_FILE="+dir.CA(),
 		)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/betmakers/paddock/bench/internal/certs"
 )
 
 // contender is one server to measure.
@@ -23,6 +25,12 @@ type contender struct {
 	// inFlight is the number of calls at once, over all connections.
 	inFlight int
 }
+
+// certDir holds the certificates of server and generator.
+type certDir = certs.Dir
+
+// generator is whom the load generator's certificate names.
+const generator = "generator"
 
 // setup is what a server is told.
 type setup struct {

@@ -35,7 +35,7 @@ func dial(c contender, addr string, certs certDir) (*load, error) {
 	var config *tls.Config
 	if c.tls() {
 		var err error
-		if config, err = certs.clientTLS(protocol); err != nil {
+		if config, err = certs.ClientTLS(generator, protocol); err != nil {
 			return nil, err
 		}
 	}

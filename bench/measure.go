@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/betmakers/paddock/bench/internal/cores"
 )
 
 // plan says how much is measured.
@@ -39,11 +41,11 @@ func measure(ctx context.Context, list []contender, p plan) (results []result, e
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	certs := certDir(folder)
-	if err := certs.write(); err != nil {
+	if err := certs.Write("echo", generator); err != nil {
 		return nil, err
 	}
 
-	on := findCores()
+	on := cores.Find()
 	processes := make([]*process, len(list))
 	defer func() {
 		for _, p := range processes {
@@ -60,7 +62,7 @@ func measure(ctx context.Context, list []contender, p plan) (results []result, e
 		}
 	}
 
-	unpin, err := on.pinGenerator()
+	unpin, err := on.PinGenerator()
 	if err != nil {
 		return nil, err
 	}

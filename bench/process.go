@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"slices"
 	"strings"
+
+	"github.com/betmakers/paddock/bench/internal/cores"
 )
 
 // process is the parent's handle on a server process. Not for concurrent use.
@@ -21,7 +23,7 @@ type process struct {
 
 // startProcess starts this binary again as the server c and waits until it listens. Its standard output, which takes
 // the access log, goes to /dev/null.
-func startProcess(c contender, certs certDir, on cores) (*process, error) {
+func startProcess(c contender, certs certDir, on cores.Pair) (*process, error) {
 	binary, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -46,7 +48,7 @@ func startProcess(c contender, certs certDir, on cores) (*process, error) {
 	cmd.Stderr = os.Stderr
 	cmd.ExtraFiles = []*os.File{commandsOut, answersIn} // commandFD, answerFD
 	p := &process{cmd: cmd, commands: commandsIn, answers: answersOut, decoder: json.NewDecoder(answersOut)}
-	if err := on.startServer(cmd.Start); err != nil {
+	if err := on.StartServer(cmd.Start); err != nil {
 		return nil, errors.Join(err, commandsIn.Close(), answersOut.Close())
 	}
 	answersIn.Close() // or a server that died would leave the decoder waiting

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+
+	"github.com/betmakers/paddock/bench/internal/cores"
 )
 
 // report is everything a run found out.
@@ -158,7 +160,7 @@ func (s spread) text(format string) string {
 
 func thisMachine() machine {
 	m := machine{
-		CPU: cpuModel(), Cores: runtime.NumCPU(), Apart: findCores().apart,
+		CPU: cpuModel(), Cores: runtime.NumCPU(), Apart: cores.Find().Apart,
 		System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(),
 	}
 	if info, ok := debug.ReadBuildInfo(); ok {

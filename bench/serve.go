@@ -64,7 +64,7 @@ func start(name string) (string, error) {
 		}
 		s := setup{certs: certDir(os.Getenv(envCerts))}
 		if c.tls() {
-			config, err := s.certs.serverTLS()
+			config, err := s.certs.ServerTLS()
 			if err != nil {
 				return "", err
 			}

@@ -1,4 +1,5 @@
-package main
+// Package cores keeps a server process and the program that loads it on cores of their own.
+package cores
 
 import (
 	"os"
@@ -8,20 +9,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cores are where the two sides run: the first two of those this process may use. With fewer there is nothing to keep
-// apart, and both run where the system puts them.
-type cores struct {
+// Pair is where the two sides run: the first two of those this process may use. With fewer there is nothing to keep
+// apart, and both run where the system puts them. The zero value keeps nothing apart.
+type Pair struct {
+	Apart             bool // each side has a core of its own
 	allowed           unix.CPUSet
 	server, generator unix.CPUSet
-	apart             bool
 }
 
-func findCores() cores {
-	var c cores
+// Find looks at what this process may use.
+func Find() Pair {
+	var c Pair
 	if unix.SchedGetaffinity(0, &c.allowed) != nil || c.allowed.Count() < 2 {
 		return c
 	}
-	c.apart = true
+	c.Apart = true
 	cpu := 0
 	for _, set := range []*unix.CPUSet{&c.server, &c.generator} {
 		for !c.allowed.IsSet(cpu) {
@@ -33,10 +35,10 @@ func findCores() cores {
 	return c
 }
 
-// startServer runs start, which starts a process, so that the process inherits the server's core. The Go runtime of
+// StartServer runs start, which starts a process, so that the process inherits the server's core. The Go runtime of
 // the process then sees one core and runs with GOMAXPROCS 1.
-func (c cores) startServer(start func() error) error {
-	if !c.apart {
+func (c Pair) StartServer(start func() error) error {
+	if !c.Apart {
 		return start()
 	}
 	runtime.LockOSThread()
@@ -48,9 +50,9 @@ func (c cores) startServer(start func() error) error {
 	return start()
 }
 
-// pinGenerator binds every thread of this process, and so every later one, to the generator's core until undo.
-func (c cores) pinGenerator() (undo func(), err error) {
-	if !c.apart {
+// PinGenerator binds every thread of this process, and so every later one, to the generator's core until undo.
+func (c Pair) PinGenerator() (undo func(), err error) {
+	if !c.Apart {
 		return func() {}, nil
 	}
 	if err := setAllThreads(&c.generator); err != nil {

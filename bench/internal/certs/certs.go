@@ -1,4 +1,5 @@
-package main
+// Package certs makes the certificates of a benchmark.
+package certs
 
 import (
 	"crypto/ecdsa"
@@ -18,18 +19,20 @@ import (
 	"time"
 )
 
-// certDir is a folder with a certificate authority of its own and one certificate for the server and one for the
-// load generator, all PEM, valid for a day.
-type certDir string
+// Dir is a folder with a certificate authority of its own, one certificate for the server and one for each caller, all
+// PEM, valid for a day.
+type Dir string
 
-func (d certDir) ca() string         { return filepath.Join(string(d), "ca.pem") }
-func (d certDir) serverCert() string { return filepath.Join(string(d), "server.pem") }
-func (d certDir) serverKey() string  { return filepath.Join(string(d), "server-key.pem") }
-func (d certDir) clientCert() string { return filepath.Join(string(d), "client.pem") }
-func (d certDir) clientKey() string  { return filepath.Join(string(d), "client-key.pem") }
+// CA, ServerCert and ServerKey are files.
+func (d Dir) CA() string         { return filepath.Join(string(d), "ca.pem") }
+func (d Dir) ServerCert() string { return d.cert("server") }
+func (d Dir) ServerKey() string  { return d.key("server") }
 
-// write makes everything new.
-func (d certDir) write() error {
+func (d Dir) cert(name string) string { return filepath.Join(string(d), name+".pem") }
+func (d Dir) key(name string) string  { return filepath.Join(string(d), name+"-key.pem") }
+
+// Write makes everything new: the server is spiffe://bench.test/SERVICE, and each caller spiffe://bench.test/NAME.
+func (d Dir) Write(service string, callers ...string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -40,11 +43,14 @@ func (d certDir) write() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(
-		writePEM(d.ca(), "CERTIFICATE", der),
-		writeLeaf(ca, key, 2, "echo", d.serverCert(), d.serverKey()),
-		writeLeaf(ca, key, 3, "generator", d.clientCert(), d.clientKey()),
-	)
+	errs := []error{
+		writePEM(d.CA(), "CERTIFICATE", der),
+		writeLeaf(ca, key, 2, service, d.ServerCert(), d.ServerKey()),
+	}
+	for i, name := range callers {
+		errs = append(errs, writeLeaf(ca, key, int64(3+i), name, d.cert(name), d.key(name)))
+	}
+	return errors.Join(errs...)
 }
 
 func template(serial int64, name string) *x509.Certificate {
@@ -82,9 +88,9 @@ func writePEM(file, kind string, der []byte) error {
 	return os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
 }
 
-// serverTLS asks for and verifies a client certificate. TLS 1.3 only, as the chassis.
-func (d certDir) serverTLS() (*tls.Config, error) {
-	config, roots, err := d.load(d.serverCert(), d.serverKey())
+// ServerTLS asks for and verifies a client certificate. TLS 1.3 only, as the chassis.
+func (d Dir) ServerTLS() (*tls.Config, error) {
+	config, roots, err := d.load(d.ServerCert(), d.ServerKey())
 	if err != nil {
 		return nil, err
 	}
@@ -92,9 +98,9 @@ func (d certDir) serverTLS() (*tls.Config, error) {
 	return config, nil
 }
 
-// clientTLS offers only protocol in ALPN.
-func (d certDir) clientTLS(protocol string) (*tls.Config, error) {
-	config, roots, err := d.load(d.clientCert(), d.clientKey())
+// ClientTLS is what caller, one of those written, dials with. It offers only protocol in ALPN.
+func (d Dir) ClientTLS(caller, protocol string) (*tls.Config, error) {
+	config, roots, err := d.load(d.cert(caller), d.key(caller))
 	if err != nil {
 		return nil, err
 	}
@@ -102,18 +108,18 @@ func (d certDir) clientTLS(protocol string) (*tls.Config, error) {
 	return config, nil
 }
 
-func (d certDir) load(certFile, keyFile string) (*tls.Config, *x509.CertPool, error) {
+func (d Dir) load(certFile, keyFile string) (*tls.Config, *x509.CertPool, error) {
 	cert, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		return nil, nil, err
 	}
-	ca, err := os.ReadFile(d.ca())
+	ca, err := os.ReadFile(d.CA())
 	if err != nil {
 		return nil, nil, err
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(ca) {
-		return nil, nil, fmt.Errorf("no certificate in %s", d.ca())
+		return nil, nil, fmt.Errorf("no certificate in %s", d.CA())
 	}
 	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS13}, roots, nil
 }
