@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"regexp"
 	"slices"
 	"strings"
@@ -92,9 +91,8 @@ func (i *instance) dial(name string) (*grpc.ClientConn, error) {
 		return nil, err
 	}
 	to := target.Value
-	if peer := i.harness.Peers[name]; peer != nil && target.Origin == settings.FromDefault {
-		to = "passthrough:///" + name
-		opts = append(opts, grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return peer(ctx) }))
+	if peer, ok := i.harness.Peers[name]; ok && target.Origin == settings.FromDefault {
+		to, opts = peer.Target, append(opts, peer.Options...)
 	}
 	if !strings.HasPrefix(to, "xds:") { // which brings the configuration of its calls along
 		opts = append(opts, grpc.WithDisableServiceConfig())

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"google.golang.org/grpc"
 
 	"github.com/betmakers/paddock/chassis"
 	"github.com/betmakers/paddock/chassis/internal/harness"
@@ -81,6 +82,12 @@ func TryStart(t testing.TB, service chassis.Service, opts Options) (*Running, er
 // Begin runs service and does not wait for anything: see [Running.WaitFor].
 func Begin(t testing.TB, service chassis.Service, opts Options) *Running {
 	t.Helper()
+	return begin(t, service, opts, func(*harness.Harness) {})
+}
+
+// begin is Begin with a harness that change has had its hand in.
+func begin(t testing.TB, service chassis.Service, opts Options, change func(*harness.Harness)) *Running {
+	t.Helper()
 	if opts.CA == nil {
 		opts.CA = commonCA(t, opts.Peers)
 	}
@@ -89,7 +96,9 @@ func Begin(t testing.TB, service chassis.Service, opts Options) *Running {
 		output: &output{w: t.Output()}, group: leakcheck.NewGroup(), ended: make(chan struct{}),
 	}
 	service.OnEvent = r.seen.record(service.OnEvent)
-	ctx, cancel := context.WithCancelCause(harness.With(context.WithoutCancel(t.Context()), r.harness(opts)))
+	h := r.harness(opts)
+	change(h)
+	ctx, cancel := context.WithCancelCause(harness.With(context.WithoutCancel(t.Context()), h))
 	r.cancel = cancel
 	go r.group.Do(func() {
 		defer close(r.ended)
@@ -120,12 +129,14 @@ func environment(env map[string]string) map[string]string {
 
 func (r *Running) harness(opts Options) *harness.Harness {
 	h := &harness.Harness{
-		Environ: []string{}, Listen: r.network.listen, Output: r.output, Peers: map[string]func(context.Context) (net.Conn, error){},
+		Environ: []string{}, Listen: r.network.listen, Output: r.output, Peers: map[string]harness.Peer{},
 		Processors: []sdktrace.SpanProcessor{r.seen.spans}, Handlers: []slog.Handler{r.seen.lines.handler()},
 		Registered: r.seen.registered, Methods: r.seen.declared,
 	}
 	for name, peer := range opts.Peers {
-		h.Peers[name] = func(ctx context.Context) (net.Conn, error) { return peer.network.dial(ctx, "grpc") }
+		h.Peers[name] = harness.Peer{Target: "passthrough:///" + name, Options: []grpc.DialOption{
+			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return peer.network.dial(ctx, "grpc") }),
+		}}
 	}
 	for name, value := range r.env {
 		h.Environ = append(h.Environ, name+"="+value)

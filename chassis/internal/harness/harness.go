@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"google.golang.org/grpc"
 
 	"github.com/betmakers/paddock/chassis/mtls"
 	"github.com/betmakers/paddock/internal/contract"
@@ -22,7 +23,7 @@ type Harness struct {
 	// Listen replaces net.Listen. Port is "grpc", "http" or "admin".
 	Listen func(ctx context.Context, port, addr string) (net.Listener, error)
 	// Peers replace the network for services that Dial names, where no setting says where they are.
-	Peers map[string]func(ctx context.Context) (net.Conn, error)
+	Peers map[string]Peer
 	// Output replaces standard output.
 	Output io.Writer
 	// Source replaces the source of identity that the settings choose.
@@ -34,6 +35,12 @@ type Harness struct {
 	Registered func(prometheus.Gatherer)
 	// Methods is told of the records of the registered methods when Setup has returned.
 	Methods func([]*contract.Method)
+}
+
+// Peer is the way to a service: a target of gRPC, and options over those that Dial has for every service.
+type Peer struct {
+	Target  string
+	Options []grpc.DialOption
 }
 
 type key struct{}
