@@ -23,10 +23,14 @@ import (
 // PEM, valid for a day.
 type Dir string
 
-// CA, ServerCert and ServerKey are files.
-func (d Dir) CA() string         { return filepath.Join(string(d), "ca.pem") }
+// CA is the file of the authority's certificate.
+func (d Dir) CA() string { return filepath.Join(string(d), "ca.pem") }
+
+// ServerCert is the file of the server's certificate.
 func (d Dir) ServerCert() string { return d.cert("server") }
-func (d Dir) ServerKey() string  { return d.key("server") }
+
+// ServerKey is the file of its key.
+func (d Dir) ServerKey() string { return d.key("server") }
 
 func (d Dir) cert(name string) string { return filepath.Join(string(d), name+".pem") }
 func (d Dir) key(name string) string  { return filepath.Join(string(d), name+"-key.pem") }

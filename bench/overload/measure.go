@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/betmakers/paddock/bench/internal/certs"
+	"github.com/betmakers/paddock/bench/internal/cores"
+)
+
+// calmLoad is what the load falls to after the overload, in times of the peak.
+const calmLoad = .5
+
+// The cold burst.
+const (
+	burstCalls    = 200
+	burstDeadline = 2 * time.Second
+)
+
+// result is what one service, with one value of CHASSIS_ADMISSION, did.
+type result struct {
+	admission string
+	peak      float64 // calls per second
+	overload  []call
+	calm      []call
+	burst     []call
+	probes    probes
+
+	before, during, after usage // the overload
+}
+
+// measure runs the plan with each value of admission.
+func measure(ctx context.Context, p plan, shape string, admissions []string) (results []result, err error) {
+	folder, err := os.MkdirTemp("", "paddock-overload-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	dir := certs.Dir(folder)
+	if err := dir.Write("work", callers[large].name, callers[small].name); err != nil {
+		return nil, err
+	}
+	on := cores.Find()
+	unpin, err := on.PinGenerator()
+	if err != nil {
+		return nil, err
+	}
+	defer unpin()
+	for _, admission := range admissions {
+		r := result{admission: admission}
+		with := func(deadline time.Duration, do func(*process, *generator) error) error {
+			return withService(ctx, on, dir, shape, admission, deadline, do)
+		}
+		err := errors.Join(
+			with(p.deadline, func(service *process, g *generator) error { return r.underLoad(ctx, p, dir, service, g) }),
+			with(burstDeadline, func(_ *process, g *generator) error { return r.coldBurst(ctx, g) }),
+		)
+		if err != nil {
+			return nil, fmt.Errorf("%s, admission %s: %w", shape, admission, err)
+		}
+		results = append(results, r)
+	}
+	return results, nil
+}
+
+// withService calls do with a fresh process and connections to it.
+func withService(ctx context.Context, on cores.Pair, dir certs.Dir, shape, admission string, deadline time.Duration,
+	do func(*process, *generator) error,
+) error {
+	service, err := start(ctx, on, dir, shape, admission)
+	if err != nil {
+		return err
+	}
+	defer service.stop()
+	g, err := dial(ctx, service.grpc, dir, deadline)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(service, g), g.close())
+}
+
+// underLoad finds the peak, goes beyond it and back.
+func (r *result) underLoad(ctx context.Context, p plan, dir certs.Dir, service *process, g *generator) error {
+	if r.peak = g.peak(ctx, p.peak); r.peak == 0 {
+		return errors.New("no call was served at its peak")
+	}
+	r.before = service.usage()
+	phases := schedule(
+		phase{rate: p.times * r.peak, lasts: p.overload},
+		phase{rate: calmLoad * r.peak, lasts: p.calm},
+	)
+	r.overload, r.calm = phases[0], phases[1]
+
+	probing, stop := context.WithTimeout(ctx, p.overload)
+	defer stop()
+	watched := make(chan probes, 1)
+	go func() {
+		seen := watch(probing, service, dir)
+		r.during = service.usage()
+		watched <- seen
+	}()
+	err := g.open(ctx, phases)
+	r.probes = <-watched
+	time.Sleep(p.settle)
+	r.after = service.usage()
+	return err
+}
+
+// coldBurst sends many calls of one caller at once to a service that has served none.
+func (r *result) coldBurst(ctx context.Context, g *generator) error {
+	r.burst = make([]call, burstCalls)
+	for i := range r.burst {
+		r.burst[i] = call{caller: large, criticality: normal}
+	}
+	return g.open(ctx, [][]call{r.burst})
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/prometheus/procfs"
+
+	"github.com/betmakers/paddock/bench/internal/certs"
+	"github.com/betmakers/paddock/bench/internal/cores"
+)
+
+// process is the service's process as the generator sees it.
+type process struct {
+	cmd   *exec.Cmd
+	grpc  string // addresses
+	admin string
+}
+
+// unset leaves CHASSIS_ADMISSION as the environment has it.
+const unset = "default"
+
+// start runs the service on the server's core, with the settings of production, and returns when it is ready. What it
+// logs goes to /dev/null.
+func start(ctx context.Context, on cores.Pair, dir certs.Dir, shape, admission string) (*process, error) {
+	binary, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	p := &process{cmd: exec.Command(binary)}
+	for _, addr := range []*string{&p.grpc, &p.admin} {
+		if *addr, err = freeAddr(ctx); err != nil {
+			return nil, err
+		}
+	}
+	p.cmd.Stderr = os.Stderr
+	p.cmd.Env = append(os.Environ(),
+		envShape+"="+shape, "GOMAXPROCS=1",
+		"CHASSIS_ENVIRONMENT=production", "CHASSIS_GRPC_ADDR="+p.grpc, "CHASSIS_ADMIN_ADDR="+p.admin, "CHASSIS_MTLS=files",
+		"CHASSIS_TLS_CERT_FILE="+dir.ServerCert(), "CHASSIS_TLS_KEY_FILE="+dir.ServerKey(), "CHASSIS_TLS_CA_FILE="+dir.CA(),
+	)
+	if admission != unset {
+		p.cmd.Env = append(p.cmd.Env, "CHASSIS_ADMISSION="+admission)
+	}
+	if err := on.StartServer(p.cmd.Start); err != nil {
+		return nil, err
+	}
+	if err := p.waitReady(ctx); err != nil {
+		p.stop()
+		return nil, err
+	}
+	return p, nil
+}
+
+func freeAddr(ctx context.Context) (string, error) {
+	lis, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return lis.Addr().String(), lis.Close()
+}
+
+func (p *process) waitReady(ctx context.Context) error {
+	const patience = 10 * time.Second
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New("its time was up"))
+	defer cancel()
+	for {
+		err := p.get(ctx, "/readyz")
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the service did not become ready: %w: %w", context.Cause(ctx), err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// get asks the admin port, on a connection of its own, and expects 200.
+func (p *process) get(ctx context.Context, path string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.admin+path, http.NoBody)
+	if err != nil {
+		return err
+	}
+	req.Close = true
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", path, resp.Status)
+	}
+	return nil
+}
+
+// stop ends the process at once; nothing is in flight any more that anybody waits for.
+func (p *process) stop() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+}
+
+// usage is what the process has and had, all zero where the system does not tell.
+type usage struct {
+	cpu           time.Duration
+	resident, top uint64 // bytes
+}
+
+func (p *process) usage() (u usage) {
+	proc, err := procfs.NewProc(p.cmd.Process.Pid)
+	if err != nil {
+		return u
+	}
+	if stat, err := proc.Stat(); err == nil {
+		u.cpu = time.Duration(stat.CPUTime() * float64(time.Second))
+		u.resident = uint64(stat.ResidentMemory())
+	}
+	if status, err := proc.NewStatus(); err == nil {
+		u.top = status.VmHWM
+	}
+	return u
+}

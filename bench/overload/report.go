@@ -1,0 +1,175 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// figures are those of one result, made from its calls.
+type figures struct {
+	offered, goodput float64 // calls per second
+	ratio            float64 // goodput to peak
+	recovery         time.Duration
+	recovered        bool
+}
+
+// recoveryWindow is how finely the time to recover is told.
+const recoveryWindow = 100 * time.Millisecond
+
+func (r *result) figures(p plan) figures {
+	f := figures{
+		offered: float64(len(r.overload)) / p.overload.Seconds(),
+		goodput: float64(count(r.overload, is(served))) / p.overload.Seconds(),
+	}
+	f.ratio = f.goodput / r.peak
+	f.recovery, f.recovered = recovery(r.calm, p.overload)
+	return f
+}
+
+// recovery returns the time from begin to the end of the first window whose calls were served, all but one in a hundred.
+func recovery(calls []call, begin time.Duration) (time.Duration, bool) {
+	for len(calls) > 0 {
+		window := int((calls[0].due - begin) / recoveryWindow)
+		end := begin + time.Duration(window+1)*recoveryWindow
+		n := slices.IndexFunc(calls, func(c call) bool { return c.due >= end })
+		if n < 0 {
+			n = len(calls)
+		}
+		if share(calls[:n], is(served)) >= .99 {
+			return end - begin, true
+		}
+		calls = calls[n:]
+	}
+	return 0, false
+}
+
+// filter tells whether a call is meant.
+type filter func(call) bool
+
+func is(o outcome) filter { return func(c call) bool { return c.outcome == o } }
+
+func of(caller int) filter { return func(c call) bool { return c.caller == caller } }
+
+func worth(w criticality) filter { return func(c call) bool { return c.criticality == w } }
+
+func only(calls []call, filters ...filter) (found []call) {
+	for _, c := range calls {
+		if !slices.ContainsFunc(filters, func(f filter) bool { return !f(c) }) {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+func count(calls []call, filters ...filter) int { return len(only(calls, filters...)) }
+
+func share(calls []call, f filter) float64 {
+	if len(calls) == 0 {
+		return 0
+	}
+	return float64(count(calls, f)) / float64(len(calls))
+}
+
+// quantile returns the least time that the share q of the calls does not exceed, 0 if there are none.
+func quantile(calls []call, q float64, of func(call) time.Duration) time.Duration {
+	if len(calls) == 0 {
+		return 0
+	}
+	times := make([]time.Duration, len(calls))
+	for i, c := range calls {
+		times[i] = of(c)
+	}
+	slices.Sort(times)
+	return times[min(int(q*float64(len(times))), len(times)-1)]
+}
+
+func took(c call) time.Duration { return c.took }
+func lag(c call) time.Duration  { return c.lag }
+
+// answered counts from when the call was sent: a refusal's time without the generator's own delay.
+func answered(c call) time.Duration { return c.took - c.lag }
+
+// printTable writes one table in Markdown, a column for each result.
+func printTable(out io.Writer, p plan, shape string, results []result) {
+	fmt.Fprintf(out, "\n%s: %.1f x peak for %s, deadlines of %s, then %.1f x peak\n\n", shape, p.times, p.overload, p.deadline, calmLoad)
+	lines := [][]string{{"admission"}}
+	for _, r := range results {
+		lines[0] = append(lines[0], r.admission)
+		for i, cell := range r.cells(p) {
+			if len(lines) <= i+1 {
+				lines = append(lines, []string{cell.name})
+			}
+			lines[i+1] = append(lines[i+1], cell.text)
+		}
+	}
+	for i, line := range lines {
+		fmt.Fprintf(out, "| %-43s |", line[0])
+		for _, cell := range line[1:] {
+			fmt.Fprintf(out, " %24s |", cell)
+		}
+		fmt.Fprintln(out)
+		if i == 0 {
+			fmt.Fprintln(out, "|---"+strings.Repeat("|---:", len(results))+"|")
+		}
+	}
+}
+
+type cell struct{ name, text string }
+
+func (r *result) cells(p plan) []cell {
+	f := r.figures(p)
+	recovered := "not"
+	if f.recovered {
+		recovered = f.recovery.String()
+	}
+	ok, no := only(r.overload, is(served)), only(r.overload, is(refused))
+	return []cell{
+		{"peak, calls/s", fmt.Sprintf("%.0f", r.peak)},
+		{"offered, calls/s", fmt.Sprintf("%.0f", f.offered)},
+		{"served, calls/s", fmt.Sprintf("%.0f", f.goodput)},
+		{"served, of the peak", percent(f.ratio)},
+		{"served: p50, p99", ms(quantile(ok, .5, took), quantile(ok, .99, took))},
+		{"refused; expired; failed; not sent", fmt.Sprintf("%s; %s; %s; %s", percent(share(r.overload, is(refused))),
+			percent(share(r.overload, is(expired))), percent(share(r.overload, is(failed))), percent(share(r.overload, is(unsent))))},
+		{"refusals: p50, p99, slowest", ms(quantile(no, .5, answered), quantile(no, .99, answered), quantile(no, 1, answered))},
+		{"served of critical, normal, sheddable", byWorth(r.overload)},
+		{"the small caller's", byWorth(only(r.overload, of(small)))},
+		{"the large caller's", byWorth(only(r.overload, of(large)))},
+		{"served of the small caller, of the large", percent(share(only(r.overload, of(small)), is(served))) + ", " +
+			percent(share(only(r.overload, of(large)), is(served)))},
+		{"probes failed; slowest", fmt.Sprintf("%d of %d; %s", r.probes.failed, r.probes.sent, ms(r.probes.slowest))},
+		{"recovered after; served from then on", recovered + "; " + percent(share(after(r.calm, p.overload+f.recovery), is(served)))},
+		{"memory before, at most, after, MB", fmt.Sprintf("%.0f, %.0f, %.0f", mb(r.before.resident), mb(r.during.top), mb(r.after.resident))},
+		{"cold burst of 200: refused, failed; slowest", fmt.Sprintf("%d, %d; %s", count(r.burst, is(refused)),
+			len(r.burst)-count(r.burst, is(refused))-count(r.burst, is(served)), ms(quantile(r.burst, 1, took)))},
+		{"the server's share of its core", percent((r.during.cpu - r.before.cpu).Seconds() / p.overload.Seconds())},
+		{"the generator's delay: p50, p99", ms(quantile(r.overload, .5, lag), quantile(r.overload, .99, lag))},
+	}
+}
+
+func after(calls []call, begin time.Duration) []call {
+	return only(calls, func(c call) bool { return c.due >= begin })
+}
+
+func byWorth(calls []call) string {
+	var parts []string
+	for _, w := range []criticality{critical, normal, sheddable} {
+		parts = append(parts, percent(share(only(calls, worth(w)), is(served))))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func percent(ratio float64) string { return fmt.Sprintf("%.1f %%", 100*ratio) }
+
+func mb(bytes uint64) float64 { return float64(bytes) / (1 << 20) }
+
+func ms(times ...time.Duration) string {
+	parts := make([]string, len(times))
+	for i, t := range times {
+		parts[i] = fmt.Sprintf("%.1f", float64(t)/float64(time.Millisecond))
+	}
+	return strings.Join(parts, ", ") + " ms"
+}
