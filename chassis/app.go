@@ -157,6 +157,35 @@ func (a *App) Handle(pattern string, handler http.Handler) {
 	a.routes.Handle(pattern, handler)
 }
 
+// HTTPClient returns the client for requests to a third party, one that is no service of the own mesh; [App.Dial] is for
+// those. Name stands for it in metrics and spans, where its hosts, paths and queries never do: a name like a service's.
+// Requests are traced and measured, hand on the trace but no baggage, and prove no identity: they take TLS 1.2 at least,
+// from servers that the system's roots vouch for.
+//
+// A request ends, its body read, at the deadline of its context, less up to 20 ms, or after CHASSIS_HTTP_CLIENT_TIMEOUT where
+// that has none, redirects and further attempts included; the server is told by Request-Timeout. What may be repeated (GET,
+// HEAD, OPTIONS, TRACE, PUT, DELETE, and anything with an Idempotency-Key) is sent up to three times, if its body can be had
+// again (GetBody), where the connection failed, or the answer was 502, 503, 504, or 429 with a Retry-After: that of any
+// answer is obeyed, up to 5 s. Further attempts stop while more than about one call in ten fails. Up to 5 redirects are
+// followed, none from https to http. Answers may have 64 KiB of headers; their bodies have no bound but the deadline, so read
+// what should be small through [io.LimitReader], and close every body.
+//
+// The same name gives the same client, which may be used concurrently and must not be changed. A name that is no name of a
+// service is an error of the start. After Setup it panics. The chassis closes idle connections when calls and workers
+// have ended.
+func (a *App) HTTPClient(name string) *http.Client {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		panic(errLate)
+	}
+	client, err := a.instance.httpClient(name)
+	if err != nil {
+		a.errs = append(a.errs, fmt.Errorf("chassis: HTTP client %q: %w", name, err))
+	}
+	return client
+}
+
 // Logger returns the service's logger. Lines logged with the context of a call carry its trace.
 func (a *App) Logger() *slog.Logger { return a.instance.log }
 

@@ -39,8 +39,9 @@ type Config struct {
 	LogFormat   string     `env:"CHASSIS_LOG_FORMAT, default=auto" help:"json, text, or auto: text on a terminal, else json."`
 	LogRequests string     `env:"CHASSIS_LOG_REQUESTS, default=all" help:"Calls that leave a line: all, failed or none."`
 
-	CallTimeout time.Duration `env:"CHASSIS_CALL_TIMEOUT, default=10s" help:"Deadline of unary calls that declare none, where the caller's is later or missing. 0 for none."`
-	HTTPTimeout time.Duration `env:"CHASSIS_HTTP_TIMEOUT, default=8s" help:"Deadline of unary calls by REST, answered with 504. 0 for none."`
+	CallTimeout       time.Duration `env:"CHASSIS_CALL_TIMEOUT, default=10s" help:"Deadline of unary calls that declare none, where the caller's is later or missing. 0 for none."`
+	HTTPTimeout       time.Duration `env:"CHASSIS_HTTP_TIMEOUT, default=8s" help:"Deadline of unary calls by REST, answered with 504. 0 for none."`
+	HTTPClientTimeout time.Duration `env:"CHASSIS_HTTP_CLIENT_TIMEOUT, default=10s" help:"Time for a request to a third party, its answer read, where the caller has no deadline, and in any case for the header of the answer."`
 
 	DrainDelay      time.Duration `env:"CHASSIS_DRAIN_DELAY, default=5s" dev:"0s" help:"How long a stopping service goes on serving after it has said that it is not ready: the time that load balancers need to notice."`
 	ShutdownTimeout time.Duration `env:"CHASSIS_SHUTDOWN_TIMEOUT, default=20s" help:"The whole way from the signal to the exit, drain and flush included."`
@@ -112,7 +113,7 @@ func (c *Config) validateNumbers() (errs []error) {
 		"CHASSIS_WRITE_TIMEOUT": c.WriteTimeout, "CHASSIS_IDLE_TIMEOUT": c.IdleTimeout,
 		"CHASSIS_MAX_CONNECTION_AGE": c.MaxConnectionAge, "CHASSIS_MAX_CONNECTION_GRACE": c.MaxConnectionGrace,
 		"CHASSIS_KEEPALIVE_MIN_TIME": c.KeepaliveMinTime, "CHASSIS_KEEPALIVE_TIME": c.KeepaliveTime,
-		"CHASSIS_SHUTDOWN_TIMEOUT": c.ShutdownTimeout,
+		"CHASSIS_SHUTDOWN_TIMEOUT": c.ShutdownTimeout, "CHASSIS_HTTP_CLIENT_TIMEOUT": c.HTTPClientTimeout,
 	} {
 		if value <= 0 {
 			errs = append(errs, fmt.Errorf("%s is %s; it must be more than zero", name, value))

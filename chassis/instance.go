@@ -50,6 +50,8 @@ type instance struct {
 	client        *middleware.Client // made by the first Dial
 	serviceConfig string             // of every connection that Dial makes
 
+	httpClients map[string]*http.Client // by name; not changed once Setup has returned
+
 	stopRecorder func() // of the flight recorder; nil if another service of the process has it
 
 	admin *adminServer

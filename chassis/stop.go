@@ -47,6 +47,7 @@ func (i *instance) stop(asked, failed error) error {
 	}
 	err := errors.Join(i.workers.stop(calls), i.stopHealth())
 	i.emit(WorkersStopped, "", err)
+	i.closeHTTPClients()
 	errs = append(errs, err, i.closeGateway(), i.closeDials(), i.closeIdentity())
 	err = i.flush()
 	i.emit(TelemetryFlushed, "", err)

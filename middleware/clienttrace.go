@@ -11,21 +11,28 @@ import (
 	"github.com/betmakers/paddock/internal/traceid"
 )
 
-// startSpan returns the trace that the called service is to continue. A call that is recorded has a span of its own; any
-// other stands for the span of ctx, and outside of any call for a trace that begins here.
+// startSpan gives the call a span if it is recorded.
 func (c *clientCall) startSpan(ctx context.Context) (context.Context, trace.SpanContext) {
-	cfg := &c.method.peer.client.cfg
+	ctx, span, sc := c.method.peer.client.startSpan(ctx, c.method.name)
+	c.span = span
+	return ctx, sc
+}
+
+// startSpan returns the trace that the called service is to continue. A call that is recorded has a span of its own; any
+// other, with a nil span, stands for the span of ctx, and outside of any call for a trace that begins here.
+func (c *Client) startSpan(ctx context.Context, name string) (context.Context, trace.Span, trace.SpanContext) {
+	cfg := &c.cfg
 	parent := trace.SpanContextFromContext(ctx)
 	id := parent.TraceID()
 	if !parent.IsValid() {
 		id, _ = traceid.New()
 	}
 	if cfg.Tracer == nil || cfg.Sampled == nil || !cfg.Sampled(parent, id) {
-		return ctx, unrecorded(cfg, parent, id)
+		return ctx, nil, unrecorded(cfg, parent, id)
 	}
 	started := traceid.With(ctx, &traceid.IDs{Trace: id, Span: traceid.NewSpan()})
-	ctx, c.span = cfg.Tracer.Start(started, c.method.name, trace.WithSpanKind(trace.SpanKindClient))
-	return ctx, c.span.SpanContext()
+	ctx, span := cfg.Tracer.Start(started, name, trace.WithSpanKind(trace.SpanKindClient))
+	return ctx, span, span.SpanContext()
 }
 
 // unrecorded is what a call hands on that has no span. Of a service that records nothing, the caller's flags come through

@@ -5,6 +5,7 @@ var durationBuckets = []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1,
 
 var (
 	rpcMethod = Label{"rpc_method", "full names of the registered methods, `package.Service/Method`, and `_OTHER` for any other"}
+	httpPeer  = Label{"server_address", "names given to HTTPClient by the service, never hosts"}
 	sloKind   = Label{"slo", "`availability`, `latency`"}
 	errorType = Label{"error_type", "empty, or the status code where it is the server's fault: `UNKNOWN`, `DEADLINE_EXCEEDED`, `UNIMPLEMENTED`, `INTERNAL`, `UNAVAILABLE`, `DATA_LOSS`"}
 )
@@ -79,6 +80,29 @@ var (
 			{"http_response_status_code", "the status codes that net/http knows; any other counts as 500"},
 		},
 		Since: "0.1.0", Stability: Stable,
+	}
+	HTTPClientRequestDuration = Metric{
+		Name: "http_client_request_duration_seconds", Type: Histogram, Unit: "seconds", Buckets: durationBuckets,
+		Help: "Duration of requests to third parties through HTTPClient, until their body is closed, retries included.",
+		Labels: []Label{
+			{"http_request_method", "the nine methods of RFC 9110 and 5789, and `_OTHER`"},
+			httpPeer,
+			{"http_response_status_code", "the status codes that net/http knows; any other counts as the first of its class; empty where there was no answer"},
+			{"error_type", "empty, or the status code from 400 on, or a fixed list: `cancelled`, `timeout`, `dns`, `connect`, `tls`, `connection_lost`, `_OTHER`"},
+		},
+		Since: "0.1.0", Stability: Stable,
+	}
+	HTTPClientRetries = Metric{
+		Name: "chassis_http_client_retries_total", Type: Counter,
+		Help:   "Requests to third parties that were sent again, by what went wrong before.",
+		Labels: []Label{httpPeer, {"reason", "`connection`, `429`, `502`, `503`, `504`"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	HTTPClientRetriesWithheld = Metric{
+		Name: "chassis_http_client_retries_withheld_total", Type: Counter,
+		Help:   "Requests to third parties that were not sent again because the retry budget was spent.",
+		Labels: []Label{httpPeer},
+		Since:  "0.1.0", Stability: Stable,
 	}
 	Panics = Metric{
 		Name: "chassis_panics_total", Type: Counter,
@@ -180,7 +204,8 @@ var (
 func All() []Metric {
 	return []Metric{
 		RPCServerCallDuration, RPCInFlight, RPCClientCallDuration, RPCRejected, RPCAudited, PolicyOverridden,
-		SLOObjective, SLORequests, SLOBadRequests, HTTPServerRequestDuration, Panics,
+		SLOObjective, SLORequests, SLOBadRequests, HTTPServerRequestDuration,
+		HTTPClientRequestDuration, HTTPClientRetries, HTTPClientRetriesWithheld, Panics,
 		BuildInfo, BuildCommitTimestamp, StartTimestamp, Ready, Phase, LifecycleStepDuration, WorkerRestarts,
 		HealthCheckUp, HealthCheckDuration,
 		CertificateNotAfter, CertificateReloads, TLSHandshakeErrors,

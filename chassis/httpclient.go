@@ -1,0 +1,100 @@
+package chassis
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+)
+
+// What holds for connections to every third party.
+const (
+	thirdPartyDial      = 3 * time.Second  // also for a proxy
+	thirdPartyHandshake = 5 * time.Second  // of TLS
+	thirdPartyContinue  = time.Second      // until a body is sent whose server was asked first
+	thirdPartyIdle      = 50 * time.Second // many balancers drop idle connections after a minute
+	thirdPartyPing      = 15 * time.Second // silence on an HTTP/2 connection until it is tested
+	thirdPartyPong      = 5 * time.Second
+	thirdPartyConns     = 100      // at once, to one host
+	thirdPartyIdleConns = 20       // kept for one host, and five times that for all
+	thirdPartyHeader    = 64 << 10 // bytes of an answer
+	thirdPartyRedirects = 5
+)
+
+// httpClient is called with the lock of the App held. The client that comes with an error refuses its requests.
+func (i *instance) httpClient(name string) (*http.Client, error) {
+	if known := i.httpClients[name]; known != nil {
+		return known, nil
+	}
+	transport, err := i.thirdParty(name)
+	if err != nil {
+		return &http.Client{Transport: refusal{err}}, err
+	}
+	if i.httpClients == nil {
+		i.httpClients = map[string]*http.Client{}
+	}
+	client := &http.Client{Transport: transport, CheckRedirect: checkRedirect}
+	i.httpClients[name] = client
+	return client, nil
+}
+
+func (i *instance) thirdParty(name string) (http.RoundTripper, error) {
+	if !serviceName.MatchString(name) {
+		return nil, errors.New("the name, a label of metrics, must be lower-case letters, digits and dashes, and begin with a letter")
+	}
+	pass, err := i.clientPass()
+	if err != nil {
+		return nil, err
+	}
+	return pass.RoundTripper(name, newTransport(i.cfg.HTTPClientTimeout), i.cfg.HTTPClientTimeout)
+}
+
+// newTransport returns a transport in which nothing takes or holds more than it may. Its header bounds the wait for an
+// answer's header even where a caller has more time.
+func newTransport(header time.Duration) *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: thirdPartyDial}).DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:    thirdPartyHandshake,
+		ExpectContinueTimeout:  thirdPartyContinue,
+		ResponseHeaderTimeout:  header,
+		MaxResponseHeaderBytes: thirdPartyHeader,
+		MaxConnsPerHost:        thirdPartyConns,
+		MaxIdleConnsPerHost:    thirdPartyIdleConns,
+		MaxIdleConns:           5 * thirdPartyIdleConns,
+		IdleConnTimeout:        thirdPartyIdle,
+		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: thirdPartyPing, PingTimeout: thirdPartyPong},
+	}
+}
+
+// checkRedirect follows few redirects, and none that gives up TLS.
+func checkRedirect(next *http.Request, via []*http.Request) error {
+	if len(via) > thirdPartyRedirects {
+		return fmt.Errorf("chassis: more than %d redirects", thirdPartyRedirects)
+	}
+	if via[len(via)-1].URL.Scheme == "https" && next.URL.Scheme != "https" {
+		return fmt.Errorf("chassis: redirected from https to %s, which is not followed", next.URL.Scheme)
+	}
+	return nil
+}
+
+// refusal is the transport of a client that could not be made. The start reports the same error.
+type refusal struct{ err error }
+
+func (r refusal) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.Body != nil {
+		_ = request.Body.Close()
+	}
+	return nil, r.err
+}
+
+// closeHTTPClients closes the connections to third parties. Calls and workers have ended, and with them the requests.
+func (i *instance) closeHTTPClients() {
+	for _, client := range i.httpClients {
+		client.CloseIdleConnections()
+	}
+}

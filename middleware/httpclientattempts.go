@@ -1,0 +1,211 @@
+package middleware
+
+import (
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// What holds for further attempts. A dependency that asks for a longer pause than mostRetryAfter is not waited for.
+const (
+	mostAttempts   = 3
+	firstBackoff   = 50 * time.Millisecond
+	mostRetryAfter = 5 * time.Second
+	mostDrained    = 4 << 10 // bytes of a discarded answer that are read to save its connection
+)
+
+// exchange sends the request, and sends it again where that may help and may be done.
+func (c *httpClientCall) exchange() (*http.Response, error) {
+	for {
+		answer, err := c.attempt()
+		reason := c.failure(answer, err)
+		c.peer.account(reason)
+		if reason == "" || !c.mayRepeat() {
+			return answer, err
+		}
+		pause, ok := c.pause(answer)
+		if !ok {
+			return answer, err
+		}
+		if !c.peer.budget.allows() {
+			c.peer.metrics.withheld.Inc()
+			return answer, err
+		}
+		discard(answer)
+		if err := c.sleep(pause); err != nil {
+			return nil, err
+		}
+		c.peer.metrics.retried(reason)
+	}
+}
+
+// account tells the budget what came of an attempt. The end of the caller's own patience says nothing of the dependency.
+func (p *peerHTTP) account(reason retryReason) {
+	switch reason {
+	case "":
+		p.budget.succeeded()
+	case callerGone:
+	default:
+		p.budget.failed()
+	}
+}
+
+// attempt sends the request once.
+func (c *httpClientCall) attempt() (*http.Response, error) {
+	c.attempts++
+	r, err := c.outgoing()
+	if err != nil {
+		return nil, err
+	}
+	return c.peer.next.RoundTrip(r)
+}
+
+// outgoing returns the request with its headers, for one attempt: the transport may still hold those of the attempt before.
+func (c *httpClientCall) outgoing() (*http.Request, error) {
+	r := c.request.WithContext(c.ctx)
+	if c.attempts > 1 && r.GetBody != nil {
+		body, err := r.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		r.Body = body
+	}
+	header := maps.Clone(r.Header)
+	if header == nil {
+		header = make(http.Header, 3)
+	}
+	r.Header = header
+	values := &c.values
+	if c.attempts > 1 {
+		values = new([2]string)
+	}
+	c.peer.client.injectHTTP(header, c.sc, values[:1:1])
+	if left := time.Until(c.deadline); left > 0 && header[RequestTimeoutHeader] == nil {
+		values[1] = formatSeconds(left)
+		header[RequestTimeoutHeader] = values[1:]
+	}
+	return r, nil
+}
+
+// formatSeconds writes d, which is more than zero, as seconds to the millisecond, at least one.
+func formatSeconds(d time.Duration) string {
+	return strconv.FormatFloat(max(d.Truncate(time.Millisecond), time.Millisecond).Seconds(), 'f', -1, 64)
+}
+
+// retryReason is why an attempt has failed in a way that another might mend, as the metrics have it; empty if it has not.
+type retryReason string
+
+const (
+	connectionFailed retryReason = "connection"
+	callerGone       retryReason = "caller" // is never sent again
+)
+
+// failure says what came of an attempt.
+func (c *httpClientCall) failure(answer *http.Response, err error) retryReason {
+	if err != nil {
+		if c.ctx.Err() != nil {
+			return callerGone
+		}
+		if transient(err) {
+			return connectionFailed
+		}
+		return ""
+	}
+	switch answer.StatusCode {
+	case http.StatusBadGateway:
+		return "502"
+	case http.StatusServiceUnavailable:
+		return "503"
+	case http.StatusGatewayTimeout:
+		return "504"
+	case http.StatusTooManyRequests:
+		if _, asked := retryAfter(answer, time.Now()); asked {
+			return "429"
+		}
+	}
+	return ""
+}
+
+// mayRepeat reports whether the request may be sent again: RFC 9110, 9.2.2, or the caller's word that the server knows a
+// repetition when it sees one. The body has to be at hand once more.
+func (c *httpClientCall) mayRepeat() bool {
+	r := c.request
+	if c.attempts >= mostAttempts || c.ctx.Err() != nil {
+		return false
+	}
+	if r.Body != nil && r.Body != http.NoBody && r.GetBody == nil {
+		return false
+	}
+	switch r.Method {
+	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return len(r.Header["Idempotency-Key"]) > 0 || len(r.Header["X-Idempotency-Key"]) > 0 // both of which net/http heeds too
+}
+
+// pause returns how long to wait before the next attempt, and false where the time does not allow for one.
+func (c *httpClientCall) pause(answer *http.Response) (time.Duration, bool) {
+	pause := rand.N(firstBackoff << (c.attempts - 1))
+	now := time.Now()
+	if answer != nil {
+		asked, _ := retryAfter(answer, now)
+		if asked > mostRetryAfter {
+			return 0, false
+		}
+		pause += asked
+	}
+	return pause, c.deadline.IsZero() || now.Add(pause).Before(c.deadline)
+}
+
+// retryAfter returns the pause that an answer asks for, in seconds or until a date, and whether it asks for one.
+func retryAfter(answer *http.Response, now time.Time) (time.Duration, bool) {
+	value := answer.Header.Get("Retry-After")
+	if value == "" {
+		return 0, false
+	}
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second, true
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0, false
+	}
+	return max(0, at.Sub(now)), true
+}
+
+// discard gives the connection of an answer back, where that takes no more than a few reads.
+func discard(answer *http.Response) {
+	if answer == nil {
+		return
+	}
+	if answer.ContentLength <= mostDrained {
+		_, _ = io.CopyN(io.Discard, answer.Body, mostDrained) // of no interest
+	}
+	_ = answer.Body.Close()
+}
+
+// sleep waits, but not beyond the end of the request.
+func (c *httpClientCall) sleep(d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-c.ctx.Done():
+		return c.ctx.Err()
+	}
+}
+
+// transient reports whether a connection failed in a way that a new one may not.
+func transient(err error) bool {
+	switch kindOf(err) {
+	case kindConnect, kindConnectionLost:
+		return true
+	case kindDNS:
+		return !isNotFound(err)
+	}
+	return false
+}
