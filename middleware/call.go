@@ -80,6 +80,7 @@ func (c *call) end(err error, panicked any) error {
 	elapsed := time.Since(c.start)
 	out := c.outcome(err, panicked)
 	c.deadline.stop()
+	c.pushBack(out)
 	c.method.metrics.observe(c, out, elapsed)
 	c.trace.end(c, out)
 	c.log(out, elapsed)

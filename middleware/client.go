@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"log/slog"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,21 +33,30 @@ type ClientConfig struct {
 	Registerer prometheus.Registerer
 }
 
-// Client is the client's side of the chain: span, metrics and trace headers of each call that the service makes. All
-// methods may be called concurrently.
+// Client is the client's side of the chain: span, metrics, trace headers and deadline budget of each call that the service
+// makes. All methods may be called concurrently.
 type Client struct {
 	cfg      ClientConfig
 	duration *prometheus.HistogramVec
+	refused  *prometheus.CounterVec
+	hedges   *prometheus.CounterVec
 }
 
 // NewClient returns a client's side and registers its metrics. It fails where a metric of the same name is registered
 // already.
 func NewClient(cfg ClientConfig) (*Client, error) {
-	c := &Client{cfg: cfg, duration: catalog.RPCClientCallDuration.HistogramVec()}
+	c := &Client{
+		cfg: cfg, duration: catalog.RPCClientCallDuration.HistogramVec(),
+		refused: catalog.RPCClientRefused.CounterVec(), hedges: catalog.RPCClientHedges.CounterVec(),
+	}
 	if cfg.Registerer == nil {
 		return c, nil
 	}
-	return c, cfg.Registerer.Register(c.duration)
+	var errs []error
+	for _, collector := range []prometheus.Collector{c.duration, c.refused, c.hedges} {
+		errs = append(errs, cfg.Registerer.Register(collector))
+	}
+	return c, errors.Join(errs...)
 }
 
 // DialOptions returns what a connection to a service needs so that each of its calls, unary or stream, runs through the
@@ -55,22 +65,24 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 func (c *Client) DialOptions(name string) []grpc.DialOption {
 	p := &peerCalls{client: c, name: name, methods: make(map[string]*clientMethod, len(c.cfg.Methods))}
 	for _, m := range c.cfg.Methods {
-		p.methods[m.FullMethod] = p.method(m.Name)
+		p.methods[m.FullMethod] = p.method(m)
 	}
-	p.other = p.method("_OTHER")
+	p.other = p.method(&contract.Method{Name: "_OTHER", ClientStreams: true, ServerStreams: true})
+	p.hedges.tenths.Store(hedgeSaving)
 	return []grpc.DialOption{grpc.WithChainUnaryInterceptor(p.unary), grpc.WithChainStreamInterceptor(p.stream)}
 }
 
-// peerCalls are the calls to one service. It is not changed once it is made.
+// peerCalls are the calls to one service. Its maps are not changed once it is made.
 type peerCalls struct {
 	client  *Client
 	name    string
 	methods map[string]*clientMethod // by what stands on the wire
 	other   *clientMethod
+	hedges  hedgeBudget
 }
 
-func (p *peerCalls) method(name string) *clientMethod {
-	return &clientMethod{peer: p, name: name}
+func (p *peerCalls) method(m *contract.Method) *clientMethod {
+	return &clientMethod{peer: p, name: m.Name, unary: m.Unary(), timeout: m.Timeout, hedgeAfter: m.HedgeAfter}
 }
 
 // lookup returns the method of a name with its leading slash.

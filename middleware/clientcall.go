@@ -18,23 +18,36 @@ import (
 
 // clientMethod is one method of one service with everything resolved that a call of it needs.
 type clientMethod struct {
-	peer   *peerCalls
-	name   string
-	byCode [codes.Unauthenticated + 1]atomic.Pointer[histogram]
+	peer       *peerCalls
+	name       string
+	unary      bool
+	timeout    time.Duration
+	hedgeAfter time.Duration // zero: never
+	pace       pace
+	byCode     [codes.Unauthenticated + 1]atomic.Pointer[histogram]
 }
 
 // clientCall is what the pass remembers of one call.
 type clientCall struct {
 	method *clientMethod
 	start  time.Time
-	span   trace.Span // nil if the call is not recorded
+	span   trace.Span         // nil if the call is not recorded
+	cancel context.CancelFunc // of a deadline of its own, nil if it has none
 }
 
 // unary is the pass of a call of one message each way. Nothing of it outlives the call, so that it costs no object.
 func (p *peerCalls) unary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	call := clientCall{method: p.lookup(method), start: time.Now()}
-	ctx = call.begin(ctx)
-	err := invoke(ctx, method, req, reply, cc, opts...)
+	ctx, err := call.begin(ctx)
+	switch {
+	case err != nil:
+	case call.method.hedgeAfter > 0:
+		err = call.method.hedged(ctx, reply, opts, func(ctx context.Context, reply any, opts []grpc.CallOption) error {
+			return invoke(ctx, method, req, reply, cc, opts...)
+		})
+	default:
+		err = invoke(ctx, method, req, reply, cc, opts...)
+	}
 	call.end(ctx, err)
 	return p.client.decode(err)
 }
@@ -43,10 +56,13 @@ func (p *peerCalls) unary(ctx context.Context, method string, req, reply any, cc
 // failed, cancelled, or cut by the end of the connection. So nothing has to watch it.
 func (p *peerCalls) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	call := &clientStreamCall{clientCall: clientCall{method: p.lookup(method), start: time.Now()}}
-	call.ctx = call.begin(ctx)
-	stream, err := open(call.ctx, desc, cc, method, append(slices.Clip(opts), grpc.OnFinish(call.finish))...)
+	var err error
+	var stream grpc.ClientStream
+	if call.ctx, err = call.begin(ctx); err == nil {
+		stream, err = open(call.ctx, desc, cc, method, append(slices.Clip(opts), grpc.OnFinish(call.finish))...)
+	}
 	if err != nil {
-		call.finish(err) // an interceptor further inside may have refused it
+		call.finish(err) // the budget, or an interceptor further inside, may have refused it
 		return nil, p.client.decode(err)
 	}
 	if p.client.cfg.Decode == nil {
@@ -76,18 +92,28 @@ func (c *clientStreamCall) finish(err error) {
 	}
 }
 
-// begin returns the context for the transport: with the call's span if it is recorded, and with the trace headers.
-func (c *clientCall) begin(ctx context.Context) context.Context {
+// begin returns the context for the transport: with the call's span if it is recorded, with the headers, and with the
+// deadline. An error says that the call must not be made.
+func (c *clientCall) begin(ctx context.Context) (context.Context, error) {
+	served, _ := ctx.Value(callKey{}).(*call)
 	ctx, sc := c.startSpan(ctx)
-	return c.method.peer.client.inject(ctx, sc)
+	ctx, err := c.limit(ctx, served)
+	if err != nil {
+		return ctx, err
+	}
+	return c.method.peer.client.inject(ctx, sc, served), nil
 }
 
 func (c *clientCall) end(ctx context.Context, err error) {
 	elapsed := time.Since(c.start)
+	if c.cancel != nil {
+		c.cancel()
+	}
 	code := codes.OK
 	if err != nil {
 		code = known(status.Code(err))
 	}
+	c.method.answered(code, elapsed, c.start.Add(elapsed))
 	h := c.method.duration(code)
 	if c.span == nil {
 		h.Observe(elapsed.Seconds())

@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/traceid"
 )
 
@@ -48,24 +49,30 @@ func unrecorded(cfg *ClientConfig, parent trace.SpanContext, id trace.TraceID) t
 	}
 }
 
-// inject returns ctx with the W3C headers of the trace and of the baggage in it.
-func (c *Client) inject(ctx context.Context, sc trace.SpanContext) context.Context {
+// inject returns ctx with the W3C headers of the trace and of the baggage in it, and with what the served call is worth.
+func (c *Client) inject(ctx context.Context, sc trace.SpanContext, served *call) context.Context {
+	var room [8]string
+	headers := room[:0]
 	if !c.cfg.IgnoreTraceContext {
-		if state := sc.TraceState(); state.Len() == 0 {
-			ctx = metadata.AppendToOutgoingContext(ctx, "traceparent", formatTraceParent(sc))
-		} else {
-			ctx = metadata.AppendToOutgoingContext(ctx, "traceparent", formatTraceParent(sc), "tracestate", state.String())
+		headers = append(headers, "traceparent", formatTraceParent(sc))
+		if state := sc.TraceState(); state.Len() > 0 {
+			headers = append(headers, "tracestate", state.String())
 		}
 	}
-	if c.cfg.IgnoreBaggage {
+	if !c.cfg.IgnoreBaggage {
+		if members := baggage.FromContext(ctx).String(); members != "" {
+			headers = append(headers, "baggage", members)
+		}
+	}
+	if served != nil {
+		if worth := served.criticality(); worth != contract.Normal {
+			headers = append(headers, criticalityKey, worth.String())
+		}
+	}
+	if len(headers) == 0 {
 		return ctx
 	}
-	if bag := baggage.FromContext(ctx); bag.Len() > 0 {
-		if members := bag.String(); members != "" {
-			ctx = metadata.AppendToOutgoingContext(ctx, "baggage", members)
-		}
-	}
-	return ctx
+	return metadata.AppendToOutgoingContext(ctx, headers...)
 }
 
 // formatTraceParent writes version 00 of the header.

@@ -4,8 +4,11 @@ package catalog
 var durationBuckets = []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10}
 
 var (
-	rpcMethod = Label{"rpc_method", "full names of the registered methods, `package.Service/Method`, and `_OTHER` for any other"}
-	httpPeer  = Label{"server_address", "names given to HTTPClient by the service, never hosts"}
+	rpcMethod    = Label{"rpc_method", "full names of the registered methods, `package.Service/Method`, and `_OTHER` for any other"}
+	linkedMethod = Label{"rpc_method", "full names of the methods linked into the binary, `package.Service/Method`, and `_OTHER` for any other"}
+	dialledName  = Label{"server_address", "names given to Dial by the service"}
+	httpPeer     = Label{"server_address", "names given to HTTPClient by the service, never hosts"}
+
 	sloKind   = Label{"slo", "`availability`, `latency`"}
 	errorType = Label{"error_type", "empty, or the status code where it is the server's fault: `UNKNOWN`, `DEADLINE_EXCEEDED`, `UNIMPLEMENTED`, `INTERNAL`, `UNAVAILABLE`, `DATA_LOSS`"}
 )
@@ -28,10 +31,27 @@ var (
 		Name: "rpc_client_call_duration_seconds", Type: Histogram, Unit: "seconds", Buckets: durationBuckets,
 		Help: "Duration of calls made to other services through Dial, retries included.",
 		Labels: []Label{
-			{"rpc_method", "full names of the methods linked into the binary, `package.Service/Method`, and `_OTHER` for any other"},
-			{"server_address", "names given to Dial by the service"},
+			linkedMethod, dialledName,
 			{"rpc_status_code", "the 17 gRPC codes by name"},
 			{"error_type", "empty for `OK`, else the status code"},
+		},
+		Since: "0.1.0", Stability: Stable,
+	}
+	RPCClientRefused = Metric{
+		Name: "chassis_rpc_client_refused_total", Type: Counter,
+		Help: "Calls to other services that were not sent because they could not have finished in the time left.",
+		Labels: []Label{
+			linkedMethod, dialledName,
+			{"reason", "`spent` where no time was left, `short` where less was left than any answer has taken lately"},
+		},
+		Since: "0.1.0", Stability: Stable,
+	}
+	RPCClientHedges = Metric{
+		Name: "chassis_rpc_client_hedges_total", Type: Counter,
+		Help: "Second attempts of calls whose answer was late, by what became of them.",
+		Labels: []Label{
+			linkedMethod, dialledName,
+			{"result", "`won`, `lost`, `withheld` where more than a tenth of the calls would have been sent twice"},
 		},
 		Since: "0.1.0", Stability: Stable,
 	}
@@ -203,7 +223,7 @@ var (
 // All returns every entry, in the order of the documentation.
 func All() []Metric {
 	return []Metric{
-		RPCServerCallDuration, RPCInFlight, RPCClientCallDuration, RPCRejected, RPCAudited, PolicyOverridden,
+		RPCServerCallDuration, RPCInFlight, RPCClientCallDuration, RPCClientRefused, RPCClientHedges, RPCRejected, RPCAudited, PolicyOverridden,
 		SLOObjective, SLORequests, SLOBadRequests, HTTPServerRequestDuration,
 		HTTPClientRequestDuration, HTTPClientRetries, HTTPClientRetriesWithheld, Panics,
 		BuildInfo, BuildCommitTimestamp, StartTimestamp, Ready, Phase, LifecycleStepDuration, WorkerRestarts,

@@ -79,6 +79,7 @@ func (c *compiler) method(desc *grpc.ServiceDesc, name string, clientStreams, se
 	}
 	c.report(checkWhole(m, declared)...)
 	m.applyRetries(declared, c.idempotent(name))
+	c.report(m.applyHedge(declared)...)
 	return m
 }
 

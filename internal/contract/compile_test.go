@@ -80,6 +80,15 @@ func TestPrecedence(t *testing.T) {
 		{"forbidden by the method", `retry: {safe: true max_attempts: 5}`, `retry: {safe: false}`, ``, unsaid, func(m *method) { m.MaxAttempts = 1 }},
 		{"forbidden by the override", ``, `retry: {safe: true}`, `retry: {safe: false}`, idempotent, func(m *method) { m.MaxAttempts = 1 }},
 		{"allowed by the override", `retry: {safe: false}`, ``, `retry: {safe: true}`, unsaid, func(m *method) { m.Repeatable, m.MaxAttempts = true, 3 }},
+		{"hedged", ``, `retry: {hedge_after: {nanos: 5}}`, ``, idempotent, func(m *method) { m.Repeatable, m.MaxAttempts, m.HedgeAfter = true, 3, 5 }},
+		{"hedged by the service", `retry: {hedge_after: {nanos: 5}}`, ``, ``, noEffect, func(m *method) { m.Repeatable, m.MaxAttempts, m.HedgeAfter = true, 3, 5 }},
+		{"hedged by the service, but not repeatable", `retry: {hedge_after: {nanos: 5}}`, ``, ``, unsaid, func(*method) {}},
+		{"hedged by the service, which the method forbids", `retry: {hedge_after: {nanos: 5}}`, `retry: {safe: false}`, ``, idempotent, func(m *method) { m.MaxAttempts = 1 }},
+		{"hedged by the method", `retry: {hedge_after: {nanos: 5}}`, `retry: {safe: true hedge_after: {nanos: 7}}`, ``, unsaid, func(m *method) { m.Repeatable, m.MaxAttempts, m.HedgeAfter = true, 3, 7 }},
+		{"hedged after an operator's timeout of all methods", ``, `retry: {hedge_after: {seconds: 10}}`, ``, idempotent, func(m *method) { m.Repeatable, m.MaxAttempts, m.HedgeAfter = true, 3, 10*time.Second }},
+		{"hedged after the override's timeout", ``, `retry: {hedge_after: {seconds: 2}} timeout: {seconds: 3}`, `timeout: {seconds: 1}`, idempotent, func(m *method) {
+			m.Repeatable, m.MaxAttempts, m.HedgeAfter, m.Timeout = true, 3, 2*time.Second, time.Second
+		}},
 		{"an empty retry says nothing", ``, `retry: {}`, ``, idempotent, func(m *method) { m.Repeatable, m.MaxAttempts = true, 3 }},
 	}
 	for _, test := range tests {

@@ -154,6 +154,9 @@ func (d declaration) checkRetry(m *Method) (errs []error) {
 	if attempts != 0 && retry.Safe != nil && !retry.GetSafe() {
 		errs = append(errs, d.wrong("retry.max_attempts", "stands beside safe: false, which forbids to repeat a call: leave one of them out"))
 	}
+	if retry.GetHedgeAfter() != nil {
+		errs = append(errs, d.duration("retry.hedge_after", retry.GetHedgeAfter())...)
+	}
 	return errs
 }
 
@@ -181,6 +184,31 @@ func (m *Method) applyRetries(declared []declaration, safe bool) {
 	}
 }
 
+// applyHedge sets when a call is sent a second time, and finds what is wrong with that: it is known last whether a method
+// may be repeated. What a service says is for those of its methods that may.
+func (m *Method) applyHedge(declared []declaration) []error {
+	for _, d := range slices.Backward(declared) {
+		hedge := d.policy.GetRetry().GetHedgeAfter()
+		if hedge == nil {
+			continue
+		}
+		after := hedge.AsDuration()
+		switch {
+		case after <= 0 || hedge.CheckValid() != nil || !m.Unary(): // told already
+		case m.Repeatable && after >= m.Timeout && slices.ContainsFunc(declared, setsTimeout) && !m.Overridden:
+			return []error{d.wrong("retry.hedge_after", "is %s, not less than the timeout of %s: no call waits that long", after, m.Timeout)}
+		case m.Repeatable:
+			m.HedgeAfter = after
+		case d.aboutOne():
+			return []error{d.wrong("retry.hedge_after", "is for methods that may be repeated: set idempotency_level, or retry.safe to true")}
+		}
+		return nil
+	}
+	return nil
+}
+
+func setsTimeout(d declaration) bool { return d.policy.GetTimeout() != nil }
+
 // checkWhole finds what is wrong with the declarations together. It tells of the method, whichever of them is about the
 // service, because others of the service may be right.
 func checkWhole(m *Method, declared []declaration) []error {
@@ -188,11 +216,10 @@ func checkWhole(m *Method, declared []declaration) []error {
 	if m.Timeout <= 0 || o.Within <= m.Timeout {
 		return nil
 	}
-	sets := func(d declaration) bool { return d.policy.GetTimeout() != nil }
-	if !slices.ContainsFunc(declared, sets) {
+	if !slices.ContainsFunc(declared, setsTimeout) {
 		return nil // the timeout is the operator's, of all methods
 	}
-	if last := declared[len(declared)-1]; m.Overridden && sets(last) && last.policy.GetSlo().GetLatency() == nil {
+	if last := declared[len(declared)-1]; m.Overridden && setsTimeout(last) && last.policy.GetSlo().GetLatency() == nil {
 		return nil // an operator's for this one: in an emergency a tight deadline comes before a promise
 	}
 	for _, d := range slices.Backward(declared) {

@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,6 +74,12 @@ var wrong = []struct {
 		`retry.max_attempts is -1; it must be between 2 and 5`}},
 	{"attempts of what is forbidden", `retry: {safe: false max_attempts: 3}`, []string{
 		`retry.max_attempts stands beside safe: false, which forbids to repeat a call: leave one of them out`}},
+	{"hedged at once", `retry: {safe: true hedge_after: {}}`, []string{
+		`retry.hedge_after is 0s; it must be more than zero`}},
+	{"hedged before", `retry: {safe: true hedge_after: {nanos: -1}}`, []string{
+		`retry.hedge_after is -1ns; it must be more than zero`}},
+	{"hedged never", `retry: {safe: true hedge_after: {seconds: 9223372036854775807}}`, []string{
+		`retry.hedge_after is no duration: seconds and nanos must have one sign and be in range, and are 9223372036854775807 and 0`}},
 	{"requests of no bytes", `max_request_bytes: 0`, []string{
 		`max_request_bytes is 0; it must be more than zero`}},
 	{"requests of less than no bytes", `max_request_bytes: -1`, []string{
@@ -138,6 +145,32 @@ func TestStreamsTakeNoUnaryOptions(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestHedgeThatCannotBe(t *testing.T) {
+	const place = `FILE: SERVICE.Place: option (paddock.v1.method).retry.hedge_after `
+	const repeat = `is for methods that may be repeated: set idempotency_level, or retry.safe to true`
+	for name, test := range map[string]struct{ service, method, override, want string }{
+		"not repeatable":               {"", `retry: {hedge_after: {seconds: 1}}`, "", place + repeat},
+		"forbidden":                    {"", `retry: {safe: false hedge_after: {seconds: 1}}`, "", place + repeat},
+		"forbidden by the service":     {`retry: {safe: false}`, `retry: {hedge_after: {seconds: 1}}`, "", place + repeat},
+		"by the override":              {"", "", `retry: {hedge_after: {seconds: 1}}`, `CHASSIS_POLICY_OVERRIDES: SERVICE/Place: retry.hedge_after ` + repeat},
+		"as late as the timeout":       {"", `timeout: {seconds: 1} retry: {safe: true hedge_after: {seconds: 1}}`, "", place + `is 1s, not less than the timeout of 1s: no call waits that long`},
+		"later than the service's":     {`timeout: {seconds: 1}`, `retry: {safe: true hedge_after: {seconds: 2}}`, "", place + `is 2s, not less than the timeout of 1s: no call waits that long`},
+		"by the service, just in time": {`timeout: {seconds: 3} retry: {hedge_after: {seconds: 2}}`, `retry: {safe: true}`, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			desc := declare(t, test.service, rpc{name: "Place", policy: test.method})
+			overrides := contract.Overrides{}
+			if test.override != "" {
+				overrides[desc.ServiceName+"/Place"] = policy(t, test.override)
+			}
+			got := strings.Join(lines(compileErr(desc, overrides)), "; ")
+			if want := placed(desc, test.want); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
 	}
 }
 

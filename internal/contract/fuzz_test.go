@@ -181,6 +181,7 @@ func checkSane(t *testing.T, m *contract.Method) {
 		"public without callers":     !m.Public || len(m.Callers) == 0,
 		"largest request":            m.MaxRequest >= 0,
 		"attempts":                   m.Repeatable && m.MaxAttempts >= 2 && m.MaxAttempts <= 5 || !m.Repeatable && m.MaxAttempts >= 0 && m.MaxAttempts <= 1,
+		"hedges of repeatable alone": m.HedgeAfter >= 0 && (m.Repeatable || m.HedgeAfter == 0),
 		"retries of unary alone":     m.Unary() || m.MaxAttempts == 0,
 		"overridden":                 m.Overridden,
 		"description":                m.Describe() != "",

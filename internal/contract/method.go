@@ -30,6 +30,8 @@ type Method struct {
 	// Repeatable says that a call may be sent again after a failure, at most MaxAttempts times in all.
 	Repeatable  bool
 	MaxAttempts int
+	// HedgeAfter is how long a caller waits for an answer before it sends the call a second time. Zero means for ever.
+	HedgeAfter time.Duration
 
 	// MaxRequest is the largest request in bytes. Zero means the chassis's limit alone.
 	MaxRequest int

@@ -341,7 +341,11 @@ type Retry struct {
 	// where the request carries a key of its own. False forbids it whatever idempotency_level says.
 	Safe *bool `protobuf:"varint,1,opt,name=safe,proto3,oneof" json:"safe,omitempty"`
 	// How often a call is sent at most, the first time included: 2 to 5. Default: 3.
-	MaxAttempts   int32 `protobuf:"varint,2,opt,name=max_attempts,json=maxAttempts,proto3" json:"max_attempts,omitempty"`
+	MaxAttempts int32 `protobuf:"varint,2,opt,name=max_attempts,json=maxAttempts,proto3" json:"max_attempts,omitempty"`
+	// How long callers wait for an answer before they send the call a second time, take the first answer and cancel the other
+	// attempt: about the time within which 95 of 100 calls are answered. No more than a tenth of the calls are sent twice. It
+	// is for methods that may be repeated, and must be more than zero and less than the timeout. Default: never.
+	HedgeAfter    *durationpb.Duration `protobuf:"bytes,3,opt,name=hedge_after,json=hedgeAfter,proto3" json:"hedge_after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -388,6 +392,13 @@ func (x *Retry) GetMaxAttempts() int32 {
 		return x.MaxAttempts
 	}
 	return 0
+}
+
+func (x *Retry) GetHedgeAfter() *durationpb.Duration {
+	if x != nil {
+		return x.HedgeAfter
+	}
+	return nil
 }
 
 // Reason makes an error of a service one that callers can tell from others: by the enum value's name in
@@ -519,10 +530,12 @@ const file_paddock_v1_options_proto_rawDesc = "" +
 	"\r_availability\"[\n" +
 	"\x10LatencyObjective\x121\n" +
 	"\x06within\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x06within\x12\x14\n" +
-	"\x05ratio\x18\x02 \x01(\x01R\x05ratio\"L\n" +
+	"\x05ratio\x18\x02 \x01(\x01R\x05ratio\"\x88\x01\n" +
 	"\x05Retry\x12\x17\n" +
 	"\x04safe\x18\x01 \x01(\bH\x00R\x04safe\x88\x01\x01\x12!\n" +
-	"\fmax_attempts\x18\x02 \x01(\x05R\vmaxAttemptsB\a\n" +
+	"\fmax_attempts\x18\x02 \x01(\x05R\vmaxAttempts\x12:\n" +
+	"\vhedge_after\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"hedgeAfterB\a\n" +
 	"\x05_safe\"6\n" +
 	"\x06Reason\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x18\n" +
@@ -569,17 +582,18 @@ var file_paddock_v1_options_proto_depIdxs = []int32{
 	4,  // 3: paddock.v1.Policy.retry:type_name -> paddock.v1.Retry
 	3,  // 4: paddock.v1.SLO.latency:type_name -> paddock.v1.LatencyObjective
 	6,  // 5: paddock.v1.LatencyObjective.within:type_name -> google.protobuf.Duration
-	7,  // 6: paddock.v1.method:extendee -> google.protobuf.MethodOptions
-	8,  // 7: paddock.v1.service:extendee -> google.protobuf.ServiceOptions
-	9,  // 8: paddock.v1.reason:extendee -> google.protobuf.EnumValueOptions
-	1,  // 9: paddock.v1.method:type_name -> paddock.v1.Policy
-	1,  // 10: paddock.v1.service:type_name -> paddock.v1.Policy
-	5,  // 11: paddock.v1.reason:type_name -> paddock.v1.Reason
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	9,  // [9:12] is the sub-list for extension type_name
-	6,  // [6:9] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	6,  // 6: paddock.v1.Retry.hedge_after:type_name -> google.protobuf.Duration
+	7,  // 7: paddock.v1.method:extendee -> google.protobuf.MethodOptions
+	8,  // 8: paddock.v1.service:extendee -> google.protobuf.ServiceOptions
+	9,  // 9: paddock.v1.reason:extendee -> google.protobuf.EnumValueOptions
+	1,  // 10: paddock.v1.method:type_name -> paddock.v1.Policy
+	1,  // 11: paddock.v1.service:type_name -> paddock.v1.Policy
+	5,  // 12: paddock.v1.reason:type_name -> paddock.v1.Reason
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	10, // [10:13] is the sub-list for extension type_name
+	7,  // [7:10] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_paddock_v1_options_proto_init() }
