@@ -75,7 +75,9 @@ func within(t *testing.T, timeout time.Duration, do func(ctx context.Context), p
 func TestDeadlineBudget(t *testing.T) {
 	none := func(ctx context.Context) (context.Context, context.CancelFunc) { return ctx, func() {} }
 	own := func(timeout time.Duration) func(context.Context) (context.Context, context.CancelFunc) {
-		return func(ctx context.Context) (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, timeout) }
+		return func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, timeout)
+		}
 	}
 	for name, test := range map[string]struct {
 		served time.Duration // zero: outside of any call
@@ -150,7 +152,10 @@ func TestDeadlineBudgetIsCleanedUp(t *testing.T) {
 func TestDeadlineSpent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sent := 0
-		c := answered(t, func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { sent++; return nil })
+		c := answered(t, func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error {
+			sent++
+			return nil
+		})
 		refuses := func(ctx context.Context) {
 			if err := c.call(ctx); status.Code(err) != codes.DeadlineExceeded || !strings.Contains(err.Error(), "not sent") {
 				t.Errorf("got %v, want DEADLINE_EXCEEDED", err)

@@ -35,18 +35,20 @@ func hedgedAfter(d time.Duration) *paddockv1.Policy {
 
 // try is how one attempt goes: after some milliseconds it ends with a code.
 type try struct {
-	after time.Duration
+	after int
 	code  codes.Code
 }
 
+func milliseconds(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+
 func TestHedge(t *testing.T) {
-	const never = 1e6
+	const never = 1_000_000
 	for name, test := range map[string]struct {
 		first, second try
 		from          string // whose reply the caller gets; empty for an error
 		code          codes.Code
-		took          time.Duration // in milliseconds
-		result        string        // counted; empty for nothing
+		took          int    // milliseconds
+		result        string // counted; empty for nothing
 	}{
 		"answered in time":               {try{19, codes.OK}, try{}, "first", codes.OK, 19, ""},
 		"failed in time":                 {try{19, codes.Unavailable}, try{}, "", codes.Unavailable, 19, ""},
@@ -70,7 +72,7 @@ func TestHedge(t *testing.T) {
 						attempt, from = test.second, "second"
 					}
 					select {
-					case <-time.After(attempt.after * time.Millisecond):
+					case <-time.After(milliseconds(attempt.after)):
 					case <-ctx.Done():
 						return status.FromContextError(ctx.Err()).Err()
 					}
@@ -81,8 +83,8 @@ func TestHedge(t *testing.T) {
 				}, hedgedAfter(20*time.Millisecond))
 				start, reply := time.Now(), new(message)
 				err := c.conn.Invoke(context.Background(), unary, new(message), reply)
-				if took := time.Since(start); status.Code(err) != test.code || took != test.took*time.Millisecond {
-					t.Errorf("got %v after %s, want %s after %s", err, took, test.code, test.took*time.Millisecond)
+				if took := time.Since(start); status.Code(err) != test.code || took != milliseconds(test.took) {
+					t.Errorf("got %v after %s, want %s after %s", err, took, test.code, milliseconds(test.took))
 				}
 				if n := running.Load(); n != 0 {
 					t.Errorf("%d attempts run on after the call", n)
