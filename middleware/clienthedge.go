@@ -63,7 +63,7 @@ func (m *clientMethod) hedged(ctx context.Context, reply any, opts []grpc.CallOp
 	timer := time.AfterFunc(m.hedgeAfter, func() { h.second(secondCtx) })
 	err := send(firstCtx, reply, opts)
 	if !timer.Stop() {
-		if !transient(err) {
+		if !mendable(err) {
 			cancelSecond()
 		}
 		<-h.ended
@@ -73,9 +73,9 @@ func (m *clientMethod) hedged(ctx context.Context, reply any, opts []grpc.CallOp
 	return err
 }
 
-// transient reports whether an error leaves hope that another attempt fares better. That of an attempt that was cancelled
+// mendable reports whether an error leaves hope that another attempt fares better. That of an attempt that was cancelled
 // because of the other is none, but then the other is over.
-func transient(err error) bool { return status.Code(err) == codes.Unavailable }
+func mendable(err error) bool { return status.Code(err) == codes.Unavailable }
 
 // second is the second attempt.
 func (h *hedge) second(ctx context.Context) {
