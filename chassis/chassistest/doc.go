@@ -29,6 +29,10 @@
 //
 // [Conformance] checks the promises of the chassis against a service, in one line of its tests.
 //
+// # Rolling restarts
+//
+// [RollingRestart] replaces replicas of a service one after the other, on real ports, and names each call that is lost.
+//
 // # The end
 //
 // When the test ends, or earlier by [Running.Stop], the service is stopped as a signal would stop it. The test fails

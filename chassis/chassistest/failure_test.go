@@ -23,6 +23,7 @@ type fakeTB struct {
 }
 
 func (f *fakeTB) Helper()                  {}
+func (f *fakeTB) Logf(string, ...any)      {}
 func (f *fakeTB) Context() context.Context { return context.Background() }
 func (f *fakeTB) Output() io.Writer        { return io.Discard }
 func (f *fakeTB) Cleanup(c func())         { f.cleanUps = append(f.cleanUps, c) }

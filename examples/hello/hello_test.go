@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
@@ -108,6 +109,20 @@ func TestTallySumsUp(t *testing.T) {
 // Everything that the chassis promises for any service holds for this one.
 func TestConformance(t *testing.T) {
 	chassistest.Conformance(t, Service(), chassistest.Options{})
+}
+
+// Three replicas are replaced under load, and no call is lost.
+func TestRollingRestart(t *testing.T) {
+	t.Parallel()
+	chassistest.RollingRestart(t, Service, chassistest.RestartOptions{
+		Call: func(ctx context.Context, conn grpc.ClientConnInterface) error {
+			_, err := hellov1.NewHelloServiceClient(conn).SayHello(ctx, &hellov1.SayHelloRequest{Name: "Ada"})
+			return err
+		},
+		Request: func(ctx context.Context) (*http.Request, error) {
+			return http.NewRequestWithContext(ctx, http.MethodPost, "http://rest/v1/hello", strings.NewReader(`{"name":"Ada"}`))
+		},
+	})
 }
 
 // One call can be followed by one id through everything that the service tells about it.

@@ -1,0 +1,5 @@
+//go:build !race
+
+package chassistest
+
+const raceDetector = false

@@ -1,0 +1,154 @@
+package chassistest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+
+	"github.com/betmakers/paddock/chassis"
+	"github.com/betmakers/paddock/chassis/internal/harness"
+)
+
+// client is one kind of client.
+type client struct {
+	kind string
+	port string
+	call func(ctx context.Context) error
+}
+
+// clients returns every kind that the service has a port for. No replica has been restarted yet.
+func (x *restart) clients() []client {
+	x.t.Helper()
+	all := []client{
+		{"gRPC by one connection", "grpc", x.oneConnection()},
+		{"gRPC by App.Dial", "grpc", x.dialled()},
+		{"gRPC by a new connection", "grpc", x.newConnection()},
+	}
+	if x.replicas[0].addr("http") == "" {
+		return all
+	}
+	var http1, http2 http.Protocols
+	http1.SetHTTP1(true)
+	http2.SetHTTP2(true)
+	return append(all,
+		client{"REST by HTTP/1.1", "http", x.rest(&http1)},
+		client{"REST by HTTP/2", "http", x.rest(&http2)},
+	)
+}
+
+// connectionsEach is how many clients with one connection there are: enough to find some on every replica.
+const connectionsEach = 6
+
+func (x *restart) oneConnection() func(context.Context) error {
+	var conns [connectionsEach]*grpc.ClientConn
+	for i := range conns {
+		conns[i] = x.connect()
+		x.t.Cleanup(func() { _ = conns[i].Close() })
+	}
+	var made atomic.Uint64
+	return func(ctx context.Context) error { return x.opts.Call(ctx, conns[made.Add(1)%connectionsEach]) }
+}
+
+func (x *restart) newConnection() func(context.Context) error {
+	return func(ctx context.Context) error {
+		conn := x.connect()
+		defer func() { _ = conn.Close() }()
+		return x.opts.Call(ctx, conn)
+	}
+}
+
+// connect returns a client whose connection goes to any replica. gRPC itself still sends calls again that no server has
+// seen, as it always does.
+func (x *restart) connect() *grpc.ClientConn {
+	x.t.Helper()
+	dial := x.endpoints.dialer("grpc")
+	conn, err := grpc.NewClient("passthrough:///"+x.replicas[0].name,
+		grpc.WithTransportCredentials(credentials.NewTLS(x.replicas[0].TLS(x.opts.Caller))), grpc.WithDisableRetry(),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return dial(ctx) }))
+	if err != nil {
+		x.t.Fatalf("chassistest: %v", err)
+	}
+	return conn
+}
+
+// dialled runs a service that calls by App.Dial.
+func (x *restart) dialled() func(context.Context) error {
+	x.t.Helper()
+	var conn *grpc.ClientConn
+	service := chassis.Service{Name: "rolling-restart", Setup: func(ctx context.Context, app *chassis.App) (err error) {
+		conn, err = app.Dial(ctx, x.replicas[0].name)
+		return err
+	}}
+	svc := begin(x.t, service, Options{CA: x.opts.CA, Env: map[string]string{"OTEL_TRACES_SAMPLER": "always_off"}}, func(h *harness.Harness) {
+		h.Source = x.opts.CA.source(x.t, x.opts.Caller)
+		h.Peers[x.replicas[0].name] = harness.Peer{
+			Target:  x.endpoints.resolver.Scheme() + ":///" + x.replicas[0].name,
+			Options: []grpc.DialOption{grpc.WithResolvers(x.endpoints.resolver), grpc.WithDisableRetry()},
+		}
+	})
+	svc.WaitFor(chassis.Ready)
+	return func(ctx context.Context) error { return x.opts.Call(ctx, conn) }
+}
+
+// rest returns calls by one client of net/http, which keeps its connections as it likes.
+func (x *restart) rest(protocols *http.Protocols) func(context.Context) error {
+	x.t.Helper()
+	dial := x.endpoints.dialer("http")
+	transport := &http.Transport{
+		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
+		TLSClientConfig: x.replicas[0].TLS(x.opts.Caller), Protocols: protocols,
+	}
+	x.t.Cleanup(transport.CloseIdleConnections)
+	browser := &http.Client{Transport: transport}
+	return func(ctx context.Context) error { return x.request(ctx, browser, protocols.HTTP1()) }
+}
+
+// request makes one request, whose scheme is the port's. With once, it must have been sent once: net/http repeats what it
+// takes for safe where a connection ends under it, and others may not.
+func (x *restart) request(ctx context.Context, browser *http.Client, once bool) error {
+	var sent atomic.Int32
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(info httptrace.WroteRequestInfo) {
+		if info.Err == nil {
+			sent.Add(1)
+		}
+	}})
+	req, refusal, err := x.newRequest(ctx)
+	if err != nil {
+		return err
+	}
+	req.URL.Scheme = "http"
+	if x.opts.Env["CHASSIS_HTTP_TLS"] == "true" {
+		req.URL.Scheme = "https"
+	}
+	resp, err := browser.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode >= refusal {
+		err = fmt.Errorf("status %d: %.200s", resp.StatusCode, body)
+	}
+	if n := sent.Load(); once && n > 1 {
+		err = errors.Join(err, fmt.Errorf("sent %d times, as its connection was closed under it", n))
+	}
+	return err
+}
+
+// newRequest returns the next request, and the least status that is a failure.
+func (x *restart) newRequest(ctx context.Context) (req *http.Request, refusal int, err error) {
+	if x.opts.Request == nil {
+		req, err = http.NewRequestWithContext(ctx, http.MethodGet, "https://rest/", http.NoBody)
+		return req, http.StatusInternalServerError, err
+	}
+	req, err = x.opts.Request(ctx)
+	return req, http.StatusBadRequest, err
+}
