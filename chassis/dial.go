@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/resolver"
 
 	"github.com/betmakers/paddock/chassis/mtls"
+	"github.com/betmakers/paddock/internal/balance"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/settings"
 	"github.com/betmakers/paddock/middleware"
@@ -140,10 +141,14 @@ func (i *instance) dialOptions(name string) ([]grpc.DialOption, error) {
 	if err != nil {
 		return nil, err
 	}
+	peer, err := balance.NewPeer(balance.Options{Peer: name, Methods: i.linked, Logger: i.log, Registerer: i.telemetry.Registry()})
+	if err != nil {
+		return nil, err
+	}
 	delays, c := backoff.DefaultConfig, &i.cfg
 	delays.MaxDelay = reconnectDelay
 	return append(pass.DialOptions(name),
-		grpc.WithTransportCredentials(creds),
+		grpc.WithTransportCredentials(peer.Credentials(creds)),
 		grpc.WithDefaultServiceConfig(i.serviceConfig),
 		grpc.WithDisableHealthCheck(), // a server that is not ready says so to its orchestrator, and sends GOAWAY when it leaves
 		grpc.WithUserAgent(i.userAgent()),
@@ -190,7 +195,7 @@ func (i *instance) clientPass() (*middleware.Client, error) {
 		return nil, err
 	}
 	t, fields := i.telemetry, i.telemetry.Propagator().Fields()
-	i.serviceConfig = config
+	i.serviceConfig, i.linked = config, methods
 	i.client, err = middleware.NewClient(middleware.ClientConfig{
 		Logger: i.log, Tracer: i.tracer(t), Sampled: t.Sampled, Methods: methods, Registerer: t.Registry(),
 		IgnoreTraceContext: !slices.Contains(fields, "traceparent"), IgnoreBaggage: !slices.Contains(fields, "baggage"),

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/betmakers/paddock/internal/balance"
 	"github.com/betmakers/paddock/internal/contract"
 )
 
@@ -52,7 +53,7 @@ type (
 // be repeated.
 func serviceConfig(methods []*contract.Method) (string, error) {
 	config := grpcConfig{
-		Balancing:  []map[string]struct{}{{"round_robin": {}}},
+		Balancing:  []map[string]struct{}{{balance.Name: {}}},
 		Throttling: retryThrottling{retryTokens, retryRatio},
 	}
 	for _, m := range methods {

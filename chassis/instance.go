@@ -49,6 +49,7 @@ type instance struct {
 
 	client        *middleware.Client // made by the first Dial
 	serviceConfig string             // of every connection that Dial makes
+	linked        []*contract.Method // that the binary can call
 
 	httpClients map[string]*http.Client // by name; not changed once Setup has returned
 

@@ -11,6 +11,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
 // outcome is how a call ended: what it counts as, and what its caller is told.
@@ -106,22 +108,8 @@ func errorID() string {
 	return hex.EncodeToString(binary.BigEndian.AppendUint64(nil, rand.Uint64()))
 }
 
-// codeNames are the names of the codes as they stand in the gRPC specification.
-var codeNames = [...]string{
-	"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
-	"PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
-	"INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
-}
-
-func codeName(code codes.Code) string { return codeNames[known(code)] }
-
-// known maps a code that gRPC does not define to UNKNOWN: handlers may send any number.
-func known(code codes.Code) codes.Code {
-	if code > codes.Unauthenticated {
-		return codes.Unknown
-	}
-	return code
-}
+func codeName(code codes.Code) string  { return rpcstatus.Name(code) }
+func known(code codes.Code) codes.Code { return rpcstatus.Known(code) }
 
 // errorType is the error.type of the OpenTelemetry conventions for a server: set only where the fault is the
 // service's, so that a caller's mistake burns no budget.

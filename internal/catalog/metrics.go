@@ -55,6 +55,30 @@ var (
 		},
 		Since: "0.1.0", Stability: Stable,
 	}
+	RPCClientAttempts = Metric{
+		Name: "chassis_rpc_client_attempts_total", Type: Counter,
+		Help:   "Attempts of calls to other services that went out to a replica: more than calls where some were repeated.",
+		Labels: []Label{linkedMethod, dialledName, {"rpc_status_code", "the 17 gRPC codes by name"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	RPCClientRetries = Metric{
+		Name: "chassis_rpc_client_retries_total", Type: Counter,
+		Help:   "Attempts that repeated one which had failed, by how that one had failed.",
+		Labels: []Label{linkedMethod, dialledName, {"reason", "the 17 gRPC codes by name; in practice `UNAVAILABLE`"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	RPCClientEjections = Metric{
+		Name: "chassis_rpc_client_ejections_total", Type: Counter,
+		Help:   "Replicas of other services that calls were kept away from, because they failed or were slow where others were not.",
+		Labels: []Label{dialledName, {"reason", "`failures`, `latency`"}},
+		Since:  "0.1.0", Stability: Experimental,
+	}
+	RPCClientEjected = Metric{
+		Name: "chassis_rpc_client_ejected", Type: Gauge,
+		Help:   "Replicas that calls are kept away from at this moment.",
+		Labels: []Label{dialledName},
+		Since:  "0.1.0", Stability: Experimental,
+	}
 	RPCRejected = Metric{
 		Name: "chassis_rpc_rejected_total", Type: Counter,
 		Help:   "Calls refused before their handler ran.",
@@ -223,7 +247,8 @@ var (
 // All returns every entry, in the order of the documentation.
 func All() []Metric {
 	return []Metric{
-		RPCServerCallDuration, RPCInFlight, RPCClientCallDuration, RPCClientRefused, RPCClientHedges, RPCRejected, RPCAudited, PolicyOverridden,
+		RPCServerCallDuration, RPCInFlight, RPCClientCallDuration, RPCClientAttempts, RPCClientRetries, RPCClientRefused, RPCClientHedges,
+		RPCClientEjections, RPCClientEjected, RPCRejected, RPCAudited, PolicyOverridden,
 		SLOObjective, SLORequests, SLOBadRequests, HTTPServerRequestDuration,
 		HTTPClientRequestDuration, HTTPClientRetries, HTTPClientRetriesWithheld, Panics,
 		BuildInfo, BuildCommitTimestamp, StartTimestamp, Ready, Phase, LifecycleStepDuration, WorkerRestarts,

@@ -1,0 +1,122 @@
+package balance
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/balancer"
+	"google.golang.org/grpc/balancer/weightedroundrobin"
+	"google.golang.org/grpc/resolver"
+	"google.golang.org/grpc/serviceconfig"
+)
+
+// Name is what a service config calls the policy. It takes no configuration.
+const Name = "paddock"
+
+// weights is the configuration of weighted_round_robin. Reports come with answers, so that they need no stream of their
+// own. A weight counts once it is two seconds old, and is forgotten after ten without news: a server that has little to
+// do sends none. The server accounts for its failures itself (see middleware), and replicas that fail are taken out.
+const weights = `{"blackoutPeriod": "2s", "weightExpirationPeriod": "10s", "weightUpdatePeriod": "0.5s", "errorUtilizationPenalty": 0}`
+
+func init() { balancer.Register(builder{}) } //nolint:gochecknoinits // gRPC's registry may be written to only while the process begins
+
+type builder struct{}
+
+func (builder) Name() string { return Name }
+
+// Build is called for each connection, and again when one wakes up that has idled.
+func (builder) Build(cc balancer.ClientConn, opts balancer.BuildOptions) balancer.Balancer {
+	p := &policy{ClientConn: cc, peer: peerOf(opts.DialCreds)}
+	child := balancer.Get(weightedroundrobin.Name)
+	p.childConfig, p.configErr = child.(balancer.ConfigParser).ParseConfig([]byte(weights))
+	p.child = child.Build(p, opts)
+	return p
+}
+
+// policy balances one connection. It stands between gRPC and weighted_round_robin, each of which takes it for the other.
+type policy struct {
+	balancer.ClientConn // of gRPC
+	child               balancer.Balancer
+	childConfig         serviceconfig.LoadBalancingConfig
+	configErr           error
+	peer                *Peer
+	failed              failedAttempts
+	due                 atomic.Int64 // when the next round of judgement is, in Unix nanoseconds
+
+	mu        sync.Mutex
+	judged    time.Time // when the last round was
+	replicas  []*replica
+	byAddress map[string]*replica // every address of each
+}
+
+// The side that gRPC sees.
+var _ balancer.Balancer = (*policy)(nil)
+
+func (p *policy) UpdateClientConnState(s balancer.ClientConnState) error {
+	if p.configErr != nil {
+		return fmt.Errorf("balance: %s: %w", weightedroundrobin.Name, p.configErr)
+	}
+	p.resolved(s.ResolverState.Endpoints)
+	return p.child.UpdateClientConnState(balancer.ClientConnState{ResolverState: s.ResolverState, BalancerConfig: p.childConfig})
+}
+
+func (p *policy) ResolverError(err error)                                    { p.child.ResolverError(err) }
+func (p *policy) ExitIdle()                                                  { p.child.ExitIdle() }
+func (p *policy) UpdateSubConnState(balancer.SubConn, balancer.SubConnState) {} // replaced by listeners
+
+func (p *policy) Close() {
+	p.child.Close()
+	p.resolved(nil)
+}
+
+// resolved takes the endpoints that there are now. Those that were known keep what is known of them.
+func (p *policy) resolved(endpoints []resolver.Endpoint) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	replicas, byAddress := make([]*replica, 0, len(endpoints)), make(map[string]*replica, len(endpoints))
+	for _, endpoint := range endpoints {
+		if len(endpoint.Addresses) == 0 {
+			continue
+		}
+		r := p.byAddress[endpoint.Addresses[0].Addr]
+		if r == nil {
+			r = &replica{address: endpoint.Addresses[0].Addr}
+		}
+		replicas = append(replicas, r)
+		for _, address := range endpoint.Addresses {
+			byAddress[address.Addr] = r
+		}
+	}
+	p.replicas, p.byAddress = replicas, byAddress
+	p.tell()
+}
+
+// The side that weighted_round_robin sees.
+var _ balancer.ClientConn = (*policy)(nil)
+
+func (p *policy) UpdateState(s balancer.State) {
+	s.Picker = &picker{policy: p, child: s.Picker}
+	p.ClientConn.UpdateState(s)
+}
+
+func (p *policy) NewSubConn(addresses []resolver.Address, opts balancer.NewSubConnOptions) (balancer.SubConn, error) {
+	sc, err := p.ClientConn.NewSubConn(addresses, opts) //nolint:staticcheck // deprecated for more than one address, of which there are none
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	r := p.byAddress[addresses[0].Addr]
+	if r == nil { // it left meanwhile
+		r = &replica{address: addresses[0].Addr}
+	}
+	return &subConn{sc, r}, nil
+}
+
+// subConn is a connection to a replica.
+type subConn struct {
+	balancer.SubConn
+	replica *replica
+}
