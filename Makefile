@@ -24,10 +24,10 @@ help: ## List the targets
 setup: tools ## Install what is missing: a C compiler and curl (Debian), the tools into .bin
 	@tools/setup.sh
 
-run: $(BIN)/grpcurl ## Start the hello service; its log prints curl and grpcurl lines to try
-	@cd examples && $(GO) build -buildvcs=auto -tags '$(TAGS)' -o $(BIN)/hello ./hello
-	@echo 'hello starts. grpcurl is in .bin: in another shell, PATH="$(BIN):$$PATH"' >&2
-	@exec $(BIN)/hello
+run: $(BIN)/grpcurl ## Start hello, and frontdesk that calls it; their log prints curl and grpcurl lines to try
+	@cd examples && $(GO) build -buildvcs=auto -tags '$(TAGS)' -o $(BIN)/ ./hello ./frontdesk
+	@echo 'hello and frontdesk start. grpcurl is in .bin: in another shell, PATH="$(BIN):$$PATH"' >&2
+	@exec tools/run.sh '$(BIN)'
 
 build: ## Compile every module without cgo
 	@for module in $(MODULES); do (cd $$module && CGO_ENABLED=0 $(GO) build -tags '$(TAGS)' ./...) || exit 1; done

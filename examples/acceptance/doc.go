@@ -1,5 +1,5 @@
-// Package acceptance holds the tests that need a process: they build the binaries of hello and of testservice, run them
-// with a home folder and ports of their own, and look at them from outside, as operators, callers and attackers do.
+// Package acceptance holds the tests that need a process: they build the binaries of hello, frontdesk and testservice, run
+// them with a home folder and ports of their own, and look at them from outside, as operators, callers and attackers do.
 //
 //	process_test.go      one running binary: its log, its metrics, its end
 //	authority_test.go    certificates of a test's own authority

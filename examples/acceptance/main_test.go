@@ -10,7 +10,7 @@ import (
 )
 
 // The binaries under test, built once.
-var hello, testservice string
+var hello, frontdesk, testservice string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -26,9 +26,9 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	hello, testservice = filepath.Join(dir, "hello"), filepath.Join(dir, "testservice")
+	hello, frontdesk, testservice = filepath.Join(dir, "hello"), filepath.Join(dir, "frontdesk"), filepath.Join(dir, "testservice")
 	// As docs/production.md says that a service is built.
-	build := exec.Command("go", "build", "-tags", "grpcnotrace", "-trimpath", "-ldflags", "-s -w", "-o", dir+string(filepath.Separator), "../hello", "./testservice")
+	build := exec.Command("go", "build", "-tags", "grpcnotrace", "-trimpath", "-ldflags", "-s -w", "-o", dir+string(filepath.Separator), "../hello", "../frontdesk", "./testservice")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building the services: %v\n%s", err, out)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -88,7 +89,7 @@ func TestGreetingIsChecked(t *testing.T) {
 
 func TestTallySumsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // a minute passes at once
-		s := newServer(config{Greeting: "Hello", Tally: time.Minute})
+		s := newServer(config{Greeting: "Hello", Tally: time.Minute}, slog.New(slog.DiscardHandler))
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- s.tally(ctx) }()

@@ -15,7 +15,7 @@ func main() { chassis.Main(context.Background(), Service()) }
 func Service() chassis.Service {
 	var cfg config
 	return chassis.Service{Name: "hello", Config: &cfg, Setup: func(ctx context.Context, app *chassis.App) error {
-		s := newServer(cfg)
+		s := newServer(cfg, app.Logger())
 		hellov1.RegisterHelloServiceServer(app, s)
 		app.Go("tally", s.tally)
 		if err := app.Health(health.Check{Name: "greeting", Probe: s.ready}); err != nil {

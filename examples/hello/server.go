@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -23,13 +24,16 @@ type config struct {
 type server struct {
 	hellov1.UnimplementedHelloServiceServer
 	cfg     config
+	log     *slog.Logger
 	greeted atomic.Int64
 	total   atomic.Int64
 }
 
-func newServer(cfg config) *server { return &server{cfg: cfg} }
+func newServer(cfg config, log *slog.Logger) *server { return &server{cfg: cfg, log: log} }
 
-func (s *server) SayHello(_ context.Context, req *hellov1.SayHelloRequest) (*hellov1.SayHelloResponse, error) {
+func (s *server) SayHello(ctx context.Context, req *hellov1.SayHelloRequest) (*hellov1.SayHelloResponse, error) {
+	deadline, _ := ctx.Deadline() // the contract has one
+	s.log.DebugContext(ctx, "greeting", "seconds_left", time.Until(deadline).Seconds())
 	if length := len(req.GetName()); length > 100 {
 		err := chassis.Reason(hellov1.ErrorReason_NAME_TOO_LONG)
 		err.Fields = []chassis.FieldViolation{{Field: "name", Description: fmt.Sprintf("has %d bytes, and may have 100", length)}}
