@@ -100,17 +100,20 @@ func isLower(r rune) bool { return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' 
 
 func (p Pattern) String() string { return p.text }
 
+// User reports whether p names users by the subjects of their tokens, and not services.
+func (p Pattern) User() bool { return p.kind == tokenSubject }
+
 // Match reports whether c is among those that p names. domain is the own trust domain, empty if there is none.
 func (p Pattern) Match(c Caller, domain string) bool {
 	switch p.kind {
 	case tokenSubject:
 		subject := p.text[len(userPrefix):]
-		return c.Subject != "" && (subject == "*" || wildcard(subject, c.Subject)) // subjects may have slashes
+		return c.Subject != "" && (subject == "*" || Wildcard(subject, c.Subject)) // subjects may have slashes
 	case spiffeID:
-		return c.ID != "" && wildcard(p.text, c.ID)
+		return c.ID != "" && Wildcard(p.text, c.ID)
 	case ownService:
 		path, own := inDomain(c.ID, domain)
-		return own && wildcard(p.text, path)
+		return own && Wildcard(p.text, path)
 	default:
 		return false
 	}
@@ -129,9 +132,9 @@ func inDomain(id, domain string) (path string, ok bool) {
 	return path, path != "" && its == domain
 }
 
-// wildcard matches text against pattern, in which * stands for any letters but a slash. It takes time in proportion to
+// Wildcard matches text against pattern, in which * stands for any letters but a slash. It takes time in proportion to
 // the product of their lengths, whatever they are.
-func wildcard(pattern, text string) bool {
+func Wildcard(pattern, text string) bool {
 	star, mark := -1, 0 // the last * met, and how much of text it stands for
 	p, t := 0, 0
 	for t < len(text) {
