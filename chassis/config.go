@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/betmakers/paddock/internal/contract"
+	"github.com/betmakers/paddock/internal/ratelimit"
 	"github.com/betmakers/paddock/middleware"
 )
 
@@ -34,6 +35,9 @@ type Config struct {
 
 	Authorization   string `env:"CHASSIS_AUTHORIZATION, default=enforce" help:"enforce, or audit: callers that a method does not name are let in, logged and counted, as when callers are declared for the first time."`
 	PolicyOverrides string `env:"CHASSIS_POLICY_OVERRIDES" help:"For emergencies: policies of single methods over the declared ones, as JSON: {\"package.Service/Method\": {\"timeout\": \"2s\", \"callers\": [\"web\"]}}."`
+
+	RateLimit string `env:"CHASSIS_RATE_LIMIT" help:"Calls that each caller may make, as 100/s or 6000/m burst 200, or by caller, the first that fits: web=500/s, user:*=10/s, *=100/s. Callers without an identity are told apart by address. Empty for no limit."`
+	Faults    string `env:"CHASSIS_FAULTS" help:"Faults to inject, for tests, as JSON: {\"method\": \"package.Service/Method\", \"ratio\": 0.1, \"delay\": \"200ms\", \"abort\": \"UNAVAILABLE\"}. Refused in production, where they are set at /debug/faults."`
 
 	LogLevel    slog.Level `env:"CHASSIS_LOG_LEVEL, default=INFO" help:"DEBUG, INFO, WARN or ERROR. Changeable at run time at /debug/log-level."`
 	LogFormat   string     `env:"CHASSIS_LOG_FORMAT, default=auto" help:"json, text, or auto: text on a terminal, else json."`
@@ -91,6 +95,10 @@ func (c *Config) validate() (errs []error) {
 	if _, err := contract.ParseOverrides(c.PolicyOverrides); err != nil {
 		errs = append(errs, fmt.Errorf("CHASSIS_POLICY_OVERRIDES: %w", err))
 	}
+	if _, err := ratelimit.Parse(c.RateLimit); err != nil {
+		errs = append(errs, fmt.Errorf("CHASSIS_RATE_LIMIT: %w", err))
+	}
+	errs = append(errs, c.validateFaults()...)
 	errs = append(errs, c.validateNumbers()...)
 	errs = append(errs, c.validateShutdown()...)
 	if len(c.DebugCallers) > 0 && !c.AdminTLS {

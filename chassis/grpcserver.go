@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/encoding/gzip" // clients of other languages compress by default
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -25,7 +24,7 @@ const keepaliveTimeout = 20 * time.Second
 
 // newGRPCServer returns the server with its limits and everything that Setup registered.
 func (i *instance) newGRPCServer() (*grpc.Server, error) {
-	credentials := insecure.NewCredentials()
+	credentials := plaintext()
 	if i.source != nil {
 		var err error
 		credentials, err = mtls.ServerCredentials(i.source, mtls.ObserverOptions{Logger: i.log, Registerer: i.telemetry.Registry()})

@@ -17,7 +17,9 @@ import (
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/admin"
 	"github.com/betmakers/paddock/internal/contract"
+	"github.com/betmakers/paddock/internal/fault"
 	"github.com/betmakers/paddock/internal/openapi"
+	"github.com/betmakers/paddock/internal/ratelimit"
 	"github.com/betmakers/paddock/internal/settings"
 	"github.com/betmakers/paddock/middleware"
 	"github.com/betmakers/paddock/telemetry"
@@ -31,9 +33,10 @@ type instance struct {
 
 	ownsProcess bool // Main: what is global may be set
 
-	cfg       Config
-	overrides contract.Overrides
-	settings  []settings.Setting
+	cfg        Config
+	overrides  contract.Overrides
+	rateLimits []ratelimit.Limit
+	settings   []settings.Setting
 
 	telemetry *telemetry.Telemetry
 	log       *slog.Logger
@@ -45,6 +48,7 @@ type instance struct {
 
 	health *health.Monitor
 	chain  *middleware.Server
+	faults *fault.Set // injected into chain
 	app    *App
 
 	client        *middleware.Client // made by the first Dial

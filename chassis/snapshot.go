@@ -18,6 +18,7 @@ func (i *instance) snapshot() admin.Snapshot {
 		Identity: i.identityNow(), Phase: i.phaseNow(), Ready: i.health.Ready(), Started: i.began,
 		Addresses: i.addresses(), Build: build.facts, Methods: i.methods(), Checks: i.checks(),
 		Certificates: i.certificates(), Workers: i.workers.snapshot(), Settings: i.settingsShown(), Events: i.eventsShown(),
+		Faults: i.faultsShown(),
 	}
 }
 

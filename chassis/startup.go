@@ -16,6 +16,8 @@ import (
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/catalog"
 	"github.com/betmakers/paddock/internal/contract"
+	"github.com/betmakers/paddock/internal/fault"
+	"github.com/betmakers/paddock/internal/ratelimit"
 	"github.com/betmakers/paddock/internal/settings"
 	"github.com/betmakers/paddock/middleware"
 	"github.com/betmakers/paddock/telemetry"
@@ -41,6 +43,7 @@ func (i *instance) configure(ctx context.Context) (string, error) {
 	}
 	errs = append(errs, withoutUnread(i.cfg.validate(), own)...)
 	i.overrides, _ = contract.ParseOverrides(i.cfg.PolicyOverrides) // validate has told what is wrong with it
+	i.rateLimits, _ = ratelimit.Parse(i.cfg.RateLimit)              // the same
 	theirs, err := loader.Load(ctx, i.service.Config)
 	errs = append(errs, err)
 	for _, s := range theirs {
@@ -120,11 +123,12 @@ func (i *instance) instrument(t *telemetry.Telemetry) (err error) {
 		Tracer: i.tracer(t), TracerProvider: t.TracerProvider(), Sampled: t.Sampled,
 		IgnoreTraceContext: !slices.Contains(fields, "traceparent"), IgnoreBaggage: !slices.Contains(fields, "baggage"),
 		Tokens: i.service.Tokens, Validate: i.service.Validate, AuditOnly: i.cfg.Authorization == authorizationAudit,
-		Registerer: registry, Unary: i.service.UnaryInterceptors, Stream: i.service.StreamInterceptors,
+		RateLimits: i.rateLimits, Registerer: registry, Unary: i.service.UnaryInterceptors, Stream: i.service.StreamInterceptors,
 	})
 	if err != nil {
 		return err
 	}
+	i.faults = fault.NewSet(i.chain, t.Logger())
 	restarts, panics := catalog.WorkerRestarts.CounterVec(), catalog.Panics.CounterVec()
 	err = errors.Join(registry.Register(restarts), catalog.Register(registry, &panics), i.metrics.register(registry, i))
 	i.workers = newSupervisor(t.Logger(), restarts, panics)
@@ -181,7 +185,7 @@ func (i *instance) setUp(ctx context.Context) (string, error) {
 		return "", err
 	}
 	i.registerOwnServices()
-	if err := errors.Join(app.close(), i.checkOverrides(), i.findRoutes()); err != nil {
+	if err := errors.Join(app.close(), i.checkOverrides(), i.findRoutes(), i.setFaults(ctx)); err != nil {
 		return "", err
 	}
 	if i.harness.Methods != nil {

@@ -36,6 +36,7 @@ func (i *instance) stop(asked, failed error) error {
 		sleep(calls, i.cfg.DrainDelay)
 	}
 	i.emit(DrainDelayOver, "", nil)
+	i.faults.Close()
 	i.chain.Drain()
 	i.health.EndWatches()
 	i.emit(StreamsTold, "", nil)

@@ -69,6 +69,35 @@ func TestAllocationsOfThePass(t *testing.T) {
 	}
 }
 
+// Faults and rate limits cost nothing where there are none, and a limit that holds allocates nothing either.
+func TestAllocationsOfFaultsAndRateLimits(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector makes sync.Pool forget")
+	}
+	count := func(f *fixture) float64 {
+		m, stream := f.method(t, unary), newReused(t)
+		return testing.AllocsPerRun(1000, func() {
+			stream.unread = true
+			if err := m.Serve(nil, stream); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	f := newChain(t, testHandlers{unary: echo})
+	without := count(f)
+	f.inject(t, `{"method":"*","peer":"nobody","reset":true}`)
+	if got := count(f); got > without {
+		t.Errorf("a rule about others costs %v allocations", got-without)
+	}
+	f.SetFaults(nil)
+	if got := count(f); got > without {
+		t.Errorf("faults that have ended cost %v allocations", got-without)
+	}
+	if got := count(newChain(t, testHandlers{unary: echo}, withRateLimit("1000000/s"))); got > without {
+		t.Errorf("a rate limit costs %v allocations", got-without)
+	}
+}
+
 func BenchmarkObserve(b *testing.B) {
 	for _, bc := range []struct {
 		name  string

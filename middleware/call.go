@@ -62,14 +62,17 @@ func (c *call) begin() {
 	c.trace.begin(c)
 }
 
-// admit refuses a call that must not or cannot succeed: one whose time is spent before its work has begun, and one
-// whose caller may not make it.
+// admit refuses a call that must not or cannot succeed: one whose time is spent before its work has begun, one whose
+// caller makes too many, and one whose caller may not make it.
 func (c *call) admit() error {
 	if err := c.parent.Err(); err != nil {
 		c.refuse(ReasonDeadline, "")
 		return status.FromContextError(err).Err()
 	}
 	if err := c.identify(); err != nil {
+		return err
+	}
+	if err := c.limitRate(); err != nil {
 		return err
 	}
 	return c.authorize()

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/betmakers/paddock/internal/problem"
+	"github.com/betmakers/paddock/internal/ratelimit"
 )
 
 // TraceHeader is the header of an HTTP answer that carries the call's trace id, 32 hexadecimal digits.
@@ -62,12 +63,14 @@ type httpCall struct {
 	route    string // the gateway's; else that of the ServeMux
 	rpc      bool   // a call was made, and leaves the line
 	returned bool
+	broken   bool           // the call was reset by an injected fault; to be read when it has ended
 	streams  sync.WaitGroup // handlers of streams that run beside the request's goroutine
 
 	mu     sync.Mutex // held to answer, because a deadline may answer instead of the handler
 	writer http.ResponseWriter
 	status int
-	over   bool // the deadline has answered; what the handler writes is lost
+	over   bool                // the deadline has answered; what the handler writes is lost
+	quota  *ratelimit.Decision // of the caller's rate limit; nil if it has none
 }
 
 // SetRoute names the pattern that the request of ctx matched, for the http_route label. It must come from a bounded

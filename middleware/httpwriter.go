@@ -30,7 +30,7 @@ func (h *httpCall) WriteHeader(status int) {
 		return
 	}
 	if h.status == 0 && status >= 200 {
-		h.status = status
+		h.begun(status)
 	}
 	h.writer.WriteHeader(status)
 }
@@ -42,7 +42,7 @@ func (h *httpCall) Write(b []byte) (int, error) {
 		return 0, http.ErrHandlerTimeout
 	}
 	if h.status == 0 {
-		h.status = http.StatusOK
+		h.begun(http.StatusOK)
 	}
 	return h.writer.Write(b)
 }
@@ -56,7 +56,7 @@ func (h *httpCall) Flush() {
 		return
 	}
 	if h.status == 0 {
-		h.status = http.StatusOK // a flush sends the header
+		h.begun(http.StatusOK) // a flush sends the header
 	}
 	control := http.NewResponseController(h.writer)
 	if h.writeTimeout > 0 {
@@ -122,6 +122,7 @@ func (h *httpCall) takeOver() bool {
 		h.mu.Unlock()
 		return false
 	}
-	h.status, h.over = http.StatusGatewayTimeout, true
+	h.begun(http.StatusGatewayTimeout)
+	h.over = true
 	return true
 }

@@ -21,6 +21,7 @@ type observer struct {
 	rejected *prometheus.CounterVec
 	panics   *prometheus.CounterVec
 	audited  *prometheus.CounterVec
+	faults   *prometheus.CounterVec
 
 	overridden          *prometheus.GaugeVec
 	objective           *prometheus.GaugeVec
@@ -39,6 +40,7 @@ func newObserver(cfg Config) (*observer, error) {
 		rejected: catalog.RPCRejected.CounterVec(),
 		panics:   catalog.Panics.CounterVec(),
 		audited:  catalog.RPCAudited.CounterVec(),
+		faults:   catalog.FaultsInjected.CounterVec(),
 
 		overridden:  catalog.PolicyOverridden.GaugeVec(),
 		objective:   catalog.SLOObjective.GaugeVec(),
@@ -53,7 +55,7 @@ func newObserver(cfg Config) (*observer, error) {
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		o.duration, o.rejected, o.audited, o.overridden, o.objective, o.sloRequests, o.sloBad, o.http.duration, o.inFlight,
+		o.duration, o.rejected, o.audited, o.faults, o.overridden, o.objective, o.sloRequests, o.sloBad, o.http.duration, o.inFlight,
 	} {
 		errs = append(errs, cfg.Registerer.Register(c))
 	}
@@ -121,9 +123,10 @@ func (m *methodMetrics) observe(c *call, out outcome, elapsed time.Duration) {
 	if out.code != codes.OK {
 		m.traffic.failed.Add(1)
 	}
-	if c.reason == "" {
+	if c.reason == "" || c.reason == ReasonFault { // an injected fault is none of the caller's: objectives feel it, as in earnest
 		m.slo.count(out.code, elapsed)
-	} else {
+	}
+	if c.reason != "" {
 		m.obs.rejected.WithLabelValues(m.name, string(c.reason)).Inc()
 	}
 }

@@ -17,7 +17,9 @@ const (
 	ReasonDeadline        Reason = "deadline"        // its time was spent, or its caller gone, before work began
 	ReasonUnauthenticated Reason = "unauthenticated" // the caller proved nothing, or its token is not accepted
 	ReasonDenied          Reason = "denied"          // the method's callers do not name it
+	ReasonRateLimited     Reason = "rate_limited"    // the caller has made more calls than the operator allows it
 	ReasonInvalid         Reason = "invalid"         // its message breaks the rules declared for it
+	ReasonFault           Reason = "fault"           // a fault was injected in its handler's place
 )
 
 // reasonOfUnreadable tells why a message could not be read from what grpc-go says of it.

@@ -55,6 +55,7 @@ func (c *restConn) Invoke(ctx context.Context, method string, args, reply any, o
 	if !timeout.stop() {
 		return status.Error(codes.DeadlineExceeded, "answered already")
 	}
+	s.http.cutIfBroken()
 	s.report(opts)
 	return err
 }

@@ -99,6 +99,7 @@ func (s *restPipe) RecvMsg(m any) error {
 	case answer := <-s.answers:
 		return handOver(m, answer)
 	case <-s.done:
+		s.http.cutIfBroken()
 		if s.err != nil {
 			return s.err
 		}
@@ -113,6 +114,9 @@ func (s *restPipe) RecvMsg(m any) error {
 func (s *restPipe) Header() (metadata.MD, error) {
 	select {
 	case <-s.headers:
+		if s.refused != nil { // else the handler may still run
+			s.http.cutIfBroken()
+		}
 		return s.header, s.refused
 	case <-s.parent.Done():
 		return nil, status.FromContextError(s.parent.Err()).Err()

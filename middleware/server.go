@@ -14,6 +14,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/betmakers/paddock/internal/contract"
+	"github.com/betmakers/paddock/internal/fault"
+	"github.com/betmakers/paddock/internal/ratelimit"
 )
 
 // Config is what the chain works with. The zero value of each field is usable: it leaves its part out.
@@ -42,6 +44,8 @@ type Config struct {
 	Tokens TokenVerifier
 	// AuditOnly lets in the callers that a method does not name, and tells of them in log and metric.
 	AuditOnly bool
+	// RateLimits bound how often each caller may call, the first that names it. Nil bounds nobody.
+	RateLimits []ratelimit.Limit
 	// Validate, if not nil, checks each message that a handler receives. Its error should be a status; another one counts
 	// as INVALID_ARGUMENT. It is called concurrently.
 	Validate func(proto.Message) error
@@ -74,6 +78,7 @@ type Server struct {
 	draining    chan struct{}
 	drain       sync.Once
 
+	limiter *ratelimit.Limiter // nil: nobody is limited
 	unknown *Method
 
 	mu      sync.RWMutex
@@ -88,7 +93,9 @@ func NewServer(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, obs: obs, draining: make(chan struct{}), byName: map[string]*Method{}}
+	s := &Server{
+		cfg: cfg, obs: obs, draining: make(chan struct{}), byName: map[string]*Method{}, limiter: ratelimit.New(cfg.RateLimits),
+	}
 	s.unknown = s.newMethod(&contract.Method{Name: "_OTHER", Public: true, ClientStreams: true, ServerStreams: true}, unknownMethod)
 	obs.inFlight.add(s.unknown)
 	return s, nil
@@ -151,6 +158,7 @@ type Method struct {
 	*contract.Method
 	server  *Server
 	handler func(*call) error
+	faults  atomic.Pointer[[]*fault.Rule] // to be injected; nil for none
 	metrics methodMetrics
 	prefix  string       // of its lines in the access log
 	marks   atomic.Int32 // whether its requests have secret fields: see secrets.remember
@@ -158,9 +166,10 @@ type Method struct {
 
 func (s *Server) newMethod(record *contract.Method, handler func(*call) error) *Method {
 	m := &Method{
-		Method: record, server: s, handler: handler,
+		Method: record, server: s,
 		prefix: linePrefix(record.Name), metrics: s.obs.metricsOf(record.Name),
 	}
+	m.handler = m.withFaults(handler)
 	m.metrics.slo = s.obs.sloOf(record.Name, record.Objectives)
 	if record.Overridden {
 		s.obs.overridden.WithLabelValues(record.Name).Set(1)

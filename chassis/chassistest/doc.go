@@ -19,6 +19,13 @@
 //	wallet := chassistest.Start(t, wallet.Service(), chassistest.Options{})
 //	till := chassistest.Start(t, Service(), chassistest.Options{Peers: map[string]*chassistest.Running{"wallet": wallet}})
 //
+// # Faults
+//
+// A service fails on purpose where [Options].Env has CHASSIS_FAULTS: by a delay, a code, a broken connection or a stream
+// that ends in its middle, for the methods, callers and share of calls that its rules name. docs/faults.md lists them.
+//
+//	Env: map[string]string{"CHASSIS_FAULTS": `{"method": "*/Reserve", "ratio": 0.5, "abort": "UNAVAILABLE"}`}
+//
 // # What came out
 //
 // [Running.Logs], [Running.Spans], [Running.Metric] and [Running.Events] hold what the service has told so far. A call

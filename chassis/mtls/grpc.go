@@ -38,7 +38,7 @@ func (c *serverCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials
 		c.refused.observe(raw.RemoteAddr(), err)
 		return nil, nil, err
 	}
-	auth := &AuthInfo{TLSInfo: info.(credentials.TLSInfo)} //nolint:forcetypeassert // what credentials.NewTLS documents
+	auth := &AuthInfo{TLSInfo: info.(credentials.TLSInfo), raw: raw} //nolint:forcetypeassert // what credentials.NewTLS documents
 	auth.readID()
 	return conn, auth, nil
 }

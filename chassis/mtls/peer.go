@@ -14,7 +14,8 @@ import (
 // per connection.
 type AuthInfo struct {
 	credentials.TLSInfo
-	id spiffeid.ID
+	id  spiffeid.ID
+	raw net.Conn // below TLS; nil where the connection is not a gRPC server's
 }
 
 // AuthInfoFromState returns the AuthInfo of a finished handshake. The state must come from a connection that this
@@ -40,6 +41,18 @@ func (a *AuthInfo) ID() spiffeid.ID { return a.id }
 
 // Identity returns the peer's SPIFFE ID as text, empty if it has none. It does not allocate.
 func (a *AuthInfo) Identity() string { return a.id.String() }
+
+// Cut breaks the connection as a network would, with a TCP reset where it has one, for tests of what callers make of that.
+// It does nothing for a connection that [ServerCredentials] has not made.
+func (a *AuthInfo) Cut() {
+	if a.raw == nil {
+		return
+	}
+	if tcp, ok := a.raw.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // a close is a reset from now on
+	}
+	_ = a.raw.Close()
+}
 
 // ConnContext is for [net/http.Server.ConnContext] of a server behind [Listener]: it puts the peer of the connection
 // where gRPC has it, so that [PeerID] works in HTTP handlers too. Connections without TLS get a peer without identity.

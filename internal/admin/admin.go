@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/trace"
+
+	"github.com/betmakers/paddock/internal/fault"
 )
 
 // Config is what a [Handler] serves. Its zero value works: what is missing
@@ -45,6 +47,13 @@ type Config struct {
 	// empty. It reports false for a method that it does not know. It is called
 	// from many goroutines. Nil answers 404.
 	Explain func(method, id, subject string) (string, bool)
+
+	// Faults are the rules that /debug/faults shows and changes. Nil answers 404.
+	Faults *fault.Set
+
+	// MayInject returns why a caller that sees /debug may not set faults, nil
+	// if it may. It is needed where Faults is given.
+	MayInject func(r *http.Request) error
 
 	// FlightRecorder is what /debug/flight downloads. The caller starts and
 	// stops it, and stops it only when requests have ended. Nil or one that
@@ -117,6 +126,10 @@ func debugRoutes(cfg Config, levels *levelSwitch) http.Handler {
 	mux.HandleFunc("GET /debug/log-level", levels.show)
 	mux.HandleFunc("PUT /debug/log-level", levels.change)
 	mux.HandleFunc("POST /debug/log-level", levels.change)
+	faults := &faultSwitch{set: cfg.Faults, mayInject: cfg.MayInject}
+	mux.Handle("GET /debug/faults", faults)
+	mux.Handle("POST /debug/faults", faults)
+	mux.Handle("DELETE /debug/faults", faults)
 	mux.Handle("GET /debug/flight", &flight{recorder: cfg.FlightRecorder, service: cfg.Service})
 	registerPprof(mux)
 	return mux

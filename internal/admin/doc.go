@@ -10,6 +10,7 @@
 //	/debug/config           the effective settings, secrets masked
 //	/debug/authorize        whether a caller may call a method, and why
 //	/debug/log-level        GET shows it, PUT or POST changes it, for a while or for good
+//	/debug/faults           GET shows the injected faults, POST sets some for a while, DELETE ends them
 //	/debug/flight           the last seconds of the execution trace, as a file
 //	/debug/pprof/           the profiles of net/http/pprof, bounded in time
 //

@@ -14,6 +14,7 @@ func indexPage(v view) []byte {
 			html.El("header", titleBar(v), indexLinks(v), facts(v)),
 			troublesList(v.Troubles),
 			html.El("main",
+				faultsCard(v),
 				methodsCard(v),
 				html.El("div.col", checksCard(v), workersCard(v.Workers), profilesCard(v)),
 				html.El("div.col", certificatesCard(v), buildCard(v), logLevelCard(v)),

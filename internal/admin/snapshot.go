@@ -23,6 +23,7 @@ type Snapshot struct {
 	Certificates []Certificate `json:"certificates,omitempty"`
 	Workers      []Worker      `json:"workers,omitempty"`
 	Settings     []Setting     `json:"settings,omitempty"`
+	Faults       []Fault       `json:"faults,omitempty"` // injected, in the order in which they were set
 	Events       []Event       `json:"events,omitempty"` // oldest first
 }
 
@@ -80,6 +81,14 @@ type Worker struct {
 	State     string `json:"state"` // running, restarting, stopped or failed
 	Restarts  int    `json:"restarts"`
 	LastError string `json:"last_error,omitempty"`
+}
+
+// Fault is one rule by which calls fail on purpose.
+type Fault struct {
+	ID    int       `json:"id"`
+	Rule  string    `json:"rule"` // "10% of acme.v1.Wallet/*: 200ms late"
+	By    string    `json:"by"`   // who has set it
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Setting is one effective setting.

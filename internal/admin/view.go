@@ -126,6 +126,9 @@ func certViewOf(c Certificate, now time.Time) certView {
 
 // troubles is what a reader should see first, one line each.
 func troubles(v view) (lines []string) {
+	if len(v.Faults) > 0 {
+		lines = append(lines, "faults are injected on purpose: see below, and DELETE /debug/faults ends them")
+	}
 	for _, c := range v.Checks {
 		if c.State == "down" && c.Hard {
 			lines = append(lines, "check "+c.Name+" is down, so the service is not ready")

@@ -82,7 +82,13 @@ var (
 	RPCRejected = Metric{
 		Name: "chassis_rpc_rejected_total", Type: Counter,
 		Help:   "Calls refused before their handler ran.",
-		Labels: []Label{rpcMethod, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `unauthenticated`, `denied`, `invalid`"}},
+		Labels: []Label{rpcMethod, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	FaultsInjected = Metric{
+		Name: "chassis_faults_injected_total", Type: Counter,
+		Help:   "Faults injected on purpose, by the rules in force.",
+		Labels: []Label{rpcMethod, {"fault", "`delay`, `abort`, `reset`, `partial`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
 	RPCAudited = Metric{
@@ -248,7 +254,7 @@ var (
 func All() []Metric {
 	return []Metric{
 		RPCServerCallDuration, RPCInFlight, RPCClientCallDuration, RPCClientAttempts, RPCClientRetries, RPCClientRefused, RPCClientHedges,
-		RPCClientEjections, RPCClientEjected, RPCRejected, RPCAudited, PolicyOverridden,
+		RPCClientEjections, RPCClientEjected, RPCRejected, FaultsInjected, RPCAudited, PolicyOverridden,
 		SLOObjective, SLORequests, SLOBadRequests, HTTPServerRequestDuration,
 		HTTPClientRequestDuration, HTTPClientRetries, HTTPClientRetriesWithheld, Panics,
 		BuildInfo, BuildCommitTimestamp, StartTimestamp, Ready, Phase, LifecycleStepDuration, WorkerRestarts,

@@ -1,0 +1,71 @@
+package middleware
+
+import (
+	"context"
+	"net"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/betmakers/paddock/internal/ratelimit"
+)
+
+// limitRate holds the caller to the operator's limit, if there is one. Health checks and reflection have none.
+func (c *call) limitRate() error {
+	s := c.method.server
+	if s.limiter == nil || c.method.Quiet {
+		return nil
+	}
+	d := s.limiter.Take(c.caller, s.trustDomain, remoteAddr(c.parent), c.start)
+	if d.Limit == nil {
+		return nil
+	}
+	c.http.tellQuota(d)
+	if !d.Refused {
+		return nil
+	}
+	c.refuse(ReasonRateLimited, d.Limit.String())
+	return tooMany(d)
+}
+
+// tooMany tells the caller when to come again.
+func tooMany(d ratelimit.Decision) error {
+	st := status.New(codes.ResourceExhausted, "too many calls: the caller's rate limit is used up")
+	if detailed, err := st.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(d.More)}); err == nil {
+		st = detailed
+	}
+	return st.Err()
+}
+
+// remoteAddr is where the connection of a call comes from, nil if that is not known. Headers are not believed.
+func remoteAddr(ctx context.Context) net.Addr {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return nil
+	}
+	return p.Addr
+}
+
+// tellQuota has the answer tell how much the caller has left. A call that came by gRPC has no such headers.
+func (h *httpCall) tellQuota(d ratelimit.Decision) {
+	if h == nil {
+		return
+	}
+	kept := d // so that a call by gRPC does not pay for it
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.quota = &kept
+}
+
+// begun notes the status of an answer whose header goes out now, and completes the header. mu is held: a stream's handler
+// does not run in the request's goroutine, and must not write to the header itself.
+func (h *httpCall) begun(status int) {
+	h.status = status
+	if h.quota != nil {
+		h.writer.Header().Set("RateLimit-Policy", h.quota.Policy())
+		h.writer.Header().Set("RateLimit", h.quota.State())
+	}
+}
