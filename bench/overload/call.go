@@ -64,14 +64,14 @@ type phase struct {
 func schedule(phases ...phase) (all [][]call) {
 	random := rand.New(rand.NewPCG(1, 2))
 	worth := []float64{critical: .2, normal: .5, sheddable: .3}
-	whose := []float64{large: callers[large].share, small: callers[small].share}
+	from := []float64{large: callers[large].share, small: callers[small].share}
 	var begin time.Duration
 	for _, p := range phases {
 		var calls []call
 		gap := func() time.Duration { return time.Duration(random.ExpFloat64() / p.rate * float64(time.Second)) }
 		for due := begin + gap(); due < begin+p.lasts; due += gap() {
 			calls = append(calls, call{
-				due: due, caller: pick(random.Float64(), whose), criticality: criticality(pick(random.Float64(), worth)),
+				due: due, caller: pick(random.Float64(), from), criticality: criticality(pick(random.Float64(), worth)),
 			})
 		}
 		all = append(all, calls)

@@ -33,6 +33,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("overload", flag.ContinueOnError)
 	shape := flags.String("shape", "pool,cpu", "shapes of the work, one table for each")
 	admission := flags.String("admission", "on,off", "values of CHASSIS_ADMISSION, one column for each; default for none")
+	timeline := flags.Bool("timeline", false, "print what became of the calls of each half second, too")
 	p := defaultPlan()
 	flags.DurationVar(&p.overload, "lasts", p.overload, "how long the overload lasts")
 	flags.DurationVar(&p.calm, "calm", p.calm, "how long the calls after it are watched")
@@ -46,7 +47,17 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		printTable(out, p, s, results)
+		if err := printTable(out, p, s, results); err != nil {
+			return err
+		}
+		if !*timeline {
+			continue
+		}
+		for _, r := range results {
+			if err := printTimeline(out, s, r); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/betmakers/paddock/bench/internal/certs"
@@ -23,13 +24,14 @@ const (
 // result is what one service, with one value of CHASSIS_ADMISSION, did.
 type result struct {
 	admission string
-	peak      float64 // calls per second
+	peak      peak
 	overload  []call
 	calm      []call
 	burst     []call
 	probes    probes
 
-	before, during, after usage // the overload
+	samples []usage // of the service, from the first scheduled call to the last, each half second
+	after   usage   // when it had time to settle
 }
 
 // measure runs the plan with each value of admission.
@@ -84,29 +86,60 @@ func withService(ctx context.Context, on cores.Pair, dir certs.Dir, shape, admis
 
 // underLoad finds the peak, goes beyond it and back.
 func (r *result) underLoad(ctx context.Context, p plan, dir certs.Dir, service *process, g *generator) error {
-	if r.peak = g.peak(ctx, p.peak); r.peak == 0 {
+	if r.peak = findPeak(ctx, p.peak, service, g); r.peak.served == 0 {
 		return errors.New("no call was served at its peak")
 	}
-	r.before = service.usage()
 	phases := schedule(
-		phase{rate: p.times * r.peak, lasts: p.overload},
-		phase{rate: calmLoad * r.peak, lasts: p.calm},
+		phase{rate: p.times * r.peak.served, lasts: p.overload},
+		phase{rate: calmLoad * r.peak.served, lasts: p.calm},
 	)
 	r.overload, r.calm = phases[0], phases[1]
 
-	probing, stop := context.WithTimeout(ctx, p.overload)
-	defer stop()
-	watched := make(chan probes, 1)
-	go func() {
-		seen := watch(probing, service, dir)
-		r.during = service.usage()
-		watched <- seen
-	}()
+	loading, stop := context.WithCancel(ctx)
+	probing, cancel := context.WithTimeout(ctx, p.overload)
+	var beside sync.WaitGroup
+	beside.Go(func() { r.samples = sample(loading, service) })
+	beside.Go(func() { r.probes = watch(probing, service, dir) })
 	err := g.open(ctx, phases)
-	r.probes = <-watched
+	stop()
+	beside.Wait()
+	cancel()
 	time.Sleep(p.settle)
 	r.after = service.usage()
 	return err
+}
+
+// peak is the most that a service does.
+type peak struct {
+	served    float64 // calls per second
+	perSecond float64 // calls for each second of CPU
+}
+
+// findPeak tries several numbers of calls at once.
+func findPeak(ctx context.Context, each time.Duration, service *process, g *generator) (best peak) {
+	for _, atOnce := range []int{4, 8, 16, 32} {
+		before := service.usage()
+		rate := g.closed(ctx, atOnce, each)
+		after := service.usage()
+		if rate > best.served {
+			best = peak{served: rate, perSecond: rate * after.at.Sub(before.at).Seconds() / (after.cpu - before.cpu).Seconds()}
+		}
+	}
+	return best
+}
+
+// sample looks at the service each half second until ctx ends, and then once more.
+func sample(ctx context.Context, service *process) (samples []usage) {
+	ticks := time.NewTicker(timelineStep)
+	defer ticks.Stop()
+	for {
+		samples = append(samples, service.usage())
+		select {
+		case <-ticks.C:
+		case <-ctx.Done():
+			return append(samples, service.usage())
+		}
+	}
 }
 
 // coldBurst sends many calls of one caller at once to a service that has served none.

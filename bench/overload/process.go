@@ -107,13 +107,16 @@ func (p *process) stop() {
 	_ = p.cmd.Wait()
 }
 
-// usage is what the process has and had, all zero where the system does not tell.
+// usage is what the process has and had at a time, zero where the system does not tell.
 type usage struct {
+	at            time.Time
 	cpu           time.Duration
-	resident, top uint64 // bytes
+	waited        time.Duration // for its core, while others had it
+	resident, top uint64        // bytes
 }
 
-func (p *process) usage() (u usage) {
+func (p *process) usage() usage {
+	u := usage{at: time.Now()}
 	proc, err := procfs.NewProc(p.cmd.Process.Pid)
 	if err != nil {
 		return u
@@ -122,8 +125,23 @@ func (p *process) usage() (u usage) {
 		u.cpu = time.Duration(stat.CPUTime() * float64(time.Second))
 		u.resident = uint64(stat.ResidentMemory())
 	}
+	u.waited = waited(proc.PID)
 	if status, err := proc.NewStatus(); err == nil {
 		u.top = status.VmHWM
 	}
 	return u
+}
+
+// waited returns how long the threads of a process were ready to run and did not: what neighbours on the machine cost it.
+func waited(pid int) (total time.Duration) {
+	threads, err := procfs.AllThreads(pid)
+	if err != nil {
+		return 0
+	}
+	for _, thread := range threads {
+		if stat, err := thread.Schedstat(); err == nil {
+			total += time.Duration(stat.WaitingNanoseconds)
+		}
+	}
+	return total
 }

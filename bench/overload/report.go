@@ -12,6 +12,7 @@ import (
 type figures struct {
 	offered, goodput float64 // calls per second
 	ratio            float64 // goodput to peak
+	worth            float64 // calls served for each second of CPU, to those at the peak
 	recovery         time.Duration
 	recovered        bool
 }
@@ -24,9 +25,18 @@ func (r *result) figures(p plan) figures {
 		offered: float64(len(r.overload)) / p.overload.Seconds(),
 		goodput: float64(count(r.overload, is(served))) / p.overload.Seconds(),
 	}
-	f.ratio = f.goodput / r.peak
+	f.ratio = f.goodput / r.peak.served
+	f.worth = r.perSecond(p) / r.peak.perSecond
 	f.recovery, f.recovered = recovery(r.calm, p.overload)
 	return f
+}
+
+// perSecond returns the calls served for each second of CPU during the overload.
+func (r *result) perSecond(p plan) float64 {
+	first := r.samples[0]
+	last := r.samples[min(int(p.overload/timelineStep), len(r.samples)-1)]
+	ok := func(c call) bool { return c.outcome == served && c.due < last.at.Sub(first.at) }
+	return float64(count(r.overload, ok)) / (last.cpu - first.cpu).Seconds()
 }
 
 // recovery returns the time from begin to the end of the first window whose calls were served, all but one in a hundred.
@@ -51,7 +61,7 @@ type filter func(call) bool
 
 func is(o outcome) filter { return func(c call) bool { return c.outcome == o } }
 
-func of(caller int) filter { return func(c call) bool { return c.caller == caller } }
+func whose(caller int) filter { return func(c call) bool { return c.caller == caller } }
 
 func worth(w criticality) filter { return func(c call) bool { return c.criticality == w } }
 
@@ -93,8 +103,25 @@ func lag(c call) time.Duration  { return c.lag }
 func answered(c call) time.Duration { return c.took - c.lag }
 
 // printTable writes one table in Markdown, a column for each result.
-func printTable(out io.Writer, p plan, shape string, results []result) {
-	fmt.Fprintf(out, "\n%s: %.1f x peak for %s, deadlines of %s, then %.1f x peak\n\n", shape, p.times, p.overload, p.deadline, calmLoad)
+func printTable(out io.Writer, p plan, shape string, results []result) error {
+	var text strings.Builder
+	fmt.Fprintf(&text, "\n%s: %.1f x peak for %s, deadlines of %s, then %.1f x peak\n\n", shape, p.times, p.overload, p.deadline, calmLoad)
+	for i, line := range table(p, results) {
+		fmt.Fprintf(&text, "| %-44s |", line[0])
+		for _, cell := range line[1:] {
+			fmt.Fprintf(&text, " %24s |", cell)
+		}
+		text.WriteByte('\n')
+		if i == 0 {
+			text.WriteString("|---" + strings.Repeat("|---:", len(results)) + "|\n")
+		}
+	}
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+// table returns the cells, line by line.
+func table(p plan, results []result) [][]string {
 	lines := [][]string{{"admission"}}
 	for _, r := range results {
 		lines[0] = append(lines[0], r.admission)
@@ -105,16 +132,7 @@ func printTable(out io.Writer, p plan, shape string, results []result) {
 			lines[i+1] = append(lines[i+1], cell.text)
 		}
 	}
-	for i, line := range lines {
-		fmt.Fprintf(out, "| %-43s |", line[0])
-		for _, cell := range line[1:] {
-			fmt.Fprintf(out, " %24s |", cell)
-		}
-		fmt.Fprintln(out)
-		if i == 0 {
-			fmt.Fprintln(out, "|---"+strings.Repeat("|---:", len(results))+"|")
-		}
-	}
+	return lines
 }
 
 type cell struct{ name, text string }
@@ -125,29 +143,44 @@ func (r *result) cells(p plan) []cell {
 	if f.recovered {
 		recovered = f.recovery.String()
 	}
+	first, last := r.samples[0], r.samples[len(r.samples)-1]
 	ok, no := only(r.overload, is(served)), only(r.overload, is(refused))
 	return []cell{
-		{"peak, calls/s", fmt.Sprintf("%.0f", r.peak)},
+		{"peak, calls/s", fmt.Sprintf("%.0f", r.peak.served)},
 		{"offered, calls/s", fmt.Sprintf("%.0f", f.offered)},
 		{"served, calls/s", fmt.Sprintf("%.0f", f.goodput)},
 		{"served, of the peak", percent(f.ratio)},
+		{"served for each second of CPU, of the peak's", percent(f.worth)},
 		{"served: p50, p99", ms(quantile(ok, .5, took), quantile(ok, .99, took))},
 		{"refused; expired; failed; not sent", fmt.Sprintf("%s; %s; %s; %s", percent(share(r.overload, is(refused))),
 			percent(share(r.overload, is(expired))), percent(share(r.overload, is(failed))), percent(share(r.overload, is(unsent))))},
 		{"refusals: p50, p99, slowest", ms(quantile(no, .5, answered), quantile(no, .99, answered), quantile(no, 1, answered))},
 		{"served of critical, normal, sheddable", byWorth(r.overload)},
-		{"the small caller's", byWorth(only(r.overload, of(small)))},
-		{"the large caller's", byWorth(only(r.overload, of(large)))},
-		{"served of the small caller, of the large", percent(share(only(r.overload, of(small)), is(served))) + ", " +
-			percent(share(only(r.overload, of(large)), is(served)))},
+		{"the small caller's", byWorth(only(r.overload, whose(small)))},
+		{"the large caller's", byWorth(only(r.overload, whose(large)))},
+		{"served of the small caller, of the large", percent(share(only(r.overload, whose(small)), is(served))) + ", " +
+			percent(share(only(r.overload, whose(large)), is(served)))},
 		{"probes failed; slowest", fmt.Sprintf("%d of %d; %s", r.probes.failed, r.probes.sent, ms(r.probes.slowest))},
-		{"recovered after; served from then on", recovered + "; " + percent(share(after(r.calm, p.overload+f.recovery), is(served)))},
-		{"memory before, at most, after, MB", fmt.Sprintf("%.0f, %.0f, %.0f", mb(r.before.resident), mb(r.during.top), mb(r.after.resident))},
+		{"recovered after", recovered},
+		{"served from then on, by worth", byWorth(after(r.calm, p.overload+f.recovery))},
+		{"memory before, at most, after, MB", fmt.Sprintf("%.0f, %.0f, %.0f", mb(first.resident), mb(last.top), mb(r.after.resident))},
 		{"cold burst of 200: refused, failed; slowest", fmt.Sprintf("%d, %d; %s", count(r.burst, is(refused)),
 			len(r.burst)-count(r.burst, is(refused))-count(r.burst, is(served)), ms(quantile(r.burst, 1, took)))},
-		{"the server's share of its core", percent((r.during.cpu - r.before.cpu).Seconds() / p.overload.Seconds())},
+		{"the server's core: had, waited for", core(first, last)},
 		{"the generator's delay: p50, p99", ms(quantile(r.overload, .5, lag), quantile(r.overload, .99, lag))},
 	}
+}
+
+// core tells which share of the time between two looks the service had its core, and waited for it while others had it.
+func core(from, to usage) string {
+	between := to.at.Sub(from.at).Seconds()
+	return percent((to.cpu-from.cpu).Seconds()/between) + ", " + percent((to.waited-from.waited).Seconds()/between)
+}
+
+// absent returns the share of the load's time for which others had the service's core while it was wanted.
+func (r *result) absent() float64 {
+	first, last := r.samples[0], r.samples[len(r.samples)-1]
+	return (last.waited - first.waited).Seconds() / last.at.Sub(first.at).Seconds()
 }
 
 func after(calls []call, begin time.Duration) []call {
