@@ -47,6 +47,8 @@ type Config struct {
 	HTTPTimeout       time.Duration `env:"CHASSIS_HTTP_TIMEOUT, default=8s" help:"Deadline of unary calls by REST, answered with 504. 0 for none."`
 	HTTPClientTimeout time.Duration `env:"CHASSIS_HTTP_CLIENT_TIMEOUT, default=10s" help:"Time for a request to a third party, its answer read, where the caller has no deadline, and in any case for the header of the answer."`
 
+	FleetHost string `env:"CHASSIS_FLEET_HOST" help:"Host name whose addresses are the instances of this service, as a headless Kubernetes service has it. Asked before an instance leaves that has lost what it cannot do without. Where it is not set: the service's name."`
+
 	DrainDelay      time.Duration `env:"CHASSIS_DRAIN_DELAY, default=5s" dev:"0s" help:"How long a stopping service goes on serving after it has said that it is not ready: the time that load balancers need to notice."`
 	ShutdownTimeout time.Duration `env:"CHASSIS_SHUTDOWN_TIMEOUT, default=20s" help:"The whole way from the signal to the exit, drain and flush included."`
 	GracePeriod     time.Duration `env:"CHASSIS_GRACE_PERIOD, default=0s" help:"The pod's terminationGracePeriodSeconds, for the check that CHASSIS_SHUTDOWN_TIMEOUT fits in. 0 for unknown."`

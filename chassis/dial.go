@@ -37,9 +37,11 @@ const leastKeepalive = 20 * time.Second
 // Calls are traced and measured, have the deadline that their contract declares where the caller has none earlier, and
 // are sent again if the contract allows it and the service was unavailable. Their errors are [Error] values.
 //
-// Dial does not connect: the first call does. It belongs in Setup. There is one connection to a service, however often
-// it is asked for, and the chassis closes it when calls and workers have ended. ctx is for what comes before the
-// connection exists; it does not bound its life.
+// Dial does not connect: the first call does. The state of the connection is a health check under the name of the service,
+// which is reported and leaves this service ready; for one that it cannot do without, see [App.DialRequired].
+//
+// Dial belongs in Setup. There is one connection to a service, however often it is asked for, and the chassis closes it
+// when calls and workers have ended. ctx is for what comes before the connection exists; it does not bound its life.
 func (a *App) Dial(ctx context.Context, name string) (*grpc.ClientConn, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -68,6 +70,7 @@ type dial struct {
 	name   string
 	conn   *grpc.ClientConn
 	target settings.Setting
+	hard   bool // the service is not ready without it
 }
 
 func (i *instance) dialled(name string) *grpc.ClientConn {
@@ -104,7 +107,7 @@ func (i *instance) dial(name string) (*grpc.ClientConn, error) {
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.dials = append(i.dials, dial{name, conn, target})
+	i.dials = append(i.dials, dial{name: name, conn: conn, target: target})
 	return conn, nil
 }
 

@@ -69,8 +69,12 @@ func (i *instance) checks() []admin.Check {
 	states := map[health.State]string{health.Pending: "unknown", health.Passing: "up", health.Failing: "down"}
 	var checks []admin.Check
 	for _, c := range i.health.Status().Checks {
+		state := states[c.State]
+		if c.Degraded {
+			state = "degraded"
+		}
 		checks = append(checks, admin.Check{
-			Name: c.Name, State: states[c.State], Hard: !c.Soft, Since: c.Since, LastRun: c.LastRun,
+			Name: c.Name, State: state, Hard: !c.Soft, Since: c.Since, LastRun: c.LastRun,
 			Duration: c.LastDuration, LastError: c.LastError,
 		})
 	}

@@ -185,7 +185,7 @@ func (i *instance) setUp(ctx context.Context) (string, error) {
 		return "", err
 	}
 	i.registerOwnServices()
-	if err := errors.Join(app.close(), i.checkOverrides(), i.findRoutes(), i.setFaults(ctx)); err != nil {
+	if err := errors.Join(app.close(), i.checkOverrides(), i.findRoutes(), i.watchDials(), i.setFaults(ctx)); err != nil {
 		return "", err
 	}
 	if i.harness.Methods != nil {

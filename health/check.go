@@ -13,7 +13,8 @@ type Check struct {
 	// beginning with a letter or digit. Required, and unique within a Monitor.
 	Name string
 
-	// Probe returns nil where all is well. It should end when ctx does. It is never called again before it has
+	// Probe returns nil where all is well, and an error made by [Degraded] where something is wrong that is to be shown
+	// and takes no traffic away. It should end when ctx does. It is never called again before it has
 	// returned. Required.
 	Probe func(ctx context.Context) error
 
@@ -33,6 +34,14 @@ type Check struct {
 	// PassAfter is how many passes in a row make a failing check a passing one. Zero means 1.
 	PassAfter int
 }
+
+// Degraded makes of err, which must not be nil, what a Probe returns when the check passes all the same: readiness is as
+// with nil, and report, log and metrics say what is wrong. It wraps err.
+func Degraded(err error) error { return degraded{err} }
+
+type degraded struct{ error }
+
+func (d degraded) Unwrap() error { return d.error }
 
 func (c Check) withDefaults() Check {
 	c.Interval = orDefault(c.Interval, 10*time.Second)

@@ -9,7 +9,8 @@
 //
 // A service is ready while its switch is on ([Monitor.SetServing]) and every hard check passes. The switch belongs to
 // whoever starts and stops the service: off at first, on once it serves, off as soon as it drains. A soft check is shown
-// and measured and takes nothing away.
+// and measured and takes nothing away. A check that passes can still be [Degraded]: it takes nothing away either, and
+// says what is wrong.
 //
 // A check's first result counts at once. Later it takes FailAfter failures in a row to turn a passing check into a failing
 // one and PassAfter passes to turn it back, so that one slow answer does not take a healthy replica out of rotation.

@@ -62,14 +62,14 @@ func handler(name string, report func(verbose bool) (ok bool, list string)) http
 }
 
 func checkLine(c CheckStatus, verbose bool) string {
-	text := word(c.State == Passing, "ok", string(c.State))
+	text := word(c.State == Passing, word(c.Degraded, "degraded", "ok"), string(c.State))
 	if c.Soft {
 		text += " (soft)"
 	}
 	if verbose {
 		text += " since " + c.Since.UTC().Format(time.RFC3339)
 		if c.LastError != "" {
-			text += fmt.Sprintf(", failures in a row: %d, newest: %q", c.Failures, c.LastError)
+			text += word(c.Degraded, "", fmt.Sprintf(", failures in a row: %d", c.Failures)) + fmt.Sprintf(", newest: %q", c.LastError)
 		}
 	}
 	return line(c.State == Passing, c.Name, text)

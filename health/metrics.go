@@ -11,6 +11,7 @@ import (
 
 type metrics struct {
 	up       *prometheus.GaugeVec
+	degraded *prometheus.GaugeVec
 	duration *prometheus.GaugeVec
 	panics   *prometheus.CounterVec
 }
@@ -19,10 +20,11 @@ type metrics struct {
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		up:       catalog.HealthCheckUp.GaugeVec(),
+		degraded: catalog.HealthCheckDegraded.GaugeVec(),
 		duration: catalog.HealthCheckDuration.GaugeVec(),
 		panics:   catalog.Panics.CounterVec(),
 	}
-	err := errors.Join(catalog.Register(reg, &m.up), catalog.Register(reg, &m.duration), catalog.Register(reg, &m.panics))
+	err := errors.Join(catalog.Register(reg, &m.up), catalog.Register(reg, &m.degraded), catalog.Register(reg, &m.duration), catalog.Register(reg, &m.panics))
 	if err != nil {
 		return nil, fmt.Errorf("health: cannot register the metrics: %w", err)
 	}
@@ -30,12 +32,16 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 }
 
 func (m *metrics) set(s CheckStatus) {
-	up := 0.0
-	if s.State == Passing {
-		up = 1
-	}
-	m.up.WithLabelValues(s.Name).Set(up)
+	m.up.WithLabelValues(s.Name).Set(one(s.State == Passing))
+	m.degraded.WithLabelValues(s.Name).Set(one(s.Degraded))
 	m.duration.WithLabelValues(s.Name).Set(s.LastDuration.Seconds())
+}
+
+func one(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 func (m *metrics) panicked() { m.panics.WithLabelValues("health").Inc() }

@@ -13,15 +13,21 @@ func (m *Monitor) take(c Check, res result) {
 	}
 	m.mu.Lock()
 	rec := m.records[c.Name]
-	was := rec.State
+	was, wasDegraded := rec.State, rec.Degraded
 	flipped := rec.apply(res, c.FailAfter, c.PassAfter, time.Now())
+	rec.Degraded = res.degraded && rec.State == Passing
 	now := rec.CheckStatus
 	m.metrics.set(now)
 	v := m.settle()
 	m.mu.Unlock()
 
-	if flipped {
+	switch {
+	case now.Degraded && !wasDegraded:
+		m.log.Warn("health check is degraded", "check", now.Name, "soft", now.Soft, "reason", now.LastError)
+	case flipped:
 		m.logFlip(was, now)
+	case wasDegraded && !now.Degraded && now.Failures == 0:
+		m.log.Info("health check is no longer degraded", "check", now.Name, "soft", now.Soft)
 	}
 	m.logReadiness(v)
 }

@@ -2,6 +2,7 @@ package health
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
@@ -83,14 +84,15 @@ func probe(ctx context.Context, c Check, done chan<- result) {
 	res := result{start: time.Now(), failed: true, reason: "the probe ended its goroutine (runtime.Goexit) instead of returning"}
 	defer func() {
 		if v := recover(); v != nil {
-			res.failed, res.stack = true, string(debug.Stack())
+			res.failed, res.degraded, res.stack = true, false, string(debug.Stack())
 			res.reason = clip(fmt.Sprint("the probe panicked: ", v))
 		}
 		res.duration = time.Since(res.start)
 		done <- res
 	}()
 	err := c.Probe(ctx)
-	res.failed, res.reason = err != nil, ""
+	_, res.degraded = errors.AsType[degraded](err)
+	res.failed, res.reason = err != nil && !res.degraded, ""
 	if err != nil {
 		// Read here and not where it is shown: an Error method that panics is the probe's panic.
 		res.reason = clip(err.Error())

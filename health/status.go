@@ -25,18 +25,20 @@ type CheckStatus struct {
 	Name         string
 	State        State
 	Soft         bool
+	Degraded     bool          // State is Passing, and the newest result one of [Degraded]
 	Since        time.Time     // when State became what it is; for Pending, when the check was added
 	LastRun      time.Time     // start of the newest run that has a result; zero while Pending
 	LastDuration time.Duration // of that run; one that hangs: so far
-	LastError    string        // of the newest result; empty where it was a pass. For operators' eyes
+	LastError    string        // of the newest result; empty where all was well. For operators' eyes
 	Failures     int           // in a row, up to the newest result
 }
 
-// result is one run's outcome. A failed one says why.
+// result is one run's outcome. One that failed or is degraded says why.
 type result struct {
 	start    time.Time
 	duration time.Duration
 	failed   bool
+	degraded bool // and not failed
 	reason   string
 	stack    string // where the probe panicked
 }

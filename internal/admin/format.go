@@ -96,7 +96,7 @@ func tone(state string) string {
 	switch strings.ToLower(state) {
 	case "up", "serving", "ready", "running", "valid":
 		return "good"
-	case "starting", "draining", "stopping", "restarting", "expiring", "not yet valid":
+	case "starting", "draining", "stopping", "restarting", "expiring", "not yet valid", "degraded":
 		return "warn"
 	case "down", "failed", "expired", "not ready":
 		return "bad"

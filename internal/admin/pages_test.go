@@ -30,6 +30,7 @@ func sample(now time.Time) admin.Snapshot {
 		Checks: []admin.Check{
 			{Name: "ledger", State: "down", Hard: true, Since: now.Add(-time.Minute), LastRun: now.Add(-3 * time.Second), Duration: 12 * time.Millisecond, LastError: hostile},
 			{Name: "rates", State: "unknown"},
+			{Name: "wallet", State: "degraded", Hard: true, LastError: "failing open"},
 		},
 		Certificates: []admin.Certificate{
 			{Use: "own", Subject: "CN=" + hostile, ID: "spiffe://paddock.localhost/wallet", Serial: "5a:91", NotBefore: now.Add(-17 * time.Minute), NotAfter: now.Add(43 * time.Minute)},
@@ -58,7 +59,8 @@ func TestIndexShowsTheService(t *testing.T) {
 			`<span class="state bad">down</span>`, "for 1 min", "3 s ago", "12 ms", `<span class="state flat">unknown</span>`,
 			"in 43 min", "2000-01-01 00:43:00 UTC", `max="100" value="71"`, `<span class="state good">valid</span>`,
 			`<span class="state warn">expiring</span>`, `<span class="state bad">expired</span>`,
-			"check ledger is down, so the service is not ready", "worker outbox is restarting", "own certificate CN=old is expiring (in 10 min)",
+			"check ledger is down, so the service is not ready", "check wallet is degraded: failing open",
+			`<span class="state warn">degraded</span>`, "worker outbox is restarting", "own certificate CN=old is expiring (in 10 min)",
 			"1 at their defaults", "00:00:00.000",
 		} {
 			if !strings.Contains(page, want) {

@@ -56,7 +56,7 @@ type Traffic struct {
 // Check is one health check.
 type Check struct {
 	Name      string        `json:"name"`
-	State     string        `json:"state"` // up, down or unknown
+	State     string        `json:"state"` // up, degraded, down or unknown
 	Hard      bool          `json:"hard"`  // whether the service is not ready while it is down
 	Since     time.Time     `json:"since,omitzero"`
 	LastRun   time.Time     `json:"last_run,omitzero"`

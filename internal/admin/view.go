@@ -130,10 +130,13 @@ func troubles(v view) (lines []string) {
 		lines = append(lines, "faults are injected on purpose: see below, and DELETE /debug/faults ends them")
 	}
 	for _, c := range v.Checks {
-		if c.State == "down" && c.Hard {
+		switch {
+		case c.State == "down" && c.Hard:
 			lines = append(lines, "check "+c.Name+" is down, so the service is not ready")
-		} else if c.State == "down" {
+		case c.State == "down":
 			lines = append(lines, "check "+c.Name+" is down (soft: the service stays ready)")
+		case c.State == "degraded":
+			lines = append(lines, "check "+c.Name+" is degraded: "+c.LastError)
 		}
 	}
 	for _, c := range v.Certs {

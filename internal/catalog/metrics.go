@@ -208,6 +208,12 @@ var (
 		Labels: []Label{{"check", "names of the registered checks"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
+	HealthCheckDegraded = Metric{
+		Name: "chassis_health_check_degraded", Type: Gauge,
+		Help:   "1 while the check passes although something is wrong, such as a lost dependency that the service stays ready without.",
+		Labels: []Label{{"check", "names of the registered checks"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
 	HealthCheckDuration = Metric{
 		Name: "chassis_health_check_duration_seconds", Type: Gauge, Unit: "seconds",
 		Help:   "Duration of the newest run of the check.",
@@ -258,7 +264,7 @@ func All() []Metric {
 		SLOObjective, SLORequests, SLOBadRequests, HTTPServerRequestDuration,
 		HTTPClientRequestDuration, HTTPClientRetries, HTTPClientRetriesWithheld, Panics,
 		BuildInfo, BuildCommitTimestamp, StartTimestamp, Ready, Phase, LifecycleStepDuration, WorkerRestarts,
-		HealthCheckUp, HealthCheckDuration,
+		HealthCheckUp, HealthCheckDegraded, HealthCheckDuration,
 		CertificateNotAfter, CertificateReloads, TLSHandshakeErrors,
 		LogLinesDropped, SpansDropped, SpansExported,
 	}

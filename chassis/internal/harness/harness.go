@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -24,6 +25,11 @@ type Harness struct {
 	Listen func(ctx context.Context, port, addr string) (net.Listener, error)
 	// Peers replace the network for services that Dial names, where no setting says where they are.
 	Peers map[string]Peer
+	// LookupHost and InterfaceAddrs replace the network's for the question who else serves this service, and Patience the
+	// time before that is asked.
+	LookupHost     func(ctx context.Context, host string) ([]string, error)
+	InterfaceAddrs func() ([]net.Addr, error)
+	Patience       time.Duration
 	// Output replaces standard output.
 	Output io.Writer
 	// Source replaces the source of identity that the settings choose.
