@@ -11,7 +11,7 @@ import (
 	"github.com/betmakers/paddock/bench/internal/certs"
 )
 
-// contender is one server to measure.
+// contender is one server, or one client, to measure.
 type contender struct {
 	// name is kind/transport/what: "grpc/mtls/assembled". The kind chooses the load generator, the transport TLS.
 	name string
@@ -20,6 +20,8 @@ type contender struct {
 	// start runs in the server process. It listens on a loopback port and returns its address; the server then runs
 	// until the process ends.
 	start func(ctx context.Context, s setup) (addr string, err error)
+	// client runs in the process in place of start where what is measured is a client, and returns what makes a call.
+	client func(ctx context.Context, s setup) (echoCall, error)
 	// env is added to the server process's environment.
 	env func(dir certDir) []string
 	// inFlight is the number of calls at once, over all connections.
@@ -38,6 +40,8 @@ type setup struct {
 	tls *tls.Config
 	// certs is where the same certificates lie as files, for servers that read their own.
 	certs certDir
+	// target is the address of the server that a client calls.
+	target string
 }
 
 func (c contender) rest() bool { return strings.HasPrefix(c.name, "rest/") }
@@ -70,7 +74,7 @@ func contenders() []contender {
 	list = append(list, contender{
 		name: "rest/plain/chassis", baseline: bare, start: startChassisREST, env: chassisEnv("plain"),
 	})
-	return withDefaults(list)
+	return append(withDefaults(list), clientContenders()...)
 }
 
 // workerContenders answers one question: should a server set grpc.NumStreamWorkers? Handlers that return at once are

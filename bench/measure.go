@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/betmakers/paddock/bench/internal/cores"
 )
@@ -29,7 +30,7 @@ type result struct {
 	samples []sample
 }
 
-// measure starts a server for every contender and lets them take turns. Which one begins moves on with every round, so
+// measure starts a process for every contender and lets them take turns. Which one begins moves on with every round, so
 // that nobody always follows the same neighbour.
 func measure(ctx context.Context, list []contender, p plan) (results []result, err error) {
 	if p.rounds < 1 || p.calls < 1 {
@@ -46,6 +47,7 @@ func measure(ctx context.Context, list []contender, p plan) (results []result, e
 	}
 
 	on := cores.Find()
+	called := targets{}
 	processes := make([]*process, len(list))
 	defer func() {
 		for _, p := range processes {
@@ -53,11 +55,16 @@ func measure(ctx context.Context, list []contender, p plan) (results []result, e
 				err = errors.Join(err, p.stop())
 			}
 		}
+		err = errors.Join(err, called.stop())
 	}()
 	results = make([]result, len(list))
 	for i, c := range list {
 		results[i].contender = c
-		if processes[i], err = startProcess(c, certs, on); err != nil {
+		addr, err := called.of(c, certs)
+		if err != nil {
+			return nil, err
+		}
+		if processes[i], err = startProcess(c, certs, addr, on); err != nil {
 			return nil, err
 		}
 	}
@@ -83,9 +90,24 @@ func measure(ctx context.Context, list []contender, p plan) (results []result, e
 	return results, nil
 }
 
+// driver makes calls in a closed loop.
+type driver interface {
+	// run makes calls calls and returns how long they took.
+	run(calls int) (time.Duration, error)
+	close() error
+}
+
+// drive returns what has the contender do its work: the generator for a server, itself for a client.
+func drive(c contender, p *process, certs certDir) (driver, error) {
+	if c.client != nil {
+		return remote{p}, nil
+	}
+	return dial(c, p.addr, certs)
+}
+
 // takeTurn opens connections, warms them and the server up, and measures calls calls.
 func takeTurn(c contender, p *process, certs certDir, calls int) (s sample, err error) {
-	l, err := dial(c, p.addr, certs)
+	l, err := drive(c, p, certs)
 	if err != nil {
 		return sample{}, err
 	}

@@ -21,9 +21,9 @@ type process struct {
 	decoder  *json.Decoder
 }
 
-// startProcess starts this binary again as the server c and waits until it listens. Its standard output, which takes
+// startProcess starts this binary again as the contender c, a client of target or a server, and waits until it is there. Its standard output, which takes
 // the access log, goes to /dev/null.
-func startProcess(c contender, certs certDir, on cores.Pair) (*process, error) {
+func startProcess(c contender, certs certDir, target string, on cores.Pair) (*process, error) {
 	binary, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func startProcess(c contender, certs certDir, on cores.Pair) (*process, error) {
 	defer answersIn.Close()
 
 	cmd := exec.Command(binary)
-	cmd.Env = append(inherited(), envServe+"="+c.name, envCerts+"="+string(certs))
+	cmd.Env = append(inherited(), envServe+"="+c.name, envCerts+"="+string(certs), envTarget+"="+target)
 	if c.env != nil {
 		cmd.Env = append(cmd.Env, c.env(certs)...)
 	}

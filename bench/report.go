@@ -113,7 +113,7 @@ func spreadOf(values []float64) spread {
 	return spread{Min: values[0], Median: (values[(n-1)/2] + values[n/2]) / 2, Max: values[n-1]}
 }
 
-// print writes one table for each kind of server.
+// print writes one table for each kind of contender.
 func (r report) print(out io.Writer) error {
 	m := r.Machine
 	sharing := "server and generator share all cores"
@@ -123,7 +123,7 @@ func (r report) print(out io.Writer) error {
 	fmt.Fprintf(out, "%s, %d cores, %s, %s, grpc-go %s; %s\n", m.CPU, m.Cores, m.System, m.Go, m.GRPC, sharing)
 	fmt.Fprintf(out, "%d rounds of %d calls each, interleaved, %.0f s; min median max over the rounds\n",
 		r.Rounds, r.Calls, r.Seconds)
-	for _, kind := range []string{"grpc/", "rest/"} {
+	for _, kind := range []string{"grpc/", "rest/", "client/"} {
 		if err := r.printTable(out, kind); err != nil {
 			return err
 		}
@@ -133,7 +133,7 @@ func (r report) print(out io.Writer) error {
 
 func (r report) printTable(out io.Writer, kind string) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	header := "\nserver\tCPU µs/call\tCPU × bare\t× plaintext\tcalls/s\t× bare\tallocs\tmore\tbytes\tmore\t"
+	header := "\ncontender\tCPU µs/call\tCPU × bare\t× plaintext\tcalls/s\t× bare\tallocs\tmore\tbytes\tmore\t"
 	for _, f := range r.Contenders {
 		if !strings.HasPrefix(f.Name, kind) {
 			continue

@@ -8,14 +8,16 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 )
 
 // The environment and the two inherited pipes through which the parent drives a server process.
 const (
-	envServe = "PADDOCK_BENCH_SERVE" // the contender's name
-	envCerts = "PADDOCK_BENCH_CERTS" // a certDir
+	envServe  = "PADDOCK_BENCH_SERVE"  // the contender's name
+	envCerts  = "PADDOCK_BENCH_CERTS"  // a certDir
+	envTarget = "PADDOCK_BENCH_TARGET" // the address that a client calls
 
 	commandFD = 3
 	answerFD  = 4
@@ -27,9 +29,14 @@ const (
 	commandEnd   = "end"
 )
 
-// usage is what the server process used since it started. The answer to its start carries only Addr.
+// commandCalls has a client make n calls.
+func commandCalls(n int) string { return strconv.Itoa(n) }
+
+// usage is what the process used since it started. The answer to its start carries only Addr, that to commandCalls only
+// Failed, which is empty if the calls succeeded.
 type usage struct {
 	Addr    string
+	Failed  string
 	CPU     time.Duration // user and system
 	Mallocs uint64
 	Bytes   uint64
@@ -41,38 +48,63 @@ func serve(name string) error {
 	if commands == nil || answers == nil {
 		return errors.New("a server process is started by bench itself, not by hand")
 	}
-	addr, err := start(name)
+	started, err := start(name)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	out := json.NewEncoder(answers)
-	if err := out.Encode(usage{Addr: addr}); err != nil {
+	if err := out.Encode(usage{Addr: started.addr}); err != nil {
 		return err
 	}
 	for lines := bufio.NewScanner(commands); lines.Scan(); {
-		if err := out.Encode(measureSelf(lines.Text())); err != nil {
+		if err := out.Encode(started.answer(lines.Text())); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func start(name string) (string, error) {
+// started is a contender in its own process.
+type started struct {
+	contender
+	addr string   // of a server
+	call echoCall // of a client
+}
+
+func (s started) answer(command string) usage {
+	n, err := strconv.Atoi(command)
+	if err != nil {
+		return measureSelf(command)
+	}
+	if err := s.call.repeat(n, s.inFlight); err != nil {
+		return usage{Failed: err.Error()}
+	}
+	return usage{}
+}
+
+func start(name string) (started, error) {
 	for _, c := range allContenders() {
 		if c.name != name {
 			continue
 		}
-		s := setup{certs: certDir(os.Getenv(envCerts))}
+		s := setup{certs: certDir(os.Getenv(envCerts)), target: os.Getenv(envTarget)}
 		if c.tls() {
 			config, err := s.certs.ServerTLS()
 			if err != nil {
-				return "", err
+				return started{}, err
 			}
 			s.tls = config
 		}
-		return c.start(context.Background(), s)
+		up := started{contender: c}
+		var err error
+		if c.client != nil {
+			up.call, err = c.client(context.Background(), s)
+		} else {
+			up.addr, err = c.start(context.Background(), s)
+		}
+		return up, err
 	}
-	return "", errors.New("no such contender")
+	return started{}, errors.New("no such contender")
 }
 
 // measureSelf keeps its own cost out of the turn: memory statistics are read before the first and after the last

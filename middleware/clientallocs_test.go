@@ -5,6 +5,7 @@ import (
 	"net"
 	"runtime"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
@@ -60,15 +61,52 @@ func inTrace(ctx context.Context) context.Context {
 	return trace.ContextWithSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}}))
 }
 
-// The client's side costs at most six allocations more than gRPC's own, those of the header on its way included.
+// contractConfig is what the chassis makes of a contract: a deadline and retries.
+const contractConfig = `{"retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1}, "methodConfig": [{"name": [{"service": "test.v1.Test"}],
+	"timeout": "10s", "retryPolicy": {"maxAttempts": 3, "initialBackoff": "0.05s", "maxBackoff": "1s", "backoffMultiplier": 2,
+	"retryableStatusCodes": ["UNAVAILABLE"]}}]}`
+
+// The client's side costs at most six allocations more than gRPC's own, those of the header on its way included. Whoever
+// calls without it sets the deadline himself.
 func TestAllocationsOfTheClientsPass(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector makes sync.Pool forget")
 	}
-	ctx := inTrace(t.Context())
-	allocations := func(dial ...grpc.DialOption) float64 {
-		conn, in, out := bareServer(t, dial...), new(message), new(message)
+	outside := func(do func(context.Context)) { do(inTrace(context.Background())) }
+	inside := func(do func(context.Context)) { within(t, time.Hour, do) }
+	contract := grpc.WithDefaultServiceConfig(contractConfig)
+	for name, test := range map[string]struct {
+		run     func(do func(context.Context))
+		timeout time.Duration // of the bare client
+		config  []grpc.DialOption
+	}{
+		"without a deadline": {outside, 0, nil},
+		"outside of a call":  {outside, 10 * time.Second, []grpc.DialOption{contract}},
+		"within a call":      {inside, 10 * time.Second, []grpc.DialOption{contract}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bare := allocations(t, test.run, test.timeout)
+			pass := allocations(t, test.run, 0, append(passOptions(t), test.config...)...)
+			t.Logf("bare %.1f, with the pass %.1f", bare, pass)
+			if more := pass - bare; more > 6.5 { // half an allocation for what runs beside the calls
+				t.Errorf("the pass allocates %.1f times more than %.1f, want at most 6", more, bare)
+			}
+		})
+	}
+}
+
+// allocations returns those of a call, on both sides, which is made in run with a timeout of its own unless that is zero.
+func allocations(t *testing.T, run func(do func(context.Context)), timeout time.Duration, dial ...grpc.DialOption) (each float64) {
+	t.Helper()
+	conn, in, out := bareServer(t, dial...), new(message), new(message)
+	run(func(ctx context.Context) {
 		call := func() {
+			ctx := ctx
+			if timeout > 0 {
+				limited, cancel := context.WithTimeout(ctx, timeout)
+				defer cancel()
+				ctx = limited
+			}
 			if err := conn.Invoke(ctx, unary, in, out); err != nil {
 				t.Error(err)
 			}
@@ -83,13 +121,9 @@ func TestAllocationsOfTheClientsPass(t *testing.T) {
 			call()
 		}
 		runtime.ReadMemStats(&after)
-		return float64(after.Mallocs-before.Mallocs) / calls
-	}
-	bare, pass := allocations(), allocations(passOptions(t)...)
-	t.Logf("bare %.1f, with the pass %.1f", bare, pass)
-	if more := pass - bare; more > 6.5 { // half an allocation for what runs beside the calls
-		t.Errorf("the pass allocates %.1f times more than %.1f, want at most 6", more, bare)
-	}
+		each = float64(after.Mallocs-before.Mallocs) / calls
+	})
+	return each
 }
 
 func BenchmarkClient(b *testing.B) {

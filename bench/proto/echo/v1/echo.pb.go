@@ -123,11 +123,11 @@ const file_echo_v1_echo_proto_rawDesc = "" +
 	"\vEchoRequest\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\"(\n" +
 	"\fEchoResponse\x12\x18\n" +
-	"\amessage\x18\x01 \x01(\tR\amessage2|\n" +
-	"\vEchoService\x12m\n" +
-	"\x04Echo\x12\x14.echo.v1.EchoRequest\x1a\x15.echo.v1.EchoResponse\"8\x9a\xb1\x19!\n" +
+	"\amessage\x18\x01 \x01(\tR\amessage2\x7f\n" +
+	"\vEchoService\x12p\n" +
+	"\x04Echo\x12\x14.echo.v1.EchoRequest\x1a\x15.echo.v1.EchoResponse\";\x9a\xb1\x19!\n" +
 	"\x02\b\x05*\x1b\t\x9a\x99\x99\x99\x99\xf9X@\x12\x10\n" +
-	"\x05\x10\x80\xc2\xd7/\x11\x00\x00\x00\x00\x00\xc0X@\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/echoB9Z7github.com/betmakers/paddock/bench/proto/echo/v1;echov1b\x06proto3"
+	"\x05\x10\x80\xc2\xd7/\x11\x00\x00\x00\x00\x00\xc0X@\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/echo\x90\x02\x02B9Z7github.com/betmakers/paddock/bench/proto/echo/v1;echov1b\x06proto3"
 
 var (
 	file_echo_v1_echo_proto_rawDescOnce sync.Once
