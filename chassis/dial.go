@@ -90,7 +90,8 @@ func (i *instance) dial(name string) (*grpc.ClientConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts, err := i.dialOptions(name)
+	configured := !strings.HasPrefix(target.Value, "xds:") // which brings the configuration of its calls along
+	opts, err := i.dialOptions(name, configured)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +99,7 @@ func (i *instance) dial(name string) (*grpc.ClientConn, error) {
 	if peer, ok := i.harness.Peers[name]; ok && target.Origin == settings.FromDefault {
 		to, opts = peer.Target, append(opts, peer.Options...)
 	}
-	if !strings.HasPrefix(to, "xds:") { // which brings the configuration of its calls along
+	if configured {
 		opts = append(opts, grpc.WithDisableServiceConfig())
 	}
 	conn, err := grpc.NewClient(to, opts...)
@@ -134,8 +135,8 @@ func (i *instance) dialTarget(name string) (settings.Setting, error) {
 	return s, fmt.Errorf("%s is %q, but nothing in the binary resolves %s: %s", variable, s.Value, scheme, hint)
 }
 
-// dialOptions returns what every connection to a service has.
-func (i *instance) dialOptions(name string) ([]grpc.DialOption, error) {
+// dialOptions returns what every connection to a service has. Configured says that the service config is the chassis's.
+func (i *instance) dialOptions(name string, configured bool) ([]grpc.DialOption, error) {
 	creds, err := i.dialCredentials(name)
 	if err != nil {
 		return nil, err
@@ -150,7 +151,7 @@ func (i *instance) dialOptions(name string) ([]grpc.DialOption, error) {
 	}
 	delays, c := backoff.DefaultConfig, &i.cfg
 	delays.MaxDelay = reconnectDelay
-	return append(pass.DialOptions(name),
+	opts := append(pass.DialOptions(name, configured),
 		grpc.WithTransportCredentials(peer.Credentials(creds)),
 		grpc.WithDefaultServiceConfig(i.serviceConfig),
 		grpc.WithDisableHealthCheck(), // a server that is not ready says so to its orchestrator, and sends GOAWAY when it leaves
@@ -159,8 +160,11 @@ func (i *instance) dialOptions(name string) ([]grpc.DialOption, error) {
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
 			Time: max(c.KeepaliveTime, c.KeepaliveMinTime, leastKeepalive), Timeout: keepaliveTimeout, PermitWithoutStream: true,
 		}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(c.MaxMessageBytes), grpc.MaxCallSendMsgSize(c.MaxMessageBytes)),
-	), nil
+	)
+	if !configured { // the service config says the same for three objects less a call
+		opts = append(opts, grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(c.MaxMessageBytes), grpc.MaxCallSendMsgSize(c.MaxMessageBytes)))
+	}
+	return opts, nil
 }
 
 // dialCredentials take no other server than the service of that name.
@@ -193,7 +197,7 @@ func (i *instance) clientPass() (*middleware.Client, error) {
 	methods := contract.Linked(contract.Defaults{Timeout: i.cfg.CallTimeout}, func(service string, err error) {
 		i.log.Warn("contract is not used for calls", "service", service, "error", err.Error())
 	})
-	config, err := serviceConfig(methods)
+	config, err := serviceConfig(methods, i.cfg.MaxMessageBytes)
 	if err != nil {
 		return nil, err
 	}

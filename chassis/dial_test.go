@@ -242,6 +242,28 @@ func TestDialThrottlesRetries(t *testing.T) {
 	}
 }
 
+// No message is larger than the setting says, neither way.
+func TestDialBoundsMessages(t *testing.T) {
+	t.Parallel()
+	w := &wallet{answer: func(_ context.Context, text string) (string, error) { return strings.Repeat(text, 10), nil }}
+	opts := reaching(chassistest.Start(t, w.service("wallet"), chassistest.Options{}))
+	opts.Env = env{"CHASSIS_MAX_MESSAGE_BYTES": "2000"}
+	d := dials(t, opts)
+	for _, method := range []string{getMethod, chargeMethod, "/wallet.v1.WalletService/Invented"} {
+		if _, err := d.call(t.Context(), method, strings.Repeat("x", 2001)); status.Code(err) != codes.ResourceExhausted {
+			t.Errorf("%s: got %v for a large request, want RESOURCE_EXHAUSTED", method, err)
+		}
+	}
+	for _, method := range []string{getMethod, chargeMethod} {
+		if _, err := d.call(t.Context(), method, strings.Repeat("x", 201)); status.Code(err) != codes.ResourceExhausted {
+			t.Errorf("%s: got %v for a large answer, want RESOURCE_EXHAUSTED", method, err)
+		}
+		if got, err := d.call(t.Context(), method, strings.Repeat("x", 190)); len(got) != 1900 || err != nil {
+			t.Errorf("%s: got %d letters, %v", method, len(got), err)
+		}
+	}
+}
+
 // The deadline is the contract's, the setting's where it has none, and the caller's where that is earlier.
 func TestDialDeadlines(t *testing.T) {
 	t.Parallel()

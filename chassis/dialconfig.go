@@ -35,10 +35,12 @@ type (
 		Name    []methodName `json:"name"`
 		Timeout string       `json:"timeout,omitempty"`
 		Retry   *retryPolicy `json:"retryPolicy,omitempty"`
+		Request int          `json:"maxRequestMessageBytes"`
+		Answer  int          `json:"maxResponseMessageBytes"`
 	}
 	methodName struct {
-		Service string `json:"service"`
-		Method  string `json:"method"`
+		Service string `json:"service,omitempty"`
+		Method  string `json:"method,omitempty"`
 	}
 	retryPolicy struct {
 		MaxAttempts int      `json:"maxAttempts"`
@@ -50,18 +52,19 @@ type (
 )
 
 // serviceConfig returns what the contracts say of methods, in gRPC's words: deadlines, and the retries of those that may
-// be repeated.
-func serviceConfig(methods []*contract.Method) (string, error) {
+// be repeated. No message of any method may have more than maxBytes.
+func serviceConfig(methods []*contract.Method, maxBytes int) (string, error) {
 	config := grpcConfig{
 		Balancing:  []map[string]struct{}{{balance.Name: {}}},
 		Throttling: retryThrottling{retryTokens, retryRatio},
+		Methods:    []methodConfig{{Name: []methodName{{}}, Request: maxBytes, Answer: maxBytes}}, // of all others
 	}
 	for _, m := range methods {
 		if m.Infrastructure() || m.Timeout <= 0 && !m.Repeatable {
 			continue
 		}
 		service, method, _ := strings.Cut(m.Name, "/")
-		c := methodConfig{Name: []methodName{{service, method}}}
+		c := methodConfig{Name: []methodName{{service, method}}, Request: maxBytes, Answer: maxBytes}
 		if m.Timeout > 0 {
 			c.Timeout = protoDuration(m.Timeout)
 		}

@@ -60,10 +60,11 @@ func NewClient(cfg ClientConfig) (*Client, error) {
 }
 
 // DialOptions returns what a connection to a service needs so that each of its calls, unary or stream, runs through the
-// pass. Name is the name of the service, a label of the metrics: there must be few of them. Given before others, the pass
-// stands outermost of the interceptors.
-func (c *Client) DialOptions(name string) []grpc.DialOption {
-	p := &peerCalls{client: c, name: name, methods: make(map[string]*clientMethod, len(c.cfg.Methods))}
+// pass. Name is the name of the service, a label of the metrics: there must be few of them. Configured says that the
+// connection's service config has the timeouts of the methods; else the pass sees to them, which costs more. Given before
+// others, the pass stands outermost of the interceptors.
+func (c *Client) DialOptions(name string, configured bool) []grpc.DialOption {
+	p := &peerCalls{client: c, name: name, configured: configured, methods: make(map[string]*clientMethod, len(c.cfg.Methods))}
 	for _, m := range c.cfg.Methods {
 		p.methods[m.FullMethod] = p.method(m)
 	}
@@ -74,11 +75,12 @@ func (c *Client) DialOptions(name string) []grpc.DialOption {
 
 // peerCalls are the calls to one service. Its maps are not changed once it is made.
 type peerCalls struct {
-	client  *Client
-	name    string
-	methods map[string]*clientMethod // by what stands on the wire
-	other   *clientMethod
-	hedges  hedgeBudget
+	client     *Client
+	name       string
+	configured bool
+	methods    map[string]*clientMethod // by what stands on the wire
+	other      *clientMethod
+	hedges     hedgeBudget
 }
 
 func (p *peerCalls) method(m *contract.Method) *clientMethod {

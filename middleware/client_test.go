@@ -55,7 +55,7 @@ func dialled(t testing.TB, handlers testHandlers, decide func(trace.SpanContext,
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.fixture = newChain(t, handlers, func(s *setup) { s.dial = client.DialOptions("tester") })
+	c.fixture = newChain(t, handlers, func(s *setup) { s.dial = client.DialOptions("tester", false) })
 	c.conn = c.serve(t)
 	c.registry = registry
 	return c

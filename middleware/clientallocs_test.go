@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"runtime"
 	"testing"
@@ -16,10 +17,11 @@ import (
 	"github.com/betmakers/paddock/middleware"
 )
 
-// passOptions are those of a connection with everything on: the pass, decoded errors and traces that are not recorded.
-func passOptions(tb testing.TB) []grpc.DialOption {
+// passOptions are those of a connection with everything on: the pass, decoded errors, traces that are not recorded, and
+// what the chassis makes of a contract in gRPC's service config, a deadline and retries.
+func passOptions(tb testing.TB, timeout time.Duration) []grpc.DialOption {
 	tb.Helper()
-	methods, _, err := contract.Compile(testService(), contract.Defaults{})
+	methods, _, err := contract.Compile(testService(), contract.Defaults{Timeout: timeout})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -31,7 +33,13 @@ func passOptions(tb testing.TB) []grpc.DialOption {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return client.DialOptions("tester")
+	if timeout == 0 {
+		return client.DialOptions("tester", true)
+	}
+	return append(client.DialOptions("tester", true), grpc.WithDefaultServiceConfig(fmt.Sprintf(`{
+		"retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1}, "methodConfig": [{"name": [{"service": "test.v1.Test"}],
+		"timeout": "%.0fs", "retryPolicy": {"maxAttempts": 3, "initialBackoff": "0.05s", "maxBackoff": "1s", "backoffMultiplier": 2,
+		"retryableStatusCodes": ["UNAVAILABLE"]}}]}`, timeout.Seconds())))
 }
 
 // bareServer answers without a chain, so that the client's side is all that differs.
@@ -61,35 +69,32 @@ func inTrace(ctx context.Context) context.Context {
 	return trace.ContextWithSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}}))
 }
 
-// contractConfig is what the chassis makes of a contract: a deadline and retries.
-const contractConfig = `{"retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1}, "methodConfig": [{"name": [{"service": "test.v1.Test"}],
-	"timeout": "10s", "retryPolicy": {"maxAttempts": 3, "initialBackoff": "0.05s", "maxBackoff": "1s", "backoffMultiplier": 2,
-	"retryableStatusCodes": ["UNAVAILABLE"]}}]}`
-
-// The client's side costs at most six allocations more than gRPC's own, those of the header on its way included. Whoever
-// calls without it sets the deadline himself.
+// The client's side costs at most six allocations more than gRPC's own, those of the header on its way and at the server
+// included. Whoever calls without it sets the deadline himself. Within a call whose time ends before the contract's there
+// is a second deadline, the one with the reserve, above gRPC's.
 func TestAllocationsOfTheClientsPass(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector makes sync.Pool forget")
 	}
 	outside := func(do func(context.Context)) { do(inTrace(context.Background())) }
 	inside := func(do func(context.Context)) { within(t, time.Hour, do) }
-	contract := grpc.WithDefaultServiceConfig(contractConfig)
 	for name, test := range map[string]struct {
-		run     func(do func(context.Context))
-		timeout time.Duration // of the bare client
-		config  []grpc.DialOption
+		run      func(do func(context.Context))
+		bare     time.Duration // the timeout that the bare client sets
+		contract time.Duration // the timeout of the contract
+		most     float64
 	}{
-		"without a deadline": {outside, 0, nil},
-		"outside of a call":  {outside, 10 * time.Second, []grpc.DialOption{contract}},
-		"within a call":      {inside, 10 * time.Second, []grpc.DialOption{contract}},
+		"without a deadline":             {outside, 0, 0, 6},
+		"outside of a call":              {outside, time.Minute, time.Minute, 6},
+		"within a call":                  {inside, time.Minute, time.Minute, 6},
+		"within a call that ends before": {inside, time.Minute, 2 * time.Hour, 9},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bare := allocations(t, test.run, test.timeout)
-			pass := allocations(t, test.run, 0, append(passOptions(t), test.config...)...)
+			bare := allocations(t, test.run, test.bare)
+			pass := allocations(t, test.run, 0, passOptions(t, test.contract)...)
 			t.Logf("bare %.1f, with the pass %.1f", bare, pass)
-			if more := pass - bare; more > 6.5 { // half an allocation for what runs beside the calls
-				t.Errorf("the pass allocates %.1f times more than %.1f, want at most 6", more, bare)
+			if more := pass - bare; more > test.most+.5 { // half an allocation for what runs beside the calls
+				t.Errorf("the pass allocates %.1f times more than %.1f, want at most %.0f", more, bare, test.most)
 			}
 		})
 	}
@@ -128,7 +133,7 @@ func allocations(t *testing.T, run func(do func(context.Context)), timeout time.
 
 func BenchmarkClient(b *testing.B) {
 	ctx := inTrace(b.Context())
-	for name, dial := range map[string][]grpc.DialOption{"bare": nil, "pass": passOptions(b)} {
+	for name, dial := range map[string][]grpc.DialOption{"bare": nil, "pass": passOptions(b, time.Minute)} {
 		b.Run(name, func(b *testing.B) {
 			conn, in, out := bareServer(b, dial...), new(message), new(message)
 			b.ReportAllocs()

@@ -26,17 +26,25 @@ const (
 // served is the call within which it is made, nil outside of any.
 func (c *clientCall) limit(ctx context.Context, served *call) (context.Context, error) {
 	at, limited := ctx.Deadline()
+	own := false
+	if limited {
+		at, own = reserved(served, at, c.start)
+	}
+	if timeout := c.method.timeout; timeout > 0 {
+		if end := c.start.Add(timeout); !limited || end.Before(at) {
+			at, limited, own = end, true, !c.method.peer.configured // gRPC's own costs less than another context
+		}
+	}
 	if !limited {
 		return ctx, nil
 	}
-	if end, ok := reserved(served, at, c.start); ok {
-		at = end
+	if own {
 		ctx, c.cancel = context.WithDeadline(ctx, at)
 	}
 	return ctx, c.refuse(at.Sub(c.start))
 }
 
-// reserved returns when a call made within served has to be over, if that is before its own deadline.
+// reserved returns when a call made within served has to be over, and whether that is before its own deadline.
 func reserved(served *call, own, now time.Time) (time.Time, bool) {
 	if served == nil {
 		return own, false
@@ -46,7 +54,10 @@ func reserved(served *call, own, now time.Time) (time.Time, bool) {
 		return own, false
 	}
 	end = end.Add(-min(end.Sub(now)/reserveShare, mostReserve))
-	return end, end.Before(own)
+	if !end.Before(own) {
+		return own, false
+	}
+	return end, true
 }
 
 // refuse returns an error for a call that cannot finish in what is left.

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/middleware"
@@ -23,6 +24,12 @@ const refusedMetric = "chassis_rpc_client_refused_total"
 
 // answered is the client's side of a connection that leads nowhere: what answer returns is what the service answers.
 func answered(t *testing.T, answer grpc.UnaryInvoker, policies ...*paddockv1.Policy) *clientSide {
+	t.Helper()
+	return answeredAs(t, answer, false, policies...)
+}
+
+// answeredAs is answered where configured says that gRPC sees to the deadlines of the contract.
+func answeredAs(t *testing.T, answer grpc.UnaryInvoker, configured bool, policies ...*paddockv1.Policy) *clientSide {
 	t.Helper()
 	defaults := contract.Defaults{}
 	for _, p := range policies {
@@ -37,7 +44,7 @@ func answered(t *testing.T, answer grpc.UnaryInvoker, policies ...*paddockv1.Pol
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.conn, err = grpc.NewClient("passthrough:///nowhere", append(client.DialOptions("tester"),
+	c.conn, err = grpc.NewClient("passthrough:///nowhere", append(client.DialOptions("tester", configured),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, _ grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 			return answer(ctx, method, req, reply, cc, opts...)
@@ -123,6 +130,44 @@ func TestDeadlineBudget(t *testing.T) {
 				if calls != 1 {
 					t.Errorf("%d calls were sent, want 1", calls)
 				}
+			})
+		})
+	}
+}
+
+// The contract's deadline is set where gRPC's service config does not have it, unless there is less time anyway.
+func TestContractDeadline(t *testing.T) {
+	const contract = 3 * time.Second
+	for name, test := range map[string]struct {
+		configured bool
+		served     time.Duration
+		want       time.Duration // zero: no deadline
+	}{
+		"by the pass":                                    {false, 0, contract},
+		"by the pass, within a call":                     {false, time.Minute, contract},
+		"by the pass, within a call that ends before":    {false, time.Second, time.Second - 10*time.Millisecond},
+		"by the pass, within the reserve":                {false, contract + 5*time.Millisecond, contract - 5*time.Millisecond},
+		"configured":                                     {true, 0, 0},
+		"configured, within a call":                      {true, time.Minute, time.Minute},
+		"configured, within a call that ends before":     {true, time.Second, time.Second - 10*time.Millisecond},
+		"configured, within the reserve":                 {true, contract + 5*time.Millisecond, contract - 5*time.Millisecond},
+		"configured, within a call that ends just after": {true, contract + 10*time.Millisecond, contract},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := answeredAs(t, func(ctx context.Context, _ string, _, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
+					at, ok := ctx.Deadline()
+					if left := time.Until(at); ok != (test.want > 0) || ok && left != test.want {
+						t.Errorf("%s left, %v, want %s", left, ok, test.want)
+					}
+					return nil
+				}, test.configured, &paddockv1.Policy{Timeout: durationpb.New(contract)})
+				if test.served == 0 {
+					_ = c.call(context.Background())
+				} else {
+					within(t, test.served, func(ctx context.Context) { _ = c.call(ctx) })
+				}
+				c.wantValue(t, clientMetric, labels{"rpc_status_code": "OK"}, 1)
 			})
 		})
 	}
