@@ -94,9 +94,4 @@ func (plainInfo) GetCommonAuthInfo() credentials.CommonAuthInfo {
 }
 
 // Cut breaks the connection.
-func (p plainInfo) Cut() {
-	if tcp, ok := p.raw.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // a close is a reset from now on
-	}
-	_ = p.raw.Close()
-}
+func (p plainInfo) Cut() { fault.Cut(p.raw) }

@@ -8,6 +8,8 @@ import (
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
+
+	"github.com/betmakers/paddock/internal/fault"
 )
 
 // AuthInfo is what gRPC keeps about an authenticated connection: [credentials.TLSInfo] and the peer's identity, read once
@@ -45,13 +47,9 @@ func (a *AuthInfo) Identity() string { return a.id.String() }
 // Cut breaks the connection as a network would, with a TCP reset where it has one, for tests of what callers make of that.
 // It does nothing for a connection that [ServerCredentials] has not made.
 func (a *AuthInfo) Cut() {
-	if a.raw == nil {
-		return
+	if a.raw != nil {
+		fault.Cut(a.raw)
 	}
-	if tcp, ok := a.raw.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // a close is a reset from now on
-	}
-	_ = a.raw.Close()
 }
 
 // ConnContext is for [net/http.Server.ConnContext] of a server behind [Listener]: it puts the peer of the connection

@@ -8,16 +8,19 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
 
 	"github.com/betmakers/paddock/chassis/mtls"
 	"github.com/betmakers/paddock/internal/leakcheck"
@@ -369,4 +372,25 @@ func TestListenerIsNotHeldUpBySilentClients(t *testing.T) {
 		return metric(t, registry, "chassis_tls_handshake_errors_total", "timeout") == 1
 	})
 	// The clean-up closes the patient server: the check for leaks sees that its handshakes end.
+}
+
+// The caller of a connection that is cut learns of it at once, and can come again.
+func TestAuthInfoCut(t *testing.T) {
+	own := newCA(t, "own")
+	src := fixed(t, own.issue(t), own)
+	var cut atomic.Bool
+	cut.Store(true)
+	addr := serveGRPC(t, src, mtls.ObserverOptions{}, func(ctx context.Context) {
+		p, _ := peer.FromContext(ctx)
+		if cut.Load() {
+			p.AuthInfo.(*mtls.AuthInfo).Cut()
+		}
+	})
+	creds := credentials.NewTLS(presenting(src, own.issue(t)))
+	if err := call(t, addr, creds); status.Code(err) != codes.Unavailable {
+		t.Errorf("the caller of a connection that is cut: %v, want UNAVAILABLE", err)
+	}
+	cut.Store(false)
+	ok(t, call(t, addr, creds))
+	mtls.AuthInfoFromState(tls.ConnectionState{}).Cut() // of no server: nothing happens
 }

@@ -52,7 +52,7 @@ type Config struct {
 	Faults *fault.Set
 
 	// MayInject returns why a caller that sees /debug may not set faults, nil
-	// if it may. It is needed where Faults is given.
+	// if it may. Nil means that all of them may.
 	MayInject func(r *http.Request) error
 
 	// FlightRecorder is what /debug/flight downloads. The caller starts and
