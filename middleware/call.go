@@ -84,6 +84,7 @@ func (c *call) end(err error, panicked any) error {
 	out := c.outcome(err, panicked)
 	c.deadline.stop()
 	c.pushBack(out)
+	c.reportLoad(out, elapsed)
 	c.method.metrics.observe(c, out, elapsed)
 	c.trace.end(c, out)
 	c.log(out, elapsed)

@@ -32,3 +32,6 @@ func TimeFormat() func(time.Time) string {
 func Armed(ctx context.Context) bool {
 	return ctx.Value(callKey{}).(*call).deadline.armed.Load() != nil
 }
+
+// SetCPU replaces the processor time of the process.
+func (s *Server) SetCPU(used func() time.Duration) { s.obs.load.cpu = used }

@@ -30,6 +30,7 @@ type observer struct {
 	http     *httpMetrics
 	inFlight *inFlightCollector
 	lines    lineWriter
+	load     load
 }
 
 func newObserver(cfg Config) (*observer, error) {
@@ -50,6 +51,7 @@ func newObserver(cfg Config) (*observer, error) {
 		http:     newHTTPMetrics(),
 		inFlight: &inFlightCollector{desc: catalog.RPCInFlight.Desc()},
 	}
+	o.load.calls, o.load.cpu = o.inFlight.ended, processCPU
 	if cfg.Registerer == nil {
 		return o, nil
 	}
@@ -164,4 +166,14 @@ func (c *inFlightCollector) Collect(ch chan<- prometheus.Metric) {
 	for _, m := range c.methods {
 		ch <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, float64(m.InFlight()), m.Name)
 	}
+}
+
+// ended returns how many calls have ended, of all methods.
+func (c *inFlightCollector) ended() (calls uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range c.methods {
+		calls += m.metrics.traffic.calls.Load()
+	}
+	return calls
 }

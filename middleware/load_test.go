@@ -1,0 +1,170 @@
+package middleware_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/resolver"
+	"google.golang.org/grpc/resolver/manual"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/betmakers/paddock/internal/balance"
+)
+
+const loadTrailer = "endpoint-load-metrics-bin"
+
+// busy is a server each of whose calls takes so much processor time and ends at once.
+type busy struct {
+	*fixture
+	cost  time.Duration
+	calls atomic.Int64
+}
+
+func newBusy(t testing.TB, cost time.Duration, answer func(*message) error) *busy {
+	b := &busy{cost: cost}
+	b.fixture = newChain(t, testHandlers{unary: func(_ context.Context, in *message) (*message, error) {
+		b.calls.Add(1)
+		return in, answer(in)
+	}})
+	b.SetCPU(func() time.Duration { return time.Duration(b.calls.Load()) * b.cost })
+	return b
+}
+
+func fine(*message) error { return nil }
+
+// cores is a share of all processors, for a second.
+func cores(share float64) time.Duration {
+	return time.Duration(share * float64(runtime.GOMAXPROCS(0)) * float64(time.Second))
+}
+
+// orca decodes a report by the numbers of its fields.
+func orca(t testing.TB, b string) map[protowire.Number]float64 {
+	t.Helper()
+	fields := map[protowire.Number]float64{}
+	for rest := []byte(b); len(rest) > 0; {
+		number, kind, n := protowire.ConsumeTag(rest)
+		if n < 0 || kind != protowire.Fixed64Type {
+			t.Fatalf("%x is no report", b)
+		}
+		value, m := protowire.ConsumeFixed64(rest[n:])
+		if m < 0 {
+			t.Fatalf("%x is no report", b)
+		}
+		fields[number], rest = math.Float64frombits(value), rest[n+m:]
+	}
+	return fields
+}
+
+// In a bubble of synctest, as calls that take no time come at exact times.
+func TestLoadReports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBusy(t, cores(.5)/100, func(in *message) error { // a hundred calls a second use half of the processors
+			if in.GetFields()["fail"] != nil {
+				return errors.New("by the server's fault")
+			}
+			return nil
+		})
+		conn := b.serve(t)
+		reports, fail := []string(nil), fields(t, map[string]any{"fail": true})
+		for i := range 1000 {
+			in := new(message)
+			if i%10 == 0 {
+				in = fail
+			}
+			var trailer metadata.MD
+			_ = conn.Invoke(t.Context(), unary, in, new(message), grpc.Trailer(&trailer))
+			if found := trailer.Get(loadTrailer); len(found) == 1 {
+				reports = append(reports, found[0])
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if len(reports) < 400 || len(reports) > 500 {
+			t.Errorf("%d of 1000 calls in ten seconds carried a report, want nearly 50 a second", len(reports))
+		}
+		got := orca(t, reports[len(reports)-1])
+		for number, want := range map[protowire.Number]float64{1: .5, 6: 100, 7: 10} {
+			if math.Abs(got[number]-want) > want/10 {
+				t.Errorf("field %d is %v, want about %v", number, got[number], want)
+			}
+		}
+		_ = conn.Close()
+	})
+}
+
+// A server with little to do tells nothing, nor one that was not called for long.
+func TestNothingToReport(t *testing.T) {
+	for name, test := range map[string]struct{ cost, pause time.Duration }{
+		"little to do": {cores(.05) / 100, 10 * time.Millisecond},
+		"rare calls":   {cores(.5), 6 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBusy(t, test.cost, fine)
+				conn := b.serve(t)
+				for range 500 {
+					var trailer metadata.MD
+					if err := conn.Invoke(t.Context(), unary, new(message), new(message), grpc.Trailer(&trailer)); err != nil {
+						t.Fatal(err)
+					}
+					if trailer.Get(loadTrailer) != nil {
+						t.Fatalf("got %v", orca(t, trailer.Get(loadTrailer)[0]))
+					}
+					time.Sleep(test.pause)
+				}
+				_ = conn.Close()
+			})
+		})
+	}
+}
+
+// By the client's policy: a replica whose calls cost three times as much gets a third of the calls that the other gets.
+func TestClientsFollowLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		replicas := []*busy{newBusy(t, cores(.6)/100, fine), newBusy(t, cores(.2)/100, fine)}
+		listeners := map[string]*bufconn.Listener{}
+		addresses := resolver.State{}
+		for i, b := range replicas {
+			listener, server := bufconn.Listen(1<<16), grpc.NewServer()
+			server.RegisterService(b.desc, nil)
+			go func() { _ = server.Serve(listener) }()
+			defer server.Stop()
+			listeners[fmt.Sprint(i)] = listener
+			addresses.Addresses = append(addresses.Addresses, resolver.Address{Addr: fmt.Sprint(i)})
+		}
+		found := manual.NewBuilderWithScheme("test")
+		found.InitialState(addresses)
+		conn, err := grpc.NewClient("test:///replicas", grpc.WithResolvers(found), grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) { return listeners[address].DialContext(ctx) }),
+			grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"`+balance.Name+`": {}}]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before int64
+		for i := range 6000 {
+			if i == 3000 {
+				before = replicas[0].calls.Load()
+			}
+			if err := conn.Invoke(t.Context(), unary, new(message), new(message)); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if got := float64(replicas[0].calls.Load()-before) / 3000; got < .2 || got > .3 {
+			t.Errorf("the dear replica had a share of %.3f, want about a quarter", got)
+		}
+		_ = conn.Close()
+		synctest.Wait()
+	})
+}
