@@ -146,7 +146,9 @@ func TestClientsFollowLoad(t *testing.T) {
 		found := manual.NewBuilderWithScheme("test")
 		found.InitialState(addresses)
 		conn, err := grpc.NewClient("test:///replicas", grpc.WithResolvers(found), grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) { return listeners[address].DialContext(ctx) }),
+			grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+				return listeners[address].DialContext(ctx)
+			}),
 			grpc.WithDefaultServiceConfig(`{"loadBalancingConfig": [{"`+balance.Name+`": {}}]}`))
 		if err != nil {
 			t.Fatal(err)

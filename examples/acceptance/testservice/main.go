@@ -57,12 +57,19 @@ func behave(ctx context.Context, name string) error {
 		return errors.New(secret)
 	case "hang": // and ignore the context, as a handler stuck in a lock does
 		select {}
+	case "brief":
+		return wait(ctx, 50*time.Millisecond)
 	case "slow":
-		select {
-		case <-time.After(1500 * time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+		return wait(ctx, 1500*time.Millisecond)
 	}
 	return nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
