@@ -78,7 +78,7 @@ func (s *Set) add(ctx context.Context, r *Rule, by string) {
 		s.timers[a.ID] = time.AfterFunc(r.For, func() { s.Remove(context.Background(), a.ID, "timer") })
 	}
 	s.active = append(s.active, a)
-	s.logger.WarnContext(ctx, "fault set", "id", a.ID, "fault", a.Text, "for", r.For, "caller", by)
+	s.logger.WarnContext(ctx, "fault set", "id", a.ID, "fault", a.Text, "for", r.For.String(), "caller", by)
 }
 
 // Remove ends a rule and reports whether it was in force. ID 0 is every rule.
