@@ -35,7 +35,9 @@ const leastKeepalive = 20 * time.Second
 // identity and takes no other than spiffe://<own trust domain>/<name> for an answer, unless CHASSIS_MTLS is off. It goes
 // where CHASSIS_<NAME>_TARGET says, a target of gRPC, else to dns:///<name>:9000, and spreads calls over all addresses.
 // Calls are traced and measured, have the deadline that their contract declares where the caller has none earlier, and
-// are sent again if the contract allows it and the service was unavailable. Their errors are [Error] values.
+// are sent again, within a budget, if the contract allows it and the service was unavailable. Within a call that is served
+// they have what is left of its time less a small reserve; one that cannot finish in it fails without being sent. Their
+// errors are [Error] values.
 //
 // Dial does not connect: the first call does. The state of the connection is a health check under the name of the service,
 // which is reported and leaves this service ready; for one that it cannot do without, see [App.DialRequired].

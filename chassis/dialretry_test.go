@@ -75,6 +75,29 @@ func inParallel(n int, call func() error) int {
 	return int(succeeded.Load())
 }
 
+// A call whose answer does not come is sent a second time where the contract asks for it.
+func TestDialHedges(t *testing.T) {
+	t.Parallel()
+	var stuck atomic.Bool
+	w := &wallet{answer: func(ctx context.Context, text string) (string, error) {
+		if stuck.CompareAndSwap(false, true) {
+			<-ctx.Done()
+			return "", ctx.Err()
+		}
+		return text, nil
+	}}
+	d := dials(t, reaching(chassistest.Start(t, w.service("wallet"), chassistest.Options{})))
+	if got, err := d.call(t.Context(), quoteMethod, "7:2"); got != "7:2" || err != nil {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if got := d.Metric("chassis_rpc_client_hedges_total", "result", "won"); got != 1 || w.calls.Load() != 2 {
+		t.Errorf("counted %v after %d calls, want a second one that won", got, w.calls.Load())
+	}
+	if got := d.Metric(dialMetric); got != 1 {
+		t.Errorf("counted %v calls, want 1", got)
+	}
+}
+
 // A server says by its answer when, and whether, a call is sent again. Without it the second of three attempts comes
 // within a tenth of a second.
 func TestDialObeysPushBack(t *testing.T) {

@@ -23,6 +23,7 @@ import (
 const (
 	getMethod    = "/wallet.v1.WalletService/Get"    // has no side effects, and two seconds
 	chargeMethod = "/wallet.v1.WalletService/Charge" // declares nothing
+	quoteMethod  = "/wallet.v1.WalletService/Quote"  // is hedged after 20 ms
 )
 
 // wallet answers each call with answer, and counts them.
@@ -33,7 +34,7 @@ type wallet struct {
 
 var walletDesc = grpc.ServiceDesc{
 	ServiceName: "wallet.v1.WalletService", HandlerType: (*any)(nil),
-	Methods: []grpc.MethodDesc{{MethodName: "Get", Handler: serveWallet}, {MethodName: "Charge", Handler: serveWallet}},
+	Methods: []grpc.MethodDesc{{MethodName: "Get", Handler: serveWallet}, {MethodName: "Charge", Handler: serveWallet}, {MethodName: "Quote", Handler: serveWallet}},
 }
 
 func serveWallet(impl any, ctx context.Context, read func(any) error, _ grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // the generators' order
@@ -56,6 +57,10 @@ var _ = func() bool {
 	options, service := &descriptorpb.MethodOptions{}, &descriptorpb.ServiceOptions{}
 	options.IdempotencyLevel = descriptorpb.MethodOptions_NO_SIDE_EFFECTS.Enum()
 	proto.SetExtension(options, paddockv1.E_Method, &paddockv1.Policy{Timeout: &durationpb.Duration{Seconds: 2}})
+	hedged := &descriptorpb.MethodOptions{}
+	proto.SetExtension(hedged, paddockv1.E_Method, &paddockv1.Policy{Retry: &paddockv1.Retry{
+		Safe: proto.Bool(true), HedgeAfter: &durationpb.Duration{Nanos: 20e6},
+	}})
 	proto.SetExtension(service, paddockv1.E_Service, &paddockv1.Policy{Public: proto.Bool(true)}) // for CHASSIS_MTLS=off
 	text := proto.String(".google.protobuf.StringValue")
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
@@ -66,6 +71,7 @@ var _ = func() bool {
 			Method: []*descriptorpb.MethodDescriptorProto{
 				{Name: proto.String("Get"), InputType: text, OutputType: text, Options: options},
 				{Name: proto.String("Charge"), InputType: text, OutputType: text},
+				{Name: proto.String("Quote"), InputType: text, OutputType: text, Options: hedged},
 			},
 		}},
 	}, protoregistry.GlobalFiles)
