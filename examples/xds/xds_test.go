@@ -176,4 +176,3 @@ func writeBootstrap(t *testing.T, address string) {
 		t.Fatal(err)
 	}
 }
-
