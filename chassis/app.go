@@ -162,7 +162,7 @@ func (a *App) Handle(pattern string, handler http.Handler) {
 // Requests are traced and measured, hand on the trace but no baggage, and prove no identity: they take TLS 1.2 at least,
 // from servers that the system's roots vouch for.
 //
-// A request ends, its body read, at the deadline of its context, less up to 20 ms, or after CHASSIS_HTTP_CLIENT_TIMEOUT where
+// A request ends, its body read, at the deadline of its context, less up to 10 ms, or after CHASSIS_HTTP_CLIENT_TIMEOUT where
 // that has none, redirects and further attempts included; the server is told by Request-Timeout. What may be repeated (GET,
 // HEAD, OPTIONS, TRACE, PUT, DELETE, and anything with an Idempotency-Key) is sent up to three times, if its body can be had
 // again (GetBody), where the connection failed, or the answer was 502, 503, 504, or 429 with a Retry-After: that of any

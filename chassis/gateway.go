@@ -53,6 +53,9 @@ func newGateway() *gateway.ServeMux {
 					route.Store(known)
 				}
 				middleware.SetRoute(r.Context(), *known)
+				if !middleware.TakeTimeout(w, r) {
+					return
+				}
 				r.Host, r.RemoteAddr = "", "" // of the gateway's own copy: nothing to make metadata of
 				next(w, r, pathParams)
 			}

@@ -35,3 +35,9 @@ func Armed(ctx context.Context) bool {
 
 // SetCPU replaces the processor time of the process.
 func (s *Server) SetCPU(used func() time.Duration) { s.obs.load.cpu = used }
+
+// ShortestTimeout and FormatSeconds read and write for how long a caller waits.
+var (
+	ShortestTimeout = shortest
+	FormatSeconds   = formatSeconds
+)

@@ -59,17 +59,18 @@ type httpCall struct {
 	body    limitedBody
 
 	writeTimeout time.Duration
+	waits        time.Duration // the caller, from start on; zero if it did not say, negative for not at all
 
 	route    string // the gateway's; else that of the ServeMux
 	rpc      bool   // a call was made, and leaves the line
 	returned bool
+	over     bool           // guarded by mu: the deadline has answered; what the handler writes is lost
 	broken   bool           // the call was reset by an injected fault; to be read when it has ended
 	streams  sync.WaitGroup // handlers of streams that run beside the request's goroutine
 
 	mu     sync.Mutex // held to answer, because a deadline may answer instead of the handler
 	writer http.ResponseWriter
 	status int
-	over   bool                // the deadline has answered; what the handler writes is lost
 	quota  *ratelimit.Decision // of the caller's rate limit; nil if it has none
 }
 

@@ -18,7 +18,7 @@ const RequestTimeoutHeader = "Request-Timeout"
 // further attempts of what may be repeated, within a retry budget of this RoundTripper. Name is a label of the metrics:
 // there must be few of them. It fails where a metric of the same name is registered by somebody else.
 //
-// A request has until the deadline of its context, less a reserve of up to 20 ms in which its maker can still do something
+// A request has until the deadline of its context, less a reserve of up to 10 ms in which its maker can still do something
 // about it; timeout bounds a request whose context has none, all redirects that [http.Client] follows included. Zero
 // leaves such requests without bound. Deadline and observation end with the body: when it has been read to its end, or
 // closed. A body that is never closed is never counted.
@@ -114,7 +114,7 @@ func (p *peerHTTP) deadline(r *http.Request, now time.Time) time.Time {
 
 // timeReserve is what a client keeps of the time that is left, for what it still has to do when the time is up.
 func timeReserve(left time.Duration) time.Duration {
-	return max(0, min(left/10, 20*time.Millisecond))
+	return max(0, min(left/reserveShare, mostReserve))
 }
 
 // Read reads the body of the answer.

@@ -219,9 +219,9 @@ func TestHTTPClientDeadlines(t *testing.T) {
 		left, want time.Duration
 		header     string
 	}{
-		"the caller's":      {5 * time.Second, 4980 * time.Millisecond, "4.98"},
-		"the caller's long": {time.Minute, 59980 * time.Millisecond, "59.98"},
-		"a short one":       {50 * time.Millisecond, 45 * time.Millisecond, "0.045"},
+		"the caller's":      {5 * time.Second, 4990 * time.Millisecond, "4.99"},
+		"the caller's long": {time.Minute, 59990 * time.Millisecond, "59.99"},
+		"a short one":       {50 * time.Millisecond, 47500 * time.Microsecond, "0.047"},
 		"none":              {0, 10 * time.Second, "10"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -48,8 +48,11 @@ func (c *restConn) Invoke(ctx context.Context, method string, args, reply any, o
 	}
 	m := c.method(method)
 	s := c.newStream(ctx, method)
-	s.request, s.answer, s.timeout = request, answer, c.cfg.Timeout
-	timeout := s.http.answerAfter(earlier(c.cfg.Timeout, m.Timeout))
+	s.request, s.answer = request, answer
+	if !s.over() {
+		s.timeout = earlier(c.cfg.Timeout, s.timeout)
+	}
+	timeout := s.http.answerAfter(earlier(s.timeout, m.Timeout))
 	defer timeout.stop() // a handler that ends its goroutine does not come back from Serve
 	err := m.Serve(nil, s)
 	if !timeout.stop() {
@@ -78,7 +81,7 @@ type restStream struct {
 	metadata        func(*http.Request) metadata.MD
 	reading         sync.Once // guards incomingMD
 	incomingMD      metadata.MD
-	timeout         time.Duration
+	timeout         time.Duration // zero for none; negative where the caller waits no longer
 	maxMessage      int
 	request, answer proto.Message
 	headers         chan struct{} // of a stream: closed when the header is complete
@@ -99,6 +102,7 @@ func (c *restConn) newStream(ctx context.Context, method string) *restStream {
 	if s.http != nil {
 		s.metadata = c.cfg.Metadata
 		s.http.rpc = true
+		s.timeout = s.http.left()
 	}
 	return s
 }
@@ -107,7 +111,15 @@ func (s *restStream) rest() *restStream           { return s }
 func (s *restStream) Context() context.Context    { return s }
 func (s *restStream) Deadline() (time.Time, bool) { return s.parent.Deadline() }
 func (s *restStream) Done() <-chan struct{}       { return s.parent.Done() }
-func (s *restStream) Err() error                  { return s.parent.Err() }
+
+func (s *restStream) over() bool { return s.timeout < 0 }
+
+func (s *restStream) Err() error {
+	if s.over() {
+		return context.DeadlineExceeded
+	}
+	return s.parent.Err()
+}
 
 // incoming is the metadata of the call.
 func (s *restStream) incoming() metadata.MD {
