@@ -32,8 +32,13 @@ func (i *instance) newGRPCServer() (*grpc.Server, error) {
 			return nil, err
 		}
 	}
+	messages, err := newCodec()
+	if err != nil {
+		return nil, err
+	}
 	c := &i.cfg
 	s := grpc.NewServer(
+		grpc.ForceServerCodecV2(messages),
 		grpc.Creds(credentials),
 		grpc.UnknownServiceHandler(i.chain.Unknown),
 		grpc.MaxRecvMsgSize(c.MaxMessageBytes),

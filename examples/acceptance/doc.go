@@ -8,5 +8,5 @@
 //	http2_test.go        a caller that writes frames itself, and so can break the rules
 //
 // Every other file is about one promise of the chassis. The tests wait for conditions and assert orders, counts and
-// outcomes; times are printed, not asserted. Load goes to the loopback interface alone.
+// outcomes, and of memory what is left of it; times are printed, not asserted. Load goes to the loopback interface alone.
 package acceptance

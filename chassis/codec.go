@@ -1,0 +1,53 @@
+package chassis
+
+import (
+	"fmt"
+
+	"google.golang.org/grpc/encoding"
+	grpcproto "google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+)
+
+// codec writes messages into buffers of no more than twice their size. gRPC's own takes a megabyte for each message of more
+// than 32 KiB, and holds it until the client has read the message: a client that opens all the streams it may and reads none
+// would cost 750 MB. Messages are read as gRPC reads them. It is the codec of every content-subtype.
+type codec struct {
+	encoding.CodecV2
+	pool mem.BufferPool
+}
+
+// bufferSizes are the powers of two that buffers have, from 2 KiB to 4 MiB. Greater ones are not kept, and smaller ones not
+// needed: what has up to 1 KiB is cheaper to allocate.
+var bufferSizes = [...]uint8{11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22}
+
+func newCodec() (codec, error) {
+	pool, err := mem.NewBinaryTieredBufferPool(bufferSizes[:]...)
+	if err != nil {
+		return codec{}, fmt.Errorf("chassis: buffers of messages: %w", err)
+	}
+	return codec{encoding.GetCodecV2(grpcproto.Name), pool}, nil
+}
+
+// Marshal does what gRPC's does, with other buffers.
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	message, ok := v.(proto.Message)
+	if !ok {
+		return c.CodecV2.Marshal(v) // of the first API, or no message at all
+	}
+	size := proto.Size(message)
+	opts := proto.MarshalOptions{UseCachedSize: true} // it was just asked for
+	if mem.IsBelowBufferPoolingThreshold(size) {
+		data, err := opts.Marshal(message)
+		if err != nil {
+			return nil, err
+		}
+		return mem.BufferSlice{mem.SliceBuffer(data)}, nil
+	}
+	buf := c.pool.Get(size)
+	if _, err := opts.MarshalAppend((*buf)[:0], message); err != nil {
+		c.pool.Put(buf)
+		return nil, err
+	}
+	return mem.BufferSlice{mem.NewBuffer(buf, c.pool)}, nil
+}
