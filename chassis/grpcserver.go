@@ -41,6 +41,7 @@ func (i *instance) newGRPCServer() (*grpc.Server, error) {
 		grpc.ForceServerCodecV2(messages),
 		grpc.Creds(credentials),
 		grpc.UnknownServiceHandler(i.chain.Unknown),
+		grpc.InTapHandle(i.chain.Tap),
 		grpc.MaxRecvMsgSize(c.MaxMessageBytes),
 		grpc.MaxSendMsgSize(c.MaxMessageBytes),
 		grpc.MaxHeaderListSize(uint32(c.MaxHeaderBytes)), //nolint:gosec // validated to fit 31 bits

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/betmakers/paddock/health"
+	"github.com/betmakers/paddock/internal/admission"
 	"github.com/betmakers/paddock/internal/catalog"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/fault"
@@ -123,7 +124,8 @@ func (i *instance) instrument(t *telemetry.Telemetry) (err error) {
 		Tracer: i.tracer(t), TracerProvider: t.TracerProvider(), Sampled: t.Sampled,
 		IgnoreTraceContext: !slices.Contains(fields, "traceparent"), IgnoreBaggage: !slices.Contains(fields, "baggage"),
 		Tokens: i.service.Tokens, Validate: i.service.Validate, AuditOnly: i.cfg.Authorization == authorizationAudit,
-		RateLimits: i.rateLimits, Registerer: registry, Unary: i.service.UnaryInterceptors, Stream: i.service.StreamInterceptors,
+		Admission: i.admission(), RateLimits: i.rateLimits,
+		Registerer: registry, Unary: i.service.UnaryInterceptors, Stream: i.service.StreamInterceptors,
 	})
 	if err != nil {
 		return err
@@ -133,6 +135,14 @@ func (i *instance) instrument(t *telemetry.Telemetry) (err error) {
 	err = errors.Join(registry.Register(restarts), catalog.Register(registry, &panics), i.metrics.register(registry, i))
 	i.workers = newSupervisor(t.Logger(), restarts, panics)
 	return err
+}
+
+// admission returns what refuses calls while there are too many, nil where it is off.
+func (i *instance) admission() *admission.Limiter {
+	if i.cfg.Admission == admissionOff {
+		return nil
+	}
+	return admission.New()
 }
 
 // tracer returns what records calls, nil where nothing would receive a span.

@@ -81,13 +81,14 @@ func (c *call) attrs(out outcome, elapsed time.Duration) []slog.Attr {
 type field struct{ key, value string }
 
 func (c *call) optional() [3]field {
+	if c.rare == nil {
+		return [...]field{{"peer", c.caller.ID}, {}, {}}
+	}
 	explained := "explain"
-	if c.audited {
+	if c.rare.audited {
 		explained = "would_refuse"
 	}
-	return [...]field{
-		{"peer", c.caller.ID}, {"reason", string(c.reason)}, {explained, c.explain},
-	}
+	return [...]field{{"peer", c.caller.ID}, {"reason", string(c.rare.refused)}, {explained, c.rare.explain}}
 }
 
 func linePrefix(method string) string {

@@ -31,7 +31,9 @@ func CallerOf(ctx context.Context) Caller {
 
 // identify finds out who calls: by mutual TLS, and by a bearer token where REST brings one.
 func (c *call) identify() error {
-	c.caller.ID = peerIdentity(c.parent)
+	if c.caller.ID == "" { // else the tap has looked
+		c.caller.ID = peerIdentity(c.Parent)
+	}
 	tokens := c.method.server.cfg.Tokens
 	if tokens == nil || c.http == nil {
 		return nil
@@ -91,7 +93,7 @@ func (c *call) authorize() error {
 		reason, err = ReasonUnauthenticated, status.Error(codes.Unauthenticated, "the caller has no identity")
 	}
 	if s.cfg.AuditOnly {
-		c.explain, c.audited = verdict.Why, true
+		c.rarely().explain, c.rarely().audited = verdict.Why, true
 		s.obs.audited.WithLabelValues(c.method.Name, string(reason)).Inc()
 		return nil
 	}
@@ -101,5 +103,5 @@ func (c *call) authorize() error {
 
 // refuse notes why a call does not reach its handler. Explain is for operators and may be empty.
 func (c *call) refuse(reason Reason, explain string) {
-	c.reason, c.explain = reason, explain
+	c.rarely().refused, c.rarely().explain = reason, explain
 }

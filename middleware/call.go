@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/betmakers/paddock/internal/admission"
 	"github.com/betmakers/paddock/internal/redact"
 )
 
@@ -15,25 +16,47 @@ import (
 // only object the pass allocates for a call that is not recorded. Goroutines that a handler leaves behind may hold it
 // for longer than the call lasts, so it is never reused.
 type call struct {
-	parent   context.Context   // of the transport
-	stream   grpc.ServerStream // of the transport
-	method   *Method
-	http     *httpCall // of a REST call
-	start    time.Time
-	deadline deadline
-	trace    callTrace
-	caller   Caller
-	reason   Reason // why it was refused; empty if it was not
-	explain  string // the same for operators, in words
-	audited  bool   // explain tells why it would have been refused, were it not for the audit mode
-	secrets  secrets
-	received bool // the caller's message reached the handler
-	returned bool // the handler came back, and did not panic
+	admission.Ticket                   // with the transport's context
+	stream           grpc.ServerStream // of the transport
+	method           *Method
+	http             *httpCall // of a REST call
+	start            time.Time
+	deadline         deadline
+	trace            callTrace
+	caller           Caller
+	secrets          secrets
+	rare             *rareCall // nil for most
+	received         bool      // the caller's message reached the handler
+	returned         bool      // the handler came back, and did not panic
+}
+
+// rareCall is what few calls have.
+type rareCall struct {
+	refused Reason          // why its handler did not run; empty if it did
+	explain string          // the same for operators, in words
+	audited bool            // explain tells why it would have been refused, were it not for the audit mode
+	baggage context.Context //nolint:containedctx // the stream's context with the caller's baggage
+}
+
+// rarely returns what few calls have, to be written to.
+func (c *call) rarely() *rareCall {
+	if c.rare == nil {
+		c.rare = new(rareCall)
+	}
+	return c.rare
+}
+
+// reason tells why the call was refused, empty if it was not.
+func (c *call) reason() Reason {
+	if c.rare == nil {
+		return ""
+	}
+	return c.rare.refused
 }
 
 // Serve runs one call of m. It has the signature of grpc.StreamHandler; srv is ignored, as the handler knows its own.
 func (m *Method) Serve(_ any, stream grpc.ServerStream) (err error) {
-	c := &call{parent: stream.Context(), stream: stream, method: m}
+	c := m.arrived(stream)
 	c.begin()
 	defer func() {
 		var panicked any
@@ -51,21 +74,20 @@ func (m *Method) Serve(_ any, stream grpc.ServerStream) (err error) {
 
 // begin is the pass before the handler.
 func (c *call) begin() {
-	c.start = time.Now()
 	c.method.metrics.traffic.inFlight.Add(1)
 	timeout := c.method.Timeout
 	if byREST, ok := c.stream.(interface{ rest() *restStream }); ok {
 		c.http = byREST.rest().http
 		timeout = earlier(timeout, byREST.rest().timeout)
 	}
-	c.deadline.set(c.parent, c.start, timeout)
+	c.deadline.set(c.Parent, c.start, timeout)
 	c.trace.begin(c)
 }
 
 // admit refuses a call that must not or cannot succeed: one whose time is spent before its work has begun, one whose
-// caller makes too many, and one whose caller may not make it.
+// caller makes too many, one that is too much for the service, and one whose caller may not make it.
 func (c *call) admit() error {
-	if err := c.parent.Err(); err != nil {
+	if err := c.Parent.Err(); err != nil {
 		c.refuse(ReasonDeadline, "")
 		return status.FromContextError(err).Err()
 	}
@@ -75,6 +97,9 @@ func (c *call) admit() error {
 	if err := c.limitRate(); err != nil {
 		return err
 	}
+	if err := c.waitForPlace(); err != nil {
+		return err
+	}
 	return c.authorize()
 }
 
@@ -82,6 +107,7 @@ func (c *call) admit() error {
 func (c *call) end(err error, panicked any) error {
 	elapsed := time.Since(c.start)
 	out := c.outcome(err, panicked)
+	c.leavePlace(out.code, c.start.Add(elapsed))
 	c.deadline.stop()
 	c.pushBack(out)
 	c.reportLoad(out, elapsed)
@@ -136,31 +162,39 @@ func (c *call) Value(key any) any {
 	if armed := c.deadline.armed.Load(); armed != nil {
 		return armed.ctx.Value(key)
 	}
-	return c.parent.Value(key)
+	return c.values().Value(key)
+}
+
+// values answers what the pass does not know: the stream's context, with the caller's baggage in it if there is any.
+func (c *call) values() context.Context {
+	if c.rare != nil && c.rare.baggage != nil {
+		return c.rare.baggage
+	}
+	return c.stream.Context()
 }
 
 // Deadline is the earlier of the caller's and the method's.
 func (c *call) Deadline() (time.Time, bool) {
 	if c.deadline.own() {
-		return c.deadline.at, true
+		return c.deadline.at(c.start), true
 	}
-	return c.parent.Deadline()
+	return c.Parent.Deadline()
 }
 
 // Done arms the method's deadline when it is first asked for: a handler that never waits never pays for a timer.
 func (c *call) Done() <-chan struct{} {
 	if c.deadline.own() {
-		return c.deadline.arm(c.parent).Done()
+		return c.deadline.arm(c.Parent, c.start).Done()
 	}
-	return c.parent.Done()
+	return c.Parent.Done()
 }
 
 // Err follows Done, and tells of a deadline that has passed even where nobody asked for Done.
 func (c *call) Err() error {
 	if c.deadline.own() {
-		return c.deadline.err(c.parent)
+		return c.deadline.err(c.Parent, c.start)
 	}
-	return c.parent.Err()
+	return c.Parent.Err()
 }
 
 // Draining returns a channel that is closed when the service begins to stop, so that a long stream can end in good

@@ -1,10 +1,37 @@
 package middleware
 
-import "github.com/betmakers/paddock/internal/contract"
+import (
+	"strings"
 
-// criticalityKey is the metadata in which the worth of a call travels on: "critical" or "sheddable", and nothing for a
-// normal one.
+	"github.com/betmakers/paddock/internal/admission"
+	"github.com/betmakers/paddock/internal/contract"
+)
+
+// criticalityKey carries what a call is worth with the calls that are made for it: critical or sheddable. Without it
+// a call is worth what its method declares.
 const criticalityKey = "paddock-criticality"
 
-// criticality is what the call is worth under overload.
-func (c *call) criticality() contract.Criticality { return c.method.Criticality }
+// weigh decides what the call is worth: what its method declares, unless a caller of the own trust domain says that it
+// makes the call for one that is worth more, or less.
+func (c *call) weigh(header []string) {
+	c.Worth = admission.Worth(c.method.Criticality)
+	if len(header) != 1 || !c.method.server.own(c.caller.ID) {
+		return
+	}
+	switch header[0] {
+	case contract.Critical.String():
+		c.Worth = admission.Critical
+	case contract.Sheddable.String():
+		c.Worth = admission.Sheddable
+	}
+}
+
+// own reports whether an identity is one of the own trust domain.
+func (s *Server) own(id string) bool {
+	rest, ok := strings.CutPrefix(id, "spiffe://")
+	rest, own := strings.CutPrefix(rest, s.trustDomain)
+	return ok && own && s.trustDomain != "" && strings.HasPrefix(rest, "/")
+}
+
+// criticality is what the call is worth.
+func (c *call) criticality() contract.Criticality { return contract.Criticality(c.Worth) }

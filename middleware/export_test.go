@@ -41,3 +41,8 @@ var (
 	ShortestTimeout = shortest
 	FormatSeconds   = formatSeconds
 )
+
+// Criticality returns what the call of a handler's context is worth.
+func Criticality(ctx context.Context) string {
+	return ctx.Value(callKey{}).(*call).criticality().String()
+}

@@ -79,7 +79,7 @@ func (c *call) fail(rules []*fault.Rule, handler func(*call) error) error {
 	case r.After > 0:
 		return c.failPartly(r, handler)
 	}
-	c.reason = ReasonFault
+	c.rarely().refused = ReasonFault
 	return c.strike(r, r.Kind())
 }
 
@@ -125,8 +125,8 @@ var errReset = status.Error(codes.Unavailable, "connection broken by an injected
 // injected tells of a fault where the call tells of itself.
 func (c *call) injected(r *fault.Rule, kind string) {
 	c.method.server.obs.faults.WithLabelValues(c.method.Name, kind).Inc()
-	if c.explain == "" {
-		c.explain = r.String()
+	if rare := c.rarely(); rare.explain == "" {
+		rare.explain = r.String()
 	}
 	if c.trace.recorded != nil {
 		c.trace.recorded.AddEvent("fault injected", trace.WithAttributes(
@@ -141,7 +141,7 @@ func (c *call) breakOff() {
 		c.http.broken = true
 		return
 	}
-	p, ok := peer.FromContext(c.parent)
+	p, ok := peer.FromContext(c.Parent)
 	if !ok {
 		return
 	}

@@ -131,7 +131,7 @@ func (f *fixture) method(t testing.TB, name string) *middleware.Method {
 func (f *fixture) serve(t testing.TB) *grpc.ClientConn {
 	t.Helper()
 	listener := bufconn.Listen(1 << 20)
-	server := grpc.NewServer(append(f.setup.server, grpc.UnknownServiceHandler(f.Unknown))...)
+	server := grpc.NewServer(append(f.setup.server, grpc.UnknownServiceHandler(f.Unknown), grpc.InTapHandle(f.Tap))...)
 	server.RegisterService(f.desc, nil)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

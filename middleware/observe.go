@@ -57,7 +57,8 @@ func newObserver(cfg Config) (*observer, error) {
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		o.duration, o.rejected, o.audited, o.faults, o.overridden, o.objective, o.sloRequests, o.sloBad, o.http.duration, o.inFlight,
+		newAdmissionMetrics(cfg.Admission), o.duration, o.rejected, o.audited, o.faults, o.overridden, o.objective,
+		o.sloRequests, o.sloBad, o.http.duration, o.inFlight,
 	} {
 		errs = append(errs, cfg.Registerer.Register(c))
 	}
@@ -125,11 +126,13 @@ func (m *methodMetrics) observe(c *call, out outcome, elapsed time.Duration) {
 	if out.code != codes.OK {
 		m.traffic.failed.Add(1)
 	}
-	if c.reason == "" || c.reason == ReasonFault { // an injected fault is none of the caller's: objectives feel it, as in earnest
-		m.slo.count(out.code, elapsed)
+	reason := c.reason()
+	if reason != "" {
+		m.obs.rejected.WithLabelValues(m.name, string(reason)).Inc()
 	}
-	if c.reason != "" {
-		m.obs.rejected.WithLabelValues(m.name, string(c.reason)).Inc()
+	switch reason {
+	case "", ReasonOverload, ReasonFault: // none of the caller's: objectives feel injected faults as in earnest
+		m.slo.count(out.code, elapsed)
 	}
 }
 

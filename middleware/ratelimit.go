@@ -19,7 +19,7 @@ func (c *call) limitRate() error {
 	if s.limiter == nil || c.method.Quiet {
 		return nil
 	}
-	d := s.limiter.Take(c.caller, s.trustDomain, remoteAddr(c.parent), c.start)
+	d := s.limiter.Take(c.caller, s.trustDomain, remoteAddr(c.Parent), c.start)
 	if d.Limit == nil {
 		return nil
 	}

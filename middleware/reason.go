@@ -16,6 +16,7 @@ const (
 	ReasonTooLarge        Reason = "too_large"       // its message exceeds the limit
 	ReasonDeadline        Reason = "deadline"        // its time was spent, or its caller gone, before work began
 	ReasonUnauthenticated Reason = "unauthenticated" // the caller proved nothing, or its token is not accepted
+	ReasonOverload        Reason = "overload"        // there is more to do than can be done
 	ReasonDenied          Reason = "denied"          // the method's callers do not name it
 	ReasonRateLimited     Reason = "rate_limited"    // the caller has made more calls than the operator allows it
 	ReasonInvalid         Reason = "invalid"         // its message breaks the rules declared for it

@@ -60,7 +60,7 @@ func (s *secrets) ensure() *redact.Texts {
 // texts returns the call's secrets, nil if there are none.
 func (c *call) texts() *redact.Texts {
 	c.secrets.credentials.Do(func() {
-		md, _ := metadata.FromIncomingContext(c.parent)
+		md, _ := metadata.FromIncomingContext(c.values())
 		for key, values := range md {
 			if !redact.Key(key) {
 				continue
@@ -95,7 +95,7 @@ const shortestCredential = 8
 // clean returns the service's status without secrets of the call that it has in its texts: answers get logged by those
 // who receive them.
 func (c *call) clean(st *status.Status) *status.Status {
-	if c.reason != "" && c.reason != ReasonInvalid {
+	if reason := c.reason(); reason != "" && reason != ReasonInvalid {
 		return st // the chassis's own words
 	}
 	texts := c.texts()

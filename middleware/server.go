@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -11,8 +12,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/betmakers/paddock/internal/admission"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/fault"
 	"github.com/betmakers/paddock/internal/ratelimit"
@@ -50,6 +53,9 @@ type Config struct {
 	// as INVALID_ARGUMENT. It is called concurrently.
 	Validate func(proto.Message) error
 
+	// Admission decides which calls run while there is more to do than can be done. Nil lets all of them run.
+	Admission *admission.Limiter
+
 	// Registerer takes the metrics of the chain. Nil leaves them unregistered.
 	Registerer prometheus.Registerer
 
@@ -81,9 +87,12 @@ type Server struct {
 	limiter *ratelimit.Limiter // nil: nobody is limited
 	unknown *Method
 
+	callers  admission.Callers
+	overload []*status.Status // what refused calls are answered with, of which one is taken at random
+
 	mu      sync.RWMutex
-	methods []*Method          // in the order of registration
-	byName  map[string]*Method // by FullMethod
+	methods []*Method                          // in the order of registration
+	byName  atomic.Pointer[map[string]*Method] // by FullMethod; replaced, not changed, as each call reads it
 }
 
 // NewServer returns a chain without methods and registers its metrics. It fails where a metric of the same name is
@@ -94,8 +103,10 @@ func NewServer(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, obs: obs, draining: make(chan struct{}), byName: map[string]*Method{}, limiter: ratelimit.New(cfg.RateLimits),
+		cfg: cfg, obs: obs, draining: make(chan struct{}), limiter: ratelimit.New(cfg.RateLimits),
+		callers: admission.NewCallers(), overload: overloadStatuses(),
 	}
+	s.byName.Store(&map[string]*Method{})
 	s.unknown = s.newMethod(&contract.Method{Name: "_OTHER", Public: true, ClientStreams: true, ServerStreams: true}, unknownMethod)
 	obs.inFlight.add(s.unknown)
 	return s, nil
@@ -140,14 +151,16 @@ func (s *Server) Methods() []*Method {
 }
 
 // lookup returns the method of a name with its leading slash, nil if nobody registered it.
-func (s *Server) lookup(fullMethod string) *Method {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return s.byName[fullMethod]
-}
+func (s *Server) lookup(fullMethod string) *Method { return (*s.byName.Load())[fullMethod] }
 
-// Leave has HTTP/1 clients go elsewhere with their next request: answers close their connections from now on.
-func (s *Server) Leave() { s.leaving.Store(true) }
+// Leave has HTTP/1 clients go elsewhere with their next request: answers close their connections from now on. No call is
+// refused for overload any more: a service that stops serves what still comes.
+func (s *Server) Leave() {
+	s.leaving.Store(true)
+	if s.cfg.Admission != nil {
+		s.cfg.Admission.Open()
+	}
+}
 
 // Drain tells the calls that run, and those that still come, that the service is about to stop: see Draining.
 // Further calls do nothing.
@@ -181,7 +194,9 @@ func (s *Server) add(m *Method) *Method {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.methods = append(s.methods, m)
-	s.byName[m.FullMethod] = m
+	byName := maps.Clone(*s.byName.Load())
+	byName[m.FullMethod] = m
+	s.byName.Store(&byName)
 	s.obs.inFlight.add(m)
 	return m
 }

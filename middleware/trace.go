@@ -60,7 +60,7 @@ func (t *callTrace) begin(c *call) {
 		t.pass(obs, parent, traceID, spanID)
 		return
 	}
-	t.start(c.parent, obs, parent, c.method.Name, trace.SpanKindServer)
+	t.start(c.values(), obs, parent, c.method.Name, trace.SpanKindServer)
 }
 
 // start gives the call its ids and, if it is sampled, a span of the SDK.
@@ -104,8 +104,8 @@ func (t *callTrace) end(c *call, out outcome) {
 		attribute.String("rpc.method", c.method.Name),
 		attribute.String("rpc.status_code", codeName(out.code)),
 	)
-	if c.reason != "" {
-		t.recorded.SetAttributes(attribute.String("chassis.rejected", string(c.reason)))
+	if reason := c.reason(); reason != "" {
+		t.recorded.SetAttributes(attribute.String("chassis.rejected", string(reason)))
 	}
 	if kind := errorType(out.code); kind != "" {
 		t.recorded.SetAttributes(attribute.String("error.type", kind))
@@ -118,16 +118,18 @@ func (t *callTrace) end(c *call, out outcome) {
 // into the call's context.
 func remoteParent(c *call, obs *observer) trace.SpanContext {
 	if !obs.cfg.IgnoreBaggage {
-		c.parent = withBaggage(c.parent, list(metadata.ValueFromIncomingContext(c.parent, "baggage")))
+		if header := list(metadata.ValueFromIncomingContext(c.Parent, "baggage")); header != "" {
+			c.rarely().baggage = withBaggage(c.stream.Context(), header)
+		}
 	}
 	if obs.cfg.IgnoreTraceContext {
 		return trace.SpanContext{}
 	}
-	traceparent := first(metadata.ValueFromIncomingContext(c.parent, "traceparent"))
+	traceparent := first(metadata.ValueFromIncomingContext(c.Parent, "traceparent"))
 	if traceparent == "" {
 		return trace.SpanContext{}
 	}
-	return parseTraceContext(traceparent, list(metadata.ValueFromIncomingContext(c.parent, "tracestate")))
+	return parseTraceContext(traceparent, list(metadata.ValueFromIncomingContext(c.Parent, "tracestate")))
 }
 
 func first(values []string) string {

@@ -10,13 +10,13 @@ import (
 
 // unknownMethod refuses a call of a method that nobody registered.
 func unknownMethod(c *call) error {
-	c.reason = ReasonUnknownMethod
+	c.refuse(ReasonUnknownMethod, "")
 	return status.Errorf(codes.Unimplemented, "unknown method %s", truncate(c.requested()))
 }
 
 // requested returns the method that the caller named, which for an unknown one is not the record's.
 func (c *call) requested() string {
-	name, _ := grpc.Method(c.parent)
+	name, _ := grpc.Method(c.stream.Context())
 	return name
 }
 

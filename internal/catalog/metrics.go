@@ -82,7 +82,7 @@ var (
 	RPCRejected = Metric{
 		Name: "chassis_rpc_rejected_total", Type: Counter,
 		Help:   "Calls refused before their handler ran.",
-		Labels: []Label{rpcMethod, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`"}},
+		Labels: []Label{rpcMethod, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `overload`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
 	FaultsInjected = Metric{
@@ -90,6 +90,26 @@ var (
 		Help:   "Faults injected on purpose, by the rules in force.",
 		Labels: []Label{rpcMethod, {"fault", "`delay`, `abort`, `reset`, `partial`"}},
 		Since:  "0.1.0", Stability: Stable,
+	}
+	AdmissionLimit = Metric{
+		Name: "chassis_admission_limit", Type: Gauge,
+		Help:  "Calls that may run at once, as found by trial; the processors may allow fewer.",
+		Since: "0.1.0", Stability: Stable,
+	}
+	AdmissionRunning = Metric{
+		Name: "chassis_admission_running", Type: Gauge,
+		Help:  "Calls that hold a permit at this moment. Streams hold theirs only while they begin.",
+		Since: "0.1.0", Stability: Stable,
+	}
+	AdmissionQueued = Metric{
+		Name: "chassis_admission_queued", Type: Gauge,
+		Help:  "Calls that wait for a permit at this moment.",
+		Since: "0.1.0", Stability: Stable,
+	}
+	AdmissionWait = Metric{
+		Name: "chassis_admission_wait_seconds_total", Type: Counter, Unit: "seconds",
+		Help:  "Time that calls have waited for their permits, all together.",
+		Since: "0.1.0", Stability: Stable,
 	}
 	RPCAudited = Metric{
 		Name: "chassis_rpc_audited_total", Type: Counter,
@@ -260,7 +280,8 @@ var (
 func All() []Metric {
 	return []Metric{
 		RPCServerCallDuration, RPCInFlight, RPCClientCallDuration, RPCClientAttempts, RPCClientRetries, RPCClientRefused, RPCClientHedges,
-		RPCClientEjections, RPCClientEjected, RPCRejected, FaultsInjected, RPCAudited, PolicyOverridden,
+		RPCClientEjections, RPCClientEjected, RPCRejected, FaultsInjected, RPCAudited,
+		AdmissionLimit, AdmissionRunning, AdmissionQueued, AdmissionWait, PolicyOverridden,
 		SLOObjective, SLORequests, SLOBadRequests, HTTPServerRequestDuration,
 		HTTPClientRequestDuration, HTTPClientRetries, HTTPClientRetriesWithheld, Panics,
 		BuildInfo, BuildCommitTimestamp, StartTimestamp, Ready, Phase, LifecycleStepDuration, WorkerRestarts,

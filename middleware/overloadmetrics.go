@@ -1,0 +1,38 @@
+package middleware
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/betmakers/paddock/internal/admission"
+	"github.com/betmakers/paddock/internal/catalog"
+)
+
+// admissionMetrics read the state of a limiter when somebody asks.
+type admissionMetrics struct {
+	limiter                        *admission.Limiter
+	limit, running, queued, waited *prometheus.Desc
+}
+
+func newAdmissionMetrics(l *admission.Limiter) admissionMetrics {
+	return admissionMetrics{
+		l, catalog.AdmissionLimit.Desc(), catalog.AdmissionRunning.Desc(), catalog.AdmissionQueued.Desc(), catalog.AdmissionWait.Desc(),
+	}
+}
+
+func (m admissionMetrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{m.limit, m.running, m.queued, m.waited} {
+		ch <- desc
+	}
+}
+
+// Collect tells nothing where there is no limiter.
+func (m admissionMetrics) Collect(ch chan<- prometheus.Metric) {
+	if m.limiter == nil {
+		return
+	}
+	s := m.limiter.State()
+	ch <- prometheus.MustNewConstMetric(m.limit, prometheus.GaugeValue, float64(s.Limit))
+	ch <- prometheus.MustNewConstMetric(m.running, prometheus.GaugeValue, float64(s.Running))
+	ch <- prometheus.MustNewConstMetric(m.queued, prometheus.GaugeValue, float64(s.Queued))
+	ch <- prometheus.MustNewConstMetric(m.waited, prometheus.CounterValue, s.Waited.Seconds())
+}
