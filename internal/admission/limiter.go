@@ -13,8 +13,10 @@ const (
 
 	// standing is how long a queue stands before it is no burst but an overload, and how long there must be none before the
 	// overload is over. Otherwise each second of it decides whether the next is one too, by whether a third of the calls had
-	// to be refused: that a queue is short says nothing where calls are refused to keep it so.
+	// to be refused: that a queue is short says nothing where calls are refused to keep it so. A queue past which fewer than
+	// moving calls have ended does not stand: the whole process did, for want of a processor or in a debugger.
 	standing     = 100 * time.Millisecond
+	moving       = 10
 	reconsidered = time.Second
 
 	// shortWait is what a call may expect to wait in an overload, and longWait what it may where there is none. A call
@@ -46,6 +48,7 @@ type Limiter struct {
 	limit   limit
 
 	turned     time.Time // when the queue last became one, or none
+	passed     int       // calls that ended since then
 	overloaded time.Time // when the overload began, or was last reconsidered; zero if there is none
 	arrived    int       // since then
 	turnedAway int       // of those
@@ -145,7 +148,7 @@ func (l *Limiter) begin(t *Ticket) bool {
 		return false
 	}
 	l.begun.remove(t)
-	t.state = running
+	t.state, t.since = running, time.Since(l.born)
 	return true
 }
 
@@ -173,6 +176,7 @@ func (l *Limiter) finished(t *Ticket, o Outcome, now time.Time) {
 	if o == Unknown {
 		return
 	}
+	l.passed++
 	l.load.ended(now.Sub(l.born)-t.since, o)
 	if w, ok := l.load.window(now, l.limit.window, l.queue.n > 0); ok {
 		l.limit.adapt(w)
@@ -181,7 +185,7 @@ func (l *Limiter) finished(t *Ticket, o Outcome, now time.Time) {
 
 // grant gives t a permit.
 func (l *Limiter) grant(t *Ticket, now time.Time) {
-	t.state, t.since = granted, now.Sub(l.born)
+	t.state = granted
 	l.begun.push(t)
 	l.callers[t.Share]++
 	l.load.began(now)
@@ -246,7 +250,7 @@ func (l *Limiter) isOverloaded(now time.Time) bool {
 	lasting := now.Sub(l.turned) >= standing
 	switch {
 	case l.overloaded.IsZero():
-		if l.queue.n == 0 || !lasting {
+		if l.queue.n == 0 || !lasting || l.passed < moving {
 			return false
 		}
 	case l.queue.n == 0 && lasting:
@@ -255,7 +259,8 @@ func (l *Limiter) isOverloaded(now time.Time) bool {
 	case now.Sub(l.overloaded) < reconsidered:
 		return true
 	case 3*l.turnedAway < l.arrived:
-		l.overloaded, l.turned = time.Time{}, now // what waits now is a queue of its own
+		l.overloaded = time.Time{}
+		l.turn(now) // what waits now is a queue of its own
 		return false
 	}
 	l.overloaded, l.arrived, l.turnedAway = now, 0, 0
@@ -264,7 +269,7 @@ func (l *Limiter) isOverloaded(now time.Time) bool {
 
 func (l *Limiter) enqueue(t *Ticket, now time.Time) {
 	if l.queue.n == 0 {
-		l.turned = now
+		l.turn(now)
 	}
 	t.state = queued
 	l.queue.push(t)
@@ -274,9 +279,12 @@ func (l *Limiter) enqueue(t *Ticket, now time.Time) {
 func (l *Limiter) unqueue(t *Ticket, now time.Time) {
 	l.queue.remove(t)
 	if l.queue.n == 0 {
-		l.turned = now
+		l.turn(now)
 	}
 }
+
+// turn notes that the queue has become one, or none.
+func (l *Limiter) turn(now time.Time) { l.turned, l.passed = now, 0 }
 
 // dispatch lets those run that waited, as far as there is room.
 func (l *Limiter) dispatch(now time.Time) {

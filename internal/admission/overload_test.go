@@ -252,3 +252,33 @@ func TestSlowerIsNoOverload(t *testing.T) {
 		}
 	})
 }
+
+// A process that gets no processor for a while has no more to do than it can: it has not done anything.
+func TestStallIsNoOverload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(4, 10*time.Millisecond)
+		var stalled atomic.Bool
+		l := newLimiter(2, func() int {
+			if stalled.Load() {
+				return 1000
+			}
+			return int(m.waiting.Load())
+		})
+		offer(l, m, 1200, time.Second, timeout, allNormal) // so that it knows what it can do
+		offer(l, m, 100, 2*time.Second, timeout, allNormal)
+		go func() {
+			stalled.Store(true)
+			for range cap(m.slots) {
+				m.slots <- struct{}{}
+			}
+			time.Sleep(300 * time.Millisecond)
+			for range cap(m.slots) {
+				<-m.slots
+			}
+			stalled.Store(false)
+		}()
+		if r := offer(l, m, 100, time.Second, 2*time.Second, allNormal); r.ok != r.sent {
+			t.Errorf("%v of %v calls are served", r.ok, r.sent)
+		}
+	})
+}

@@ -13,7 +13,7 @@ type Ticket struct {
 	Parent context.Context //nolint:containedctx // a call that dies before its handler shows it here alone
 
 	next, prev *Ticket       // in the queue, or among those that run and whose handler has not begun
-	since      time.Duration // when it got its permit, counted from the limiter's first day
+	since      time.Duration // when its handler began, counted from the limiter's first day
 	ready      chan struct{} // closed when it may run; made by a handler that has to wait
 
 	// Worth says how late the call is given up, and Share who takes turns with whom: see [Callers]. They are set before the call
