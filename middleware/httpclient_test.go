@@ -20,6 +20,8 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/betmakers/paddock/internal/leakcheck"
 	"github.com/betmakers/paddock/middleware"
@@ -394,5 +396,35 @@ func TestHTTPClientMetricsAreShared(t *testing.T) {
 	}
 	if _, err := client.RoundTripper("payments", http.DefaultTransport, 0); err == nil {
 		t.Error("no error")
+	}
+}
+
+// The errors of http.Client name the URL. Its query comes into no log and no answer of the call that is being served.
+func TestHTTPClientHidesTheQuery(t *testing.T) {
+	leakcheck.Check(t)
+	for name, next := range map[string]transportFunc{
+		"failed": func(*http.Request) (*http.Response, error) { return nil, errRefused },
+		"redirected": func(r *http.Request) (*http.Response, error) {
+			return replying(r, http.StatusFound, "Location", ":nonsense"), nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := asks(t, next)
+			f, conn := start(t, testHandlers{unary: func(ctx context.Context, _ *message) (*message, error) {
+				response, err := p.Do(newRequest(t, ctx, "POST", "http://payments/pay?key=hidden", "x"))
+				if err == nil {
+					_ = response.Body.Close()
+				}
+				return nil, status.Error(codes.Unavailable, err.Error())
+			}})
+			err := conn.Invoke(t.Context(), unary, new(message), new(message))
+			if text := status.Convert(err).Message(); !strings.Contains(text, "http://payments/pay?") || strings.Contains(text, "hidden") {
+				t.Errorf("answered %q", text)
+			}
+			f.settle(t)
+			if strings.Contains(f.lines.String()+f.log.String(), "hidden") {
+				t.Errorf("logged %s %s", f.lines, f.log)
+			}
+		})
 	}
 }
