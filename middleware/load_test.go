@@ -107,13 +107,13 @@ func TestLoadReports(t *testing.T) {
 func TestNothingToReport(t *testing.T) {
 	for name, test := range map[string]struct{ cost, pause time.Duration }{
 		"little to do": {cores(.05) / 100, 10 * time.Millisecond},
-		"rare calls":   {cores(.5), 6 * time.Second},
+		"rare calls":   {cores(3), 6 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBusy(t, test.cost, fine)
 				conn := b.serve(t)
-				for range 500 {
+				for range 200 {
 					var trailer metadata.MD
 					if err := conn.Invoke(t.Context(), unary, new(message), new(message), grpc.Trailer(&trailer)); err != nil {
 						t.Fatal(err)

@@ -2,6 +2,7 @@ package balance_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,13 +25,13 @@ func TestSlowReplica(t *testing.T) {
 		before := f.load(10*time.Second, every, charge)
 		f.replicas[1].answers(after(100 * time.Millisecond))
 		first := f.load(10*time.Second, every, charge)
-		then := f.load(60*time.Second, every, charge)
+		then := f.load(30*time.Second, every, charge)
 		f.replicas[1].answers(after(5 * time.Millisecond))
-		f.load(60*time.Second, every, charge)
+		f.load(45*time.Second, every, charge)
 		again := f.load(10*time.Second, every, charge)
 		t.Logf("before            %v", before)
 		t.Logf("first ten seconds %v", first)
-		t.Logf("the minute then   %v", then)
+		t.Logf("half a minute     %v", then)
 		t.Logf("fast again        %v", again)
 		for i := range f.replicas {
 			if before.shares[i] < .3 || again.shares[i] < .3 {
@@ -49,6 +50,57 @@ func TestSlowReplica(t *testing.T) {
 	})
 }
 
+// Of many calls, too, few go to a replica that is out.
+func TestTrickle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 3)
+		defer f.close()
+		f.replicas[0].answers(after(100 * time.Millisecond))
+		f.load(10*time.Second, 2*time.Millisecond, charge)
+		if got := f.load(10*time.Second, 2*time.Millisecond, charge); got.shares[0] == 0 || got.shares[0] > .006 {
+			t.Errorf("got %v, want at most one in two hundred calls at the first", got)
+		}
+	})
+}
+
+// A replica that does well again is back soon: what comes late from before does not count, and what was long ago neither.
+func TestComesBackSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 3)
+		defer f.close()
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		out := func() float64 { return f.value("chassis_rpc_client_ejected", nil) }
+		ill := func() {
+			f.replicas[0].answers(after(4 * time.Second))
+			for out() == 0 {
+				wg.Go(func() { _ = f.call(charge) }) // and not wait for it
+				time.Sleep(20 * time.Millisecond)
+			}
+		}
+		recovers := func() time.Duration {
+			f.replicas[0].answers(after(5 * time.Millisecond))
+			begun := time.Now()
+			for out() > 0 {
+				f.load(100*time.Millisecond, 20*time.Millisecond, charge)
+			}
+			return time.Since(begun)
+		}
+		ill()
+		if got := recovers(); got > 12*time.Second {
+			t.Errorf("it took %s after the first time", got)
+		}
+		ill()
+		f.load(time.Minute, 20*time.Millisecond, charge)
+		recovers()
+		f.load(time.Minute, 50*time.Millisecond, charge)
+		ill()
+		if got := recovers(); got > 12*time.Second {
+			t.Errorf("it took %s after a long time without trouble", got)
+		}
+	})
+}
+
 func TestFailingReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 3)
@@ -60,9 +112,9 @@ func TestFailingReplica(t *testing.T) {
 			return nil
 		})
 		first := f.load(10*time.Second, 10*time.Millisecond, charge)
-		then := f.load(time.Minute, 10*time.Millisecond, charge)
+		then := f.load(30*time.Second, 10*time.Millisecond, charge)
 		t.Logf("first ten seconds %v", first)
-		t.Logf("the minute then   %v", then)
+		t.Logf("half a minute     %v", then)
 		if first.failed == 0 || then.failed*100 > then.calls {
 			t.Errorf("%d of %d calls failed, then %d of %d, want some and next to none", first.failed, first.calls, then.failed, then.calls)
 		}
@@ -70,7 +122,7 @@ func TestFailingReplica(t *testing.T) {
 			t.Errorf("%v replicas are out, want 1", out)
 		}
 		f.replicas[2].answers(after(5 * time.Millisecond))
-		f.load(time.Minute, 10*time.Millisecond, charge)
+		f.load(45*time.Second, 10*time.Millisecond, charge)
 		if out := f.value("chassis_rpc_client_ejected", nil); out != 0 {
 			t.Errorf("%v replicas are out, want none", out)
 		}
@@ -107,7 +159,7 @@ func TestWhoIsNoOutlier(t *testing.T) {
 				for i, answer := range test.answers {
 					f.replicas[i].answers(answer)
 				}
-				f.load(10*time.Second, 10*time.Millisecond, charge)
+				f.load(7*time.Second, 10*time.Millisecond, charge)
 				if out := f.value("chassis_rpc_client_ejected", nil); out != test.out {
 					t.Errorf("%v replicas are out, want %v: %q", out, test.out, f.lines.text)
 				}
@@ -143,6 +195,14 @@ func TestHangingReplica(t *testing.T) {
 		}
 		if got := f.replicas[0].calls.Load() - before; got > 250 || f.value("chassis_rpc_client_ejected", nil) != 1 {
 			t.Errorf("the replica had %d of 1000 calls, want those of its first seconds; %q", got, f.lines.text)
+		}
+		before = f.replicas[0].calls.Load()
+		for range 3000 {
+			go func() { _ = f.conn.Invoke(ctx, charge, new(emptypb.Empty), new(emptypb.Empty)) }()
+			time.Sleep(10 * time.Millisecond)
+		}
+		if got := f.replicas[0].calls.Load() - before; got == 0 || got > 4 {
+			t.Errorf("the replica had %d more calls in half a minute, want one in ten seconds, as none came back", got)
 		}
 		cancel()
 		close(hang)

@@ -22,7 +22,8 @@ const (
 	slowTimes = 5
 	slowBy    = 10 * time.Millisecond
 
-	// outShare of all replicas may be out when another one is taken out, and never the last.
+	// Less than outShare of all replicas are out when another one is taken out. The last one never is: there is nothing
+	// to compare it with.
 	outShare = .5
 
 	// outFor a replica gets no calls, twice that when it is taken out again, and so on; the count falls by one for each
@@ -116,8 +117,7 @@ func median(values []float64) float64 {
 
 // takeOut keeps calls away from r, unless too many are out.
 func (p *policy) takeOut(r *replica, now time.Time, reason string) {
-	out := p.countOut()
-	if float64(out) >= outShare*float64(len(p.replicas)) || out+1 >= len(p.replicas) {
+	if float64(p.countOut()) >= outShare*float64(len(p.replicas)) {
 		return
 	}
 	p.peer.log.Warn("replica is taken out", "address", r.address, "reason", reason, "attempts", int(r.window.calls),

@@ -51,9 +51,6 @@ const (
 
 // left is the part of a window that is kept after a round that lasted for so long.
 func (r *replica) left(lasted time.Duration) float64 {
-	if r.absence.out.Load() {
-		return 1
-	}
 	left := math.Pow(fade, lasted.Seconds())
 	if r.window.calls*left < enough && lasted < fadesAfter {
 		return min(1, enough/r.window.calls)
