@@ -30,10 +30,10 @@ const (
 // in a second and how many of them fail by its fault. It is measured by the calls themselves: where there are none,
 // nobody wants to know. A call that carries no report costs the load of a time.
 type load struct {
-	due    atomic.Int64  // when a call is to carry the next report, in Unix nanoseconds
-	faults atomic.Uint64 // calls that failed by the server's fault
-	calls  func() uint64
-	cpu    func() time.Duration // that the process has used
+	due             atomic.Int64 // when a call is to carry the next report, in Unix nanoseconds
+	refused, faults atomic.Uint64
+	ended           func() uint64        // calls, refused ones included
+	cpu             func() time.Duration // that the process has used
 
 	mu       sync.Mutex
 	last     loadSample
@@ -54,7 +54,9 @@ type loadRate struct{ calls, faults, cpu float64 }
 // reportLoad adds to every so-manieth answer how busy the server is.
 func (c *call) reportLoad(out outcome, elapsed time.Duration) {
 	l := &c.method.server.obs.load
-	if errorType(out.code) != "" {
+	if c.reason() != "" { // it cost nothing: were it counted, a server that refuses calls would seem to be able to take them
+		l.refused.Add(1)
+	} else if errorType(out.code) != "" {
 		l.faults.Add(1)
 	}
 	if c.http != nil {
@@ -74,7 +76,7 @@ func (l *load) report(now time.Time) metadata.MD {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if passed := now.Sub(l.last.at); passed >= loadMeasured {
-		sample := loadSample{now, l.calls(), l.faults.Load(), l.cpu()}
+		sample := loadSample{now, l.ended() - l.refused.Load(), l.faults.Load(), l.cpu()}
 		l.measure(sample, passed)
 		l.last = sample
 	}

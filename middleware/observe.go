@@ -51,7 +51,7 @@ func newObserver(cfg Config) (*observer, error) {
 		http:     newHTTPMetrics(),
 		inFlight: &inFlightCollector{desc: catalog.RPCInFlight.Desc()},
 	}
-	o.load.calls, o.load.cpu = o.inFlight.ended, processCPU
+	o.load.ended, o.load.cpu = o.inFlight.ended, processCPU
 	if cfg.Registerer == nil {
 		return o, nil
 	}

@@ -147,6 +147,7 @@ func TestWhoIsNoOutlier(t *testing.T) {
 		"one of two fails":            {[]func(int64) error{fail, after(time.Millisecond)}, 1},
 		"the only one fails":          {[]func(int64) error{fail}, 0},
 		"the callers are wrong":       {[]func(int64) error{theirs, after(time.Millisecond), after(time.Millisecond)}, 0},
+		"one has too much to do":      {[]func(int64) error{func(int64) error { return errOverload }, after(time.Millisecond), after(time.Millisecond)}, 0},
 		"the calls are cancelled":     {[]func(int64) error{gone, after(time.Millisecond), after(time.Millisecond)}, 0},
 		"one is a little slower":      {[]func(int64) error{after(20 * time.Millisecond), after(5 * time.Millisecond), after(5 * time.Millisecond)}, 0},
 		"one is further away":         {[]func(int64) error{after(9 * time.Millisecond), after(time.Millisecond), after(time.Millisecond)}, 0},

@@ -2,6 +2,7 @@ package balance_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -14,9 +15,12 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/emptypb"
 
@@ -54,10 +58,16 @@ func (r *replica) serve(_ any, stream grpc.ServerStream) error {
 		return err
 	}
 	if err := (*r.answer.Load())(n); err != nil {
+		if errors.Is(err, errOverload) {
+			stream.SetTrailer(metadata.Pairs("grpc-retry-pushback-ms", "50"))
+		}
 		return err
 	}
 	return stream.SendMsg(in)
 }
+
+// errOverload is what a replica answers that has too much to do.
+var errOverload = status.Error(codes.Unavailable, "too much to do")
 
 func (r *replica) answers(f func(nth int64) error) { r.answer.Store(&f) }
 

@@ -45,7 +45,7 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 			sc.replica.waiting.Add(-1)
 		}
 		if done.BytesSent { // else it was never sent
-			p.policy.ended(info, m, sc.replica, now, done.Err)
+			p.policy.ended(info, m, sc.replica, now, done)
 		}
 	}
 	return result, nil
@@ -64,22 +64,34 @@ func (p *picker) choose(info balancer.PickInfo, now time.Time) (result balancer.
 }
 
 // ended accounts for an attempt.
-func (p *policy) ended(info balancer.PickInfo, m *method, r *replica, begun time.Time, err error) {
-	code := rpcstatus.Known(status.Code(err))
+func (p *policy) ended(info balancer.PickInfo, m *method, r *replica, begun time.Time, done balancer.DoneInfo) {
+	code := rpcstatus.Known(status.Code(done.Err))
 	m.attempts.inc(code)
-	switch code {
-	case codes.OK:
-		if m.timed {
-			r.seen.took(time.Since(begun))
-		}
-	case codes.Canceled: // by the caller: tells nothing of the replica
+	switch {
+	case code == codes.Canceled: // by the caller: tells nothing of the replica
 		return
-	case codes.Unavailable, codes.Internal, codes.Unknown, codes.DeadlineExceeded, codes.DataLoss:
+	case code == codes.OK && m.timed:
+		r.seen.took(time.Since(begun))
+	case failed(code) && len(done.Trailer[pushBack]) == 0:
 		r.seen.failures.Add(1)
 	}
 	r.seen.calls.Add(1)
 	if repeatable(code) {
 		p.failed.add(info.Ctx, code)
+	}
+}
+
+// pushBack is the trailer of a server that refuses calls because it has too many. It is well, and does what it can: were
+// it taken out, the others would have even more to do.
+const pushBack = "grpc-retry-pushback-ms"
+
+// failed reports whether a code speaks against the server.
+func failed(code codes.Code) bool {
+	switch code {
+	case codes.Unavailable, codes.Internal, codes.Unknown, codes.DeadlineExceeded, codes.DataLoss:
+		return true
+	default:
+		return false
 	}
 }
 
