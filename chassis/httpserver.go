@@ -50,7 +50,9 @@ func (i *instance) openHTTP(ctx context.Context, port, setting, addr string, sec
 		}
 		listener = wrapped
 	}
+	idle := newIdleConns()
 	server := &http.Server{
+		ConnState:         idle.track,
 		ReadHeaderTimeout: i.cfg.ConnectTimeout,
 		WriteTimeout:      i.cfg.WriteTimeout,
 		IdleTimeout:       i.cfg.IdleTimeout,
@@ -60,7 +62,7 @@ func (i *instance) openHTTP(ctx context.Context, port, setting, addr string, sec
 		ConnContext:       mtls.ConnContext,
 		BaseContext:       func(net.Listener) context.Context { return context.Background() },
 	}
-	return &httpServer{Server: server, listener: listener, done: make(chan error, 1)}, nil
+	return &httpServer{Server: server, idle: idle, listener: listener, done: make(chan error, 1)}, nil
 }
 
 func (s *httpServer) serve() {
@@ -69,6 +71,12 @@ func (s *httpServer) serve() {
 			s.done <- err
 		}
 	}()
+}
+
+// finish answers what has come and ends the server, or gives up when ctx ends.
+func (s *httpServer) finish(ctx context.Context) {
+	s.idle.end(ctx)
+	_ = s.Shutdown(ctx) // its only error is ctx's
 }
 
 // withDocs puts the API's description and the page to try it before the API.

@@ -117,6 +117,7 @@ type (
 	}
 	httpServer struct {
 		*http.Server
+		idle     *idleConns
 		listener net.Listener
 		done     chan error
 	}

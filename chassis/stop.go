@@ -111,7 +111,7 @@ func (i *instance) finishGracefully(ctx context.Context) {
 	go func() {
 		defer close(done)
 		if i.http != nil {
-			_ = i.http.Shutdown(ctx) // its only error is ctx's
+			i.http.finish(ctx)
 		}
 	}()
 	if i.grpc != nil {
