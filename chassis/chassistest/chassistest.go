@@ -132,6 +132,9 @@ func (r *Running) harness(opts Options) *harness.Harness {
 		Environ: []string{}, Listen: r.network.listen, Output: r.output, Peers: map[string]harness.Peer{},
 		Processors: []sdktrace.SpanProcessor{r.seen.spans}, Handlers: []slog.Handler{r.seen.lines.handler()},
 		Registered: r.seen.registered, Methods: r.seen.declared,
+		LookupHost: func(_ context.Context, host string) ([]string, error) { // nobody else serves this service
+			return nil, &net.DNSError{Err: "there is no DNS in a test", Name: host, IsNotFound: true}
+		},
 	}
 	for name, peer := range opts.Peers {
 		h.Peers[name] = harness.Peer{Target: "passthrough:///" + name, Options: []grpc.DialOption{
