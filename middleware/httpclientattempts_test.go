@@ -7,12 +7,15 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/betmakers/paddock/internal/leakcheck"
 	"github.com/betmakers/paddock/middleware"
 )
 
@@ -184,5 +187,63 @@ func TestHTTPClientRetryBudget(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Callers who give up say nothing about the dependency: its budget is for its own failures.
+func TestHTTPClientBudgetIsForFailures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang, attempts := true, 0
+		p := asks(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+			attempts++
+			if hang {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}
+			return replying(r, http.StatusServiceUnavailable), nil
+		}))
+		for range 200 {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(time.Millisecond, cancel)
+			if response, err := p.Do(newRequest(t, ctx, "GET", "http://payments/", "")); err == nil {
+				_ = response.Body.Close()
+			}
+		}
+		hang, attempts = false, 0
+		response, err := p.Do(newRequest(t, t.Context(), "GET", "http://payments/", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if attempts != 3 {
+			t.Errorf("%d attempts after calls that were cancelled, want 3", attempts)
+		}
+	})
+}
+
+// The connection of an answer that is not wanted is used again.
+func TestHTTPClientKeepsItsConnection(t *testing.T) {
+	leakcheck.Check(t)
+	var connections, requests atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if requests.Add(1) < 3 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_, _ = io.WriteString(w, "an answer with a body")
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	response, err := asks(t, network(t)).Do(newRequest(t, t.Context(), "GET", server.URL, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readAll(t, response)
+	if response.StatusCode != http.StatusOK || connections.Load() != 1 {
+		t.Errorf("got %d by %d connections, want 200 by one", response.StatusCode, connections.Load())
 	}
 }

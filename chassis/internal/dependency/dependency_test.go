@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -346,5 +347,46 @@ func TestSoft(t *testing.T) {
 	}
 	if c.asked != 0 {
 		t.Errorf("it has been asked to connect %d times", c.asked)
+	}
+}
+
+// Instances that have gone are missed for a while: they may have lost what this one is about to lose. Later the fleet is
+// as small as it is.
+func TestFleetRemembers(t *testing.T) {
+	for after, stays := range map[time.Duration]bool{time.Minute: true, 15 * time.Minute: false} {
+		t.Run(after.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var size atomic.Int32
+				size.Store(4)
+				c := newConn()
+				c.set(connectivity.Ready)
+				check := dependency.Hard("wallet", c, &dependency.Fleet{
+					Host: "till",
+					Lookup: func(context.Context, string) ([]string, error) {
+						return (&fleet{instances: make([]*instance, size.Load())}).all(), nil
+					},
+					Own:   func() ([]net.Addr, error) { return []net.Addr{&net.IPNet{IP: net.ParseIP(address(0))}}, nil },
+					Ready: func(context.Context, string) bool { return true },
+				}, slog.New(slog.DiscardHandler))
+				probe := func(during time.Duration) (err error) {
+					for end := time.Now().Add(during); time.Now().Before(end); time.Sleep(2 * time.Second) {
+						err = check.Probe(t.Context())
+					}
+					return err
+				}
+				if err := probe(time.Minute); err != nil {
+					t.Error(err)
+				}
+				size.Store(2) // one beside this one: half of two, and not of four
+				if err := probe(after); err != nil {
+					t.Error(err)
+				}
+				c.set(connectivity.TransientFailure)
+				err := probe(time.Minute)
+				if got := strings.Contains(fmt.Sprint(err), "failing open: 1 of usually 4"); got != stays {
+					t.Errorf("after %v: %v", after, err)
+				}
+			})
+		})
 	}
 }
