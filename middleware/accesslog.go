@@ -22,6 +22,9 @@ func (c *call) log(out outcome, elapsed time.Duration) {
 		return
 	}
 	level := levelOf(out.code)
+	if c.reason() == ReasonOverload {
+		level = slog.LevelWarn // the service protects itself, which is no failure of it
+	}
 	structured := cfg.Sinks
 	if cfg.Lines == nil {
 		structured = cfg.Logger

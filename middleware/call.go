@@ -100,6 +100,9 @@ func (c *call) admit() error {
 	if err := c.waitForPlace(); err != nil {
 		return err
 	}
+	if err := c.checkTime(); err != nil {
+		return err
+	}
 	return c.authorize()
 }
 
@@ -111,6 +114,7 @@ func (c *call) end(err error, panicked any) error {
 	c.deadline.stop()
 	c.pushBack(out)
 	c.reportLoad(out, elapsed)
+	c.keepPace(out, elapsed)
 	c.method.metrics.observe(c, out, elapsed)
 	c.trace.end(c, out)
 	c.log(out, elapsed)

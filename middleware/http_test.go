@@ -230,6 +230,12 @@ func TestHTTPPanic(t *testing.T) {
 	if got := ask(t, "GET", url+"/late", nil); got.body != "begun" {
 		t.Errorf("/late: the answer is %+v", got)
 	}
+	for range 5000 { // the answer is on its way before the request is counted
+		if f.value(t, requestsMetric, nil) == 3 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
 	f.wantValue(t, panicsMetric, labels{"where": "http"}, 2)
 	f.wantValue(t, requestsMetric, labels{"http_response_status_code": "500"}, 2)
 }

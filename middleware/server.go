@@ -174,6 +174,7 @@ type Method struct {
 	faults  atomic.Pointer[[]*fault.Rule] // to be injected; nil for none
 	metrics methodMetrics
 	prefix  string       // of its lines in the access log
+	pace    pace         // of its answers, where it is unary
 	marks   atomic.Int32 // whether its requests have secret fields: see secrets.remember
 }
 
