@@ -15,6 +15,7 @@
 //	go run ./overload -shape cpu          one of them
 //	go run ./overload -lasts 10s          a shorter overload
 //	go run ./overload -timeline           what became of the calls of each half second, too
+//	go run ./overload -admission on,failsafe  failsafe-go's limiter beside it
 //	go run ./overload -admission default  CHASSIS_ADMISSION is left as it is
 //
 // What other processes on the machine did to the figures stands in the last lines of a table: if the server waited for its

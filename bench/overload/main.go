@@ -32,7 +32,7 @@ func exit(err error) {
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("overload", flag.ContinueOnError)
 	shape := flags.String("shape", "pool,cpu", "shapes of the work, one table for each")
-	admission := flags.String("admission", "on,off", "values of CHASSIS_ADMISSION, one column for each; default for none")
+	admission := flags.String("admission", "on,off", "values of CHASSIS_ADMISSION, one column for each; default for none, failsafe for failsafe-go's limiter instead")
 	timeline := flags.Bool("timeline", false, "print what became of the calls of each half second, too")
 	p := defaultPlan()
 	flags.DurationVar(&p.overload, "lasts", p.overload, "how long the overload lasts")

@@ -45,7 +45,11 @@ func start(ctx context.Context, on cores.Pair, dir certs.Dir, shape, admission s
 		"CHASSIS_ENVIRONMENT=production", "CHASSIS_GRPC_ADDR="+p.grpc, "CHASSIS_ADMIN_ADDR="+p.admin, "CHASSIS_MTLS=files",
 		"CHASSIS_TLS_CERT_FILE="+dir.ServerCert(), "CHASSIS_TLS_KEY_FILE="+dir.ServerKey(), "CHASSIS_TLS_CA_FILE="+dir.CA(),
 	)
-	if admission != unset {
+	switch admission {
+	case unset:
+	case failsafe:
+		p.cmd.Env = append(p.cmd.Env, "CHASSIS_ADMISSION=off", envFailsafe+"=1")
+	default:
 		p.cmd.Env = append(p.cmd.Env, "CHASSIS_ADMISSION="+admission)
 	}
 	if err := on.StartServer(p.cmd.Start); err != nil {

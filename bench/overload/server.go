@@ -34,7 +34,8 @@ func serve(ctx context.Context, shape string) error {
 		return fmt.Errorf("shape %q: expected pool or cpu", shape)
 	}
 	return chassis.Run(ctx, chassis.Service{
-		Name: "work",
+		Name:              "work",
+		UnaryInterceptors: failsafeLimiter(),
 		Setup: func(_ context.Context, app *chassis.App) error {
 			overloadv1.RegisterWorkServiceServer(app, &work{do: do})
 			return nil
