@@ -23,7 +23,7 @@ func TestDialOneSlowReplica(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")
 	}
-	const fast, slow = 2 * time.Millisecond, 100 * time.Millisecond
+	const fast, slow, patience = 2 * time.Millisecond, 100 * time.Millisecond, 40
 	var wallets [3]wallet
 	var pause atomic.Int64
 	pause.Store(int64(fast))
@@ -52,20 +52,20 @@ func TestDialOneSlowReplica(t *testing.T) {
 	spell("warm-up", time.Second)
 	spell("all fast", 3*time.Second)
 	pause.Store(int64(slow))
-	for second := range 5 {
-		spell(fmt.Sprintf("one slow, second %d", second+1), time.Second)
-	}
-	share := spell("one slow, after five seconds", 5*time.Second)
-	if share >= .01 {
-		t.Errorf("the slow replica has a share of %.2f %%, want less than one: it makes the p99", 100*share)
-	}
-	pause.Store(int64(fast))
-	for range 40 {
-		if share = spell("fast again", time.Second); share > .25 {
-			return
+	for second := 1; spell(fmt.Sprintf("one slow, second %d", second), time.Second) >= .01; second++ {
+		if second == patience {
+			t.Fatal("the slow replica keeps its calls, and makes the p99")
 		}
 	}
-	t.Errorf("the replica is fast again and has a share of %.2f %%", 100*share)
+	if share := spell("one slow, from then on", 5*time.Second); share >= .01 {
+		t.Errorf("the slow replica has a share of %.2f %%, want less than one", 100*share)
+	}
+	pause.Store(int64(fast))
+	for second := 1; spell(fmt.Sprintf("fast again, second %d", second), time.Second) < .25; second++ {
+		if second == patience {
+			t.Fatal("the replica is fast again and has no calls")
+		}
+	}
 }
 
 // serveTCP serves w on loopback, in plaintext, and returns the address.
