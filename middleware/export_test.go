@@ -46,3 +46,6 @@ var (
 func Criticality(ctx context.Context) string {
 	return ctx.Value(callKey{}).(*call).criticality().String()
 }
+
+// ProcessCPU is the processor time of the process.
+func ProcessCPU() time.Duration { return processCPU() }
