@@ -14,7 +14,7 @@ const criticalityKey = "paddock-criticality"
 // weigh decides what the call is worth: what its method declares, unless a caller of the own trust domain says that it
 // makes the call for one that is worth more, or less.
 func (c *call) weigh(header []string) {
-	c.Worth = admission.Worth(c.method.Criticality)
+	c.Worth = admission.Worth(c.method.Criticality) //nolint:gosec // one of three
 	if len(header) != 1 || !c.method.server.own(c.caller.ID) {
 		return
 	}

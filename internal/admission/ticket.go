@@ -76,7 +76,7 @@ func NewCallers() Callers { return Callers{maphash.MakeSeed()} }
 
 // Share returns the share of an identity.
 func (c Callers) Share(identity string) uint8 {
-	return uint8(maphash.String(c.seed, identity) % callers) //nolint:gosec // below 64
+	return uint8(maphash.String(c.seed, identity) % callers)
 }
 
 // list is a doubly linked list through the tickets.
