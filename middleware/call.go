@@ -139,6 +139,9 @@ func (c *call) RecvMsg(m any) error {
 		}
 		return err
 	}
+	if c.Reads && !c.received && !c.method.server.cfg.Admission.Read(&c.Ticket) {
+		return c.refuseOverload()
+	}
 	reason, err := c.check(m)
 	if err != nil && !c.received && !c.method.ClientStreams {
 		c.refuse(reason, "")

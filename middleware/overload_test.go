@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"strconv"
 	"sync"
@@ -214,4 +215,40 @@ func TestCriticality(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Callers that send their header and no message keep nobody out; one that sends it late learns that its place is gone.
+func TestSilentCallersLoseTheirPlace(t *testing.T) {
+	gate := make(chan struct{})
+	close(gate)
+	f, conn := start(t, held(gate), limited)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var silent []grpc.ClientStream
+	for range f.setup.Admission.State().Limit {
+		stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true}, unary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		silent = append(silent, stream)
+	}
+	for s := f.setup.Admission.State(); s.Running < s.Limit; s = f.setup.Admission.State() {
+		time.Sleep(time.Millisecond)
+	}
+	for range 2 { // one may come before the silent ones are late
+		if err := conn.Invoke(t.Context(), unary, new(message), new(message)); err != nil {
+			t.Errorf("a call beside silent ones: %v", err)
+		}
+	}
+	late := silent[0]
+	if err := errors.Join(late.SendMsg(new(message)), late.CloseSend()); err != nil {
+		t.Fatal(err)
+	}
+	if err := late.RecvMsg(new(message)); status.Code(err) != codes.Unavailable {
+		t.Errorf("the call whose message came late got %v, want UNAVAILABLE", err)
+	}
+	f.wantValue(t, rejectedMetric, labels{"rpc_method": unary[1:], "reason": "overload"}, 1)
+	cancel()
+	f.settle(t)
+	f.wantValue(t, "chassis_admission_running", nil, 0)
 }

@@ -232,3 +232,47 @@ func readNothing(t *testing.T, p *process, streams uint32, message []byte) *tls.
 	}
 	return conn
 }
+
+// Calls whose header comes and whose message never does: they wait for ever, and nobody waits for them.
+func TestCallsWithoutAMessage(t *testing.T) {
+	const connections, streamsEach = 4, 250
+	p := start(t, hello, "CHASSIS_LOG_REQUESTS=failed")
+	p.answersNewClients("before")
+	before := p.inUse()
+	var silent []*tls.Conn
+	for range connections {
+		silent = append(silent, sayNothing(t, p, streamsEach))
+	}
+	begun := time.Now()
+	await(t, "a new client to be answered", func() bool {
+		return tryCall(within(t), p.grpc, credentials.NewTLS(p.developer())) == nil
+	})
+	t.Logf("a new client is answered %s after the silent ones have come", time.Since(begun).Round(time.Millisecond))
+	p.answersNewClients("beside them")
+	during := p.inUse()
+	for _, conn := range silent {
+		_ = conn.NetConn().Close()
+	}
+	p.memoryReturns(before, during)
+	p.answersNewClients("after them")
+}
+
+// sayNothing opens calls on one connection and sends no message.
+func sayNothing(t *testing.T, p *process, streams uint32) *tls.Conn {
+	t.Helper()
+	conn, err := tls.Dial("tcp", p.grpc, h2(p.developer()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	var frames bytes.Buffer
+	frames.WriteString(http2.ClientPreface + emptySettings)
+	framer := http2.NewFramer(&frames, nil)
+	for i := range streams {
+		_ = framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*i + 1, BlockFragment: requestHeader("/hello.v1.HelloService/SayHello"), EndHeaders: true})
+	}
+	if _, err := conn.Write(frames.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}

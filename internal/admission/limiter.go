@@ -24,6 +24,9 @@ const (
 	shortWait = 10 * time.Millisecond
 	longWait  = time.Second
 
+	// readWait is how long a call may keep a permit that others want while its message does not come.
+	readWait = 100 * time.Millisecond
+
 	// busyFor is the work that may stand before the processors although all of it may be theirs: with less of it, nobody
 	// waits long enough to look.
 	busyFor = 2 * time.Millisecond
@@ -42,7 +45,7 @@ type Limiter struct {
 	mu      sync.Mutex
 	open    bool
 	queue   queue
-	begun   list // tickets that have their permit and whose handler has not begun
+	begun   list // tickets that have their permit and whose handler has not begun, or not got its message
 	callers [callers]int
 	load    load
 	limit   limit
@@ -147,9 +150,27 @@ func (l *Limiter) begin(t *Ticket) bool {
 	if t.state != granted {
 		return false
 	}
+	t.state, t.since = reading, time.Since(l.born)
+	if !t.Reads {
+		l.run(t)
+	}
+	return true
+}
+
+func (l *Limiter) run(t *Ticket) {
 	l.begun.remove(t)
 	t.state, t.since = running, time.Since(l.born)
-	return true
+}
+
+// Read is told that the message of t has come, and reports whether t may still run: where others want its permit, one that
+// has waited for its message for long has lost it.
+func (l *Limiter) Read(t *Ticket) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if t.state == reading {
+		l.run(t)
+	}
+	return t.state == running
 }
 
 // End gives back what t has: a permit, or its place in the queue. After the first time, and without either, it does
@@ -160,7 +181,7 @@ func (l *Limiter) End(t *Ticket, o Outcome, now time.Time) {
 	switch t.state {
 	case queued:
 		l.unqueue(t, now)
-	case granted:
+	case granted, reading:
 		l.begun.remove(t)
 		l.release(t, now)
 	case running:
@@ -213,11 +234,14 @@ func (l *Limiter) free(now time.Time) bool {
 }
 
 // reclaim takes permits back from calls that ended before their handler began, which grpc-go does not tell of: those
-// whose message is compressed in a way that it does not know, and those cancelled in between. The oldest are looked at.
+// whose message is compressed in a way that it does not know, and those cancelled in between; and from calls whose caller
+// sends its message late or never, or anybody could stop the service with the headers of a hundred calls. The oldest are
+// looked at.
 func (l *Limiter) reclaim(now time.Time) {
 	for t, looked := l.begun.head, 0; t != nil && looked < 8; looked++ {
 		next := t.next
-		if t.Parent.Err() != nil {
+		late := t.state == reading && l.load.running >= l.limit.now && now.Sub(l.born)-t.since > readWait
+		if late || t.Parent.Err() != nil {
 			l.begun.remove(t)
 			t.state = refused
 			l.release(t, now)

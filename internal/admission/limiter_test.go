@@ -83,6 +83,43 @@ func TestOrder(t *testing.T) {
 	})
 }
 
+// Callers that send headers alone stop nobody for longer than a moment, and those that are slow to send lose nothing where
+// nobody else wants their place.
+func TestPermitsOfCallsWithoutAMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := admission.New()
+		var slow []*admission.Ticket
+		for range l.State().Limit {
+			c := &admission.Ticket{Parent: t.Context(), Reads: true}
+			l.Arrive(c, time.Now())
+			l.Wait(c)
+			slow = append(slow, c)
+		}
+		last := len(slow) - 1
+		if !l.Read(slow[0]) {
+			t.Error("a call whose message has come at once may not run")
+		}
+		time.Sleep(time.Minute)
+		l.End(slow[last], admission.Wasted, time.Now())
+		if l.State(); !l.Read(slow[last-1]) {
+			t.Error("a call has lost its permit that nobody wanted")
+		}
+		for range 2 { // the second finds none free
+			c := arrive(t.Context(), l, admission.Normal, 1)
+			if !l.Wait(c) || !l.Read(c) {
+				t.Error("a call may not run beside those whose message does not come")
+			}
+		}
+		if l.Read(slow[1]) {
+			t.Error("a call may run that has lost its permit")
+		}
+		for _, c := range slow {
+			l.End(c, admission.Wasted, time.Now())
+		}
+		wantState(t, l, 2, 0)
+	})
+}
+
 // A permit comes back however the call ends, and once.
 func TestPermitsComeBack(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, l *admission.Limiter){

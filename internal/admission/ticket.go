@@ -12,14 +12,18 @@ type Ticket struct {
 	// Parent is the context of the call's transport. It ends with the call even where no handler is ever run for it.
 	Parent context.Context //nolint:containedctx // a call that dies before its handler shows it here alone
 
-	next, prev *Ticket       // in the queue, or among those that run and whose handler has not begun
-	since      time.Duration // when its handler began, counted from the limiter's first day
+	next, prev *Ticket       // in the queue, or among those that have their permit and not their message
+	since      time.Duration // when its handler began, or began to read, counted from the limiter's first day
 	ready      chan struct{} // closed when it may run; made by a handler that has to wait
 
 	// Worth says how late the call is given up, and Share who takes turns with whom: see [Callers]. They are set before the call
 	// arrives.
 	Worth Worth
 	Share uint8
+
+	// Reads says that the call's message is still to come when it may run, and that [Limiter.Read] is told of it. It is set
+	// before the call arrives.
+	Reads bool
 
 	arrived bool // set before others see the ticket, and not changed
 	state   state
@@ -35,6 +39,7 @@ const (
 	absent  state = iota
 	queued        // waits
 	granted       // has its permit; its handler has not begun
+	reading       // has its permit; its handler waits for the message
 	running       // has its permit, and runs
 	refused       // may not run
 	ended         // gave its permit back
