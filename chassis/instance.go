@@ -16,6 +16,7 @@ import (
 	"github.com/betmakers/paddock/chassis/mtls"
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/admin"
+	"github.com/betmakers/paddock/internal/admission"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/fault"
 	"github.com/betmakers/paddock/internal/openapi"
@@ -46,10 +47,11 @@ type instance struct {
 	closeSource func() error
 	clientFiles *[3]string // CA, certificate and key for a person's tools, in development
 
-	health *health.Monitor
-	chain  *middleware.Server
-	faults *fault.Set // injected into chain
-	app    *App
+	health  *health.Monitor
+	limiter *admission.Limiter // nil: every call runs
+	chain   *middleware.Server
+	faults  *fault.Set // injected into chain
+	app     *App
 
 	client        *middleware.Client // made by the first Dial
 	serviceConfig string             // of every connection that Dial makes

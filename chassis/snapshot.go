@@ -4,6 +4,8 @@ import (
 	"crypto/x509"
 	"fmt"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/admin"
@@ -16,7 +18,7 @@ func (i *instance) snapshot() admin.Snapshot {
 	return admin.Snapshot{
 		Service: i.service.Name, Version: build.version, Environment: i.cfg.Environment, Instance: hostname(),
 		Identity: i.identityNow(), Phase: i.phaseNow(), Ready: i.health.Ready(), Started: i.began,
-		Addresses: i.addresses(), Build: build.facts, Methods: i.methods(), Checks: i.checks(),
+		Addresses: i.addresses(), Build: build.facts, Methods: i.methods(), Load: i.load(), Checks: i.checks(),
 		Certificates: i.certificates(), Workers: i.workers.snapshot(), Settings: i.settingsShown(), Events: i.eventsShown(),
 		Faults: i.faultsShown(),
 	}
@@ -63,6 +65,19 @@ func (i *instance) methods() []admin.Method {
 		})
 	}
 	return methods
+}
+
+// load is how many calls run and wait, nothing where nobody counts them.
+func (i *instance) load() []admin.KV {
+	if i.limiter == nil {
+		return nil
+	}
+	s := i.limiter.State()
+	return []admin.KV{
+		{Key: "Running", Value: fmt.Sprintf("%d of at most %d", s.Running, s.Limit)},
+		{Key: "Waiting", Value: strconv.Itoa(s.Queued)},
+		{Key: "Waited", Value: s.Waited.Round(time.Millisecond).String() + " in all"},
+	}
 }
 
 func (i *instance) checks() []admin.Check {

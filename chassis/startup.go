@@ -139,10 +139,10 @@ func (i *instance) instrument(t *telemetry.Telemetry) (err error) {
 
 // admission returns what refuses calls while there are too many, nil where it is off.
 func (i *instance) admission() *admission.Limiter {
-	if i.cfg.Admission == admissionOff {
-		return nil
+	if i.cfg.Admission == admissionOn {
+		i.limiter = admission.New()
 	}
-	return admission.New()
+	return i.limiter
 }
 
 // tracer returns what records calls, nil where nothing would receive a span.

@@ -37,6 +37,14 @@ func keyValue(kv KV) html.Part {
 	return html.All(html.Leaf("dt", kv.Key), html.Leaf("dd.mono.wrap", kv.Value))
 }
 
+// loadCard is nothing where nobody counts.
+func loadCard(v view) html.Part {
+	if len(v.Load) == 0 {
+		return html.Part{}
+	}
+	return html.El("section", html.Leaf("h2", "Load"), html.El("dl.list", html.Each(v.Load, keyValue)))
+}
+
 // eventsCard is nothing before the first step.
 func eventsCard(events []Event) html.Part {
 	if len(events) == 0 {

@@ -16,7 +16,7 @@ func indexPage(v view) []byte {
 			html.El("main",
 				faultsCard(v),
 				methodsCard(v),
-				html.El("div.col", checksCard(v), workersCard(v.Workers), profilesCard(v)),
+				html.El("div.col", loadCard(v), checksCard(v), workersCard(v.Workers), profilesCard(v)),
 				html.El("div.col", certificatesCard(v), buildCard(v), logLevelCard(v)),
 				settingsCard(v),
 				eventsCard(v.Events),

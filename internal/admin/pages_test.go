@@ -27,6 +27,7 @@ func sample(now time.Time) admin.Snapshot {
 			{Name: "acme.v1.Wallet/Watch", Kind: "server stream"},
 			{Name: "no-slash" + hostile},
 		},
+		Load: []admin.KV{{Key: "Running", Value: "3 of at most 100"}},
 		Checks: []admin.Check{
 			{Name: "ledger", State: "down", Hard: true, Since: now.Add(-time.Minute), LastRun: now.Add(-3 * time.Second), Duration: 12 * time.Millisecond, LastError: hostile},
 			{Name: "rates", State: "unknown"},
@@ -57,7 +58,7 @@ func TestIndexShowsTheService(t *testing.T) {
 			"17 min ago", "spiffe://paddock.localhost/wallet",
 			">acme.v1.Wallet<", ">Transfer<", "web, bookmaker-*", "1.5 s", "POST /v1/transfers", "1\u202f234\u202f567", `<td class="num bad">17`,
 			`<span class="state bad">down</span>`, "for 1 min", "3 s ago", "12 ms", `<span class="state flat">unknown</span>`,
-			"in 43 min", "2000-01-01 00:43:00 UTC", `max="100" value="71"`, `<span class="state good">valid</span>`,
+			"3 of at most 100", "in 43 min", "2000-01-01 00:43:00 UTC", `max="100" value="71"`, `<span class="state good">valid</span>`,
 			`<span class="state warn">expiring</span>`, `<span class="state bad">expired</span>`,
 			"check ledger is down, so the service is not ready", "check wallet is degraded: failing open",
 			`<span class="state warn">degraded</span>`, "worker outbox is restarting", "own certificate CN=old is expiring (in 10 min)",

@@ -19,6 +19,7 @@ type Snapshot struct {
 	Addresses    []KV          `json:"addresses,omitempty"` // "gRPC" -> "[::]:9000"
 	Build        []KV          `json:"build,omitempty"`     // Go and module versions, revision, commit time
 	Methods      []Method      `json:"methods,omitempty"`
+	Load         []KV          `json:"load,omitempty"` // how many calls run and wait
 	Checks       []Check       `json:"checks,omitempty"`
 	Certificates []Certificate `json:"certificates,omitempty"`
 	Workers      []Worker      `json:"workers,omitempty"`
