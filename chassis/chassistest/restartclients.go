@@ -49,8 +49,13 @@ const connectionsEach = 6
 
 func (x *restart) oneConnection() func(context.Context) error {
 	var conns [connectionsEach]*grpc.ClientConn
+	connect := x.connector()
 	for i := range conns {
-		conns[i] = x.connect()
+		conn, err := connect()
+		if err != nil {
+			x.t.Fatalf("chassistest: %v", err)
+		}
+		conns[i] = conn
 		x.t.Cleanup(func() { _ = conns[i].Close() })
 	}
 	var made atomic.Uint64
@@ -58,25 +63,27 @@ func (x *restart) oneConnection() func(context.Context) error {
 }
 
 func (x *restart) newConnection() func(context.Context) error {
+	connect := x.connector()
 	return func(ctx context.Context) error {
-		conn := x.connect()
+		conn, err := connect()
+		if err != nil {
+			return err
+		}
 		defer func() { _ = conn.Close() }()
 		return x.opts.Call(ctx, conn)
 	}
 }
 
-// connect returns a client whose connection goes to any replica. gRPC itself still sends calls again that no server has
-// seen, as it always does.
-func (x *restart) connect() *grpc.ClientConn {
+// connector returns what makes clients whose connection goes to any replica. gRPC itself still sends calls again that no
+// server has seen, as it always does.
+func (x *restart) connector() func() (*grpc.ClientConn, error) {
 	x.t.Helper()
-	dial := x.endpoints.dialer("grpc")
-	conn, err := grpc.NewClient("passthrough:///"+x.replicas[0].name,
-		grpc.WithTransportCredentials(credentials.NewTLS(x.replicas[0].TLS(x.opts.Caller))), grpc.WithDisableRetry(),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return dial(ctx) }))
-	if err != nil {
-		x.t.Fatalf("chassistest: %v", err)
+	dial, target := x.endpoints.dialer("grpc"), "passthrough:///"+x.name
+	opts := []grpc.DialOption{
+		grpc.WithTransportCredentials(credentials.NewTLS(x.tls)), grpc.WithDisableRetry(),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return dial(ctx) }),
 	}
-	return conn
+	return func() (*grpc.ClientConn, error) { return grpc.NewClient(target, opts...) }
 }
 
 // dialled runs a service that calls by App.Dial.
@@ -84,13 +91,13 @@ func (x *restart) dialled() func(context.Context) error {
 	x.t.Helper()
 	var conn *grpc.ClientConn
 	service := chassis.Service{Name: "rolling-restart", Setup: func(ctx context.Context, app *chassis.App) (err error) {
-		conn, err = app.Dial(ctx, x.replicas[0].name)
+		conn, err = app.Dial(ctx, x.name)
 		return err
 	}}
 	svc := begin(x.t, service, Options{CA: x.opts.CA, Env: map[string]string{"OTEL_TRACES_SAMPLER": "always_off"}}, func(h *harness.Harness) {
 		h.Source = x.opts.CA.source(x.t, x.opts.Caller)
-		h.Peers[x.replicas[0].name] = harness.Peer{
-			Target:  x.endpoints.resolver.Scheme() + ":///" + x.replicas[0].name,
+		h.Peers[x.name] = harness.Peer{
+			Target:  x.endpoints.resolver.Scheme() + ":///" + x.name,
 			Options: []grpc.DialOption{grpc.WithResolvers(x.endpoints.resolver), grpc.WithDisableRetry()},
 		}
 	})
@@ -104,7 +111,7 @@ func (x *restart) rest(protocols *http.Protocols) func(context.Context) error {
 	dial := x.endpoints.dialer("http")
 	transport := &http.Transport{
 		DialContext:     func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
-		TLSClientConfig: x.replicas[0].TLS(x.opts.Caller), Protocols: protocols,
+		TLSClientConfig: x.tls.Clone(), Protocols: protocols,
 	}
 	x.t.Cleanup(transport.CloseIdleConnections)
 	browser := &http.Client{Transport: transport}

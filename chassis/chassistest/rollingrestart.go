@@ -2,6 +2,7 @@ package chassistest
 
 import (
 	"context"
+	"crypto/tls"
 	"maps"
 	"net/http"
 	"testing"
@@ -78,6 +79,7 @@ func RollingRestart(t testing.TB, service func() chassis.Service, opts RestartOp
 	for range restartReplicas {
 		x.replicas = append(x.replicas, x.start())
 	}
+	x.name, x.tls = x.replicas[0].name, x.replicas[0].TLS(x.opts.Caller)
 	x.load = newLoad(t, x.clients(), opts.Rate)
 	x.load.start()
 	for i := range x.toRestart() {
@@ -134,7 +136,9 @@ type restart struct {
 	t         testing.TB
 	service   func() chassis.Service
 	opts      RestartOptions
-	replicas  []*replica
+	name      string      // of the service
+	tls       *tls.Config // of its clients
+	replicas  []*replica  // as they are now: clients must not ask
 	endpoints *endpoints
 	load      *load
 }
