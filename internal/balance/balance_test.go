@@ -265,6 +265,39 @@ func TestEndpointsChange(t *testing.T) {
 	})
 }
 
+// A resolver that names a replica twice makes no second one of it.
+func TestEndpointsNamedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 3)
+		defer f.close()
+		endpoint := func(addresses ...string) (e resolver.Endpoint) {
+			for _, a := range addresses {
+				e.Addresses = append(e.Addresses, resolver.Address{Addr: a})
+			}
+			return e
+		}
+		for _, endpoints := range [][]resolver.Endpoint{
+			{endpoint("replica-0", "replica-1"), endpoint("replica-2"), endpoint("replica-2")},
+			{endpoint("replica-0"), endpoint("replica-1"), endpoint("replica-2"), endpoint("replica-2")},
+		} {
+			f.resolver.UpdateState(resolver.State{Endpoints: endpoints})
+			synctest.Wait()
+		}
+		f.replicas[0].answers(func(int64) error { return status.Error(codes.Internal, "no") })
+		f.load(4*time.Second, 10*time.Millisecond, charge)
+		if out := f.value("chassis_rpc_client_ejected", nil); out != 1 {
+			t.Errorf("%v replicas are out, want the one that fails", out)
+		}
+		f.replicas[0].answers(after(5 * time.Millisecond))
+		f.load(20*time.Second, 10*time.Millisecond, charge)
+		f.replicas[2].answers(func(int64) error { return status.Error(codes.Internal, "no") })
+		f.load(4*time.Second, 10*time.Millisecond, charge)
+		if out := f.value("chassis_rpc_client_ejected", nil); out != 1 {
+			t.Errorf("%v replicas are out, want the one that is named twice, once", out)
+		}
+	})
+}
+
 // Each attempt counts, and the repeated ones by what they repeat.
 func TestAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

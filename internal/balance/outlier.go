@@ -152,8 +152,13 @@ func (p *policy) countOut() (n int) {
 	return n
 }
 
-// tell says how many are out.
-func (p *policy) tell() { p.peer.out.Set(float64(p.countOut())) }
+// tell says how many are out. A peer may have several policies: one that leaves and one that takes its place, or one for
+// each locality of a control plane.
+func (p *policy) tell() {
+	out := p.countOut()
+	p.peer.out.Add(float64(out - p.told))
+	p.told = out
+}
 
 // duration is the inverse of log.
 func duration(log float64) time.Duration {

@@ -2,6 +2,7 @@ package balance
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,6 +50,7 @@ type policy struct {
 	judged    time.Time // when the last round was
 	replicas  []*replica
 	byAddress map[string]*replica // every address of each
+	told      int                 // how many were out when it was told last
 }
 
 // The side that gRPC sees.
@@ -80,9 +82,13 @@ func (p *policy) resolved(endpoints []resolver.Endpoint) {
 		if len(endpoint.Addresses) == 0 {
 			continue
 		}
-		r := p.byAddress[endpoint.Addresses[0].Addr]
-		if r == nil {
-			r = &replica{address: endpoint.Addresses[0].Addr}
+		first := endpoint.Addresses[0].Addr
+		if byAddress[first] != nil { // named twice
+			continue
+		}
+		r := p.byAddress[first]
+		if r == nil || slices.Contains(replicas, r) { // unknown, or a part of what was one endpoint
+			r = &replica{address: first}
 		}
 		replicas = append(replicas, r)
 		for _, address := range endpoint.Addresses {

@@ -1,0 +1,42 @@
+package balance
+
+import (
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc/resolver"
+)
+
+// The policies of one peer count together, and what one of them has told leaves with it.
+func TestPoliciesOfOnePeer(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	peer, err := NewPeer(Options{Peer: "test", Registerer: registry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := func(want float64) {
+		t.Helper()
+		families, err := registry.Gather()
+		if err != nil || len(families) != 1 {
+			t.Fatalf("got %v, %v, want one metric", families, err)
+		}
+		if got := families[0].GetMetric()[0].GetGauge().GetValue(); got != want {
+			t.Errorf("%v replicas are out, want %v", got, want)
+		}
+	}
+	endpoints := []resolver.Endpoint{{Addresses: []resolver.Address{{Addr: "a"}}}, {Addresses: []resolver.Address{{Addr: "b"}}}}
+	one, other := &policy{peer: peer}, &policy{peer: peer}
+	one.resolved(endpoints)
+	one.replicas[0].absence.out.Store(true)
+	one.resolved(endpoints)
+	want(1)
+	other.resolved(endpoints)
+	want(1)
+	other.replicas[1].absence.out.Store(true)
+	other.resolved(endpoints)
+	want(2)
+	one.resolved(nil)
+	want(1)
+	other.resolved(nil)
+	want(0)
+}
