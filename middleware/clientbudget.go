@@ -53,11 +53,16 @@ func reserved(served *call, own, now time.Time) (time.Time, bool) {
 	if !ok || own.After(end) { // work that was taken out of the call has its own time
 		return own, false
 	}
-	end = end.Add(-min(end.Sub(now)/reserveShare, mostReserve))
+	end = end.Add(-timeReserve(end.Sub(now)))
 	if !end.Before(own) {
 		return own, false
 	}
 	return end, true
+}
+
+// timeReserve is what a client keeps of the time that is left, for what it still has to do when the time is up.
+func timeReserve(left time.Duration) time.Duration {
+	return max(0, min(left/reserveShare, mostReserve))
 }
 
 // refuse returns an error for a call that cannot finish in what is left.

@@ -292,6 +292,12 @@ func TestDeadlineTooShort(t *testing.T) {
 			s.calls(100, time.Second)
 			time.Sleep(20 * time.Second)
 		}, 10 * time.Millisecond, 16},
+		"the window before, and no longer": {func(s *slow) {
+			s.calls(40, time.Second)
+			time.Sleep(17 * time.Second)
+			s.calls(8, 10*time.Millisecond)
+			time.Sleep(3 * time.Second)
+		}, 10 * time.Millisecond, 16},
 		"it became faster": {func(s *slow) {
 			s.calls(32, time.Second)
 			s.takes = time.Millisecond

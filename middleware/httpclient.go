@@ -116,11 +116,6 @@ func (p *peerHTTP) deadline(r *http.Request, now time.Time) time.Time {
 	return now.Add(p.timeout)
 }
 
-// timeReserve is what a client keeps of the time that is left, for what it still has to do when the time is up.
-func timeReserve(left time.Duration) time.Duration {
-	return max(0, min(left/reserveShare, mostReserve))
-}
-
 // Read reads the body of the answer.
 func (c *httpClientCall) Read(b []byte) (int, error) {
 	n, err := c.ReadCloser.Read(b)

@@ -44,7 +44,7 @@ type load struct {
 // loadSample is what counters stood at.
 type loadSample struct {
 	at            time.Time
-	calls, faults uint64
+	calls, faults int64 // calls falls by those that are refused just then: they count as refused before they have ended
 	cpu           time.Duration
 }
 
@@ -76,7 +76,7 @@ func (l *load) report(now time.Time) metadata.MD {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if passed := now.Sub(l.last.at); passed >= loadMeasured {
-		sample := loadSample{now, l.ended() - l.refused.Load(), l.faults.Load(), l.cpu()}
+		sample := loadSample{now, int64(l.ended()) - int64(l.refused.Load()), int64(l.faults.Load()), l.cpu()}
 		l.measure(sample, passed)
 		l.last = sample
 	}
@@ -90,7 +90,7 @@ func (l *load) measure(now loadSample, passed time.Duration) {
 		return
 	}
 	s := passed.Seconds()
-	l.rate.calls = half(l.rate.calls, float64(now.calls-l.last.calls)/s)
+	l.rate.calls = half(l.rate.calls, float64(max(0, now.calls-l.last.calls))/s)
 	l.rate.faults = half(l.rate.faults, float64(now.faults-l.last.faults)/s)
 	l.rate.cpu = half(l.rate.cpu, (now.cpu-l.last.cpu).Seconds()/s/float64(runtime.GOMAXPROCS(0)))
 	if l.rate.cpu < leastLoad {

@@ -73,12 +73,12 @@ func (p *pace) turn(at time.Time) {
 	case now < until:
 		return
 	case now < until+int64(paceWindow):
-		p.before = p.now
+		p.before, until = p.now, until+int64(paceWindow)
 	default:
-		p.before = answers{}
+		p.before, until = answers{}, now+int64(paceWindow)
 	}
 	p.now = answers{}
-	p.until.Store(now + int64(paceWindow))
+	p.until.Store(until)
 }
 
 // publish makes what is known readable without the lock.
