@@ -13,10 +13,12 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -134,10 +136,36 @@ func TestNothingToReport(t *testing.T) {
 	}
 }
 
-// By the client's policy: a replica whose calls cost three times as much gets a third of the calls that the other gets.
+// By the client's policy: a replica whose calls cost three times as much gets a third of the calls that the other gets, and
+// one that fails now and then fewer than one that does not, although failing costs no more.
 func TestClientsFollowLoad(t *testing.T) {
+	for name, test := range map[string]struct {
+		first       func(*message) error
+		cost        float64 // of a hundred calls at the first; at the second they cost .2
+		least, most float64
+	}{
+		"dear":  {fine, .6, .2, .3},
+		"fails": {oneInFive(), .2, .2, .4},
+	} {
+		t.Run(name, func(t *testing.T) { followLoad(t, test.first, test.cost, test.least, test.most) })
+	}
+}
+
+// oneInFive fails one in five calls.
+func oneInFive() func(*message) error {
+	var n atomic.Int64
+	return func(*message) error {
+		if n.Add(1)%5 == 0 {
+			return errors.New("by the server's fault")
+		}
+		return nil
+	}
+}
+
+// followLoad fails unless the first of two replicas has a share of the calls between least and most.
+func followLoad(t *testing.T, first func(*message) error, cost, least, most float64) {
 	synctest.Test(t, func(t *testing.T) {
-		replicas := []*busy{newBusy(t, cores(.6)/100, fine), newBusy(t, cores(.2)/100, fine)}
+		replicas := []*busy{newBusy(t, cores(cost)/100, first), newBusy(t, cores(.2)/100, fine)}
 		listeners := map[string]*bufconn.Listener{}
 		addresses := resolver.State{}
 		for i, b := range replicas {
@@ -163,13 +191,13 @@ func TestClientsFollowLoad(t *testing.T) {
 			if i == 3000 {
 				before = replicas[0].calls.Load()
 			}
-			if err := conn.Invoke(t.Context(), unary, new(message), new(message)); err != nil {
+			if err := conn.Invoke(t.Context(), unary, new(message), new(message)); status.Code(err) == codes.Unavailable {
 				t.Fatal(err)
 			}
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(5 * time.Millisecond)
 		}
-		if got := float64(replicas[0].calls.Load()-before) / 3000; got < .2 || got > .3 {
-			t.Errorf("the dear replica had a share of %.3f, want about a quarter", got)
+		if got := float64(replicas[0].calls.Load()-before) / 3000; got < least || got > most {
+			t.Errorf("the first replica had a share of %.3f, want %v to %v", got, least, most)
 		}
 		_ = conn.Close()
 		synctest.Wait()

@@ -18,8 +18,9 @@ const Name = "paddock"
 
 // weights is the configuration of weighted_round_robin. Reports come with answers, so that they need no stream of their
 // own. A weight counts once it is two seconds old, and is forgotten after ten without news: a server that has little to
-// do sends none. The server accounts for its failures itself (see middleware), and replicas that fail are taken out.
-const weights = `{"blackoutPeriod": "2s", "weightExpirationPeriod": "10s", "weightUpdatePeriod": "0.5s", "errorUtilizationPenalty": 0}`
+// do sends none. Failing is often cheaper than serving, so the share of calls that fail counts as utilization: else a
+// replica that fails now and then would draw calls until it is taken out.
+const weights = `{"blackoutPeriod": "2s", "weightExpirationPeriod": "10s", "weightUpdatePeriod": "0.5s", "errorUtilizationPenalty": 1}`
 
 func init() { balancer.Register(builder{}) } //nolint:gochecknoinits // gRPC's registry may be written to only while the process begins
 
