@@ -135,6 +135,30 @@ func TestClientSpan(t *testing.T) {
 	}
 }
 
+// What another service says of a call is not to be trusted with the secrets of the call that is served.
+func TestClientSpanHidesSecrets(t *testing.T) {
+	const secret = "open-sesame-4711"
+	c := dialled(t, testHandlers{unary: func(context.Context, *message) (*message, error) {
+		return nil, status.Error(codes.PermissionDenied, "the token "+secret+" has expired")
+	}}, asParent)
+	served := newChain(t, testHandlers{unary: func(ctx context.Context, in *message) (*message, error) {
+		_ = c.conn.Invoke(ctx, unary, in, new(message))
+		return in, nil
+	}})
+	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs(
+		"authorization", "Bearer "+secret, "traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"))
+	if err := served.method(t, unary).Serve(nil, newFakeStream(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	ended := c.spans.Ended()
+	if len(ended) != 1 {
+		t.Fatalf("%d spans, want 1", len(ended))
+	}
+	if got := ended[0].Status().Description; !strings.Contains(got, "has expired") || strings.Contains(got, secret) {
+		t.Errorf("the span says %q, want the message without the secret", got)
+	}
+}
+
 // A call that is not recorded hands the trace on all the same, and what it says about recording.
 func TestClientHeaders(t *testing.T) {
 	leakcheck.Check(t)
