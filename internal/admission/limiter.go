@@ -312,20 +312,29 @@ func (l *Limiter) turn(now time.Time) { l.turned, l.passed = now, 0 }
 
 // dispatch lets those run that waited, as far as there is room.
 func (l *Limiter) dispatch(now time.Time) {
-	for l.queue.n > 0 && l.free(now) {
+	for l.queue.n > 0 {
 		t := l.queue.next(&l.callers)
-		l.unqueue(t, now)
 		if l.tooLate(t, now) {
+			l.unqueue(t, now)
 			l.refuse(t)
 			continue
 		}
+		if !l.free(now) {
+			break
+		}
+		l.unqueue(t, now)
+		l.queue.served(t)
 		l.grant(t, now)
 	}
 	l.lookSoon()
 }
 
-// tooLate reports whether the caller of t will have given up when it is done.
+// tooLate reports whether the caller of t has given up, or will have when it is done. It is asked before there is room: a
+// call that died before its handler ran has nobody who takes it out of the queue.
 func (l *Limiter) tooLate(t *Ticket, now time.Time) bool {
+	if t.Parent.Err() != nil {
+		return true
+	}
 	deadline, ok := t.Parent.Deadline()
 	return ok && deadline.Sub(now) < l.load.service/2
 }

@@ -12,6 +12,7 @@ type queue struct {
 type level struct {
 	callers [callers]list
 	waiting uint64 // a bit for each caller that has one
+	turn    uint8  // the caller that comes first where several have the fewest running
 	n       int
 }
 
@@ -35,16 +36,16 @@ func (q *queue) remove(t *Ticket) {
 }
 
 // next returns the call that runs next: of those of the highest worth the oldest of the caller that has the fewest
-// running; nil if none waits.
+// running, of several such callers the one whose turn is next; nil if none waits.
 func (q *queue) next(running *[callers]int) *Ticket {
 	for worth := range q.levels {
 		l := &q.levels[len(q.levels)-1-worth]
 		if l.n == 0 {
 			continue
 		}
-		fewest := bits.TrailingZeros64(l.waiting)
-		for rest := l.waiting & (l.waiting - 1); rest != 0; rest &= rest - 1 {
-			if c := bits.TrailingZeros64(rest); running[c] < running[fewest] {
+		fewest := -1
+		for rest := bits.RotateLeft64(l.waiting, -int(l.turn)); rest != 0; rest &= rest - 1 {
+			if c := (bits.TrailingZeros64(rest) + int(l.turn)) % callers; fewest < 0 || running[c] < running[fewest] {
 				fewest = c
 			}
 		}
@@ -52,6 +53,9 @@ func (q *queue) next(running *[callers]int) *Ticket {
 	}
 	return nil
 }
+
+// served notes that the caller of t has had its turn.
+func (q *queue) served(t *Ticket) { q.levels[t.Worth.rank()].turn = (t.Share + 1) % callers }
 
 // hogs reports whether the caller of t has that many calls in the queue while others wait too.
 func (q *queue) hogs(t *Ticket, most int) bool {
