@@ -7,6 +7,7 @@ import "time"
 type limit struct {
 	now, least int
 	pressed    bool          // it held calls back since the last window
+	lost       bool          // most of the work of the last window was wasted
 	window     time.Duration // how long the next window is to be
 
 	unloaded time.Duration // how long a call takes that has nobody in its way, as far as is known
@@ -55,20 +56,22 @@ func (l *limit) adapt(w window) {
 	l.pressed = false
 	l.window = min(max(shortestWindow, w.mean()), longestWindow)
 	l.learn(w)
-	late := w.wasted*10 > w.done
+	wasLost := l.lost
+	l.lost = w.wasted*4 > w.done*3
+	near := w.peak >= l.now
 	switch {
 	case l.settling:
 		l.settling = false
 	case l.trial != nowhere:
 		l.judge(w)
-	case late && w.peak < l.now: // work is wasted, and the limit is too far off to matter
+	case l.lost && wasLost && !near: // the limit is too far off to matter; some callers give up at the best of times
 		l.set(w.peak / 2)
 	case l.rest > 0:
 		l.rest--
 	case pressed && l.step == coarse && l.roomy(w): // at first it grows as fast as calls take
 		l.set(l.now * coarse)
 		l.settling = false
-	case pressed || late:
+	case pressed || near && w.wasted*10 > w.done:
 		l.try(w)
 	}
 }
