@@ -31,15 +31,23 @@ func (c *call) waitForPlace() error {
 	if !c.Arrived() {
 		c.weigh(c.stated())
 		c.Share = c.method.server.share(c.Parent, c.caller.ID)
+		c.Reads = c.method.Unary()
 		l.Arrive(&c.Ticket, time.Now())
 	}
-	if !l.Wait(&c.Ticket) {
+	if !l.Wait(c, &c.Ticket) {
 		return c.refuseOverload()
 	}
 	if !c.method.Unary() {
 		l.End(&c.Ticket, admission.Unknown, time.Now())
 	}
 	return nil
+}
+
+// holdPlace keeps the place of a call that does something else first than to read its message.
+func (c *call) holdPlace() {
+	if c.Reads && !c.received {
+		c.method.server.cfg.Admission.Read(&c.Ticket)
+	}
 }
 
 // stated is what the caller of a call that no tap has seen says that it is worth. By REST nobody is asked.
@@ -71,7 +79,11 @@ func (s *Server) share(ctx context.Context, id string) uint8 {
 	case nil:
 		return 0
 	case *net.TCPAddr:
-		return s.callers.Share(string(addr.IP))
+		ip := addr.IP
+		if ip.To4() == nil && len(ip) == net.IPv6len {
+			ip = ip[:8] // a single customer gets no less than a network of 64 bits
+		}
+		return s.callers.Share(string(ip))
 	default:
 		return s.callers.Share(addr.String())
 	}
@@ -101,7 +113,7 @@ func overloadStatuses() []*status.Status {
 
 // refuseOverload is the answer to a call that got no permit.
 func (c *call) refuseOverload() error {
-	if err := c.Parent.Err(); err != nil {
+	if err := c.Err(); err != nil {
 		c.refuse(ReasonDeadline, "")
 		return status.FromContextError(err).Err()
 	}

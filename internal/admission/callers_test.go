@@ -32,7 +32,7 @@ func TestDeadCallsLeaveTheQueue(t *testing.T) {
 		for range 2 {
 			c := &Ticket{Parent: t.Context()}
 			l.Arrive(c, time.Now())
-			l.Wait(c)
+			l.Wait(c.Parent, c)
 			holders = append(holders, c)
 		}
 		ctx, cancel := context.WithCancel(t.Context())

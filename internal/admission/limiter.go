@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"context"
 	"runtime"
 	"sync"
 	"time"
@@ -94,10 +95,10 @@ func (l *Limiter) Arrive(t *Ticket, now time.Time) {
 	}
 }
 
-// Wait returns when t may run, true, or when it may not, false: it was refused, waited too long, or its caller is gone. A
-// call that may run must give its permit back with [Limiter.End].
-func (l *Limiter) Wait(t *Ticket) bool {
-	run, crowded := l.wait(t)
+// Wait returns when t may run, true, or when it may not, false: it was refused, waited too long, or ctx has ended, which is
+// asked for Done only where the call has to wait. A call that may run must give its permit back with [Limiter.End].
+func (l *Limiter) Wait(ctx context.Context, t *Ticket) bool {
+	run, crowded := l.wait(ctx, t)
 	if run && crowded {
 		// Goroutines that read from connections stand in the global queue of Go's scheduler, which is looked at when the
 		// processor's own is empty, or seldom. A handler that computes goes behind them, or in an overload they would wait for
@@ -107,7 +108,7 @@ func (l *Limiter) Wait(t *Ticket) bool {
 	return run
 }
 
-func (l *Limiter) wait(t *Ticket) (run, crowded bool) {
+func (l *Limiter) wait(ctx context.Context, t *Ticket) (run, crowded bool) {
 	l.mu.Lock()
 	if t.state != queued {
 		defer l.mu.Unlock()
@@ -126,7 +127,7 @@ func (l *Limiter) wait(t *Ticket) (run, crowded bool) {
 	select {
 	case <-t.ready:
 	case <-timer.C:
-	case <-t.Parent.Done():
+	case <-ctx.Done():
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

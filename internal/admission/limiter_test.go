@@ -21,7 +21,7 @@ func full(t *testing.T) (*admission.Limiter, []*admission.Ticket) {
 		held := &admission.Ticket{Parent: t.Context()}
 		l.Arrive(held, time.Now())
 		synctest.Wait()
-		if !l.Wait(held) {
+		if !l.Wait(held.Parent, held) {
 			t.Fatalf("call %d of an idle limiter may not run", len(holders)+1)
 		}
 		holders = append(holders, held)
@@ -53,7 +53,7 @@ func TestOrder(t *testing.T) {
 		wait := func(name string, worth admission.Worth, share uint8) {
 			ticket := arrive(t.Context(), l, worth, share)
 			wg.Go(func() {
-				if l.Wait(ticket) {
+				if l.Wait(ticket.Parent, ticket) {
 					one.Lock()
 					defer one.Unlock()
 					order = append(order, name)
@@ -92,7 +92,7 @@ func TestPermitsOfCallsWithoutAMessage(t *testing.T) {
 		for range l.State().Limit {
 			c := &admission.Ticket{Parent: t.Context(), Reads: true}
 			l.Arrive(c, time.Now())
-			l.Wait(c)
+			l.Wait(c.Parent, c)
 			slow = append(slow, c)
 		}
 		last := len(slow) - 1
@@ -106,7 +106,7 @@ func TestPermitsOfCallsWithoutAMessage(t *testing.T) {
 		}
 		for range 2 { // the second finds none free
 			c := arrive(t.Context(), l, admission.Normal, 1)
-			if !l.Wait(c) || !l.Read(c) {
+			if !l.Wait(c.Parent, c) || !l.Read(c) {
 				t.Error("a call may not run beside those whose message does not come")
 			}
 		}
@@ -125,7 +125,7 @@ func TestPermitsComeBack(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, l *admission.Limiter){
 		"after the handler, told twice": func(t *testing.T, l *admission.Limiter) {
 			c := arrive(t.Context(), l, admission.Normal, 0)
-			l.Wait(c)
+			l.Wait(c.Parent, c)
 			l.End(c, admission.Useful, time.Now())
 			l.End(c, admission.Useful, time.Now())
 		},
@@ -134,7 +134,7 @@ func TestPermitsComeBack(t *testing.T) {
 		},
 		"a stream, that goes on": func(t *testing.T, l *admission.Limiter) {
 			c := arrive(t.Context(), l, admission.Normal, 0)
-			l.Wait(c)
+			l.Wait(c.Parent, c)
 			l.End(c, admission.Unknown, time.Now())
 		},
 		"without a handler: the transport has ended it": func(t *testing.T, l *admission.Limiter) {
@@ -142,7 +142,7 @@ func TestPermitsComeBack(t *testing.T) {
 			c := arrive(ctx, l, admission.Normal, 0)
 			cancel()
 			l.State() // looks
-			if l.Wait(c) {
+			if l.Wait(c.Parent, c) {
 				t.Error("a call that has lost its permit may run")
 			}
 			l.End(c, admission.Wasted, time.Now())
@@ -161,13 +161,16 @@ func TestPlacesAreGivenUp(t *testing.T) {
 	for name, leave := range map[string]func(ctx context.Context, l *admission.Limiter, c *admission.Ticket, cancel func()){
 		"its caller goes": func(_ context.Context, l *admission.Limiter, c *admission.Ticket, cancel func()) {
 			time.AfterFunc(time.Millisecond, cancel)
-			l.Wait(c)
+			l.Wait(c.Parent, c)
 		},
-		"its caller was gone": func(_ context.Context, l *admission.Limiter, c *admission.Ticket, cancel func()) { cancel(); l.Wait(c) },
+		"its caller was gone": func(_ context.Context, l *admission.Limiter, c *admission.Ticket, cancel func()) {
+			cancel()
+			l.Wait(c.Parent, c)
+		},
 		"its handler never asks": func(_ context.Context, l *admission.Limiter, c *admission.Ticket, _ func()) {
 			l.End(c, admission.Wasted, time.Now())
 		},
-		"it waits too long": func(_ context.Context, l *admission.Limiter, c *admission.Ticket, _ func()) { l.Wait(c) },
+		"it waits too long": func(_ context.Context, l *admission.Limiter, c *admission.Ticket, _ func()) { l.Wait(c.Parent, c) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -221,13 +224,13 @@ func TestOpen(t *testing.T) {
 		l, holders := full(t)
 		c := arrive(t.Context(), l, admission.Sheddable, 0)
 		got := make(chan bool)
-		go func() { got <- l.Wait(c) }()
+		go func() { got <- l.Wait(c.Parent, c) }()
 		synctest.Wait()
 		l.Open()
 		if !<-got {
 			t.Error("a call that waited was refused")
 		}
-		if !l.Wait(arrive(t.Context(), l, admission.Sheddable, 0)) {
+		if !l.Wait(t.Context(), arrive(t.Context(), l, admission.Sheddable, 0)) {
 			t.Error("a call that came later was refused")
 		}
 		wantState(t, l, len(holders)+2, 0)
@@ -251,7 +254,7 @@ func TestStress(t *testing.T) {
 					cancel()
 					continue
 				}
-				if l.Wait(c) && random.IntN(8) == 0 {
+				if l.Wait(c.Parent, c) && random.IntN(8) == 0 {
 					<-ctx.Done()
 				}
 				l.End(c, admission.Outcome(random.IntN(3)), time.Now())
@@ -273,7 +276,7 @@ func BenchmarkUncontended(b *testing.B) {
 	for b.Loop() {
 		c := admission.Ticket{Parent: ctx}
 		l.Arrive(&c, time.Now())
-		l.Wait(&c)
+		l.Wait(ctx, &c)
 		l.End(&c, admission.Useful, time.Now())
 	}
 }

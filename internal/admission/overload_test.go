@@ -67,7 +67,7 @@ func (r *result) call(l *Limiter, handler func(context.Context) error, worth Wor
 	start := time.Now()
 	t := &Ticket{Parent: ctx, Worth: worth, Share: share}
 	l.Arrive(t, start)
-	admitted := l.Wait(t)
+	admitted := l.Wait(t.Parent, t)
 	var err error
 	if admitted {
 		err = handler(ctx)
