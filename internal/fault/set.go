@@ -125,8 +125,8 @@ func (s *Set) Active() []Active {
 
 // Close ends every rule, and takes no more. Calling it twice is harmless.
 func (s *Set) Close() {
-	s.Remove(context.Background(), 0, "stop")
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.closed = true
+	s.mu.Unlock()
+	s.Remove(context.Background(), 0, "stop")
 }
