@@ -4,9 +4,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
+	"strings"
 	"time"
+
+	"github.com/betmakers/paddock/internal/redact"
 )
 
 // What holds for connections to every third party.
@@ -71,7 +75,7 @@ func newTransport(header time.Duration) *http.Transport {
 	}
 }
 
-// checkRedirect follows few redirects, and none that gives up TLS.
+// checkRedirect follows few redirects, and none that gives up TLS. Another host gets no secrets.
 func checkRedirect(next *http.Request, via []*http.Request) error {
 	if len(via) > thirdPartyRedirects {
 		return fmt.Errorf("chassis: more than %d redirects", thirdPartyRedirects)
@@ -79,7 +83,20 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 	if via[len(via)-1].URL.Scheme == "https" && next.URL.Scheme != "https" {
 		return fmt.Errorf("chassis: redirected from https to %s, which is not followed", next.URL.Scheme)
 	}
+	if next.URL.Host != via[len(via)-1].URL.Host {
+		next.Header.Del("Referer") // which is the last URL with its query
+	}
+	if !within(next.URL.Hostname(), via[0].URL.Hostname()) {
+		maps.DeleteFunc(next.Header, func(name string, _ []string) bool { return redact.Key(name) })
+	}
 	return nil
+}
+
+// within reports whether host is the other one or below it, which is where http.Client itself sends credentials that it
+// knows. It knows those of the standards: an API key is none.
+func within(host, other string) bool {
+	return strings.EqualFold(host, other) ||
+		net.ParseIP(host) == nil && strings.HasSuffix(strings.ToLower(host), "."+strings.ToLower(other))
 }
 
 // refusal is the transport of a client that could not be made. The start reports the same error.

@@ -118,6 +118,35 @@ func TestHTTPClientRedirects(t *testing.T) {
 	}
 }
 
+// Where a redirect leads to another host, that host learns neither the API key nor the query of the first.
+func TestHTTPClientRedirectsWithoutSecrets(t *testing.T) {
+	t.Parallel()
+	_, client := asksThirdParty(t, nil)
+	var got http.Header
+	target := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r.Header }))
+	defer target.Close()
+	port := strings.TrimPrefix(target.URL, "http://127.0.0.1")
+	for host, kept := range map[string]bool{"127.0.0.1": true, "localhost": false} {
+		var n atomic.Int32
+		n.Store(1)
+		server := httptest.NewServer(redirecting(&n, func() string { return "http://" + host + port }))
+		defer server.Close()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/?token=secret", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = http.Header{"X-Api-Key": {"secret"}, "X-Shop": {"one"}}
+		answer, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if (got["X-Api-Key"] != nil) != kept || got["Referer"] != nil || got.Get("X-Shop") != "one" {
+			t.Errorf("%s gets %v", host, got)
+		}
+	}
+}
+
 // The client trusts the system's roots, and the test's server has none of those; the rule is that of the client all the same.
 func TestHTTPClientKeepsTLS(t *testing.T) {
 	t.Parallel()
