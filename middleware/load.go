@@ -43,9 +43,10 @@ type load struct {
 
 // loadSample is what counters stood at.
 type loadSample struct {
-	at            time.Time
-	calls, faults int64 // calls falls by those that are refused just then: they count as refused before they have ended
-	cpu           time.Duration
+	at             time.Time
+	ended, refused uint64 // a call counts as refused a moment before it counts as ended
+	faults         uint64
+	cpu            time.Duration
 }
 
 // loadRate is what went on in a second.
@@ -76,7 +77,7 @@ func (l *load) report(now time.Time) metadata.MD {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if passed := now.Sub(l.last.at); passed >= loadMeasured {
-		sample := loadSample{now, int64(l.ended()) - int64(l.refused.Load()), int64(l.faults.Load()), l.cpu()}
+		sample := loadSample{now, l.ended(), l.refused.Load(), l.faults.Load(), l.cpu()}
 		l.measure(sample, passed)
 		l.last = sample
 	}
@@ -90,7 +91,8 @@ func (l *load) measure(now loadSample, passed time.Duration) {
 		return
 	}
 	s := passed.Seconds()
-	l.rate.calls = half(l.rate.calls, float64(max(0, now.calls-l.last.calls))/s)
+	ended, refused := now.ended-l.last.ended, now.refused-l.last.refused
+	l.rate.calls = half(l.rate.calls, float64(ended-min(ended, refused))/s)
 	l.rate.faults = half(l.rate.faults, float64(now.faults-l.last.faults)/s)
 	l.rate.cpu = half(l.rate.cpu, (now.cpu-l.last.cpu).Seconds()/s/float64(runtime.GOMAXPROCS(0)))
 	if l.rate.cpu < leastLoad {
