@@ -14,7 +14,8 @@ const (
 	mostAttempts   = 3
 	firstBackoff   = 50 * time.Millisecond
 	mostRetryAfter = 5 * time.Second
-	mostDrained    = 4 << 10 // bytes of a discarded answer that are read to save its connection
+	mostDrained    = 4 << 10 // bytes of a discarded answer that are read to save its connection, and for how long
+	longestDrained = 20 * time.Millisecond
 )
 
 // exchange sends the request, and sends it again where that may help and may be done.
@@ -176,12 +177,14 @@ func retryAfter(answer *http.Response, now time.Time) (time.Duration, bool) {
 	return max(0, at.Sub(now)), true
 }
 
-// discard gives the connection of an answer back, where that takes no more than a few reads.
+// discard gives the connection of an answer back, where that takes no more than a few reads and a moment.
 func discard(answer *http.Response) {
 	if answer == nil {
 		return
 	}
 	if answer.ContentLength <= mostDrained {
+		late := time.AfterFunc(longestDrained, func() { _ = answer.Body.Close() }) // which ends the read
+		defer late.Stop()
 		_, _ = io.CopyN(io.Discard, answer.Body, mostDrained) // of no interest
 	}
 	_ = answer.Body.Close()

@@ -247,3 +247,25 @@ func TestHTTPClientKeepsItsConnection(t *testing.T) {
 		t.Errorf("got %d by %d connections, want 200 by one", response.StatusCode, connections.Load())
 	}
 }
+
+// The next attempt does not wait for the end of an answer that nobody wants.
+func TestHTTPClientLeavesSlowAnswers(t *testing.T) {
+	leakcheck.Check(t)
+	var requests atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1) == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}
+	}))
+	defer server.Close()
+	response, err := asks(t, network(t)).Do(newRequest(t, t.Context(), "GET", server.URL, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	readAll(t, response)
+	if response.StatusCode != http.StatusOK {
+		t.Errorf("got %d, want the answer to the second attempt", response.StatusCode)
+	}
+}
