@@ -41,7 +41,7 @@ const (
 	// freely is up to how many times what a call takes alone they may take and still have room.
 	freely = 1.5
 	// keeps is the share of the rate at which less is as good as more, and gains how many times the rate more has to bring.
-	keeps, gains = .92, 1.15
+	keeps, gains = .96, 1.06
 	// aging lets calls become slower for good: what they take alone is believed for some hundred windows.
 	aging = 1.005
 )
