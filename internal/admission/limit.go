@@ -30,8 +30,9 @@ const (
 )
 
 const (
-	firstLimit = 100
-	mostAtOnce = 10_000
+	firstLimit  = 100
+	mostAtOnce  = 10_000
+	leastAtOnce = 4
 
 	shortestWindow = 50 * time.Millisecond
 	restWindows    = 20
@@ -46,8 +47,10 @@ const (
 	aging = 1.005
 )
 
-func newLimit(least int) limit {
-	return limit{now: max(firstLimit, least), least: least, window: shortestWindow, step: coarse, next: down}
+// newLimit returns the first limit of a service that may use so many processors. A pool is no larger where there are more
+// of them: the least does not grow with their number.
+func newLimit(procs int) limit {
+	return limit{now: max(firstLimit, 2*procs), least: min(2*procs, leastAtOnce), window: shortestWindow, step: coarse, next: down}
 }
 
 // adapt takes in what a window has shown.
@@ -58,20 +61,19 @@ func (l *limit) adapt(w window) {
 	l.learn(w)
 	wasLost := l.lost
 	l.lost = w.wasted*4 > w.done*3
-	near := w.peak >= l.now
 	switch {
 	case l.settling:
 		l.settling = false
 	case l.trial != nowhere:
 		l.judge(w)
-	case l.lost && wasLost && !near: // the limit is too far off to matter; some callers give up at the best of times
-		l.set(w.peak / 2)
+	case l.lost && wasLost: // the limit is too far off to matter; some callers give up at the best of times
+		l.set(min(w.peak, l.now) / 2)
 	case l.rest > 0:
 		l.rest--
 	case pressed && l.step == coarse && l.roomy(w): // at first it grows as fast as calls take
 		l.set(l.now * coarse)
 		l.settling = false
-	case pressed || near && w.wasted*10 > w.done:
+	case pressed || w.peak >= l.now && w.wasted*10 > w.done:
 		l.try(w)
 	}
 }

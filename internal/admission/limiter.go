@@ -65,7 +65,7 @@ func New() *Limiter { return newLimiter(runtime.GOMAXPROCS(0), runnableGoroutine
 
 func newLimiter(procs int, runnable func() int) *Limiter {
 	now := time.Now()
-	return &Limiter{procs: procs, runnable: runnable, born: now, load: load{since: now, at: now}, limit: newLimit(2 * procs)}
+	return &Limiter{procs: procs, runnable: runnable, born: now, load: load{since: now, at: now}, limit: newLimit(procs)}
 }
 
 // Open lets every call run from now on, and those that wait at once: a service that stops serves what still comes.
@@ -223,7 +223,7 @@ func (l *Limiter) release(t *Ticket, now time.Time) {
 
 // free reports whether one more call may run.
 func (l *Limiter) free(now time.Time) bool {
-	if l.open || l.load.running < 2*l.procs {
+	if l.open || l.load.running < min(2*l.procs, l.limit.now) {
 		return true
 	}
 	l.reclaim(now)
