@@ -32,7 +32,8 @@ run: $(BIN)/grpcurl ## Start hello, and frontdesk that calls it; their log print
 build: ## Compile every module without cgo
 	@for module in $(MODULES); do (cd $$module && CGO_ENABLED=0 $(GO) build -tags '$(TAGS)' ./...) || exit 1; done
 
-# bench measures, which the race detector would spoil, so it is tested without.
+# bench measures, which the race detector would spoil, so it is tested without. Packages are tested one after the other: some
+# of their tests are loads of real servers, and two of them at once would measure each other.
 test: ## Run every test, with the race detector where there is a C compiler
 	@race="$(RACE)"; \
 	if [ -z "$$race" ]; then \
@@ -40,9 +41,9 @@ test: ## Run every test, with the race detector where there is a C compiler
 		if [ "$$CI" = true ]; then echo 'make test: CI needs the race detector: run make setup' >&2; exit 1; fi; \
 	fi; \
 	status=0; \
-	$(GO) test $$race ./... || status=1; \
-	for module in jwt validate examples; do (cd $$module && $(GO) test $$race ./...) || status=1; done; \
-	(cd bench && $(GO) test ./...) || status=1; \
+	$(GO) test -p 1 $$race ./... || status=1; \
+	for module in jwt validate examples; do (cd $$module && $(GO) test -p 1 $$race ./...) || status=1; done; \
+	(cd bench && $(GO) test -p 1 ./...) || status=1; \
 	exit $$status
 
 lint: $(BIN)/golangci-lint $(BIN)/buf ## Check style and module files, and the protos against the latest release

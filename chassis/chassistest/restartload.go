@@ -23,6 +23,7 @@ type load struct {
 	calls   map[string]int // that have ended, by kind
 	skipped map[string]int // calls that a busy machine had no room for
 	longest map[string]time.Duration
+	stall   time.Duration // the longest that a call was made after it was due
 	failed  []lost
 	signals []signal
 }
@@ -68,10 +69,19 @@ func (l *load) drive(c client) {
 			return
 		case <-ticker.C:
 		}
-		for due := int(time.Since(begun) / every); made < due; made++ {
+		since := time.Since(begun)
+		l.standstill(since - time.Duration(made+1)*every)
+		for due := int(since / every); made < due; made++ {
 			l.try(c, room)
 		}
 	}
+}
+
+// standstill notes by how much the load is late.
+func (l *load) standstill(late time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stall = max(l.stall, late)
 }
 
 // try starts a call if there is room for it.
@@ -181,8 +191,8 @@ func (l *load) report() {
 		case of > 0:
 			l.t.Errorf("chassistest: %s: %d of %d calls were lost:\n%s", c.kind, of, l.calls[c.kind], strings.Join(named, "\n"))
 		default:
-			l.t.Logf("%s: %d calls, none lost, the longest took %s; %d not made, as the machine was too busy",
-				c.kind, l.calls[c.kind], l.longest[c.kind].Round(time.Millisecond), l.skipped[c.kind])
+			l.t.Logf("%s: %d calls, none lost, the longest took %s; %d not made, as the machine was too busy; it stood still for %s at most",
+				c.kind, l.calls[c.kind], l.longest[c.kind].Round(time.Millisecond), l.skipped[c.kind], l.stall.Round(time.Millisecond))
 		}
 	}
 }

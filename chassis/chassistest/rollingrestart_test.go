@@ -15,8 +15,7 @@ import (
 	"github.com/betmakers/paddock/chassis/internal/echo"
 )
 
-func TestRollingRestart(t *testing.T) {
-	t.Parallel()
+func TestRollingRestart(t *testing.T) { // alone, as it is a load
 	chassistest.RollingRestart(t, service, chassistest.RestartOptions{Call: say, Request: postSay})
 }
 
