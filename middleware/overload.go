@@ -6,13 +6,12 @@ import (
 	"net"
 	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/betmakers/paddock/internal/admission"
+	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
 // limited reports whether calls of m may be refused for overload. Probes never are: a service that is busy is alive.
@@ -101,12 +100,7 @@ func overloadStatuses() []*status.Status {
 	all := make([]*status.Status, delays)
 	for i := range all {
 		delay := leastDelay + (mostDelay-leastDelay)*time.Duration(i)/(delays-1)
-		st := status.New(codes.Unavailable, "the service has more to do than it can: try again later")
-		detailed, err := st.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(delay)})
-		if err != nil {
-			detailed = st
-		}
-		all[i] = detailed
+		all[i] = rpcstatus.WithRetry(status.New(codes.Unavailable, "the service has more to do than it can: try again later"), delay)
 	}
 	return all
 }

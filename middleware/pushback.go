@@ -11,9 +11,6 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// pushBackKey is the trailer by which a server tells clients of gRPC when to retry. They obey it without reading details.
-const pushBackKey = "grpc-retry-pushback-ms"
-
 // pushBack says in the trailer what a status says with google.rpc.RetryInfo, so that whoever repeats the call waits: gRPC
 // itself reads the one, programs read the other. A handler that sets the trailer must leave the detail out: a client that
 // gets two values does not retry. REST callers have Retry-After.
@@ -27,5 +24,5 @@ func (c *call) pushBack(out outcome) {
 	}
 	wait := max(retry.GetRetryDelay().AsDuration(), 0)
 	milliseconds := int64(math.Ceil(float64(wait) / float64(time.Millisecond)))
-	c.stream.SetTrailer(metadata.Pairs(pushBackKey, strconv.FormatInt(milliseconds, 10)))
+	c.stream.SetTrailer(metadata.Pairs(rpcstatus.PushBack, strconv.FormatInt(milliseconds, 10)))
 }

@@ -4,13 +4,12 @@ import (
 	"context"
 	"net"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/betmakers/paddock/internal/ratelimit"
+	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
 // limitRate holds the caller to the operator's limit, if there is one. Health checks and reflection have none.
@@ -33,11 +32,7 @@ func (c *call) limitRate() error {
 
 // tooMany tells the caller when to come again.
 func tooMany(d ratelimit.Decision) error {
-	st := status.New(codes.ResourceExhausted, "too many calls: the caller's rate limit is used up")
-	if detailed, err := st.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(d.More)}); err == nil {
-		st = detailed
-	}
-	return st.Err()
+	return rpcstatus.WithRetry(status.New(codes.ResourceExhausted, "too many calls: the caller's rate limit is used up"), d.More).Err()
 }
 
 // remoteAddr is where the connection of a call comes from, nil if that is not known. Headers are not believed.

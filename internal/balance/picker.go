@@ -72,7 +72,8 @@ func (p *policy) ended(info balancer.PickInfo, m *method, r *replica, begun time
 		return
 	case code == codes.OK && m.timed:
 		r.seen.took(time.Since(begun))
-	case failed(code) && len(done.Trailer[pushBack]) == 0:
+	case failed(code) && len(done.Trailer[rpcstatus.PushBack]) == 0:
+		// A server that pushes back is well: it has too many calls, and were it taken out, the others would have even more.
 		r.seen.failures.Add(1)
 	}
 	r.seen.calls.Add(1)
@@ -80,10 +81,6 @@ func (p *policy) ended(info balancer.PickInfo, m *method, r *replica, begun time
 		p.failed.add(info.Ctx, code)
 	}
 }
-
-// pushBack is the trailer of a server that refuses calls because it has too many. It is well, and does what it can: were
-// it taken out, the others would have even more to do.
-const pushBack = "grpc-retry-pushback-ms"
 
 // failed reports whether a code speaks against the server.
 func failed(code codes.Code) bool {
