@@ -23,6 +23,10 @@ const (
 // attempt sends a call, whatever is behind the pass.
 type attempt func(ctx context.Context, reply any, opts []grpc.CallOption) error
 
+// attemptsHeader tells a server which attempt at a call it sees, as gRFC A6 has it for retries and hedges alike. gRPC adds it
+// to its own retries.
+const attemptsHeader = "grpc-previous-rpc-attempts"
+
 // hedge is a call that is sent a second time if its answer is late. The first OK is taken and the other attempt is
 // cancelled. The call is over when both attempts are, so that nobody reads its request or writes its reply any more.
 type hedge struct {
@@ -88,6 +92,7 @@ func (h *hedge) second(ctx context.Context) {
 		return
 	}
 	h.result = hedgeLost
+	ctx = metadata.AppendToOutgoingContext(ctx, attemptsHeader, "1")
 	if h.err = h.send(ctx, h.reply, h.opts); h.err == nil {
 		h.cancelFirst()
 	}

@@ -27,15 +27,16 @@ import (
 )
 
 // serveGRPC runs a gRPC server with src's certificates and returns its address. Every unary call goes through handler.
-func serveGRPC(t *testing.T, src mtls.Source, opts mtls.ObserverOptions, handler func(context.Context)) string {
+func serveGRPC(t *testing.T, src mtls.Source, opts mtls.ObserverOptions, handler func(context.Context), more ...grpc.ServerOption) string {
 	t.Helper()
 	creds, err := mtls.ServerCredentials(src, opts)
 	ok(t, err)
-	server := grpc.NewServer(grpc.Creds(creds), grpc.ConnectionTimeout(200*time.Millisecond),
+	more = append(more, grpc.Creds(creds),
 		grpc.UnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 			handler(ctx)
 			return next(ctx, req)
 		}))
+	server := grpc.NewServer(more...)
 	healthpb.RegisterHealthServer(server, health.NewServer())
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	ok(t, err)
@@ -139,7 +140,8 @@ func TestServerCredentialsEndSilentHandshake(t *testing.T) {
 	own := newCA(t, "own")
 	src := fixed(t, own.issue(t), own)
 	registry := prometheus.NewRegistry()
-	addr := serveGRPC(t, src, mtls.ObserverOptions{Registerer: registry}, func(context.Context) {})
+	addr := serveGRPC(t, src, mtls.ObserverOptions{Registerer: registry}, func(context.Context) {},
+		grpc.ConnectionTimeout(200*time.Millisecond))
 	conn, err := net.Dial("tcp", addr)
 	ok(t, err)
 	defer conn.Close()

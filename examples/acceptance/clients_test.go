@@ -136,9 +136,11 @@ type load struct {
 	traces []string // of the calls that were done
 }
 
-// startLoad makes rate calls a second, each by a goroutine of its own. A call returns its trace id, empty for none.
-func startLoad(rate int, call func(context.Context) (traceID string, err error)) *load {
+// startLoad makes rate calls a second, at most atOnce of them at a time: a machine that is too busy for them is given fewer,
+// and not a queue that grows until calls miss their deadlines. A call returns its trace id, empty for none.
+func startLoad(rate, atOnce int, call func(context.Context) (traceID string, err error)) *load {
 	l := &load{stop: make(chan struct{})}
+	room := make(chan struct{}, atOnce)
 	l.running.Go(func() {
 		ticker := time.NewTicker(time.Second / time.Duration(rate))
 		defer ticker.Stop()
@@ -147,7 +149,14 @@ func startLoad(rate int, call func(context.Context) (traceID string, err error))
 			case <-l.stop:
 				return
 			case <-ticker.C:
-				l.running.Go(func() { l.one(call) })
+			}
+			select {
+			case room <- struct{}{}:
+				l.running.Go(func() {
+					defer func() { <-room }()
+					l.one(call)
+				})
+			default: // the machine is too busy
 			}
 		}
 	})

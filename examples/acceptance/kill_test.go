@@ -25,9 +25,9 @@ import (
 )
 
 // One of three replicas dies without a word, under load by Dial. Calls that may be repeated all succeed, wherever they
-// were. Of the others those are lost that were under way at the dead one, and no more.
+// were. Of the others those are lost that were under way at the dead one, and no more. It runs alone: calls have the two
+// seconds of their contract, also on a busy machine.
 func TestReplicaIsKilled(t *testing.T) {
-	t.Parallel()
 	ca := chassistest.NewCA(t)
 	files := writeIdentity(t, ca, "testservice")
 	var replicas []*process
@@ -38,12 +38,12 @@ func TestReplicaIsKilled(t *testing.T) {
 	}
 	client := dialReplicas(t, ca, addresses)
 
-	greetings := startLoad(150, func(ctx context.Context) (string, error) {
+	greetings := startLoad(150, 20, func(ctx context.Context) (string, error) {
 		_, err := client.SayHello(ctx, &hellov1.SayHelloRequest{Name: "brief"})
 		return "", err
 	})
 	streams := &streamLog{served: map[string]int{}}
-	counts := startLoad(50, func(ctx context.Context) (string, error) {
+	counts := startLoad(50, 100, func(ctx context.Context) (string, error) {
 		streams.one(ctx, client)
 		return "", nil
 	})
@@ -64,8 +64,7 @@ func TestReplicaIsKilled(t *testing.T) {
 		}
 		lost++
 	}
-	t.Logf("%d calls that may be repeated, none lost; %d of %d streams lost, all of them under way at the dead replica",
-		greetings.count(), lost, counts.count())
+	t.Logf("%d of %d calls that may be repeated lost, %d of %d streams", len(greetings.failed), greetings.count(), lost, counts.count())
 	if lost == 0 {
 		t.Error("no stream was under way at the dead replica: the test shows nothing")
 	}

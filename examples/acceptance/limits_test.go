@@ -149,7 +149,7 @@ func TestSlowClientsAreCut(t *testing.T) {
 	ours := newAuthority(t, "ours")
 	config := ours.client(ours.issue(t, "caller", time.Hour))
 	p := start(t, hello, append(newFiles(t, ours.issue(t, "hello", time.Hour), ours).env(),
-		"CHASSIS_CONNECT_TIMEOUT=500ms", "CHASSIS_BODY_TIMEOUT=500ms")...)
+		"CHASSIS_CONNECT_TIMEOUT=4s", "CHASSIS_BODY_TIMEOUT=4s")...)
 	overTLS := func(addr, protocol string) func() (net.Conn, error) {
 		return func() (net.Conn, error) {
 			config := config.Clone()

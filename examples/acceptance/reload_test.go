@@ -30,11 +30,11 @@ func TestCertificatesAreReplacedUnderLoad(t *testing.T) {
 
 	connect := func() hellov1.HelloServiceClient { return hellov1.NewHelloServiceClient(dial(t, p.grpc, caller)) }
 	pooled := connect()
-	overPooled := startLoad(150, func(ctx context.Context) (string, error) {
+	overPooled := startLoad(150, 20, func(ctx context.Context) (string, error) {
 		_, err := pooled.SayHello(ctx, &hellov1.SayHelloRequest{})
 		return "", err
 	})
-	overNew := startLoad(50, func(ctx context.Context) (string, error) {
+	overNew := startLoad(50, 20, func(ctx context.Context) (string, error) {
 		return "", tryCall(ctx, p.grpc, credentials.NewTLS(caller))
 	})
 	open := openStreams(t, 50, connect)
