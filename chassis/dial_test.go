@@ -219,29 +219,6 @@ func TestDialRetries(t *testing.T) {
 	}
 }
 
-// A service that always fails gets no more than its share of retries.
-func TestDialThrottlesRetries(t *testing.T) {
-	t.Parallel()
-	w := &wallet{answer: func(context.Context, string) (string, error) {
-		return "", status.Error(codes.Unavailable, "no")
-	}}
-	d := dials(t, reaching(chassistest.Start(t, w.service("wallet"), chassistest.Options{})))
-	const calls = 200
-	done := make(chan struct{})
-	for range calls {
-		go func() {
-			_, _ = d.call(t.Context(), getMethod, "")
-			done <- struct{}{}
-		}()
-	}
-	for range calls {
-		<-done
-	}
-	if got := w.calls.Load(); got < calls || got > calls+50 {
-		t.Errorf("%d calls arrived for %d made, want at most 50 more", got, calls)
-	}
-}
-
 // No message is larger than the setting says, neither way.
 func TestDialBoundsMessages(t *testing.T) {
 	t.Parallel()
