@@ -14,8 +14,9 @@ var ErrCallsCut = errors.New("calls were cut at the deadline of the shutdown")
 // flushTimeout bounds the last export of telemetry, which has a context of its own: the one of the stop may be spent.
 const flushTimeout = 2 * time.Second
 
-// closeTimeout bounds what comes after the flush: the log's last lines.
-const closeTimeout = 500 * time.Millisecond
+// closeTimeout bounds what comes after the flush: half of it a last export, half the log's last lines, which tell what was
+// lost also where the machine stands still for a moment.
+const closeTimeout = 800 * time.Millisecond
 
 // stop takes the steps of the end, in the order of the constants of Step: one owner, one order, one deadline. What was
 // never started is passed over. The stop was asked for, or something failed.

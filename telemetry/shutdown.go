@@ -26,15 +26,15 @@ func (t *Telemetry) flushLogs(ctx context.Context) error {
 	return t.logs.ForceFlush(ctx)
 }
 
-// Shutdown hands over what is left and stops: spans and exported logs side by side, for at most four fifths of the
-// time that ctx leaves, then standard output, so that a silent collector takes no log line with it. What is not taken
-// in time is dropped and counted. Shutdown returns when ctx ends at the latest, with an error that says what was cut.
+// Shutdown hands over what is left and stops: spans and exported logs side by side, for at most half of the time
+// that ctx leaves, then standard output, so that a silent collector takes no log line with it. What is not taken in time
+// is dropped and counted. Shutdown returns when ctx ends at the latest, with an error that says what was cut.
 // A second call only waits for standard output again.
 //
 // A write to standard output that hangs cannot be interrupted: its goroutine ends with it.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	background := context.WithoutCancel(ctx)
-	exporting, cancel := mostOf(ctx)
+	exporting, cancel := halfOf(ctx)
 	defer cancel()
 
 	err := inParallel(
@@ -74,13 +74,13 @@ func (t *Telemetry) stop(ctx, exporting context.Context, what string, shut func(
 	return err
 }
 
-// mostOf returns a context that ends when four fifths of the time to ctx's deadline have passed.
-func mostOf(ctx context.Context) (context.Context, context.CancelFunc) {
+// halfOf returns a context that ends when half of the time to ctx's deadline has passed.
+func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, time.Until(deadline)*4/5)
+	return context.WithTimeout(ctx, time.Until(deadline)/2)
 }
 
 // await runs f, and stops waiting for it when ctx ends.
