@@ -73,9 +73,8 @@ type RestartOptions struct {
 //
 // A call is lost when it returns an error, or when HTTP/1.1 had to send it twice. Where calls were lost and the machine
 // stood still meanwhile for a tenth of a second or more, which no service can make good, the restart is made again, three
-// times in all; the last counts. It takes about five seconds for each
-// replica; with -short only one is restarted. Service is called for each replica, because settings are read into what it
-// returns.
+// times in all; the last counts. It takes about five seconds for each replica; with -short only one is restarted. Service
+// is called for each replica, because settings are read into what it returns.
 func RollingRestart(t testing.TB, service func() chassis.Service, opts RestartOptions) {
 	t.Helper()
 	opts.defaults(t)
