@@ -48,7 +48,7 @@ type Config struct {
 	HTTPClientTimeout time.Duration `env:"CHASSIS_HTTP_CLIENT_TIMEOUT, default=10s" help:"Time for a request to a third party, its answer read, where the caller has no deadline, and in any case for the header of the answer."`
 
 	FleetHost string `env:"CHASSIS_FLEET_HOST" help:"Host name whose addresses are the instances of this service, as a headless Kubernetes service has it. Asked before an instance leaves that has lost what it cannot do without. Where it is not set: the service's name."`
-	Admission string `env:"CHASSIS_ADMISSION, default=on" help:"on, or off: calls are never refused for overload, nor queued."`
+	Admission string `env:"CHASSIS_ADMISSION, default=on" help:"on; off: no call is held back or refused for overload; or report: as off, and calls that would have been refused are logged and counted in chassis_rpc_audited_total."`
 
 	DrainDelay      time.Duration `env:"CHASSIS_DRAIN_DELAY, default=5s" dev:"0s" help:"How long a stopping service goes on serving after it has said that it is not ready: the time that load balancers need to notice."`
 	ShutdownTimeout time.Duration `env:"CHASSIS_SHUTDOWN_TIMEOUT, default=20s" help:"The whole way from the signal to the exit, drain and flush included."`
@@ -82,8 +82,9 @@ const (
 	authorizationEnforce = "enforce"
 	authorizationAudit   = "audit"
 
-	admissionOn  = "on"
-	admissionOff = "off"
+	admissionOn     = "on"
+	admissionOff    = "off"
+	admissionReport = "report"
 )
 
 // validate returns everything that is wrong with c.
@@ -97,7 +98,7 @@ func (c *Config) validate() (errs []error) {
 	choice("CHASSIS_MTLS", c.MTLS, mtlsAuto, mtlsSPIFFE, mtlsFiles, development, mtlsOff)
 	choice("CHASSIS_LOG_FORMAT", c.LogFormat, "auto", "json", "text")
 	choice("CHASSIS_LOG_REQUESTS", c.LogRequests, string(middleware.LogAll), string(middleware.LogFailed), string(middleware.LogNone))
-	choice("CHASSIS_ADMISSION", c.Admission, admissionOn, admissionOff)
+	choice("CHASSIS_ADMISSION", c.Admission, admissionOn, admissionOff, admissionReport)
 	choice("CHASSIS_AUTHORIZATION", c.Authorization, authorizationEnforce, authorizationAudit)
 	if _, err := contract.ParseOverrides(c.PolicyOverrides); err != nil {
 		errs = append(errs, fmt.Errorf("CHASSIS_POLICY_OVERRIDES: %w", err))

@@ -74,8 +74,8 @@ func (i *instance) load() []admin.KV {
 	}
 	s := i.limiter.State()
 	return []admin.KV{
-		{Key: "Running", Value: fmt.Sprintf("%d of at most %d", s.Running, s.Limit)},
-		{Key: "Waiting", Value: strconv.Itoa(s.Queued)},
+		{Key: "Running", Value: strconv.Itoa(s.Running)},
+		{Key: "Held back", Value: strconv.Itoa(s.Queued)},
 		{Key: "Waited", Value: s.Waited.Round(time.Millisecond).String() + " in all"},
 	}
 }

@@ -137,10 +137,13 @@ func (i *instance) instrument(t *telemetry.Telemetry) (err error) {
 	return err
 }
 
-// admission returns what refuses calls while there are too many, nil where it is off.
+// admission returns what holds calls back in an overload, nil where it is off.
 func (i *instance) admission() *admission.Limiter {
-	if i.cfg.Admission == admissionOn {
+	switch i.cfg.Admission {
+	case admissionOn:
 		i.limiter = admission.New()
+	case admissionReport:
+		i.limiter = admission.NewReporting()
 	}
 	return i.limiter
 }

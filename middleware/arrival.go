@@ -20,11 +20,6 @@ func (s *Server) Tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	}
 	c := &call{method: m, start: time.Now()}
 	c.Parent = ctx
-	c.caller.ID = peerIdentity(ctx)
-	c.Share = s.share(ctx, c.caller.ID)
-	c.weigh(info.Header[criticalityKey])
-	c.Reads = m.Unary()
-	s.cfg.Admission.Arrive(&c.Ticket, c.start)
 	return (*arrival)(c), nil
 }
 

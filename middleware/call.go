@@ -16,18 +16,19 @@ import (
 // only object the pass allocates for a call that is not recorded. Goroutines that a handler leaves behind may hold it
 // for longer than the call lasts, so it is never reused.
 type call struct {
-	admission.Ticket                   // with the transport's context
-	stream           grpc.ServerStream // of the transport
-	method           *Method
-	http             *httpCall // of a REST call
-	start            time.Time
-	deadline         deadline
-	trace            callTrace
-	caller           Caller
-	secrets          secrets
-	rare             *rareCall // nil for most
-	received         bool      // the caller's message reached the handler
-	returned         bool      // the handler came back, and did not panic
+	admission.Ticket
+	Parent   context.Context   //nolint:containedctx // the transport's
+	stream   grpc.ServerStream // of the transport
+	method   *Method
+	http     *httpCall // of a REST call
+	start    time.Time
+	deadline deadline
+	trace    callTrace
+	caller   Caller
+	secrets  secrets
+	rare     *rareCall // nil for most
+	received bool      // the caller's message reached the handler
+	returned bool      // the handler came back, and did not panic
 }
 
 // rareCall is what few calls have.
@@ -85,7 +86,7 @@ func (c *call) begin() {
 }
 
 // admit refuses a call that must not or cannot succeed: one whose time is spent before its work has begun, one whose
-// caller makes too many, one that is too much for the service, and one whose caller may not make it.
+// caller makes too many, one whose caller may not make it, and one that is too much for the service.
 func (c *call) admit() error {
 	if err := c.Parent.Err(); err != nil {
 		c.refuse(ReasonDeadline, "")
@@ -97,24 +98,20 @@ func (c *call) admit() error {
 	if err := c.limitRate(); err != nil {
 		return err
 	}
-	if err := c.waitForPlace(); err != nil {
+	if err := c.authorize(); err != nil {
 		return err
 	}
-	if err := c.checkTime(); err != nil {
-		return err
-	}
-	return c.authorize()
+	return c.waitForPlace()
 }
 
 // end is the pass after the handler, and returns what the caller is told.
 func (c *call) end(err error, panicked any) error {
 	elapsed := time.Since(c.start)
 	out := c.outcome(err, panicked)
-	c.leavePlace(out.code, c.start.Add(elapsed))
+	c.leavePlace(out, c.start.Add(elapsed))
 	c.deadline.stop()
 	c.pushBack(out)
 	c.reportLoad(out, elapsed)
-	c.keepPace(out, elapsed)
 	c.method.metrics.observe(c, out, elapsed)
 	c.trace.end(c, out)
 	c.log(out, elapsed)
@@ -138,9 +135,6 @@ func (c *call) RecvMsg(m any) error {
 			c.refuse(reasonOfUnreadable(err), "")
 		}
 		return err
-	}
-	if c.Reads && !c.received && !c.method.server.cfg.Admission.Read(&c.Ticket) {
-		return c.refuseOverload()
 	}
 	reason, err := c.check(m)
 	if err != nil && !c.received && !c.method.ClientStreams {

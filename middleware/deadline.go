@@ -4,9 +4,6 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
-
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 // deadline is the method's own deadline of one call, where it is earlier than the caller's. Its timer is armed only
@@ -74,27 +71,4 @@ func earlier(a, b time.Duration) time.Duration {
 		return b
 	}
 	return a
-}
-
-// checkTime refuses a call that cannot finish in what its caller has left: the work would be nobody's.
-func (c *call) checkTime() error {
-	at, ok := c.Deadline()
-	if !ok || !c.method.Unary() {
-		return nil
-	}
-	left := at.Sub(c.start)
-	least, refused := c.method.pace.refuses(left, c.start)
-	if !refused {
-		return nil
-	}
-	c.refuse(ReasonDeadline, "every answer took "+least.Round(time.Microsecond).String()+" or longer lately")
-	return status.Errorf(codes.DeadlineExceeded, "not begun: %s are left, which is less than any answer has taken lately",
-		left.Round(time.Microsecond))
-}
-
-// keepPace takes in how long an answer took.
-func (c *call) keepPace(out outcome, elapsed time.Duration) {
-	if out.code == codes.OK && c.method.Unary() {
-		c.method.pace.answered(elapsed, c.start.Add(elapsed))
-	}
 }

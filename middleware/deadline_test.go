@@ -304,11 +304,11 @@ func TestDraining(t *testing.T) {
 	}
 }
 
-// A call that has less time left than any answer has taken lately is not begun, but for one of some that finds out
-// whether answers have become faster.
-func TestTooLittleTime(t *testing.T) {
+// A call is begun however little time its caller has left: a service that was slow a moment ago may be fast now, and what a
+// call takes depends on what it asks for.
+func TestLittleTimeIsNoReasonToRefuse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		takes, ran := 100*time.Millisecond, 0
+		takes, ran := 500*time.Millisecond, 0
 		f := newChain(t, testHandlers{unary: func(_ context.Context, in *message) (*message, error) {
 			ran++
 			time.Sleep(takes)
@@ -319,38 +319,17 @@ func TestTooLittleTime(t *testing.T) {
 			defer cancel()
 			return f.method(t, unary).Serve(nil, newFakeStream(ctx))
 		}
-		for range 31 {
+		for range 100 {
 			_ = serve(time.Minute)
 		}
-		if err := serve(10 * time.Millisecond); err != nil {
-			t.Errorf("a call was answered with %v while little was known", err)
+		takes, ran = 5*time.Millisecond, 0
+		for range 100 {
+			if err := serve(20 * time.Millisecond); err != nil {
+				t.Fatalf("a call was answered with %v", err)
+			}
 		}
-		_ = serve(time.Minute)
-		ran = 0
-		for range 16 {
-			_ = serve(10 * time.Millisecond)
-		}
-		if ran != 2 {
-			t.Errorf("%d of 16 calls without the time for it were begun, want every eighth", ran)
-		}
-		f.wantValue(t, rejectedMetric, labels{"reason": "deadline"}, 14)
-		if line := f.lines.records(t); line[len(line)-2]["explain"] != "every answer took 100ms or longer lately" {
-			t.Errorf("the line is %v", line[len(line)-2])
-		}
-
-		takes, ran = time.Millisecond, 0 // as the eighth finds out
-		for range 16 {
-			_ = serve(10 * time.Millisecond)
-		}
-		if ran != 16-7 {
-			t.Errorf("%d of 16 calls were begun when answers had become faster, want all from the eighth on", ran)
-		}
-
-		takes, ran = 100*time.Millisecond, 0
-		time.Sleep(time.Minute) // nothing is known any more
-		_ = serve(10 * time.Millisecond)
-		if ran != 1 {
-			t.Error("a call was refused for what was known a minute ago")
+		if ran != 100 {
+			t.Errorf("%d of 100 calls were begun", ran)
 		}
 	})
 }

@@ -99,7 +99,6 @@ func (c *call) delay(r *fault.Rule) error {
 		return nil
 	}
 	c.injected(r, "delay")
-	c.holdPlace()
 	timer := time.NewTimer(r.Delay)
 	defer timer.Stop()
 	select {

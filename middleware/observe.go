@@ -15,13 +15,14 @@ import (
 
 // observer is what the pass shares between methods.
 type observer struct {
-	cfg      Config
-	keys     contextKeys
-	duration *prometheus.HistogramVec
-	rejected *prometheus.CounterVec
-	panics   *prometheus.CounterVec
-	audited  *prometheus.CounterVec
-	faults   *prometheus.CounterVec
+	cfg       Config
+	keys      contextKeys
+	duration  *prometheus.HistogramVec
+	rejected  *prometheus.CounterVec
+	panics    *prometheus.CounterVec
+	audited   *prometheus.CounterVec
+	resources *resourceMetrics
+	faults    *prometheus.CounterVec
 
 	overridden          *prometheus.GaugeVec
 	objective           *prometheus.GaugeVec
@@ -35,13 +36,14 @@ type observer struct {
 
 func newObserver(cfg Config) (*observer, error) {
 	o := &observer{
-		cfg:      cfg,
-		keys:     findContextKeys(),
-		duration: catalog.RPCServerCallDuration.HistogramVec(),
-		rejected: catalog.RPCRejected.CounterVec(),
-		panics:   catalog.Panics.CounterVec(),
-		audited:  catalog.RPCAudited.CounterVec(),
-		faults:   catalog.FaultsInjected.CounterVec(),
+		cfg:       cfg,
+		keys:      findContextKeys(),
+		duration:  catalog.RPCServerCallDuration.HistogramVec(),
+		rejected:  catalog.RPCRejected.CounterVec(),
+		panics:    catalog.Panics.CounterVec(),
+		audited:   catalog.RPCAudited.CounterVec(),
+		resources: newResourceMetrics(),
+		faults:    catalog.FaultsInjected.CounterVec(),
 
 		overridden:  catalog.PolicyOverridden.GaugeVec(),
 		objective:   catalog.SLOObjective.GaugeVec(),
@@ -57,7 +59,7 @@ func newObserver(cfg Config) (*observer, error) {
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		newAdmissionMetrics(cfg.Admission), o.duration, o.rejected, o.audited, o.faults, o.overridden, o.objective,
+		newAdmissionMetrics(cfg.Admission), o.resources, o.duration, o.rejected, o.audited, o.faults, o.overridden, o.objective,
 		o.sloRequests, o.sloBad, o.http.duration, o.inFlight,
 	} {
 		errs = append(errs, cfg.Registerer.Register(c))

@@ -52,6 +52,9 @@ func (c *call) failed(err error) (out outcome) {
 			out = c.panicked(p)
 		}
 	}()
+	if errors.As(err, new(*overloaded)) {
+		c.refuse(ReasonOverload, "")
+	}
 	var carrier interface{ GRPCStatus() *status.Status }
 	if errors.As(err, &carrier) {
 		if st := carrier.GRPCStatus(); st.Code() != codes.OK {

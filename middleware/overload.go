@@ -19,37 +19,25 @@ func (m *Method) limited() bool {
 	return m.server.cfg.Admission != nil && !m.Quiet && m != m.server.unknown
 }
 
-// waitForPlace returns when the call may run, or with the refusal. A stream has its permit while it begins and no longer:
-// most of its life it waits for its caller.
+// waitForPlace returns when the call may run, or with the refusal.
 func (c *call) waitForPlace() error {
+	c.weigh(c.stated())
 	if !c.method.limited() {
-		c.weigh(c.stated())
 		return nil
 	}
-	l := c.method.server.cfg.Admission
-	if !c.Arrived() {
-		c.weigh(c.stated())
-		c.Share = c.method.server.share(c.Parent, c.caller.ID)
-		c.Reads = c.method.Unary()
-		l.Arrive(&c.Ticket, time.Now())
-	}
-	if !l.Wait(c, &c.Ticket) {
+	c.Share = c.method.share(c.Parent, c.caller.ID)
+	switch c.method.server.cfg.Admission.Enter(c, &c.Ticket, c.start) {
+	case admission.Refused:
 		return c.refuseOverload()
-	}
-	if !c.method.Unary() {
-		l.End(&c.Ticket, admission.Unknown, time.Now())
+	case admission.Reported:
+		c.rarely().explain, c.rarely().audited = "overload", true
+		c.method.server.obs.audited.WithLabelValues(c.method.Name, string(ReasonOverload)).Inc()
+	case admission.Runs:
 	}
 	return nil
 }
 
-// holdPlace keeps the place of a call that does something else first than to read its message.
-func (c *call) holdPlace() {
-	if c.Reads && !c.received {
-		c.method.server.cfg.Admission.Read(&c.Ticket)
-	}
-}
-
-// stated is what the caller of a call that no tap has seen says that it is worth. By REST nobody is asked.
+// stated is what the caller says that the call is worth. By REST nobody is asked.
 func (c *call) stated() []string {
 	if c.http != nil {
 		return nil
@@ -57,34 +45,34 @@ func (c *call) stated() []string {
 	return metadata.ValueFromIncomingContext(c.Parent, criticalityKey)
 }
 
-// leavePlace gives the permit back.
-func (c *call) leavePlace(code codes.Code, now time.Time) {
-	if !c.Arrived() {
+// leavePlace gives the place back.
+func (c *call) leavePlace(out outcome, now time.Time) {
+	if !c.method.limited() {
 		return
 	}
-	o := admission.Useful
-	if code == codes.DeadlineExceeded || code == codes.Canceled {
-		o = admission.Wasted
-	}
-	c.method.server.cfg.Admission.End(&c.Ticket, o, now)
+	at, ok := c.Deadline()
+	useful := out.code != codes.DeadlineExceeded && out.code != codes.Canceled && (!ok || now.Before(at))
+	c.method.server.cfg.Admission.Leave(&c.Ticket, useful, now)
 }
 
-// share returns whose turn a call takes when callers take turns: that of an identity, and without one that of an address.
-func (s *Server) share(ctx context.Context, id string) uint8 {
+// share returns whose turn a call takes when callers and methods take turns. A caller is an identity, and without one an
+// address.
+func (m *Method) share(ctx context.Context, id string) uint8 {
+	shares := m.server.shares
 	if id != "" {
-		return s.callers.Share(id)
+		return shares.Of(id, m.index)
 	}
 	switch addr := remoteAddr(ctx).(type) {
 	case nil:
-		return 0
+		return shares.Of("", m.index)
 	case *net.TCPAddr:
 		ip := addr.IP
 		if ip.To4() == nil && len(ip) == net.IPv6len {
 			ip = ip[:8] // a single customer gets no less than a network of 64 bits
 		}
-		return s.callers.Share(string(ip))
+		return shares.Of(string(ip), m.index)
 	default:
-		return s.callers.Share(addr.String())
+		return shares.Of(addr.String(), m.index)
 	}
 }
 
@@ -105,13 +93,14 @@ func overloadStatuses() []*status.Status {
 	return all
 }
 
-// refuseOverload is the answer to a call that got no permit.
+// refuseOverload is the answer to a call that may not run. One whose time ran out while it waited is told so, and counts as
+// refused for overload all the same.
 func (c *call) refuseOverload() error {
+	c.refuse(ReasonOverload, "")
 	if err := c.Err(); err != nil {
-		c.refuse(ReasonDeadline, "")
 		return status.FromContextError(err).Err()
 	}
-	c.refuse(ReasonOverload, "")
-	all := c.method.server.overload
-	return all[rand.IntN(len(all))].Err()
+	return c.method.server.overloadStatus().Err()
 }
+
+func (s *Server) overloadStatus() *status.Status { return s.overload[rand.IntN(len(s.overload))] }

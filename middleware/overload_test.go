@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http/httptest"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -20,70 +23,93 @@ import (
 	"github.com/betmakers/paddock/middleware"
 )
 
-func limited(s *setup) { s.Admission = admission.New() }
-
-// crowd makes as many calls as may run at once, whose handlers go on until the test lets them, and waits until they run.
-func (f *fixture) crowd(t *testing.T, conn *grpc.ClientConn) (release func()) {
-	t.Helper()
-	var wg sync.WaitGroup
-	for range f.setup.Admission.State().Limit {
-		wg.Go(func() {
-			if err := conn.Invoke(context.WithoutCancel(t.Context()), unary, new(message), new(message)); err != nil {
-				t.Errorf("a call that runs ended with %v", err)
-			}
-		})
-	}
-	for range 5000 {
-		if s := f.setup.Admission.State(); s.Running == s.Limit {
-			return wg.Wait
-		}
-		time.Sleep(time.Millisecond)
-	}
-	t.Fatalf("not all calls run: %+v", f.setup.Admission.State())
-	return nil
+// crowded is a limiter of a machine with one processor for which others wait while the test wants it so.
+type crowded struct {
+	*admission.Limiter
+	runnable atomic.Int64
 }
 
-// held are handlers that wait for the test, unless the call says that it is quick.
-func held(gate <-chan struct{}) testHandlers {
-	return testHandlers{
-		unary: func(ctx context.Context, in *message) (*message, error) {
-			if len(metadata.ValueFromIncomingContext(ctx, "quick")) == 0 {
-				<-gate
-			}
-			return in, nil
-		},
-		stream: func(grpc.ServerStream) error { return nil },
+func newCrowded(reports bool) *crowded {
+	b := new(crowded)
+	looks := 0
+	b.Limiter = admission.NewWith(func() admission.Look {
+		looks += 100 // a queue that does not grow is not one of calls
+		return admission.Look{Procs: 1, Runnable: looks * int(b.runnable.Load())}
+	}, reports)
+	return b
+}
+
+func (b *crowded) limits(s *setup) { s.Admission = b.Limiter }
+
+// hold has the limiter hold calls back from now on. It must be called in a bubble of synctest. The calls that run in the end
+// run until the test is over.
+func (b *crowded) hold(t *testing.T) {
+	t.Helper()
+	b.runnable.Store(1)
+	for range 100 {
+		if b.State().Holding {
+			return
+		}
+		b.Enter(t.Context(), new(admission.Ticket), time.Now())
+		time.Sleep(2 * time.Millisecond)
 	}
+	t.Fatal("no call is held back")
+}
+
+// overload has more calls come than go, until those are refused whose turn does not come soon.
+func (b *crowded) overload(t *testing.T) {
+	t.Helper()
+	b.hold(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	for range 5000 {
+		if s := b.State(); s.Overloaded || !s.Holding {
+			break
+		}
+		all.Go(func() { b.Enter(ctx, new(admission.Ticket), time.Now()) })
+		time.Sleep(time.Millisecond)
+	}
+	if !b.State().Overloaded {
+		t.Fatal("it is no overload")
+	}
+	cancel()
+	all.Wait()
+}
+
+func onHold(t *testing.T, test func(t *testing.T, b *crowded)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { test(t, newCrowded(false)) })
 }
 
 // What is too much is refused, and everybody is told: the caller when to come back, the metrics why, and the objective
 // that a call was lost.
 func TestOverloadIsRefused(t *testing.T) {
-	gate := make(chan struct{})
-	f, conn := start(t, held(gate), limited)
-	release := f.crowd(t, conn)
-
-	err := conn.Invoke(t.Context(), unary, new(message), new(message))
-	if status.Code(err) != codes.Unavailable {
-		t.Errorf("the caller got %v", err)
-	}
-	wantRetryInfo(t, err)
-	f.wantValue(t, rejectedMetric, labels{"rpc_method": unary[1:], "reason": "overload"}, 1)
-	f.wantValue(t, callsMetric, labels{"rpc_method": unary[1:], "rpc_status_code": "UNAVAILABLE"}, 1)
-	if line := f.lines.only(t); line["reason"] != "overload" || line["code"] != "UNAVAILABLE" {
-		t.Errorf("the line is %v", line)
-	}
-	limit := float64(f.setup.Admission.State().Limit)
-	f.wantValue(t, "chassis_admission_limit", nil, limit)
-	f.wantValue(t, "chassis_admission_running", nil, limit)
-
-	close(gate)
-	release()
-	f.settle(t)
-	f.wantValue(t, "chassis_admission_running", nil, 0)
-	if waited := f.value(t, "chassis_admission_wait_seconds_total", nil); waited <= 0 {
-		t.Errorf("calls have waited %v s", waited)
-	}
+	onHold(t, func(t *testing.T, b *crowded) {
+		f := newChain(t, unreachable(t), b.limits)
+		b.overload(t)
+		refused, waits := 0, 0
+		for range 50 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			err := f.method(t, unary).Serve(nil, newFakeStream(ctx))
+			cancel()
+			if status.Code(err) != codes.Unavailable {
+				t.Fatalf("the caller got %v", err)
+			}
+			wantRetryInfo(t, err)
+			refused++
+			waits++
+		}
+		f.wantValue(t, rejectedMetric, labels{"rpc_method": unary[1:], "reason": "overload"}, float64(refused))
+		f.wantValue(t, callsMetric, labels{"rpc_method": unary[1:], "rpc_status_code": "UNAVAILABLE"}, float64(waits))
+		if line := f.lines.records(t)[0]; line["reason"] != "overload" || line["code"] != "UNAVAILABLE" || line["level"] != "WARN" {
+			t.Errorf("the line is %v", line)
+		}
+		f.wantValue(t, "chassis_admission_holding", nil, 1)
+		f.wantValue(t, "chassis_admission_queued", nil, 0)
+		if waited := f.value(t, "chassis_admission_wait_seconds_total", nil); waited <= 0 {
+			t.Errorf("calls have waited %v s", waited)
+		}
+	})
 }
 
 func wantRetryInfo(t *testing.T, err error) {
@@ -98,72 +124,171 @@ func wantRetryInfo(t *testing.T, err error) {
 
 // REST takes its places at the same counter.
 func TestOverloadIsRefusedByREST(t *testing.T) {
-	gate := make(chan struct{})
-	f, conn := start(t, held(gate), limited)
-	release := f.crowd(t, conn)
-	defer release()
-	defer close(gate)
-	err := f.Conn(middleware.RESTConfig{}).Invoke(t.Context(), unary, new(message), new(message))
-	if status.Code(err) != codes.Unavailable {
-		t.Errorf("the caller got %v", err)
-	}
-	f.wantValue(t, rejectedMetric, labels{"reason": "overload"}, 1)
+	onHold(t, func(t *testing.T, b *crowded) {
+		f := newChain(t, unreachable(t), b.limits)
+		b.overload(t)
+		err := f.Conn(middleware.RESTConfig{}).Invoke(t.Context(), unary, new(message), new(message))
+		if status.Code(err) != codes.Unavailable {
+			t.Errorf("the caller got %v", err)
+		}
+		f.wantValue(t, rejectedMetric, labels{"reason": "overload"}, 1)
+	})
 }
 
-// Probes answer in the worst of times, and when the service leaves nobody is refused.
+// Probes answer in the worst of times, and when the service leaves no call is refused.
 func TestNeverRefused(t *testing.T) {
-	gate := make(chan struct{})
-	f, conn := start(t, held(gate), limited)
-	f.wrap(t, &grpc.ServiceDesc{
-		ServiceName: "grpc.health.v1.Health", HandlerType: (*any)(nil),
-		Methods: []grpc.MethodDesc{{MethodName: "Check", Handler: serveUnary}},
-	}, testHandlers{unary: echo})
-	release := f.crowd(t, conn)
-	probe := newFakeStream(t.Context())
-	if err := f.method(t, "/grpc.health.v1.Health/Check").Serve(nil, probe); err != nil {
-		t.Errorf("a probe was answered with %v", err)
-	}
-	if err := conn.Invoke(t.Context(), "/test.v1.Test/Nothing", new(message), new(message)); status.Code(err) != codes.Unimplemented {
-		t.Errorf("an unknown method was answered with %v", err)
-	}
+	onHold(t, func(t *testing.T, b *crowded) {
+		f := newChain(t, testHandlers{unary: echo}, b.limits)
+		f.wrap(t, &grpc.ServiceDesc{
+			ServiceName: "grpc.health.v1.Health", HandlerType: (*any)(nil),
+			Methods: []grpc.MethodDesc{{MethodName: "Check", Handler: serveUnary}},
+		}, testHandlers{unary: echo})
+		b.overload(t)
+		if err := f.method(t, "/grpc.health.v1.Health/Check").Serve(nil, newFakeStream(t.Context())); err != nil {
+			t.Errorf("a probe was answered with %v", err)
+		}
+		f.Leave()
+		if err := f.method(t, unary).Serve(nil, newFakeStream(t.Context())); err != nil {
+			t.Errorf("a call to a service that leaves was answered with %v", err)
+		}
+	})
+}
 
-	f.Leave()
-	quick := metadata.AppendToOutgoingContext(t.Context(), "quick", "yes")
-	if err := conn.Invoke(quick, unary, new(message), new(message)); err != nil {
-		t.Errorf("a call to a service that leaves was answered with %v", err)
+// A caller that may not make the call does not wait to be told so.
+func TestDeniedCallsDoNotWait(t *testing.T) {
+	onHold(t, func(t *testing.T, b *crowded) {
+		f := newChain(t, unreachable(t), b.limits, func(s *setup) { s.Defaults = contract.Defaults{} })
+		f.SetTrustDomain("example.org")
+		b.hold(t)
+		start := time.Now()
+		if err := f.method(t, unary).Serve(nil, newFakeStream(t.Context())); status.Code(err) != codes.Unauthenticated {
+			t.Errorf("the caller got %v", err)
+		}
+		if took := time.Since(start); took > 0 {
+			t.Errorf("it waited for %v", took)
+		}
+	})
+}
+
+// A call that runs out of time while it is held back is one that the overload has cost, for the objectives too.
+func TestDeathInTheQueueIsOverload(t *testing.T) {
+	for name, test := range map[string]struct {
+		timeout time.Duration // of the method
+		callers string
+	}{
+		"the method's timeout": {200 * time.Millisecond, ""},
+		"the caller's by REST": {0, "0.2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onHold(t, func(t *testing.T, b *crowded) {
+				f := newChain(t, unreachable(t), b.limits, func(s *setup) { s.Defaults = contract.Defaults{Timeout: test.timeout} })
+				b.hold(t)
+				r := httptest.NewRequestWithContext(t.Context(), "POST", "/unary", nil)
+				if test.callers != "" {
+					r.Header.Set("Request-Timeout", test.callers)
+				}
+				start := time.Now()
+				f.HTTP(takesTimeout(f.restRoutes(middleware.RESTConfig{})), middleware.HTTPLimits{}).ServeHTTP(httptest.NewRecorder(), r)
+				if took := time.Since(start); took != 200*time.Millisecond {
+					t.Errorf("the call ended after %v", took)
+				}
+				f.wantValue(t, "chassis_admission_queued", nil, 0)
+				f.wantValue(t, rejectedMetric, labels{"reason": "overload"}, 1)
+				f.wantValue(t, callsMetric, labels{"rpc_status_code": "DEADLINE_EXCEEDED"}, 1)
+			})
+		})
 	}
-	close(gate)
-	release()
+}
+
+// A call that is held back runs when processors are free again.
+func TestHeldBackCallsRun(t *testing.T) {
+	onHold(t, func(t *testing.T, b *crowded) {
+		f := newChain(t, testHandlers{unary: echo}, b.limits)
+		b.hold(t)
+		time.AfterFunc(300*time.Millisecond, func() { b.runnable.Store(0) })
+		start := time.Now()
+		if err := f.method(t, unary).Serve(nil, newFakeStream(t.Context())); err != nil {
+			t.Errorf("the call ended with %v", err)
+		}
+		if took := time.Since(start); took < 250*time.Millisecond || took > 400*time.Millisecond {
+			t.Errorf("the call ran after %v, want some 300 ms", took)
+		}
+		f.wantValue(t, rejectedMetric, labels{}, 0)
+	})
+}
+
+// A limiter that only reports holds no call back, and says which calls it would have refused.
+func TestReports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newCrowded(true)
+		f := newChain(t, testHandlers{unary: func(ctx context.Context, in *message) (*message, error) {
+			select { // nothing is done in time
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-time.After(time.Minute):
+				return in, nil
+			}
+		}}, b.limits)
+		b.runnable.Store(1)
+		var all sync.WaitGroup
+		for range 5000 {
+			all.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
+				defer cancel()
+				if err := f.method(t, unary).Serve(nil, newFakeStream(ctx)); status.Code(err) != codes.DeadlineExceeded {
+					t.Errorf("a call ended with %v", err)
+				}
+			})
+			time.Sleep(time.Millisecond)
+		}
+		all.Wait()
+		f.wantValue(t, rejectedMetric, labels{}, 0)
+		if n := f.value(t, auditedMetric, labels{"rpc_method": unary[1:], "reason": "overload"}); n < 1000 {
+			t.Errorf("%v calls would have been refused, want most of 5000", n)
+		}
+		lines := f.lines.records(t)
+		if line := lines[len(lines)-1]; line["would_refuse"] != "overload" {
+			t.Errorf("the last line is %v", line)
+		}
+		if s := b.State(); s.Queued != 0 || s.Waited != 0 || s.Running != 0 {
+			t.Errorf("the state is %+v", s)
+		}
+	})
+}
+
+// Every call that runs is counted once, however it ends, streams too.
+func TestPlacesComeBack(t *testing.T) {
+	f, conn := start(t, testHandlers{
+		unary: func(_ context.Context, in *message) (*message, error) {
+			if len(in.GetFields()) > 0 {
+				panic("a handler that panics")
+			}
+			return in, nil
+		},
+		stream: func(stream grpc.ServerStream) error {
+			_, _ = stream.(interface{ Context() context.Context }), stream.Context()
+			return errors.New("a stream that fails")
+		},
+	}, limited)
+	for range 20 {
+		_ = conn.Invoke(t.Context(), unary, new(message), new(message))
+		_ = conn.Invoke(t.Context(), unary, fields(t, map[string]any{"a": "b"}), new(message))
+		_ = conn.Invoke(t.Context(), unary, new(message), new(message), grpc.CallContentSubtype("unknown"))
+		_ = drainStream(openStream(t, conn, bidiStream))
+	}
 	f.settle(t)
 	f.wantValue(t, "chassis_admission_running", nil, 0)
 }
 
-// A stream holds its permit while it begins, and then no longer.
-func TestStreamsHoldNoPermit(t *testing.T) {
-	f := newChain(t, testHandlers{}, limited)
-	handlers := testHandlers{stream: func(grpc.ServerStream) error {
-		f.wantValue(t, "chassis_admission_running", nil, 0)
-		return nil
-	}}
-	f.wrap(t, &grpc.ServiceDesc{ServiceName: "test.v1.Long", HandlerType: (*any)(nil), Streams: testService().Streams}, handlers)
-	if err := f.method(t, "/test.v1.Long/ServerStream").Serve(nil, newFakeStream(t.Context())); err != nil {
-		t.Errorf("the stream ended with %v", err)
-	}
-	f.wantValue(t, callsMetric, labels{"rpc_method": "test.v1.Long/ServerStream"}, 1)
-}
-
-// grpc-go runs no handler for a message that is compressed in a way it does not know. The call's permit comes back.
+// grpc-go runs no handler for a message that is compressed in a way it does not know. Such a call takes no place.
 func TestPermitOfACallWithoutHandler(t *testing.T) {
 	f, conn := start(t, unreachable(t), limited, func(s *setup) {
 		s.dial = append(s.dial, grpc.WithCompressor(unheardOf{})) //nolint:staticcheck // a compressor that is not registered
 	})
-	for range 300 { // more than may run at once
+	for range 30 {
 		if err := conn.Invoke(t.Context(), unary, fields(t, map[string]any{"a": "b"}), new(message)); status.Code(err) != codes.Unimplemented {
 			t.Fatalf("the caller got %v", err)
 		}
-	}
-	for range 300 {
-		f.setup.Admission.State()
 	}
 	f.wantValue(t, "chassis_admission_running", nil, 0)
 }
@@ -172,6 +297,8 @@ type unheardOf struct{}
 
 func (unheardOf) Do(w io.Writer, p []byte) error { _, err := w.Write(p); return err }
 func (unheardOf) Type() string                   { return "unheard-of" }
+
+func limited(s *setup) { s.Admission = admission.New() }
 
 // What a call is worth is what its method declares, unless one of the own trust domain says otherwise.
 func TestCriticality(t *testing.T) {
@@ -217,38 +344,16 @@ func TestCriticality(t *testing.T) {
 	}
 }
 
-// Callers that send their header and no message keep nobody out; one that sends it late learns that its place is gone.
-func TestSilentCallersLoseTheirPlace(t *testing.T) {
-	gate := make(chan struct{})
-	close(gate)
-	f, conn := start(t, held(gate), limited)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	var silent []grpc.ClientStream
-	for range f.setup.Admission.State().Limit {
-		stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true}, unary)
-		if err != nil {
-			t.Fatal(err)
+// A caller whose message is slow to come loses nothing by it.
+func TestSlowMessagesAreNotStarved(t *testing.T) {
+	onHold(t, func(t *testing.T, b *crowded) {
+		f := newChain(t, testHandlers{unary: echo}, b.limits)
+		b.hold(t)
+		time.AfterFunc(100*time.Millisecond, func() { b.runnable.Store(0) })
+		stream := newFakeStream(t.Context())
+		stream.late = 5 * time.Second
+		if err := f.method(t, unary).Serve(nil, stream); err != nil {
+			t.Errorf("the call ended with %v", err)
 		}
-		silent = append(silent, stream)
-	}
-	for s := f.setup.Admission.State(); s.Running < s.Limit; s = f.setup.Admission.State() {
-		time.Sleep(time.Millisecond)
-	}
-	for range 2 { // one may come before the silent ones are late
-		if err := conn.Invoke(t.Context(), unary, new(message), new(message)); err != nil {
-			t.Errorf("a call beside silent ones: %v", err)
-		}
-	}
-	late := silent[0]
-	if err := errors.Join(late.SendMsg(new(message)), late.CloseSend()); err != nil {
-		t.Fatal(err)
-	}
-	if err := late.RecvMsg(new(message)); status.Code(err) != codes.Unavailable {
-		t.Errorf("the call whose message came late got %v, want UNAVAILABLE", err)
-	}
-	f.wantValue(t, rejectedMetric, labels{"rpc_method": unary[1:], "reason": "overload"}, 1)
-	cancel()
-	f.settle(t)
-	f.wantValue(t, "chassis_admission_running", nil, 0)
+	})
 }

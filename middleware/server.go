@@ -87,7 +87,7 @@ type Server struct {
 	limiter *ratelimit.Limiter // nil: nobody is limited
 	unknown *Method
 
-	callers  admission.Callers
+	shares   admission.Shares
 	overload []*status.Status // what refused calls are answered with, of which one is taken at random
 
 	mu      sync.RWMutex
@@ -104,7 +104,7 @@ func NewServer(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, obs: obs, draining: make(chan struct{}), limiter: ratelimit.New(cfg.RateLimits),
-		callers: admission.NewCallers(), overload: overloadStatuses(),
+		shares: admission.NewShares(), overload: overloadStatuses(),
 	}
 	s.byName.Store(&map[string]*Method{})
 	s.unknown = s.newMethod(&contract.Method{Name: "_OTHER", Public: true, ClientStreams: true, ServerStreams: true}, unknownMethod)
@@ -160,6 +160,7 @@ func (s *Server) Leave() {
 	if s.cfg.Admission != nil {
 		s.cfg.Admission.Open()
 	}
+	s.obs.resources.open()
 }
 
 // Drain tells the calls that run, and those that still come, that the service is about to stop: see Draining.
@@ -174,7 +175,7 @@ type Method struct {
 	faults  atomic.Pointer[[]*fault.Rule] // to be injected; nil for none
 	metrics methodMetrics
 	prefix  string       // of its lines in the access log
-	pace    pace         // of its answers, where it is unary
+	index   int          // in the order of registration
 	marks   atomic.Int32 // whether its requests have secret fields: see secrets.remember
 }
 
@@ -194,6 +195,7 @@ func (s *Server) newMethod(record *contract.Method, handler func(*call) error) *
 func (s *Server) add(m *Method) *Method {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	m.index = len(s.methods)
 	s.methods = append(s.methods, m)
 	byName := maps.Clone(*s.byName.Load())
 	byName[m.FullMethod] = m

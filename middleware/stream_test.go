@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -15,6 +16,7 @@ type fakeStream struct {
 	ctx    context.Context
 	in     *message
 	unread bool
+	late   time.Duration // until the message comes
 }
 
 func newFakeStream(ctx context.Context) *fakeStream {
@@ -32,6 +34,7 @@ func (s *fakeStream) RecvMsg(m any) error {
 		return io.EOF
 	}
 	s.unread = false
+	time.Sleep(s.late)
 	if len(s.in.Fields) > 0 {
 		proto.Merge(m.(proto.Message), s.in)
 	}

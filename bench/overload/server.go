@@ -24,23 +24,29 @@ const (
 
 // serve is the service's process.
 func serve(ctx context.Context, shape string) error {
-	var do func(context.Context) error
-	switch shape {
-	case "pool":
-		do = pool(poolSlots, poolHold)
-	case "cpu":
-		do = burn(cpuBurn)
-	default:
-		return fmt.Errorf("shape %q: expected pool or cpu", shape)
-	}
 	return chassis.Run(ctx, chassis.Service{
 		Name:              "work",
 		UnaryInterceptors: failsafeLimiter(),
 		Setup: func(_ context.Context, app *chassis.App) error {
+			do, err := workOf(app, shape)
+			if err != nil {
+				return err
+			}
 			overloadv1.RegisterWorkServiceServer(app, &work{do: do})
 			return nil
 		},
 	})
+}
+
+func workOf(app *chassis.App, shape string) (func(context.Context) error, error) {
+	switch shape {
+	case "pool":
+		return pool(app, poolSlots, poolHold)
+	case "cpu":
+		return burn(cpuBurn), nil
+	default:
+		return nil, fmt.Errorf("shape %q: expected pool or cpu", shape)
+	}
 }
 
 type work struct {
@@ -61,22 +67,21 @@ func (w *work) Sheddable(ctx context.Context, _ *overloadv1.SheddableRequest) (*
 }
 
 // pool is work that waits for one of slots, as for a connection to a database, and holds it.
-func pool(slots int, hold time.Duration) func(context.Context) error {
-	taken := make(chan struct{}, slots)
+func pool(app *chassis.App, slots int, hold time.Duration) (func(context.Context) error, error) {
+	resource, err := app.Resource("pool", slots)
 	return func(ctx context.Context) error {
-		select {
-		case taken <- struct{}{}:
-		case <-ctx.Done():
-			return status.FromContextError(ctx.Err()).Err()
+		release, err := resource.Acquire(ctx)
+		if err != nil {
+			return err
 		}
-		defer func() { <-taken }()
+		defer release()
 		select {
 		case <-time.After(hold):
 			return nil
 		case <-ctx.Done():
 			return status.FromContextError(ctx.Err()).Err()
 		}
-	}
+	}, err
 }
 
 // burn is work that computes, and looks at nothing until it is done.

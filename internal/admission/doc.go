@@ -1,16 +1,21 @@
-// Package admission decides which calls run now, which wait a moment and which are refused, so that a service with more
-// to do than it can goes on doing as much as it can.
+// Package admission decides which calls run now, which wait and which are refused, so that a service with more to do than
+// it can goes on doing as much as it can, and a service that is merely slow is left alone.
 //
-// Two things bound the calls that run at once, and nobody has to keep either true by hand. The first is the processor:
-// beyond two calls for each, a further one begins only while no more goroutines than processors stand in the scheduler's
-// queue, which is where an overload of work that computes shows first. The second is a limit for work that waits, for
-// connections of a pool or for another service. It is found by trial: under pressure less is tried, and kept while as
-// many calls succeed; more is tried, and kept while more of them do. So it needs no unloaded time to compare with, and a
-// dependency that has become slower does not look like an overload.
+// A call is held back for one of two reasons, and both are a queue that stands in this process. How long calls take says
+// nothing: it contains what they wait for.
 //
-// What may not begin waits in a queue that is bounded in time. As long as the queue empties now and then, a call may
-// wait nearly as long as its caller does: a burst into an idle service is served. When calls have stood in it for a
-// tenth of a second, only those are let in that will wait for a hundredth: the rule is CoDel's, Nichols and Jacobson,
-// "Controlling Queue Delay", ACM Queue 2012. In the queue the more critical call goes first, and among equals one of the
-// caller that has the fewest running, so that one caller cannot starve the others.
+//   - [Limiter] watches the queue of Go's scheduler. While goroutines wait for a processor at every look for [standing], calls
+//     are held back and let in as processors become free.
+//   - [Resource] is a bounded thing that the service has declared, such as a pool of connections. Its users wait in line here
+//     and not in the pool.
+//
+// Calls that are held back wait in a line. A line that drains is a burst: its calls wait as long as their callers do. A line
+// into which more calls come than go, for [streaks] windows in a row, is an overload: then a call waits only if its turn
+// comes within [shortWait], and is refused at once if not. The rule is that of CoDel (Nichols and Jacobson, "Controlling
+// Queue Delay", ACM Queue 2012), the signal that of DAGOR (Zhou et al., "Overload Control for Scaling WeChat
+// Microservices", SoCC 2018): time spent in queues of this process. Time in which the process stood still, for want of a
+// processor or in a debugger, counts neither way.
+//
+// In a line the more critical call goes first. Among equals the share goes first that has the fewest calls running, so that
+// neither one caller nor one method starves the others.
 package admission

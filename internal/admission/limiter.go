@@ -4,374 +4,226 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
+// How often the scheduler is looked at: seldom while few calls run, and never without a call.
 const (
-	// capacity is how many calls wait at most: about ten kilobytes each. The less critical may fill a part of it, and one
-	// caller half of that if others wait too.
-	capacity = 1024
-
-	// standing is how long a queue stands before it is no burst but an overload, and how long there must be none before the
-	// overload is over. Otherwise each second of it decides whether the next is one too, by whether a third of the calls had
-	// to be refused: that a queue is short says nothing where calls are refused to keep it so. A queue past which fewer than
-	// moving calls have ended does not stand: the whole process did, for want of a processor or in a debugger.
-	standing     = 100 * time.Millisecond
-	moving       = 10
-	reconsidered = time.Second
-
-	// shortWait is what a call may expect to wait in an overload, and longWait what it may where there is none. A call
-	// that waits longer than that, as more critical ones came, gives up after it too.
-	shortWait = 10 * time.Millisecond
-	longWait  = time.Second
-
-	// readWait is how long a call may keep a permit that others want while its message does not come.
-	readWait = 100 * time.Millisecond
-
-	// busyFor is the work that may stand before the processors although all of it may be theirs: with less of it, nobody
-	// waits long enough to look.
-	busyFor = 2 * time.Millisecond
-
-	// lookAgain is the time after which the processors are looked at again while calls wait for nothing else.
-	lookAgain = time.Millisecond
+	lookEvery  = time.Millisecond
+	lookSeldom = 100 * time.Millisecond
 )
 
-// Limiter is the one place where the calls of a service ask to run. All methods may be called concurrently; none but Wait
+// Limiter holds calls back while the scheduler's queue is long. All methods may be called concurrently; none but Enter
 // blocks.
 type Limiter struct {
-	procs    int
-	runnable func() int // goroutines that wait for a processor
-	born     time.Time
+	born    time.Time
+	reports bool
 
-	mu      sync.Mutex
-	open    bool
-	queue   queue
-	begun   list // tickets that have their permit and whose handler has not begun, or not got its message
-	callers [callers]int
-	load    load
-	limit   limit
+	looking sync.Mutex // held by who looks
+	look    func() Look
+	looked  atomic.Int64 // when, since born
+	floor   atomic.Int64 // of the gate
+	running atomic.Int64
+	closed  atomic.Bool // the gate is; read without the lock by calls that come and go
 
-	turned     time.Time // when the queue last became one, or none
-	passed     int       // calls that ended since then
-	overloaded time.Time // when the overload began, or was last reconsidered; zero if there is none
-	arrived    int       // since then
-	turnedAway int       // of those
-	looking    bool      // a timer will look at the processors again
-	waited     time.Duration
+	mu    sync.Mutex
+	open  bool // for good
+	gate  gate
+	line  line
+	ticks bool // the scheduler will be looked at again
 }
 
-// New returns a limiter for as many processors as Go uses.
-func New() *Limiter { return newLimiter(runtime.GOMAXPROCS(0), runnableGoroutines()) }
+// New returns a limiter for the processors that Go uses.
+func New() *Limiter { return NewWith(scheduler(), false) }
 
-func newLimiter(procs int, runnable func() int) *Limiter {
-	now := time.Now()
-	return &Limiter{procs: procs, runnable: runnable, born: now, load: load{since: now, at: now}, limit: newLimit(procs)}
+// NewReporting returns a limiter that holds no call back. Enter says which it would have refused.
+func NewReporting() *Limiter { return NewWith(scheduler(), true) }
+
+// NewWith returns a limiter that learns from look what waits for processors. Look is not called concurrently.
+func NewWith(look func() Look, reports bool) *Limiter {
+	l := &Limiter{born: time.Now(), look: look, reports: reports}
+	l.gate.procs = runtime.GOMAXPROCS(0)
+	l.floor.Store(int64(l.gate.floor()))
+	return l
 }
+
+// Reports says that the limiter holds no call back.
+func (l *Limiter) Reports() bool { return l.reports }
+
+// Verdict is what becomes of a call that asks for a place.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Runs     Verdict = iota
+	Refused          // its turn would not come in time, or its caller has gone
+	Reported         // it runs, and a limiter that does not only report would have refused it
+)
 
 // Open lets every call run from now on, and those that wait at once: a service that stops serves what still comes.
 func (l *Limiter) Open() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.open = true
-	l.dispatch(time.Now())
+	l.closed.Store(false)
+	l.dispatch(time.Since(l.born))
 }
 
-// Arrive gives t its place: a permit, one in the queue, or none. It is for the goroutine that reads from the connection,
-// and so neither waits nor runs anything. What has arrived must come to [Limiter.End], unless Parent ends before the
-// call's handler begins.
-func (l *Limiter) Arrive(t *Ticket, now time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.arrived++
-	t.arrived = true
+// Enter returns when t may run, or may not. A call that runs must come to [Limiter.Leave]. now is about the present.
+//
+// The end of ctx ends the wait. ctx is asked for Done only where the call has to wait.
+func (l *Limiter) Enter(ctx context.Context, t *Ticket, now time.Time) Verdict {
+	l.lookIfDue(l.running.Add(1), now.Sub(l.born))
 	switch {
-	case l.queue.n == 0 && l.free(now):
-		l.grant(t, now)
-	case l.mayWait(t, now):
-		l.enqueue(t, now)
-	default:
-		t.state = refused
-		l.turnedAway++
+	case !l.closed.Load():
+		t.state = running
+		return Runs
+	case l.reports:
+		return l.report(t)
 	}
+	return l.enter(ctx, t)
 }
 
-// Wait returns when t may run, true, or when it may not, false: it was refused, waited too long, or ctx has ended, which is
-// asked for Done only where the call has to wait. A call that may run must give its permit back with [Limiter.End].
-func (l *Limiter) Wait(ctx context.Context, t *Ticket) bool {
-	run, crowded := l.wait(ctx, t)
-	if run && crowded {
-		// Goroutines that read from connections stand in the global queue of Go's scheduler, which is looked at when the
-		// processor's own is empty, or seldom. A handler that computes goes behind them, or in an overload they would wait for
-		// dozens of handlers, and what they read, probes among it, with them.
-		runtime.Gosched()
+// enter lets t into the line, and waits until it may run or may not.
+func (l *Limiter) enter(ctx context.Context, t *Ticket) Verdict {
+	if !l.join(ctx, t) {
+		return Refused
 	}
-	return run
+	if t.ready != nil {
+		l.wait(ctx, t)
+	}
+	if t.state != running {
+		return Refused
+	}
+	// Goroutines that read from connections stand in the global queue of Go's scheduler, which is looked at when the
+	// processor's own is empty, or seldom. A handler that computes goes behind them, or they would wait for dozens of
+	// handlers, and what they read, probes among it, with them.
+	runtime.Gosched()
+	return Runs
 }
 
-func (l *Limiter) wait(ctx context.Context, t *Ticket) (run, crowded bool) {
-	l.mu.Lock()
-	if t.state != queued {
-		defer l.mu.Unlock()
-		return l.begin(t), l.crowded()
-	}
-	t.ready = make(chan struct{})
-	atMost := expected(t.Worth)
-	if t.patient {
-		atMost = longWait
-	}
-	l.mu.Unlock()
-
-	start := time.Now()
-	timer := time.NewTimer(atMost)
-	defer timer.Stop()
-	select {
-	case <-t.ready:
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+// join puts t into the line and lets those in whose turn it is: false where it is refused. If it has to wait it is ready later.
+func (l *Limiter) join(ctx context.Context, t *Ticket) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.waited += time.Since(start)
-	if t.state == queued {
-		l.unqueue(t, time.Now())
-		t.state = refused
-		l.turnedAway++
+	now := time.Since(l.born)
+	if l.open {
+		l.line.admit(t)
+		return true
 	}
-	return l.begin(t), l.crowded()
-}
-
-// crowded reports whether those that run could keep the processors busy for long enough to matter, if all of it was
-// theirs to do.
-func (l *Limiter) crowded() bool {
-	return l.load.service == 0 || l.load.service*time.Duration(l.load.running) > busyFor*time.Duration(l.procs)
-}
-
-// begin lets the handler of a call with a permit run.
-func (l *Limiter) begin(t *Ticket) bool {
-	if t.state != granted {
+	l.running.Add(-1)
+	if !l.line.join(ctx, t, now) {
 		return false
 	}
-	t.state, t.since = reading, time.Since(l.born)
-	if !t.Reads {
-		l.run(t)
-	}
-	return true
-}
-
-func (l *Limiter) run(t *Ticket) {
-	l.begun.remove(t)
-	t.state, t.since = running, time.Since(l.born)
-}
-
-// Read is told that the message of t has come, and reports whether t may still run: where others want its permit, one that
-// has waited for its message for long has lost it.
-func (l *Limiter) Read(t *Ticket) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if t.state == reading {
-		l.run(t)
-	}
-	return t.state == running
-}
-
-// End gives back what t has: a permit, or its place in the queue. After the first time, and without either, it does
-// nothing.
-func (l *Limiter) End(t *Ticket, o Outcome, now time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch t.state {
-	case queued:
-		l.unqueue(t, now)
-	case granted, reading:
-		l.begun.remove(t)
-		l.release(t, now)
-	case running:
-		l.release(t, now)
-		l.finished(t, o, now)
-	}
-	t.state = ended
 	l.dispatch(now)
-}
-
-// finished counts a call that ran.
-func (l *Limiter) finished(t *Ticket, o Outcome, now time.Time) {
-	if o == Unknown {
-		return
+	if t.state == waiting {
+		t.ready = make(chan struct{})
 	}
-	l.passed++
-	l.load.ended(now.Sub(l.born)-t.since, o)
-	if w, ok := l.load.window(now, l.limit.window, l.queue.n > 0); ok {
-		l.limit.adapt(w)
-	}
-}
-
-// grant gives t a permit.
-func (l *Limiter) grant(t *Ticket, now time.Time) {
-	t.state = granted
-	l.begun.push(t)
-	l.callers[t.Share]++
-	l.load.began(now)
-	if t.ready != nil {
-		close(t.ready)
-	}
-}
-
-func (l *Limiter) release(t *Ticket, now time.Time) {
-	l.callers[t.Share]--
-	l.load.left(now)
-}
-
-// free reports whether one more call may run.
-func (l *Limiter) free(now time.Time) bool {
-	if l.open || l.load.running < min(2*l.procs, l.limit.now) {
-		return true
-	}
-	l.reclaim(now)
-	if l.load.running >= l.limit.now {
-		l.limit.pressed = true
-		return false
-	}
-	return !l.crowded() || l.runnable() <= l.procs
-}
-
-// reclaim takes permits back from calls that ended before their handler began, which grpc-go does not tell of: those
-// whose message is compressed in a way that it does not know, and those cancelled in between; and from calls whose caller
-// sends its message late or never, or anybody could stop the service with the headers of a hundred calls. The oldest are
-// looked at.
-func (l *Limiter) reclaim(now time.Time) {
-	for t, looked := l.begun.head, 0; t != nil && looked < 8; looked++ {
-		next := t.next
-		late := t.state == reading && l.load.running >= l.limit.now && now.Sub(l.born)-t.since > readWait
-		if late || t.Parent.Err() != nil {
-			l.begun.remove(t)
-			t.state = refused
-			l.release(t, now)
-		}
-		t = next
-	}
-}
-
-// mayWait reports whether t gets a place in the queue.
-func (l *Limiter) mayWait(t *Ticket, now time.Time) bool {
-	room := capacity * (2 + t.Worth.rank()) / 4
-	if l.queue.n >= room || l.queue.hogs(t, room/2) {
-		return false
-	}
-	if t.patient = !l.isOverloaded(now); t.patient {
-		return true
-	}
-	return l.load.interval*time.Duration(l.queue.ahead(t.Worth, t.Share)) <= expected(t.Worth)
-}
-
-// expected is what a call may expect to wait in an overload: one that is given up last waits longer.
-func expected(worth Worth) time.Duration {
-	if worth == Critical {
-		return 5 * shortWait
-	}
-	return shortWait
-}
-
-func (l *Limiter) isOverloaded(now time.Time) bool {
-	lasting := now.Sub(l.turned) >= standing
-	switch {
-	case l.overloaded.IsZero():
-		if l.queue.n == 0 || !lasting || l.passed < moving {
-			return false
-		}
-	case l.queue.n == 0 && lasting:
-		l.overloaded = time.Time{}
-		return false
-	case now.Sub(l.overloaded) < reconsidered:
-		return true
-	case 3*l.turnedAway < l.arrived:
-		l.overloaded = time.Time{}
-		l.turn(now) // what waits now is a queue of its own
-		return false
-	}
-	l.overloaded, l.arrived, l.turnedAway = now, 0, 0
 	return true
 }
 
-func (l *Limiter) enqueue(t *Ticket, now time.Time) {
-	if l.queue.n == 0 {
-		l.turn(now)
-	}
-	t.state = queued
-	l.queue.push(t)
-	l.lookSoon()
-}
-
-func (l *Limiter) unqueue(t *Ticket, now time.Time) {
-	l.queue.remove(t)
-	if l.queue.n == 0 {
-		l.turn(now)
-	}
-}
-
-// turn notes that the queue has become one, or none.
-func (l *Limiter) turn(now time.Time) { l.turned, l.passed = now, 0 }
-
-// dispatch lets those run that waited, as far as there is room.
-func (l *Limiter) dispatch(now time.Time) {
-	for l.queue.n > 0 {
-		t := l.queue.next(&l.callers)
-		if l.tooLate(t, now) {
-			l.unqueue(t, now)
-			l.refuse(t)
-			continue
-		}
-		if !l.free(now) {
-			break
-		}
-		l.unqueue(t, now)
-		l.queue.served(t)
-		l.grant(t, now)
-	}
-	l.lookSoon()
-}
-
-// tooLate reports whether the caller of t has given up, or will have when it is done. It is asked before there is room: a
-// call that died before its handler ran has nobody who takes it out of the queue.
-func (l *Limiter) tooLate(t *Ticket, now time.Time) bool {
-	if t.Parent.Err() != nil {
-		return true
-	}
-	deadline, ok := t.Parent.Deadline()
-	return ok && deadline.Sub(now) < l.load.service/2
-}
-
-// refuse tells a call that waited that it may not run.
-func (l *Limiter) refuse(t *Ticket) {
-	t.state = refused
-	if t.ready != nil {
-		close(t.ready)
-	}
-}
-
-// lookSoon has the processors looked at again while calls wait: nobody tells when they become free.
-func (l *Limiter) lookSoon() {
-	if l.looking || l.queue.n == 0 {
+// wait returns when t is no longer in the line.
+func (l *Limiter) wait(ctx context.Context, t *Ticket) {
+	if t.await(ctx) {
 		return
 	}
-	l.looking = true
-	time.AfterFunc(lookAgain, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.looking = false
-		l.dispatch(time.Now())
-	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.line.giveUp(t, time.Since(l.born))
+}
+
+// report counts t in as one that runs in any case, and says whether it would have been refused.
+func (l *Limiter) report(t *Ticket) Verdict {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t.state = running
+	l.line.judge.event(time.Since(l.born), 1) // the line is the scheduler's
+	if l.line.judge.beyond(t.Worth) {
+		return Reported
+	}
+	return Runs
+}
+
+// Leave is told that a call has ended, and whether its caller got what it wanted. For a call that does not run it does
+// nothing.
+func (l *Limiter) Leave(t *Ticket, useful bool, now time.Time) {
+	if t.state != running {
+		return
+	}
+	t.state = absent
+	left := l.running.Add(-1)
+	if !l.closed.Load() && !t.counted {
+		return
+	}
+	l.lookIfDue(left, now.Sub(l.born))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.reports {
+		l.line.judge.did(useful)
+		return
+	}
+	l.line.ended(t)
+	l.dispatch(time.Since(l.born))
+}
+
+// dispatch lets calls in as far as there is room. It must hold the lock.
+func (l *Limiter) dispatch(now time.Duration) {
+	l.line.judge.event(now, l.line.queue.n)
+	for t := l.line.first(now); t != nil && (l.open || l.gate.free(int(l.running.Load()))); t = l.line.first(now) {
+		l.running.Add(1)
+		l.line.let(t, now)
+	}
+	if l.line.queue.n > 0 && !l.ticks {
+		l.ticks = true
+		time.AfterFunc(lookEvery, l.tick)
+	}
+}
+
+// tick looks again while calls wait: processors do not say when they become free.
+func (l *Limiter) tick() {
+	l.lookIfDue(l.running.Load(), time.Since(l.born))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ticks = false
+	l.dispatch(time.Since(l.born))
+}
+
+// lookIfDue looks at the scheduler if the last look is long enough ago for so many calls that run. One goroutine looks at a
+// time, and the others go on.
+func (l *Limiter) lookIfDue(running int64, now time.Duration) {
+	every := lookSeldom
+	if running > l.floor.Load() || l.closed.Load() {
+		every = lookEvery
+	}
+	if now-time.Duration(l.looked.Load()) < every || !l.looking.TryLock() {
+		return
+	}
+	defer l.looking.Unlock()
+	seen := l.look()
+	now = time.Since(l.born)
+	l.looked.Store(int64(now))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gate.saw(seen, int(l.running.Load()), l.line.queue.n, now)
+	l.floor.Store(int64(l.gate.floor()))
+	l.closed.Store(l.gate.closed && !l.open)
 }
 
 // State is what a limiter looks like from outside.
 type State struct {
-	Limit, Running, Queued int
-	Waited                 time.Duration // of all calls together
+	Running, Queued int
+	Waited          time.Duration // of all calls together
+	Holding         bool          // calls are held back
+	Overloaded      bool          // and refused if their turn does not come soon
 }
 
 // State returns the state at this moment.
 func (l *Limiter) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.reclaim(time.Now())
-	return State{Limit: l.limit.now, Running: l.load.running, Queued: l.queue.n, Waited: l.waited}
+	return State{
+		Running: int(l.running.Load()), Queued: l.line.queue.n, Waited: l.line.waited,
+		Holding: l.closed.Load(), Overloaded: l.closed.Load() && l.line.judge.overload,
+	}
 }

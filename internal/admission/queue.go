@@ -2,7 +2,7 @@ package admission
 
 import "math/bits"
 
-// queue holds the calls that wait: by worth, and in that by caller.
+// queue holds the calls that wait: by worth, and in that by share.
 type queue struct {
 	levels [worths]level
 	n      int
@@ -10,66 +10,80 @@ type queue struct {
 
 // level are the waiting calls of one worth.
 type level struct {
-	callers [callers]list
-	waiting uint64 // a bit for each caller that has one
-	turn    uint8  // the caller that comes first where several have the fewest running
-	n       int
+	shares [shares]list
+	some   [shares / 64]uint64 // a bit for each share that has one
+	turn   uint8               // the share that comes first where several have the fewest running
+	n      int
 }
 
 func (q *queue) push(t *Ticket) {
 	l := &q.levels[t.Worth.rank()]
-	l.callers[t.Share].push(t)
-	l.waiting |= 1 << t.Share
+	l.shares[t.Share].push(t)
+	l.some[t.Share/64] |= 1 << (t.Share % 64)
 	l.n++
 	q.n++
 }
 
 func (q *queue) remove(t *Ticket) {
 	l := &q.levels[t.Worth.rank()]
-	c := &l.callers[t.Share]
-	c.remove(t)
-	if c.n == 0 {
-		l.waiting &^= 1 << t.Share
+	s := &l.shares[t.Share]
+	s.remove(t)
+	if s.n == 0 {
+		l.some[t.Share/64] &^= 1 << (t.Share % 64)
 	}
 	l.n--
 	q.n--
 }
 
-// next returns the call that runs next: of those of the highest worth the oldest of the caller that has the fewest
-// running, of several such callers the one whose turn is next; nil if none waits.
-func (q *queue) next(running *[callers]int) *Ticket {
-	for worth := range q.levels {
-		l := &q.levels[len(q.levels)-1-worth]
+// next returns the call that runs next: of those of the highest worth the oldest of the share that has the fewest
+// running, of several such shares the one whose turn is next; nil if none waits.
+func (q *queue) next(running *[shares]int) *Ticket {
+	for rank := worths - 1; rank >= 0; rank-- {
+		l := &q.levels[rank]
 		if l.n == 0 {
 			continue
 		}
-		fewest := -1
-		for rest := bits.RotateLeft64(l.waiting, -int(l.turn)); rest != 0; rest &= rest - 1 {
-			if c := (bits.TrailingZeros64(rest) + int(l.turn)) % callers; fewest < 0 || running[c] < running[fewest] {
-				fewest = c
+		fewest, distance := -1, 0
+		for word, some := range l.some {
+			for ; some != 0; some &= some - 1 {
+				share := word*64 + bits.TrailingZeros64(some)
+				after := int(uint8(share) - l.turn) //nolint:gosec // wraps around
+				if fewest < 0 || running[share] < running[fewest] || running[share] == running[fewest] && after < distance {
+					fewest, distance = share, after
+				}
 			}
 		}
-		return l.callers[fewest].head
+		return l.shares[fewest].head
 	}
 	return nil
 }
 
-// served notes that the caller of t has had its turn.
-func (q *queue) served(t *Ticket) { q.levels[t.Worth.rank()].turn = (t.Share + 1) % callers }
+// served notes that the share of t has had its turn.
+func (q *queue) served(t *Ticket) { q.levels[t.Worth.rank()].turn = t.Share + 1 }
 
-// hogs reports whether the caller of t has that many calls in the queue while others wait too.
+// of returns how many calls of the worth and share of t wait.
+func (q *queue) of(t *Ticket) int { return q.levels[t.Worth.rank()].shares[t.Share].n }
+
+// hogs reports whether the share of t has that many calls in the queue while others wait too.
 func (q *queue) hogs(t *Ticket, most int) bool {
-	l := &q.levels[t.Worth.rank()]
-	return l.callers[t.Share].n >= most && l.waiting != 1<<t.Share
+	n := q.of(t)
+	return n >= most && n < q.levels[t.Worth.rank()].n
 }
 
-// ahead returns how many calls go before another one of that worth and caller, if callers take turns.
-func (q *queue) ahead(worth Worth, caller uint8) int {
+// ahead returns how many calls go before t if it joins now, if shares take turns.
+func (q *queue) ahead(t *Ticket) int {
 	n := 0
-	for rank := worth.rank() + 1; rank < worths; rank++ {
+	for rank := t.Worth.rank() + 1; rank < worths; rank++ {
 		n += q.levels[rank].n
 	}
-	l := &q.levels[worth.rank()]
-	turns := bits.OnesCount64(l.waiting | 1<<caller)
-	return n + min(l.n, l.callers[caller].n*turns+turns-1)
+	l := &q.levels[t.Worth.rank()]
+	turns := 0
+	for _, some := range l.some {
+		turns += bits.OnesCount64(some)
+	}
+	own := l.shares[t.Share].n
+	if own == 0 {
+		turns++
+	}
+	return n + min(l.n, own*turns+turns-1)
 }

@@ -6,44 +6,53 @@ import (
 	"time"
 )
 
-// Ticket is a call's place: running, waiting or refused. It is part of the call, so that it costs no object of its own,
-// and belongs to one Limiter from its arrival on. The zero value has not arrived.
+// Ticket is a call's place: running, waiting or refused. It is part of the call, so that it costs no object of its own.
+// The zero value has not asked for a place.
 type Ticket struct {
-	// Parent is the context of the call's transport. It ends with the call even where no handler is ever run for it.
-	Parent context.Context //nolint:containedctx // a call that dies before its handler shows it here alone
-
-	next, prev *Ticket       // in the queue, or among those that have their permit and not their message
-	since      time.Duration // when its handler began, or began to read, counted from the limiter's first day
-	ready      chan struct{} // closed when it may run; made by a handler that has to wait
-
-	// Worth says how late the call is given up, and Share who takes turns with whom: see [Callers]. They are set before the call
-	// arrives.
+	// Worth says how late the call is given up, and Share with which others it takes turns: see [Shares]. They are set
+	// before the call asks for a place.
 	Worth Worth
 	Share uint8
 
-	// Reads says that the call's message is still to come when it may run, and that [Limiter.Read] is told of it. It is set
-	// before the call arrives.
-	Reads bool
+	// Patient says that the call is not refused while its caller waits. It is set before the call asks for a place.
+	Patient bool
 
-	arrived bool // set before others see the ticket, and not changed
-	state   state
-	patient bool // it came while the queue was no standing one
+	state    state
+	counted  bool // its share counts it as running
+	reported bool // a line that refuses would have refused it
+
+	ctx        context.Context //nolint:containedctx // a waiting call's: it is asked whether its caller still waits
+	next, prev *Ticket         // in the line
+	since      time.Duration   // when it began to wait
+	mayWait    time.Duration   // in an overload
+	ready      chan struct{}   // closed when it no longer waits
 }
-
-// Arrived reports whether the call has asked for a place.
-func (t *Ticket) Arrived() bool { return t.arrived }
 
 type state uint8
 
 const (
-	absent  state = iota
-	queued        // waits
-	granted       // has its permit; its handler has not begun
-	reading       // has its permit; its handler waits for the message
-	running       // has its permit, and runs
-	refused       // may not run
-	ended         // gave its permit back
+	absent state = iota
+	waiting
+	running
+	refused
 )
+
+// await returns true when t is no longer in the line, and false when it has waited for long enough.
+func (t *Ticket) await(ctx context.Context) bool {
+	var late <-chan time.Time
+	if t.mayWait < forever {
+		timer := time.NewTimer(t.mayWait)
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case <-t.ready:
+		return true
+	case <-late:
+	case <-ctx.Done():
+	}
+	return false
+}
 
 // Worth is what a call is worth in an overload. The values are those of the contract's criticality.
 type Worth int8
@@ -59,30 +68,23 @@ const (
 // rank is the worth as an index: more is worth more.
 func (w Worth) rank() int { return int(w - Sheddable) }
 
-// Outcome is what came of a call, as far as it tells how much can be done at once.
-type Outcome uint8
+// shares is the number of shares that callers and methods are spread over.
+const shares = 256
 
-// The outcomes.
-const (
-	Useful  Outcome = iota
-	Wasted          // it ran out of time, or its caller stopped waiting
-	Unknown         // it goes on without a permit, as a stream does once it runs
-)
+// Shares spreads the callers over shares, differently in each process, so that two that meet in one replica do not meet
+// in the next.
+type Shares struct{ seed maphash.Seed }
 
-// callers is the number of shares that identities are spread over.
-const callers = 64
+// NewShares returns a spread of its own.
+func NewShares() Shares { return Shares{maphash.MakeSeed()} }
 
-// Callers spreads the callers over shares, differently in each process, so that two that share a place in one replica do
-// not in the next.
-type Callers struct{ seed maphash.Seed }
-
-// NewCallers returns a spread of its own.
-func NewCallers() Callers { return Callers{maphash.MakeSeed()} }
-
-// Share returns the share of an identity.
-func (c Callers) Share(identity string) uint8 {
-	return uint8(maphash.String(c.seed, identity) % callers)
+// Of returns the share of a caller's calls of one method. Methods are numbered: up to 256 methods of one caller never meet.
+func (s Shares) Of(caller string, method int) uint8 {
+	return uint8(maphash.String(s.seed, caller)) + uint8(method*step) //nolint:gosec // both wrap around
 }
+
+// step spreads the methods of a caller: an odd number, or some of 256 methods would meet.
+const step = 37
 
 // list is a doubly linked list through the tickets.
 type list struct {

@@ -4,6 +4,7 @@ package catalog
 var durationBuckets = []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10}
 
 var (
+	resource     = Label{"resource", "the names that the service has declared"}
 	rpcMethod    = Label{"rpc_method", "full names of the registered methods, `package.Service/Method`, and `_OTHER` for any other"}
 	linkedMethod = Label{"rpc_method", "full names of the methods linked into the binary, `package.Service/Method`, and `_OTHER` for any other"}
 	dialledName  = Label{"server_address", "names given to Dial by the service"}
@@ -81,7 +82,7 @@ var (
 	}
 	RPCRejected = Metric{
 		Name: "chassis_rpc_rejected_total", Type: Counter,
-		Help:   "Calls refused before their handler ran.",
+		Help:   "Calls refused before their handler ran, or because a declared resource was overloaded.",
 		Labels: []Label{rpcMethod, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `overload`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
@@ -91,30 +92,54 @@ var (
 		Labels: []Label{rpcMethod, {"fault", "`delay`, `abort`, `reset`, `partial`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
-	AdmissionLimit = Metric{
-		Name: "chassis_admission_limit", Type: Gauge,
-		Help:  "Calls that may run at once, as found by trial; the processors may allow fewer.",
+	AdmissionHolding = Metric{
+		Name: "chassis_admission_holding", Type: Gauge,
+		Help:  "1 while calls are held back because goroutines wait for processors. In report mode: 1 while they would be.",
 		Since: "0.1.0", Stability: Stable,
 	}
 	AdmissionRunning = Metric{
 		Name: "chassis_admission_running", Type: Gauge,
-		Help:  "Calls that hold a permit at this moment. Streams hold theirs only while they begin.",
+		Help:  "Calls and streams that run at this moment, health checks and reflection left out.",
 		Since: "0.1.0", Stability: Stable,
 	}
 	AdmissionQueued = Metric{
 		Name: "chassis_admission_queued", Type: Gauge,
-		Help:  "Calls that wait for a permit at this moment.",
+		Help:  "Calls that are held back at this moment.",
 		Since: "0.1.0", Stability: Stable,
 	}
 	AdmissionWait = Metric{
 		Name: "chassis_admission_wait_seconds_total", Type: Counter, Unit: "seconds",
-		Help:  "Time that calls have waited for their permits, all together.",
+		Help:  "Time for which calls have been held back, all together.",
 		Since: "0.1.0", Stability: Stable,
+	}
+	ResourceLimit = Metric{
+		Name: "chassis_resource_limit", Type: Gauge,
+		Help:   "How many calls can have the resource at once, as the service has declared.",
+		Labels: []Label{resource},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	ResourceInUse = Metric{
+		Name: "chassis_resource_in_use", Type: Gauge,
+		Help:   "How many calls have the resource at this moment.",
+		Labels: []Label{resource},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	ResourceQueued = Metric{
+		Name: "chassis_resource_queued", Type: Gauge,
+		Help:   "Calls that wait for the resource at this moment.",
+		Labels: []Label{resource},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	ResourceWait = Metric{
+		Name: "chassis_resource_wait_seconds_total", Type: Counter, Unit: "seconds",
+		Help:   "Time that calls have waited for the resource, all together.",
+		Labels: []Label{resource},
+		Since:  "0.1.0", Stability: Stable,
 	}
 	RPCAudited = Metric{
 		Name: "chassis_rpc_audited_total", Type: Counter,
-		Help:   "Calls let in by the audit mode that would have been refused.",
-		Labels: []Label{rpcMethod, {"reason", "`unauthenticated`, `denied`"}},
+		Help:   "Calls let in by the audit mode of authorization, or the report mode of admission, that would have been refused.",
+		Labels: []Label{rpcMethod, {"reason", "`unauthenticated`, `denied`, `overload`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
 	PolicyOverridden = Metric{
@@ -281,7 +306,8 @@ func All() []Metric {
 	return []Metric{
 		RPCServerCallDuration, RPCInFlight, RPCClientCallDuration, RPCClientAttempts, RPCClientRetries, RPCClientRefused, RPCClientHedges,
 		RPCClientEjections, RPCClientEjected, RPCRejected, FaultsInjected, RPCAudited,
-		AdmissionLimit, AdmissionRunning, AdmissionQueued, AdmissionWait, PolicyOverridden,
+		AdmissionHolding, AdmissionRunning, AdmissionQueued, AdmissionWait,
+		ResourceLimit, ResourceInUse, ResourceQueued, ResourceWait, PolicyOverridden,
 		SLOObjective, SLORequests, SLOBadRequests, HTTPServerRequestDuration,
 		HTTPClientRequestDuration, HTTPClientRetries, HTTPClientRetriesWithheld, Panics,
 		BuildInfo, BuildCommitTimestamp, StartTimestamp, Ready, Phase, LifecycleStepDuration, WorkerRestarts,

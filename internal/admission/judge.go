@@ -1,0 +1,144 @@
+package admission
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	// window is how long a line stands before it is judged, and enoughLet how many calls must have been let in by then:
+	// without them the window goes on, at most for longestWindow.
+	window        = 100 * time.Millisecond
+	longestWindow = time.Second
+	enoughLet     = 10
+
+	// streaks is how many windows in a row must show that more calls come than go before it is an overload. One that shows
+	// twice as many counts double. calms is how many must show that few had to be refused before it is over.
+	streaks = 3
+	calms   = 5
+
+	// stillness is the longest time between two events that counts. In a longer one the process stood still or nobody called.
+	stillness = 20 * time.Millisecond
+	// newDay is a time without events after which nothing of what was known holds.
+	newDay = time.Second
+
+	// longDead is how long a call must have waited for its death in the line to speak against the line: callers may be in a
+	// haste of their own.
+	longDead = 100 * time.Millisecond
+)
+
+// judge tells an overload from a burst: by whether more calls come to a line than leave it.
+type judge struct {
+	at    time.Duration // of the last event
+	stood time.Duration // how long the window lasts already, without standing still
+
+	arrived, let, turnedAway, died int // in this window
+	critical                       int // of those that arrived, while nothing is held back
+
+	growing, calm int           // windows in a row
+	overload      bool          // more comes than can be done
+	interval      time.Duration // between two calls that are let in, in the last windows
+
+	now, before [shares]uint16 // calls that came, by share, in this window and in the one before
+	fair        int            // what each share could have had of the window before
+}
+
+// event takes in that time has passed. It is called before each change of the line, and now and then while calls wait.
+func (j *judge) event(now time.Duration, waiting int) {
+	gap := now - j.at
+	j.at = now
+	if gap > newDay {
+		*j = judge{at: now}
+		return
+	}
+	j.stood += min(gap, stillness)
+	if j.stood < window || j.let < enoughLet && j.stood < longestWindow {
+		return
+	}
+	j.close(waiting)
+	j.divide()
+	j.stood, j.arrived, j.let, j.turnedAway, j.died, j.critical = 0, 0, 0, 0, 0, 0
+}
+
+// close judges a window.
+func (j *judge) close(waiting int) {
+	interval := j.stood / time.Duration(max(j.let, 1))
+	if j.interval > 0 {
+		interval = (j.interval + interval) / 2
+	}
+	j.interval = interval
+	if j.overload {
+		j.relax()
+		return
+	}
+	switch {
+	case waiting > 0 && j.arrived > 2*j.let+enoughLet:
+		j.growing += 2
+	case waiting > 0 && (j.arrived > j.let+j.let/4+enoughLet/2 || j.died*20 > j.let):
+		j.growing++
+	default:
+		j.growing = 0
+	}
+	if j.growing >= streaks {
+		j.overload, j.growing, j.calm = true, 0, 0
+	}
+}
+
+// relax ends an overload when nothing had to be refused, or for some time little.
+func (j *judge) relax() {
+	lost := j.turnedAway + j.died
+	if 3*lost < j.arrived {
+		j.calm++
+	} else {
+		j.calm = 0
+	}
+	if lost == 0 || j.calm >= calms {
+		j.overload = false
+	}
+}
+
+// beyond counts a call that nothing holds back, and reports whether it is one too many: in an overload as many run as have
+// ended of late, the critical ones first.
+func (j *judge) beyond(worth Worth) bool {
+	j.arrived++
+	n := j.arrived
+	if worth == Critical {
+		j.critical++
+		n = j.critical
+	}
+	if !j.overload || time.Duration(n-enoughLet)*j.interval <= j.stood {
+		return false
+	}
+	j.turnedAway++
+	return true
+}
+
+// did counts a call that has ended and that nothing held back, if its caller got what it wanted.
+func (j *judge) did(useful bool) {
+	if useful {
+		j.let++
+	}
+}
+
+// came counts a call of a share.
+func (j *judge) came(share uint8) {
+	j.arrived++
+	if j.now[share] < math.MaxUint16 {
+		j.now[share]++
+	}
+}
+
+// small reports whether a share asks for no more than its part.
+func (j *judge) small(share uint8) bool { return int(j.before[share]) <= j.fair }
+
+// divide ends a window of shares.
+func (j *judge) divide() {
+	some := 0
+	for _, n := range j.now {
+		if n > 0 {
+			some++
+		}
+	}
+	j.before, j.now = j.now, [shares]uint16{}
+	j.fair = j.let / max(some, 1)
+}

@@ -1,0 +1,144 @@
+package admission
+
+import (
+	"context"
+	"math"
+	"time"
+)
+
+const (
+	// capacity is how many calls wait at most. The less critical may fill a part of it, and one share half of that if
+	// others wait too. What bounds the memory of calls that wait is what bounds calls: streams and connections.
+	capacity = 16384
+
+	// In an overload a call waits if its turn will come within shortWait, and gives up after longerWait where it came later
+	// than expected. A critical call, and one of a share that asks for no more than its part, may wait for three quarters of the time
+	// that its caller has, up to longWait: it goes before the others.
+	shortWait  = 10 * time.Millisecond
+	longerWait = 25 * time.Millisecond
+	longWait   = 250 * time.Millisecond
+
+	forever time.Duration = math.MaxInt64
+)
+
+// line is where calls wait for something of which there is too little. It belongs to who lets them in, and to its lock.
+type line struct {
+	queue   queue
+	running [shares]int // that were let in and have not left, by share
+	judge   judge
+	waited  time.Duration // of all calls together
+	patient bool          // no call is refused
+}
+
+// join puts t into the line, or refuses it: false.
+func (l *line) join(ctx context.Context, t *Ticket, now time.Duration) bool {
+	l.judge.event(now, l.queue.n)
+	l.judge.came(t.Share)
+	t.mayWait = forever
+	room := capacity * (2 + t.Worth.rank()) / 4
+	if l.queue.n >= room || l.queue.hogs(t, room/2) || l.judge.overload && !l.worthWaiting(ctx, t) {
+		l.judge.turnedAway++
+		if !l.patient && !t.Patient {
+			t.state = refused
+			return false
+		}
+		t.reported = true
+	}
+	if l.patient || t.Patient {
+		t.mayWait = forever
+	}
+	t.state, t.ctx, t.since = waiting, ctx, now
+	l.queue.push(t)
+	return true
+}
+
+// worthWaiting reports whether t gets its turn soon enough in an overload, and notes how long it may wait.
+func (l *line) worthWaiting(ctx context.Context, t *Ticket) bool {
+	t.mayWait = longerWait
+	most := shortWait
+	if t.Worth == Critical || l.judge.small(t.Share) {
+		most = min(left(ctx)*3/4, longWait)
+		t.mayWait = most
+	}
+	return time.Duration(l.queue.ahead(t))*l.judge.interval <= most
+}
+
+// left is the time that the caller of a call still has.
+func left(ctx context.Context) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return time.Until(deadline)
+	}
+	return forever
+}
+
+// first returns the call whose turn it is, nil if none waits. What died waiting, or has waited for too long, leaves.
+func (l *line) first(now time.Duration) *Ticket {
+	for {
+		t := l.queue.next(&l.running)
+		if t == nil || !l.tooLate(t, now) {
+			return t
+		}
+		l.refuse(t, now)
+	}
+}
+
+func (l *line) tooLate(t *Ticket, now time.Duration) bool {
+	if t.ctx.Err() != nil {
+		return true
+	}
+	if !l.judge.overload || l.patient || t.Patient {
+		return false
+	}
+	if t.mayWait == forever && t.Worth != Critical { // it came before the overload
+		return now-t.since > longerWait
+	}
+	return now-t.since > t.mayWait
+}
+
+// let lets t in.
+func (l *line) let(t *Ticket, now time.Duration) {
+	l.queue.served(t)
+	l.leave(t, running, now)
+	l.admit(t)
+}
+
+// admit counts t as running.
+func (l *line) admit(t *Ticket) {
+	t.state, t.counted = running, true
+	l.running[t.Share]++
+	l.judge.let++
+}
+
+// refuse takes t out of the line for good.
+func (l *line) refuse(t *Ticket, now time.Duration) {
+	if t.ctx.Err() == nil {
+		l.judge.turnedAway++
+	} else if now-t.since > longDead {
+		l.judge.died++
+	}
+	l.leave(t, refused, now)
+}
+
+// giveUp takes t out of the line if it still waits there.
+func (l *line) giveUp(t *Ticket, now time.Duration) {
+	if t.state == waiting {
+		l.refuse(t, now)
+	}
+}
+
+func (l *line) leave(t *Ticket, to state, now time.Duration) {
+	l.queue.remove(t)
+	l.waited += now - t.since
+	t.state, t.ctx = to, nil
+	if t.ready != nil {
+		close(t.ready)
+	}
+}
+
+// ended is told that t, which was let in, has ended.
+func (l *line) ended(t *Ticket) {
+	if t.counted {
+		t.counted = false
+		l.running[t.Share]--
+	}
+}

@@ -1,0 +1,102 @@
+package admission
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Resource is something of which so many calls may have one at once. All methods may be called concurrently.
+type Resource struct {
+	limit int
+	born  time.Time
+
+	mu   sync.Mutex
+	held int
+	line line
+}
+
+// NewResource returns a resource of which limit calls may have one at once, at least one. A patient one refuses no call, and
+// lets it wait as long as its caller does: Acquire says which it would have refused.
+func NewResource(limit int, patient bool) *Resource {
+	return &Resource{limit: max(limit, 1), born: time.Now(), line: line{patient: patient}}
+}
+
+// Open has the resource refuse no call from now on: a service that stops serves what still comes.
+func (r *Resource) Open() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.line.patient = true
+}
+
+// Acquire returns when t has one, or may not wait for it any longer. What runs must be released.
+func (r *Resource) Acquire(ctx context.Context, t *Ticket) Verdict {
+	r.join(ctx, t)
+	if t.ready != nil {
+		r.wait(ctx, t)
+	}
+	switch {
+	case t.state != running:
+		return Refused
+	case t.reported:
+		return Reported
+	default:
+		return Runs
+	}
+}
+
+func (r *Resource) join(ctx context.Context, t *Ticket) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Since(r.born)
+	if !r.line.join(ctx, t, now) {
+		return
+	}
+	r.dispatch(now)
+	if t.state == waiting {
+		t.ready = make(chan struct{})
+	}
+}
+
+func (r *Resource) wait(ctx context.Context, t *Ticket) {
+	if t.await(ctx) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.line.giveUp(t, time.Since(r.born))
+}
+
+// Release gives back what t has. For a ticket that has nothing it does nothing.
+func (r *Resource) Release(t *Ticket) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if t.state != running {
+		return
+	}
+	t.state = absent
+	r.held--
+	r.line.ended(t)
+	r.dispatch(time.Since(r.born))
+}
+
+func (r *Resource) dispatch(now time.Duration) {
+	r.line.judge.event(now, r.line.queue.n)
+	for t := r.line.first(now); t != nil && r.held < r.limit; t = r.line.first(now) {
+		r.held++
+		r.line.let(t, now)
+	}
+}
+
+// ResourceState is what a resource looks like from outside.
+type ResourceState struct {
+	Limit, Held, Queued int
+	Waited              time.Duration // of all calls together
+}
+
+// State returns the state at this moment.
+func (r *Resource) State() ResourceState {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return ResourceState{Limit: r.limit, Held: r.held, Queued: r.line.queue.n, Waited: r.line.waited}
+}
