@@ -68,9 +68,9 @@ func (w *work) Sheddable(ctx context.Context, _ *overloadv1.SheddableRequest) (*
 
 // pool is work that waits for one of slots, as for a connection to a database, and holds it.
 func pool(app *chassis.App, slots int, hold time.Duration) (func(context.Context) error, error) {
-	resource, err := app.Resource("pool", slots)
+	acquire, err := app.Resource("pool", slots)
 	return func(ctx context.Context) error {
-		release, err := resource.Acquire(ctx)
+		release, err := acquire(ctx)
 		if err != nil {
 			return err
 		}
