@@ -44,7 +44,7 @@ func (m *Method) bound(ctx context.Context, start time.Time) context.Context {
 	if callers, ok := ctx.Deadline(); ok && !at.Before(callers) {
 		return ctx
 	}
-	bounded, cancel := context.WithDeadline(ctx, at)
+	bounded, cancel := context.WithDeadline(ctx, at) //nolint:gosec // its parent ends it, as said below
 	// The transport ends ctx, and bounded with it, when it has written the status. An earlier end would write another one:
 	// that of a goroutine which the handler has left in RecvMsg.
 	_ = cancel
