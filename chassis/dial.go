@@ -215,10 +215,15 @@ func (i *instance) clientPass() (*middleware.Client, error) {
 
 // decodedError makes an [Error] of what a call came back with, where it is a status.
 func decodedError(err error) error {
-	if decoded, ok := ErrorOf(err); ok {
-		return decoded
+	decoded, ok := ErrorOf(err)
+	if !ok {
+		return err
 	}
-	return err
+	if own := (*Error)(nil); errors.As(err, &own) && own == decoded {
+		return decoded // of an interceptor of the service
+	}
+	decoded.received, decoded.came = true, decoded.Message
+	return decoded
 }
 
 // userAgent is "service/version paddock", before which nothing and after which gRPC puts its own.

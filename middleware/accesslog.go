@@ -84,14 +84,15 @@ func (c *call) attrs(out outcome, elapsed time.Duration) []slog.Attr {
 type field struct{ key, value string }
 
 func (c *call) optional() [3]field {
-	if c.rare == nil {
+	rare := c.rare.Load()
+	if rare == nil {
 		return [...]field{{"peer", c.caller.ID}, {}, {}}
 	}
 	explained := "explain"
-	if c.rare.audited {
+	if rare.audited {
 		explained = "would_refuse"
 	}
-	return [...]field{{"peer", c.caller.ID}, {"reason", string(c.rare.refused)}, {explained, c.rare.explain}}
+	return [...]field{{"peer", c.caller.ID}, {"reason", string(rare.refused)}, {explained, rare.explain}}
 }
 
 func linePrefix(method string) string {

@@ -103,7 +103,6 @@ func (h *hedge) second(ctx context.Context) {
 func (h *hedge) settle(err error, reply proto.Message, opts []grpc.CallOption) error {
 	if h.result == hedgeLost && err != nil && h.err == nil {
 		h.result = hedgeWon
-		proto.Reset(reply)
 		err = handOver(reply, h.reply)
 		h.report(opts)
 	}

@@ -109,6 +109,12 @@ func (h *httpCall) Value(key any) any {
 	return h.parent.Value(key)
 }
 
+// String names the context where it is printed: fmt would print the request, with its credentials.
+func (h *httpCall) String() string { return "HTTP request" }
+
+// GoString is String.
+func (h *httpCall) GoString() string { return h.String() }
+
 // admit refuses what no handler takes.
 func (h *httpCall) admit(r *http.Request, limits HTTPLimits) bool {
 	h.limit(r, limits)

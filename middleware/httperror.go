@@ -17,8 +17,8 @@ import (
 func WriteError(w http.ResponseWriter, r *http.Request, err error, httpStatus func(codes.Code) int) {
 	h := httpCallFrom(r.Context())
 	if h != nil {
-		if bad, detail := h.bodyProblem(); bad != 0 {
-			h.refuse(w, bad, detail)
+		if bad, code, detail := h.bodyProblem(); bad != 0 {
+			h.refuse(w, bad, code, detail)
 			return
 		}
 	}
@@ -39,9 +39,9 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error, httpStatus fu
 func StreamError(err error) *status.Status { return rpcstatus.Showable(status.Convert(err)) }
 
 // refuse answers for a body that was not read to its end, after which the connection is of no more use.
-func (h *httpCall) refuse(w http.ResponseWriter, status int, detail string) {
+func (h *httpCall) refuse(w http.ResponseWriter, status int, code, detail string) {
 	w.Header().Set("Connection", "close")
-	problem.New(status, "", detail, h.trace.context()).Write(w)
+	problem.New(status, code, detail, h.trace.context()).Write(w)
 }
 
 // WriteRoutingError answers a REST request that no route takes.

@@ -3,6 +3,8 @@ package middleware
 import (
 	"context"
 	"io"
+	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -11,11 +13,14 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// NewStream starts a streaming call. Its handler runs in a goroutine that ends when the handler returns; the HTTP
-// request it belongs to waits for it. ctx must end when the request does, as the gateway's does.
+// NewStream starts a streaming call. Its handler runs in a goroutine that ends when the handler returns. The HTTP request
+// that it belongs to waits for it until the call's time is up, which is what the caller and the method allow: then the caller
+// is answered whatever the handler does. ctx must end when the request does, as the gateway's does.
 func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+	m := c.method(method)
 	base := c.newStream(ctx, method)
 	base.headers = make(chan struct{})
+	timeout := earlier(base.timeout, m.Timeout)
 	s := &restPipe{
 		restStream: base,
 		one:        !desc.ClientStreams,
@@ -25,17 +30,35 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 		done:       make(chan struct{}),
 		err:        status.Error(codes.Internal, "the handler ended its goroutine"), // which leaves Serve without a return
 	}
-	m := c.method(method)
-	serve := func() {
+	s.parent, s.cancel = withTimeout(ctx, timeout)
+	if s.http != nil {
+		s.http.streams.Add(1)
+		s.bound(desc, timeout)
+	}
+	go func() {
 		defer s.finish()
 		s.err = m.Serve(nil, restPipeServer{s})
-	}
-	if s.http == nil {
-		go serve()
-	} else {
-		s.http.streams.Go(serve)
-	}
+	}()
 	return s, nil
+}
+
+// bound has the request end with the call's time, if it has one: what is read of its body, and the wait for a handler that
+// ignores its context.
+func (s *restPipe) bound(desc *grpc.StreamDesc, timeout time.Duration) {
+	if timeout <= 0 {
+		return
+	}
+	if desc.ClientStreams {
+		s.http.boundBody(timeout)
+	}
+	context.AfterFunc(s.parent, s.release)
+}
+
+// release lets the request end.
+func (s *restPipe) release() {
+	if s.http != nil && !s.released.Swap(true) {
+		s.http.streams.Done()
+	}
 }
 
 // restPipe is the client's end of a stream by REST. As with any grpc.ClientStream, one goroutine may send while another
@@ -48,7 +71,9 @@ type restPipe struct {
 	closed   chan struct{}      // closed when the gateway sends no more
 	done     chan struct{}      // closed when the handler has returned, and err is set
 	err      error
-	refused  error // err of a handler that ended before it had sent anything
+	refused  error       // err of a handler that ended before it had sent anything
+	released atomic.Bool // the request does not wait for the handler any more
+	cancel   func()      // of the parent, which ends behind done
 }
 
 var (
@@ -65,6 +90,8 @@ func (s *restPipe) finish() {
 	s.mu.Unlock()
 	s.headerComplete()
 	close(s.done)
+	s.cancel()
+	s.release()
 }
 
 func (s *restPipe) SendMsg(m any) error {
@@ -75,13 +102,25 @@ func (s *restPipe) SendMsg(m any) error {
 	select {
 	case s.requests <- message:
 		return nil
-	case <-s.done:
-		if s.one {
-			return nil // as grpc.ClientStream has it: generated code sends, and then asks Header or RecvMsg how it went
-		}
-		return io.EOF
 	case <-s.parent.Done():
-		return status.FromContextError(s.parent.Err()).Err()
+		switch {
+		case !s.handled():
+			return status.FromContextError(s.parent.Err()).Err()
+		case s.one:
+			return nil // as grpc.ClientStream has it: generated code sends, and then asks Header or RecvMsg how it went
+		default:
+			return io.EOF
+		}
+	}
+}
+
+// handled reports whether the handler has returned. If it has, the context has ended because of that.
+func (s *restPipe) handled() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -98,14 +137,15 @@ func (s *restPipe) RecvMsg(m any) error {
 	select {
 	case answer := <-s.answers:
 		return handOver(m, answer)
-	case <-s.done:
+	case <-s.parent.Done():
+		if !s.handled() {
+			return status.FromContextError(s.parent.Err()).Err()
+		}
 		s.http.cutIfBroken()
 		if s.err != nil {
 			return s.err
 		}
 		return io.EOF
-	case <-s.parent.Done():
-		return status.FromContextError(s.parent.Err()).Err()
 	}
 }
 
@@ -114,25 +154,25 @@ func (s *restPipe) RecvMsg(m any) error {
 func (s *restPipe) Header() (metadata.MD, error) {
 	select {
 	case <-s.headers:
-		if s.refused != nil { // else the handler may still run
-			s.http.cutIfBroken()
-		}
-		return s.header, s.refused
 	case <-s.parent.Done():
-		return nil, status.FromContextError(s.parent.Err()).Err()
+		if !s.handled() {
+			return nil, status.FromContextError(s.parent.Err()).Err()
+		}
 	}
+	if s.refused != nil { // else the handler may still run
+		s.http.cutIfBroken()
+	}
+	return s.header, s.refused
 }
 
 // Trailer is complete once RecvMsg has returned an error.
 func (s *restPipe) Trailer() metadata.MD {
-	select {
-	case <-s.done:
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return s.trailer
-	default:
+	if !s.handled() {
 		return nil
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.trailer
 }
 
 // restPipeServer is the handler's end.

@@ -26,8 +26,10 @@ func hold(t *testing.T) *held {
 	h.runnable.Store(1)
 	looks := int64(0)
 	h.Limiter = admission.NewWith(func() admission.Look {
-		looks += 100 // it grows: a queue that stays as long as it is is not one of calls
-		return admission.Look{Procs: 1, Runnable: int(looks * h.runnable.Load())}
+		if looks++; looks%40 == 0 { // a queue that is never short is not one of calls
+			return admission.Look{Procs: 1}
+		}
+		return admission.Look{Procs: 1, Runnable: int(1000 * h.runnable.Load())}
 	}, false)
 	for range 100 {
 		if h.State().Holding {
