@@ -54,6 +54,7 @@ type Telemetry struct {
 	deliveries     []*delivery
 
 	registry *prometheus.Registry
+	guard    *guard
 	meters   *sdkmetric.MeterProvider
 }
 
@@ -80,6 +81,7 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 		return nil, fmt.Errorf("telemetry: %w", err)
 	}
 	diagnostics := t.startLogs(cfg, exporters.logs, env, resource)
+	t.guard.log = t.logger
 	t.startTraces(cfg, exporters.spans, env, resource, diagnostics)
 	for _, w := range env.warnings {
 		t.logger.WarnContext(ctx, w)
@@ -146,13 +148,21 @@ func (t *Telemetry) Sampled(parent trace.SpanContext, id trace.TraceID) bool {
 // Propagator carries trace context and baggage from and to other services.
 func (t *Telemetry) Propagator() propagation.TextMapPropagator { return t.propagator }
 
-// Registry returns the metric registry of the service.
+// Registry returns the metric registry of the service, to gather from and for collectors that cannot go wrong. Others
+// belong into Registerer.
 func (t *Telemetry) Registry() *prometheus.Registry { return t.registry }
+
+// Registerer returns the way into Registry for collectors that may go wrong. One that panics, or ends its goroutine, costs
+// a scrape what it had not sent; one that takes longer than 5 s, or sends more than 100,000 series, is left out of it. The
+// failure is logged, once a minute for each collector, and counted in chassis_collector_failures_total. A collector that hangs
+// is not called again before it has returned. All this holds through prometheus.WrapRegistererWith and its like too, but
+// not for a panic in a goroutine that the collector started itself, which ends the process.
+func (t *Telemetry) Registerer() prometheus.Registerer { return t.guard }
 
 // MetricsHandler serves the registry in the formats of Prometheus, exemplars included where OpenMetrics is asked for.
 // Scrapes at the same time share one collection, of which more than eight are refused with 503; one that takes longer
 // than 10 s is answered with 503.
-func (t *Telemetry) MetricsHandler() http.Handler { return metricsHandler(t.registry, t.logger) }
+func (t *Telemetry) MetricsHandler() http.Handler { return metricsHandler(t.guard) }
 
 // MeterProvider returns the provider for libraries that measure with OpenTelemetry. Their metrics appear in Registry,
 // with at most 2000 series each; what exceeds that is merged into one with otel_metric_overflow="true".
