@@ -15,9 +15,10 @@
 // protobuf messages, as package internal/redact tells. The fan-out writes to standard output, to OTLP where an
 // endpoint is set, and to the handlers of the Config.
 //
-// Standard output goes through a bounded buffer (1 MiB of lines) that one goroutine empties. A reader that stalls costs
-// lines, which are counted, and never a call. Lines below WARN wait up to 10 ms for company; a process that ends
-// without Shutdown loses those.
+// Standard output goes through a bounded buffer (1 MiB of lines) that one goroutine empties. Lines below WARN wait up to
+// 10 ms for company, those of WARN do not, and a process that ends without Shutdown may lose both. A line of ERROR or above
+// is on standard output, with all before it, when the log call returns. A reader that stalls costs lines, which are counted,
+// and 100 ms of one log call at ERROR, none of the later ones before it has caught up.
 //
 // # Traces
 //

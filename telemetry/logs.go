@@ -26,7 +26,7 @@ func (t *Telemetry) startLogs(cfg Config, exporter sdklog.Exporter, env *environ
 	t.registry.MustRegister(dropped)
 	t.stdout = newLineWriter(cfg.Output, dropped.WithLabelValues("stdout"), lostLines(cfg))
 	if cfg.LogFormat == formatJSON {
-		t.lines = controlEscaper{t.stdout}
+		t.lines = finished{controlEscaper{t.stdout}, t.stdout}
 	}
 	stdout := urgent{lineHandler(cfg, t.stdout), t.stdout}
 	pipe := func(handlers ...slog.Handler) *slog.Logger {
@@ -74,7 +74,8 @@ func lostLines(cfg Config) func(int) []byte {
 	}
 }
 
-// urgent lets no record of WARN or above wait for company.
+// urgent lets no record of WARN or above wait for company, and has one of ERROR or above on standard output when Handle
+// returns: the process may end with the next statement.
 type urgent struct {
 	slog.Handler
 	w *lineWriter
@@ -82,7 +83,10 @@ type urgent struct {
 
 func (h urgent) Handle(ctx context.Context, r slog.Record) error {
 	err := h.Handler.Handle(ctx, r)
-	if r.Level >= slog.LevelWarn {
+	switch {
+	case r.Level >= slog.LevelError:
+		h.w.settle()
+	case r.Level >= slog.LevelWarn:
 		h.w.push()
 	}
 	return err
@@ -92,6 +96,22 @@ func (h urgent) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return urgent{h.Handler.WithAttrs(attrs), h.w}
 }
 func (h urgent) WithGroup(name string) slog.Handler { return urgent{h.Handler.WithGroup(name), h.w} }
+
+// finished takes lines that are JSON already, and does for those of ERROR what urgent does for records.
+type finished struct {
+	out io.Writer
+	w   *lineWriter
+}
+
+func (f finished) Write(line []byte) (int, error) {
+	n, err := f.out.Write(line)
+	if bytes.Contains(line[:min(len(line), levelWithin)], []byte(`"level":"ERROR`)) {
+		f.w.settle()
+	}
+	return n, err
+}
+
+const levelWithin = 80 // bytes of a line, behind its time
 
 // logQueue and logExporter do for log records what spanQueue and spanExporter do for spans.
 type logQueue struct {

@@ -119,11 +119,15 @@ func (t *Telemetry) Logger() *slog.Logger { return t.logger }
 // Level returns the level of all sinks; setting it takes effect at once.
 func (t *Telemetry) Level() *slog.LevelVar { return &t.level }
 
-// Lines returns the way to standard output for a line that is JSON already: one Write is one line. It never blocks,
-// fails or keeps the slice; a line that finds no room is dropped and counted. Control characters beyond those that JSON
+// Lines returns the way to standard output for a line that is JSON already: one Write is one line. It never fails or keeps
+// the slice, and blocks as Settle does where the line begins with its time and the level ERROR, else not; a line that finds no room is dropped and counted. Control characters beyond those that JSON
 // forbids are escaped. The line is not redacted, and not compared with Level: both are its author's duty. Lines is nil
 // unless the log format is JSON.
 func (t *Telemetry) Lines() io.Writer { return t.lines }
+
+// Settle waits until the lines logged so far are on standard output, for at most 100 ms, and not at all while its reader is
+// stalled. Lines of ERROR and above do so by themselves, so that the reason of a crash is there after it.
+func (t *Telemetry) Settle() { t.stdout.settle() }
 
 // Sinks returns a logger that feeds every sink but standard output, for whoever writes there by Lines. It is nil
 // where there is no other sink.
