@@ -30,7 +30,7 @@ func (t *Telemetry) startLogs(cfg Config, exporter sdklog.Exporter, env *environ
 	}
 	stdout := urgent{lineHandler(cfg, t.stdout), t.stdout}
 	pipe := func(handlers ...slog.Handler) *slog.Logger {
-		return slog.New(correlation(&t.level)(redaction(slog.NewMultiHandler(handlers...))))
+		return slog.New(correlation(&t.level)(redaction(distinction(slog.NewMultiHandler(handlers...)))))
 	}
 	diagnostics = pipe(stdout)
 
