@@ -26,7 +26,7 @@ func (t *Telemetry) startLogs(cfg Config, exporter sdklog.Exporter, env *environ
 	t.registry.MustRegister(dropped)
 	t.stdout = newLineWriter(cfg.Output, dropped.WithLabelValues("stdout"), lostLines(cfg))
 	if cfg.LogFormat == formatJSON {
-		t.lines = finished{controlEscaper{t.stdout}, t.stdout}
+		t.lines = finished{controlEscaper{cutter{t.stdout, true}}, t.stdout}
 	}
 	stdout := urgent{lineHandler(cfg, t.stdout), t.stdout}
 	pipe := func(handlers ...slog.Handler) *slog.Logger {
@@ -56,9 +56,9 @@ func (t *Telemetry) startLogs(cfg Config, exporter sdklog.Exporter, env *environ
 // lineHandler writes records in the format of standard output; it leaves the level to the pipeline.
 func lineHandler(cfg Config, w io.Writer) slog.Handler {
 	if cfg.LogFormat == formatText {
-		return newConsole(w, colours(cfg))
+		return newConsole(cutter{w, false}, colours(cfg))
 	}
-	return slog.NewJSONHandler(controlEscaper{w}, &slog.HandlerOptions{Level: everyLevel})
+	return slog.NewJSONHandler(controlEscaper{cutter{w, true}}, &slog.HandlerOptions{Level: everyLevel})
 }
 
 const everyLevel = slog.Level(-1 << 16)

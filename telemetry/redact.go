@@ -42,6 +42,7 @@ func (h *redactor) finish(ctx context.Context, out slog.Record, attrs []slog.Att
 	i := 0
 	defer func() {
 		if i < len(attrs) {
+			_ = recover() // nil where the goroutine ends
 			out.AddAttrs(slog.String(redact.Valid(attrs[i].Key), "[unreadable]"))
 			err = h.finish(ctx, out, attrs[i+1:], texts)
 		}
