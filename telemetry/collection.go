@@ -16,9 +16,9 @@ const (
 	mostSent   = 10 * mostSeries        // series after which nothing more is taken from a collector
 )
 
-// collection is one call of a collector. One goroutine calls it, and renders what it has sent: the functions of GaugeFunc
-// and its like are called there. The scrape reads, for a bounded time. After that a timer does, so that the collector comes
-// to its end and gives back what it holds.
+// collection is one call of a collector. One goroutine calls it, and renders what it has sent: the
+// functions of GaugeFunc and its like are called there. The scrape reads, for a bounded time. After
+// that a timer does, so that the collector comes to its end and gives back what it holds.
 type collection struct {
 	sent     chan prometheus.Metric   // never closed: a goroutine of the collector may send late
 	returned chan struct{}            // closed when the collector has returned
@@ -49,7 +49,8 @@ func (c *collection) ended() bool {
 	}
 }
 
-// run calls the collector and renders its series. It is written with defer as either may end the goroutine.
+// run calls the collector and renders its series. It is written with defer as either may end the
+// goroutine.
 func (c *collection) run(own prometheus.Collector) {
 	defer close(c.done)
 	defer c.render()

@@ -50,9 +50,10 @@ type member struct {
 	value []byte
 }
 
-// cutJSON cuts the largest values of a line, so far that it fits into limit, and leaves the others alone. A value that is cut
-// becomes a text with a mark. Where there are too many values, the last ones are left out, but for those by which a line is
-// found. A line that is no JSON object comes back as it is.
+// cutJSON cuts the largest values of a line, so far that it fits into limit, and leaves the others
+// alone. A value that is cut becomes a text with a mark. Where there are too many values, the last
+// ones are left out, but for those by which a line is found. A line that is no JSON object comes
+// back as it is.
 func cutJSON(line []byte, limit int) []byte {
 	members, err := membersOf(line)
 	if err != nil {

@@ -9,9 +9,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// distinct gives each key of a record one meaning: many readers of JSON keep only one of two members with the same key. A key
-// that is there already gets a number, so that a second "bet" becomes "bet_2", and nothing is lost. The keys that the chassis
-// writes at top level are there before any other: an attribute "msg" becomes "msg_2".
+// distinct gives each key of a record one meaning: many readers of JSON keep only one of two
+// members with the same key. A key that is there already gets a number, so that a second "bet"
+// becomes "bet_2", and nothing is lost. The keys that the chassis writes at top level are there
+// before any other: an attribute "msg" becomes "msg_2".
 type distinct struct {
 	next  slog.Handler
 	top   bool // no group is open
@@ -94,8 +95,8 @@ func (k keys) number(key string) string {
 	}
 }
 
-// numberAll takes the keys of attrs. The members of a group without a key stand beside it, those of any other in a level of
-// their own.
+// numberAll takes the keys of attrs. The members of a group without a key stand beside it, those of
+// any other in a level of their own.
 func (k keys) numberAll(attrs []slog.Attr) []slog.Attr {
 	out := make([]slog.Attr, len(attrs))
 	for i, a := range attrs {

@@ -249,7 +249,8 @@ func collections() int {
 	return strings.Count(string(all[:runtime.Stack(all, true)]), "telemetry.(*collection).run(")
 }
 
-// A late collector must come to its end also where nothing scrapes any more: it may hold a lock of the service.
+// A late collector must come to its end also where nothing scrapes any more: it may hold a lock of
+// the service.
 func TestALateCollectorIsNotHeldUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tel := start(t, telemetry.Config{})

@@ -9,9 +9,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// guarded stands in the registry for a collector of the service. A collector that hangs is not called again before it has
-// returned, so one goroutine at most is left behind. A panic in a goroutine that the collector started itself ends the
-// process, as anywhere in Go.
+// guarded stands in the registry for a collector of the service. A collector that hangs is not
+// called again before it has returned, so one goroutine at most is left behind. A panic in a
+// goroutine that the collector started itself ends the process, as anywhere in Go.
 type guarded struct {
 	own   prometheus.Collector
 	descs []*prometheus.Desc
@@ -29,7 +29,8 @@ func (g *guarded) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect sends what the collector sends within its time: the whole of it, or what it had sent when it panicked, or nothing.
+// Collect sends what the collector sends within its time: the whole of it, or what it had sent when
+// it panicked, or nothing.
 func (g *guarded) Collect(ch chan<- prometheus.Metric) {
 	c, first := g.collection()
 	if first {
@@ -48,7 +49,8 @@ func (g *guarded) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// collection returns the one that runs, or starts another. Scrapes at the same time share one; the first reads it.
+// collection returns the one that runs, or starts another. Scrapes at the same time share one; the
+// first reads it.
 func (g *guarded) collection() (c *collection, first bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -60,7 +62,8 @@ func (g *guarded) collection() (c *collection, first bool) {
 	return g.newest, true
 }
 
-// report counts a failure, and logs it unless another of this collector was logged within the last minute.
+// report counts a failure, and logs it unless another of this collector was logged within the last
+// minute.
 func (g *guarded) report(f failure) {
 	g.guard.failures.WithLabelValues(f.reason).Inc()
 	if g.complaints.due() {
@@ -99,8 +102,8 @@ const (
 // failure is what went wrong in a call of a collector.
 type failure struct{ reason, text, stack string }
 
-// attempt calls f, and hands to failed how it ended where it did not return: by a panic, which goes no further, or by
-// ending the goroutine, which it cannot hold up.
+// attempt calls f, and hands to failed how it ended where it did not return: by a panic, which goes
+// no further, or by ending the goroutine, which it cannot hold up.
 func attempt(f func(), failed func(failure)) {
 	returned := false
 	defer func() {

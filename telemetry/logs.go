@@ -74,8 +74,8 @@ func lostLines(cfg Config) func(int) []byte {
 	}
 }
 
-// urgent lets no record of WARN or above wait for company, and has one of ERROR or above on standard output when Handle
-// returns: the process may end with the next statement.
+// urgent lets no record of WARN or above wait for company, and has one of ERROR or above on
+// standard output when Handle returns: the process may end with the next statement.
 type urgent struct {
 	slog.Handler
 	w *lineWriter
@@ -97,7 +97,8 @@ func (h urgent) WithAttrs(attrs []slog.Attr) slog.Handler {
 }
 func (h urgent) WithGroup(name string) slog.Handler { return urgent{h.Handler.WithGroup(name), h.w} }
 
-// finished takes lines that are JSON already, and does for those of ERROR what urgent does for records.
+// finished takes lines that are JSON already, and does for those of ERROR what urgent does for
+// records.
 type finished struct {
 	out io.Writer
 	w   *lineWriter

@@ -11,8 +11,9 @@ import (
 	"github.com/betmakers/paddock/internal/redact"
 )
 
-// redactor masks what package redact knows to be secret, and passes records without such attributes as they are. In
-// records with the context of a call, the call's secrets are masked in plain text too.
+// redactor masks what package redact knows to be secret, and passes records without such attributes
+// as they are. In records with the context of a call, the call's secrets are masked in plain text
+// too.
 type redactor struct {
 	next slog.Handler
 	hide bool // a group with a secret name is open, so everything in it is secret
@@ -36,8 +37,9 @@ func (h *redactor) Handle(ctx context.Context, r slog.Record) error {
 	return h.finish(ctx, out, attrs, texts)
 }
 
-// finish adds attrs to a record and hands it on. The methods of values are called here, and those that sinks call again have
-// been tried: a value that ends the goroutine (runtime.Goexit) costs itself, as the line is written on the way out.
+// finish adds attrs to a record and hands it on. The methods of values are called here, and those
+// that sinks call again have been tried: a value that ends the goroutine (runtime.Goexit) costs
+// itself, as the line is written on the way out.
 func (h *redactor) finish(ctx context.Context, out slog.Record, attrs []slog.Attr, texts *redact.Texts) (err error) {
 	i := 0
 	defer func() {

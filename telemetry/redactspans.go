@@ -10,8 +10,8 @@ import (
 	"github.com/betmakers/paddock/internal/redact"
 )
 
-// redactSpans masks the attributes of spans, and of the events and links in them, that have a secret name, and replaces what
-// is no UTF-8: a collector would refuse the whole batch for it.
+// redactSpans masks the attributes of spans, and of the events and links in them, that have a
+// secret name, and replaces what is no UTF-8: a collector would refuse the whole batch for it.
 func redactSpans(next sdktrace.SpanProcessor) sdktrace.SpanProcessor { return spanRedactor{next} }
 
 type spanRedactor struct{ sdktrace.SpanProcessor }

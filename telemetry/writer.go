@@ -203,8 +203,9 @@ func (w *lineWriter) flush(ctx context.Context) error {
 	return nil
 }
 
-// settle waits until every line taken so far was handed to the output, for at most 100 ms. Where that was too short it does not
-// wait again before the output has caught up: a stalled reader costs one wait, and not one for each line.
+// settle waits until every line taken so far was handed to the output, for at most 100 ms. Where
+// that was too short it does not wait again before the output has caught up: a stalled reader costs
+// one wait, and not one for each line.
 func (w *lineWriter) settle() {
 	w.push()
 	if w.behind.Load() {

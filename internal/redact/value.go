@@ -20,10 +20,12 @@ const (
 	maxNodes = 10_000
 )
 
-// Value returns v ready to be rendered as JSON, with everything secret in it masked: values under a secret name in
-// maps (http.Header and metadata.MD among them) and structs, and debug_redact fields of protobuf messages. Errors,
-// and values without parts, come back as they are. v itself is never changed. A value that cannot be read, because
-// one of its methods fails or panics, becomes a text that says so.
+// Value returns v ready to be rendered as JSON, with everything secret in it masked: values under a
+// secret name in maps (http.Header and metadata.MD among them) and structs, and debug_redact fields
+// of protobuf messages. Errors with a readable text, and values without parts, come back as they
+// are. v itself is never changed. What cannot be read, because one of its methods fails or panics,
+// becomes a text that says so; it costs that part of v alone. A method that hangs or recurses
+// without end cannot be helped.
 func Value(v any) (out any) {
 	defer func() {
 		if recover() != nil {
