@@ -58,7 +58,7 @@ func TestLinesBeforeACrash(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var all sync.WaitGroup
 			slots := make(chan struct{}, 2)
-			for range 20 {
+			for range 8 {
 				slots <- struct{}{}
 				all.Go(func() {
 					defer func() { <-slots }()

@@ -17,6 +17,7 @@ const (
 	batchSize   = 32 << 10              // bytes that are written without further delay
 	batchDelay  = 10 * time.Millisecond // what a line waits for others
 	settleTime  = 100 * time.Millisecond
+	settleTries = 10 // where no processor was free to write
 )
 
 // lineWriter lets many goroutines write whole lines to one output and never makes them wait for it. A line is copied
@@ -211,11 +212,25 @@ func (w *lineWriter) settle() {
 	if w.behind.Load() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
-	defer cancel()
-	if w.flush(ctx) != nil {
-		w.behind.Store(true)
+	for range settleTries {
+		ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+		err := w.flush(ctx)
+		cancel()
+		if err == nil {
+			return
+		}
+		if w.writing() {
+			break
+		}
 	}
+	w.behind.Store(true)
+}
+
+// writing reports whether lines are in the hands of the output. Else its goroutine waits for a processor.
+func (w *lineWriter) writing() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.inFlight > 0
 }
 
 // close hands what is left to the output and stops. Lines that come later are dropped and counted. If ctx ends first,
