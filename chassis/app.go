@@ -195,8 +195,10 @@ func (a *App) Tracer() trace.Tracer { return a.instance.telemetry.Tracer(a.insta
 // TracerProvider is for libraries that want one.
 func (a *App) TracerProvider() trace.TracerProvider { return a.instance.telemetry.TracerProvider() }
 
-// Metrics returns the registry of /metrics, for the service's own collectors.
-func (a *App) Metrics() prometheus.Registerer { return a.instance.telemetry.Registry() }
+// Metrics returns the registry of /metrics, for the service's own collectors. A collector that
+// panics costs a scrape what it had not sent, and one that takes longer than 5 s or sends more than
+// 100,000 series is left out, as [telemetry.Telemetry.Registerer] tells.
+func (a *App) Metrics() prometheus.Registerer { return a.instance.telemetry.Registerer() }
 
 // MeterProvider is for libraries that measure with OpenTelemetry: what they measure is on /metrics too.
 func (a *App) MeterProvider() *sdkmetric.MeterProvider { return a.instance.telemetry.MeterProvider() }

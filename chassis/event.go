@@ -91,6 +91,7 @@ func (i *instance) logEvent(e Event) {
 		attrs = append(attrs, slog.String("error", e.Err.Error()))
 	}
 	i.log.LogAttrs(context.Background(), level, "lifecycle", attrs...)
+	i.telemetry.Settle() // a crash in the next step must not take this line with it
 }
 
 // phases in the order of a life. A service is in one of them.
