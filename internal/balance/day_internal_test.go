@@ -246,8 +246,8 @@ func TestHealthyReplicas(t *testing.T) {
 				replicas int
 				lasts    time.Duration
 			}{
-				{2, 2, 2 * time.Hour}, {2, 3, 2 * time.Hour}, {15, 3, time.Hour}, {15, 7, 20 * time.Minute},
-				{1000, 2, 2 * time.Minute}, {1000, 3, 2 * time.Minute}, {4000, 3, 30 * time.Second},
+				{2, 2, time.Hour}, {2, 3, time.Hour}, {15, 3, 20 * time.Minute}, {15, 7, 5 * time.Minute},
+				{1000, 3, time.Minute}, {4000, 2, 10 * time.Second},
 			} {
 				if *wholeDay {
 					test.lasts = 24 * time.Hour
