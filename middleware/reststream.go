@@ -23,10 +23,13 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 		answers:    make(chan proto.Message),
 		closed:     make(chan struct{}),
 		done:       make(chan struct{}),
+		ended:      make(chan struct{}),
 		err:        status.Error(codes.Internal, "the handler ended its goroutine"), // which leaves Serve without a return
 	}
 	m := c.method(method)
+	s.http.enterCall()
 	serve := func() {
+		defer s.http.leaveCall()
 		defer s.finish()
 		s.err = m.Serve(nil, restPipeServer{s})
 	}
@@ -47,6 +50,7 @@ type restPipe struct {
 	answers  chan proto.Message // from the handler
 	closed   chan struct{}      // closed when the gateway sends no more
 	done     chan struct{}      // closed when the handler has returned, and err is set
+	ended    chan struct{}      // closed when a stop ends the stream, whatever its handler does
 	err      error
 	refused  error // err of a handler that ended before it had sent anything
 }
@@ -67,6 +71,24 @@ func (s *restPipe) finish() {
 	close(s.done)
 }
 
+// hangUp ends the stream on both sides.
+func (s *restPipe) hangUp() {
+	close(s.ended)
+	if s.http != nil {
+		s.http.hangUp(!s.one)
+	}
+}
+
+// whyOver tells why a stream is over whose handler has not returned.
+func (s *restPipe) whyOver() error {
+	select {
+	case <-s.ended:
+		return errDraining
+	default:
+		return status.FromContextError(s.parent.Err()).Err()
+	}
+}
+
 func (s *restPipe) SendMsg(m any) error {
 	message, ok := m.(proto.Message)
 	if !ok {
@@ -76,13 +98,14 @@ func (s *restPipe) SendMsg(m any) error {
 	case s.requests <- message:
 		return nil
 	case <-s.done:
-		if s.one {
-			return nil // as grpc.ClientStream has it: generated code sends, and then asks Header or RecvMsg how it went
-		}
-		return io.EOF
+	case <-s.ended:
 	case <-s.parent.Done():
-		return status.FromContextError(s.parent.Err()).Err()
+		return s.whyOver()
 	}
+	if s.one {
+		return nil // as grpc.ClientStream has it: generated code sends, and then asks Header or RecvMsg how it went
+	}
+	return io.EOF
 }
 
 func (s *restPipe) CloseSend() error {
@@ -104,8 +127,10 @@ func (s *restPipe) RecvMsg(m any) error {
 			return s.err
 		}
 		return io.EOF
+	case <-s.ended:
+		return errDraining
 	case <-s.parent.Done():
-		return status.FromContextError(s.parent.Err()).Err()
+		return s.whyOver()
 	}
 }
 
@@ -118,8 +143,10 @@ func (s *restPipe) Header() (metadata.MD, error) {
 			s.http.cutIfBroken()
 		}
 		return s.header, s.refused
+	case <-s.ended:
+		return nil, errDraining
 	case <-s.parent.Done():
-		return nil, status.FromContextError(s.parent.Err()).Err()
+		return nil, s.whyOver()
 	}
 }
 
@@ -144,8 +171,10 @@ func (s restPipeServer) RecvMsg(m any) error {
 		return handOver(m, request)
 	case <-s.closed:
 		return io.EOF
+	case <-s.ended:
+		return errDraining
 	case <-s.parent.Done():
-		return status.FromContextError(s.parent.Err()).Err()
+		return s.whyOver()
 	}
 }
 
@@ -162,7 +191,9 @@ func (s restPipeServer) SendMsg(m any) error {
 	select {
 	case s.answers <- proto.Clone(message):
 		return nil
+	case <-s.ended:
+		return errDraining
 	case <-s.parent.Done():
-		return status.FromContextError(s.parent.Err()).Err()
+		return s.whyOver()
 	}
 }

@@ -82,7 +82,7 @@ var (
 	RPCRejected = Metric{
 		Name: "chassis_rpc_rejected_total", Type: Counter,
 		Help:   "Calls refused before their handler ran.",
-		Labels: []Label{rpcMethod, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `overload`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`"}},
+		Labels: []Label{rpcMethod, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `overload`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`, `draining`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
 	FaultsInjected = Metric{
