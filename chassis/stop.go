@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// ErrCallsCut says that calls were still running when CHASSIS_SHUTDOWN_TIMEOUT had passed, and were cut.
+// ErrCallsCut says that calls or HTTP requests still ran when the time for them had passed, 3 s before the end of
+// CHASSIS_SHUTDOWN_TIMEOUT, and were cut. The error that wraps it names them.
 var ErrCallsCut = errors.New("calls were cut at the deadline of the shutdown")
 
 // What of CHASSIS_SHUTDOWN_TIMEOUT is kept for what comes after the calls. The last part is the telemetry's own, the part
