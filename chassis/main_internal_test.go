@@ -199,21 +199,22 @@ func TestExitCodeWhereCallsWereCut(t *testing.T) {
 
 // A Setup that ignores a stop, or panics, ends the process as any failed start does.
 func TestExitCodeOfASetupThatGoesWrong(t *testing.T) {
-	inSetup, release, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	for name, test := range map[string]struct {
+	release, left := make(chan struct{}), make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for _, test := range []struct {
+		name  string
 		setup func()
 		want  string
 	}{
-		"hangs": {func() {
+		{"panics", func() { panic("boom") }, "chassis: setting up the service: panic: boom"},
+		{"hangs", func() {
 			defer close(left)
-			close(inSetup)
+			cancel()
 			<-release
 		}, "chassis: setting up the service: it did not end within"},
-		"panics": {func() { panic("boom") }, "chassis: setting up the service: panic: boom"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
+		t.Run(test.name, func(t *testing.T) {
 			var last Step
 			service := greeter()
 			service.OnEvent = func(e Event) { last = e.Step }
@@ -221,13 +222,6 @@ func TestExitCodeOfASetupThatGoesWrong(t *testing.T) {
 				test.setup()
 				return nil
 			}
-			go func() {
-				select {
-				case <-inSetup:
-					cancel()
-				case <-ctx.Done():
-				}
-			}()
 			code, _, stderr := process(ctx, service, []string{"CHASSIS_MTLS=off", "CHASSIS_SHUTDOWN_TIMEOUT=3100ms"})
 			if code != 1 || !strings.Contains(stderr, test.want) || last != Stopped {
 				t.Errorf("got %d, %q and the last step %s; want 1, %q and every step", code, stderr, last, test.want)
