@@ -22,8 +22,11 @@ func (c *call) log(out outcome, elapsed time.Duration) {
 		return
 	}
 	level := levelOf(out.code)
-	if c.reason() == ReasonOverload {
+	switch c.reason() {
+	case ReasonOverload:
 		level = slog.LevelWarn // the service protects itself, which is no failure of it
+	case ReasonDraining:
+		level = slog.LevelInfo // a stop, which is none either
 	}
 	structured := cfg.Sinks
 	if cfg.Lines == nil {

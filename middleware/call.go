@@ -94,6 +94,10 @@ func (c *call) begin() {
 	}
 	c.deadline.set(c.Parent, c.start, timeout)
 	c.trace.begin(c)
+	if !c.method.Unary() {
+		c.deadline.stream = true
+		c.method.server.streams.begin(c)
+	}
 }
 
 // admit refuses a call that must not or cannot succeed: one whose time is spent before its work has begun, one whose
@@ -118,7 +122,8 @@ func (c *call) admit() error {
 // end is the pass after the handler, and returns what the caller is told.
 func (c *call) end(err error, panicked any) error {
 	elapsed := time.Since(c.start)
-	out := c.outcome(err, panicked)
+	ended := !c.method.Unary() && c.method.server.streams.end(c)
+	out := c.outcome(err, panicked, ended)
 	c.leavePlace(out, c.start.Add(elapsed))
 	c.deadline.stop()
 	c.pushBack(out)
@@ -202,13 +207,14 @@ func (c *call) GoString() string { return c.String() }
 
 // Deadline is the earlier of the caller's and the method's.
 func (c *call) Deadline() (time.Time, bool) {
-	if c.deadline.own() {
+	if c.deadline.after > 0 {
 		return c.deadline.at(c.start), true
 	}
 	return c.Parent.Deadline()
 }
 
-// Done arms the method's deadline when it is first asked for: a handler that never waits never pays for a timer.
+// Done arms the method's deadline when it is first asked for: a handler that never waits never pays for a timer. A stream
+// gets a context that a stop can end.
 func (c *call) Done() <-chan struct{} {
 	if c.deadline.own() {
 		return c.deadline.arm(c.Parent, c.start).Done()
@@ -222,13 +228,4 @@ func (c *call) Err() error {
 		return c.deadline.err(c.Parent, c.start)
 	}
 	return c.Parent.Err()
-}
-
-// Draining returns a channel that is closed when the service begins to stop, so that a long stream can end in good
-// order while its client still has time to go elsewhere. For a ctx that belongs to no call it is nil: it never closes.
-func Draining(ctx context.Context) <-chan struct{} {
-	if c, ok := ctx.Value(callKey{}).(*call); ok {
-		return c.method.server.draining
-	}
-	return nil
 }

@@ -16,7 +16,10 @@ import (
 // httpStatus gives for its code; what was wrong with the request's body goes before.
 func WriteError(w http.ResponseWriter, r *http.Request, err error, httpStatus func(codes.Code) int) {
 	h := httpCallFrom(r.Context())
-	if h != nil {
+	switch {
+	case h != nil && h.hungUp.Load():
+		err = errDraining // which made the body end, too
+	case h != nil:
 		if bad, code, detail := h.bodyProblem(); bad != 0 {
 			h.refuse(w, bad, code, detail)
 			return

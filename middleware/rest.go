@@ -52,6 +52,8 @@ func (c *restConn) Invoke(ctx context.Context, method string, args, reply any, o
 	if !s.over() {
 		s.timeout = earlier(c.cfg.Timeout, s.timeout)
 	}
+	s.http.enterCall()
+	defer s.http.leaveCall()
 	timeout := s.http.answerAfter(earlier(s.timeout, m.Timeout))
 	defer timeout.stop() // a handler that ends its goroutine does not come back from Serve
 	err := m.Serve(nil, s)

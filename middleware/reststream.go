@@ -28,6 +28,7 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 		answers:    make(chan proto.Message),
 		closed:     make(chan struct{}),
 		done:       make(chan struct{}),
+		ended:      make(chan struct{}),
 		err:        status.Error(codes.Internal, "the handler ended its goroutine"), // which leaves Serve without a return
 	}
 	s.parent, s.cancel = withTimeout(ctx, timeout)
@@ -35,7 +36,9 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 		s.http.streams.Add(1)
 		s.bound(desc, timeout)
 	}
+	s.http.enterCall()
 	go func() {
+		defer s.http.leaveCall()
 		defer s.finish()
 		s.err = m.Serve(nil, restPipeServer{s})
 	}()
@@ -70,6 +73,7 @@ type restPipe struct {
 	answers  chan proto.Message // from the handler
 	closed   chan struct{}      // closed when the gateway sends no more
 	done     chan struct{}      // closed when the handler has returned, and err is set
+	ended    chan struct{}      // closed when a stop ends the stream, whatever its handler does
 	err      error
 	refused  error       // err of a handler that ended before it had sent anything
 	released atomic.Bool // the request does not wait for the handler any more
@@ -94,23 +98,24 @@ func (s *restPipe) finish() {
 	s.release()
 }
 
-func (s *restPipe) SendMsg(m any) error {
-	message, ok := m.(proto.Message)
-	if !ok {
-		return status.Errorf(codes.Internal, "rest: %T is not a protobuf message", m)
+// hangUp ends the stream on both sides.
+func (s *restPipe) hangUp() {
+	close(s.ended)
+	if s.http != nil {
+		s.http.hangUp(!s.one)
+	}
+}
+
+// whyOver returns what has ended a stream whose handler has not returned, nil if that has.
+func (s *restPipe) whyOver() error {
+	if s.handled() {
+		return nil
 	}
 	select {
-	case s.requests <- message:
-		return nil
-	case <-s.parent.Done():
-		switch {
-		case !s.handled():
-			return status.FromContextError(s.parent.Err()).Err()
-		case s.one:
-			return nil // as grpc.ClientStream has it: generated code sends, and then asks Header or RecvMsg how it went
-		default:
-			return io.EOF
-		}
+	case <-s.ended:
+		return errDraining
+	default:
+		return status.FromContextError(s.parent.Err()).Err()
 	}
 }
 
@@ -122,6 +127,26 @@ func (s *restPipe) handled() bool {
 	default:
 		return false
 	}
+}
+
+func (s *restPipe) SendMsg(m any) error {
+	message, ok := m.(proto.Message)
+	if !ok {
+		return status.Errorf(codes.Internal, "rest: %T is not a protobuf message", m)
+	}
+	select {
+	case s.requests <- message:
+		return nil
+	case <-s.ended:
+	case <-s.parent.Done():
+		if err := s.whyOver(); err != nil {
+			return err
+		}
+	}
+	if s.one {
+		return nil // as grpc.ClientStream has it: generated code sends, and then asks Header or RecvMsg how it went
+	}
+	return io.EOF
 }
 
 func (s *restPipe) CloseSend() error {
@@ -137,9 +162,11 @@ func (s *restPipe) RecvMsg(m any) error {
 	select {
 	case answer := <-s.answers:
 		return handOver(m, answer)
+	case <-s.ended:
+		return errDraining
 	case <-s.parent.Done():
-		if !s.handled() {
-			return status.FromContextError(s.parent.Err()).Err()
+		if err := s.whyOver(); err != nil {
+			return err
 		}
 		s.http.cutIfBroken()
 		if s.err != nil {
@@ -154,9 +181,11 @@ func (s *restPipe) RecvMsg(m any) error {
 func (s *restPipe) Header() (metadata.MD, error) {
 	select {
 	case <-s.headers:
+	case <-s.ended:
+		return nil, errDraining
 	case <-s.parent.Done():
-		if !s.handled() {
-			return nil, status.FromContextError(s.parent.Err()).Err()
+		if err := s.whyOver(); err != nil {
+			return nil, err
 		}
 	}
 	if s.refused != nil { // else the handler may still run
@@ -184,8 +213,10 @@ func (s restPipeServer) RecvMsg(m any) error {
 		return handOver(m, request)
 	case <-s.closed:
 		return io.EOF
+	case <-s.ended:
+		return errDraining
 	case <-s.parent.Done():
-		return status.FromContextError(s.parent.Err()).Err()
+		return s.whyOver()
 	}
 }
 
@@ -202,7 +233,9 @@ func (s restPipeServer) SendMsg(m any) error {
 	select {
 	case s.answers <- proto.Clone(message):
 		return nil
+	case <-s.ended:
+		return errDraining
 	case <-s.parent.Done():
-		return status.FromContextError(s.parent.Err()).Err()
+		return s.whyOver()
 	}
 }

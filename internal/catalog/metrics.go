@@ -82,8 +82,8 @@ var (
 	}
 	RPCRejected = Metric{
 		Name: "chassis_rpc_rejected_total", Type: Counter,
-		Help:   "Calls refused before their handler ran, or because a declared resource was overloaded.",
-		Labels: []Label{rpcMethod, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `overload`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`"}},
+		Help:   "Calls refused before their handler ran, or because a declared resource was overloaded, and streams that a stop has ended.",
+		Labels: []Label{rpcMethod, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `overload`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`, `draining`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
 	FaultsInjected = Metric{
