@@ -205,10 +205,14 @@ func (c *call) Err() error {
 }
 
 // Draining returns a channel that is closed when the service begins to stop, so that a long stream can end in good
-// order while its client still has time to go elsewhere. For a ctx that belongs to no call it is nil: it never closes.
+// order while its client still has time to go elsewhere. For a ctx of no call and no HTTP request it is nil: it never
+// closes.
 func Draining(ctx context.Context) <-chan struct{} {
 	if c, ok := ctx.Value(callKey{}).(*call); ok {
 		return c.method.server.draining
+	}
+	if h := httpCallFrom(ctx); h != nil {
+		return h.server.draining
 	}
 	return nil
 }
