@@ -34,15 +34,29 @@ func (m *jsonMarshaler) Marshal(v any) ([]byte, error) {
 // NewDecoder returns a decoder for one request. A body of known length holds one value and is read at once; others may
 // be streams of values and are read as they come.
 func (m *jsonMarshaler) NewDecoder(r io.Reader) gateway.Decoder {
-	body, ok := r.(interface{ Len() (int, bool) })
+	body, ok := r.(requestBody)
 	if !ok {
 		return m.JSONPb.NewDecoder(r)
 	}
-	length, known := body.Len()
-	if !known {
-		return m.JSONPb.NewDecoder(r)
+	var decode gateway.DecoderFunc
+	if length, known := body.Len(); known {
+		decode = func(v any) error { return m.decodeWhole(r, length, v) }
+	} else {
+		decode = m.JSONPb.NewDecoder(r).Decode
 	}
-	return gateway.DecoderFunc(func(v any) error { return m.decodeWhole(r, length, v) })
+	return gateway.DecoderFunc(func(v any) error {
+		err := decode(v)
+		if err != nil && err != io.EOF { //nolint:errorlint // decoders return the value itself
+			body.Unreadable()
+		}
+		return err
+	})
+}
+
+// requestBody is what the chain makes of a request's body.
+type requestBody interface {
+	Len() (length int, known bool)
+	Unreadable() // the answer does not quote why
 }
 
 func (m *jsonMarshaler) decodeWhole(r io.Reader, length int, v any) error {

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -320,4 +321,47 @@ func TestHijackedConnectionsAtAStop(t *testing.T) {
 	svc.Stop()
 	await(t, ended, "the handler was told of the stop")
 	expectSteps(t, svc.Events(), startOrder, stopOrder)
+}
+
+// streams is what generated code does for a method that takes a stream.
+func streams(_ context.Context, mux *gateway.ServeMux, conn *grpc.ClientConn) error {
+	return mux.HandlePath("POST", "/v1/stream", func(w http.ResponseWriter, r *http.Request, _ map[string]string) {
+		in, out := gateway.MarshalerForRequest(mux, r)
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		ctx, err := gateway.AnnotateContext(ctx, mux, r, echo.ListMethod)
+		if err != nil {
+			panic(err)
+		}
+		stream, err := echo.List(ctx, conn, "begun")
+		if err == nil {
+			_, err = stream.Recv() // the call has begun
+		}
+		for decoder := in.NewDecoder(r.Body); err == nil; {
+			err = decoder.Decode(new(echo.Text))
+		}
+		gateway.HTTPError(ctx, mux, out, w, r, status.Errorf(codes.InvalidArgument, "%v", err))
+	})
+}
+
+// What is wrong with the body of a request is told without the words of the parser and the network, and quotes nothing.
+func TestUnreadableBodiesOfStreams(t *testing.T) {
+	t.Parallel()
+	service := echoes(&echo.Service{})
+	setup := service.Setup
+	service.Setup = func(ctx context.Context, app *chassis.App) error {
+		return errors.Join(setup(ctx, app), app.Gateway(ctx, streams))
+	}
+	svc := start(t, service, nil)
+	for _, body := range []io.Reader{strings.NewReader(`{"card": 4711-secret`), struct{ io.Reader }{strings.NewReader(`{"card": 4711-secret`)}} {
+		req, err := http.NewRequestWithContext(t.Context(), "POST", "http://rest/v1/stream", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := send(t, svc.HTTP(), req)
+		if got.status != 400 || strings.Contains(got.body, "4711") || strings.Contains(got.body, "proto") || strings.Contains(got.body, "token") {
+			t.Errorf("got %s", got)
+		}
+		expectAll(t, got.body, "the request cannot be read")
+	}
 }

@@ -18,6 +18,8 @@ type HTTPLimits struct {
 	// WriteTimeout is how long a write of the answer may wait for the reader: 64 KiB of it at most, as a larger write has
 	// the time for each such part. It does not run while nothing is written, so an answer may begin late, and a stream may
 	// be quiet. It takes the place of the WriteTimeout of the http.Server, which is best left at zero. Zero leaves that.
+	// The system keeps up to some MiB for a reader, and takes more when about a third of that has gone: a reader should
+	// take so much within the timeout.
 	WriteTimeout time.Duration
 }
 
@@ -30,6 +32,7 @@ type limitedBody struct {
 	reads    stallLimit
 	lends    bool // HTTP/1: net/http reads what the handler has not, before it answers
 	complete atomic.Bool
+	unread   atomic.Bool // it could not be decoded
 	tooLarge bool
 	tooSlow  bool
 }
@@ -58,6 +61,10 @@ func (h *httpCall) limit(r *http.Request, limits HTTPLimits) {
 func (b *limitedBody) Len() (int, bool) {
 	return int(b.length), b.length >= 0 && (b.left < 0 || b.length <= b.left)
 }
+
+// Unreadable says that the body could not be decoded, so that the answer does not quote it or the reason: that may be of the
+// network, with addresses.
+func (b *limitedBody) Unreadable() { b.unread.Store(true) }
 
 func (b *limitedBody) Read(p []byte) (int, error) {
 	if b.left >= 0 && int64(len(p)) > b.left+1 {
