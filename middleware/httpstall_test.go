@@ -74,7 +74,7 @@ func TestQuietAnswersAreNotCut(t *testing.T) {
 // large is an answer of 16 MiB in each way that a handler may write it.
 func large(t *testing.T) map[string]func(w http.ResponseWriter, r *http.Request) error {
 	content := bytes.Repeat([]byte("0123456789abcdef"), 1<<20)
-	name := filepath.Join(t.TempDir(), "large")
+	text, name := string(content), filepath.Join(t.TempDir(), "large")
 	if err := os.WriteFile(name, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func large(t *testing.T) map[string]func(w http.ResponseWriter, r *http.Request)
 			return err
 		},
 		"one string": func(w http.ResponseWriter, _ *http.Request) error {
-			_, err := io.WriteString(w, string(content))
+			_, err := io.WriteString(w, text)
 			return err
 		},
 		"many writes": func(w http.ResponseWriter, _ *http.Request) error {
