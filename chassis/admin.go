@@ -18,7 +18,6 @@ func (i *instance) startAdmin(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	server.WriteTimeout = 0 // profiles take as long as they are asked to; their handlers bound themselves
 	handler := admin.New(admin.Config{
 		Service: i.service.Name, Level: i.telemetry.Level(), Logger: i.log,
 		Metrics: i.telemetry.MetricsHandler(), Livez: i.health.Livez(), Readyz: i.health.Readyz(), Startupz: i.health.Startupz(),

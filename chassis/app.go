@@ -138,9 +138,20 @@ func (a *App) handler() (handler http.Handler, err error) {
 }
 
 // Handle serves plain HTTP on the REST port. Pattern is one of [http.ServeMux]; a pattern that is malformed or in
-// conflict with another is reported by the start. Requests are traced, measured and logged, but have no deadline, as a
-// download may take long. A stop waits for them, also for one that has hijacked its connection and has not returned:
-// a handler that may run for long should end when [Draining] is closed. After Setup it panics.
+// conflict with another is reported by the start. After Setup it panics.
+//
+// Requests are traced, measured and logged, but have no deadline, as a download may take long. A write ends in an error
+// where the reader has taken nothing for CHASSIS_WRITE_TIMEOUT, a read of the body where nothing has come for
+// CHASSIS_BODY_TIMEOUT; a handler that sets a deadline of its own by [http.ResponseController] has that one instead. A
+// handler that panics before its first byte is answered for with 500; later the connection is cut, so that the client does not
+// take half an answer for a whole one.
+//
+// The handler's writer has the interfaces of net/http's own: [http.Hijacker] and [io.ReaderFrom] by HTTP/1,
+// [http.Pusher] by HTTP/2. A hijacked connection, such as a WebSocket, belongs to the handler. It has no deadline, and counts
+// as one request with the status 101 when the handler returns.
+//
+// A stop waits for requests: a handler that may run for long should end when [Draining] is closed. Hijacked connections are
+// closed where their handlers have not done so when streams are ended.
 func (a *App) Handle(pattern string, handler http.Handler) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

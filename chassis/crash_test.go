@@ -12,13 +12,15 @@ import (
 	"github.com/betmakers/paddock/chassis"
 )
 
-// A crash in Setup must leave behind the steps that were taken, and what Setup has logged.
+// A crash while Setup runs must leave behind the steps that were taken, and what Setup has logged. The chassis catches a
+// panic in Setup's own goroutine, and can do nothing about one elsewhere.
 func TestLinesBeforeACrashInSetup(t *testing.T) {
 	const mode = "PADDOCK_TEST_CRASH"
 	if os.Getenv(mode) != "" {
 		_ = chassis.Run(context.Background(), setsUp(func(app *chassis.App) {
-			app.Logger().LogAttrs(context.Background(), slog.LevelInfo, "last words")
-			panic("the end")
+			app.Logger().LogAttrs(context.Background(), slog.LevelError, "last words")
+			go panic("the end")
+			select {}
 		}))
 		return
 	}

@@ -34,15 +34,29 @@ func (m *jsonMarshaler) Marshal(v any) ([]byte, error) {
 // NewDecoder returns a decoder for one request. A body of known length holds one value and is read at once; others may
 // be streams of values and are read as they come.
 func (m *jsonMarshaler) NewDecoder(r io.Reader) gateway.Decoder {
-	body, ok := r.(interface{ Len() (int, bool) })
+	body, ok := r.(requestBody)
 	if !ok {
 		return m.JSONPb.NewDecoder(r)
 	}
-	length, known := body.Len()
-	if !known {
-		return m.JSONPb.NewDecoder(r)
+	var decode gateway.DecoderFunc
+	if length, known := body.Len(); known {
+		decode = func(v any) error { return m.decodeWhole(r, length, v) }
+	} else {
+		decode = m.JSONPb.NewDecoder(r).Decode
 	}
-	return gateway.DecoderFunc(func(v any) error { return m.decodeWhole(r, length, v) })
+	return gateway.DecoderFunc(func(v any) error {
+		err := decode(v)
+		if err != nil && err != io.EOF { //nolint:errorlint // decoders return the value itself
+			body.Unreadable()
+		}
+		return err
+	})
+}
+
+// requestBody is what the chain makes of a request's body.
+type requestBody interface {
+	Len() (length int, known bool)
+	Unreadable() // the answer does not quote why
 }
 
 func (m *jsonMarshaler) decodeWhole(r io.Reader, length int, v any) error {
@@ -50,12 +64,30 @@ func (m *jsonMarshaler) decodeWhole(r io.Reader, length int, v any) error {
 	if !ok {
 		return m.JSONPb.NewDecoder(r).Decode(v)
 	}
-	body := make([]byte, length)
-	if n, err := io.ReadFull(r, body); err != nil {
-		if n == 0 && err == io.EOF {
-			return io.EOF // no body: the gateway takes it for an empty message
-		}
+	body, err := readWhole(r, length)
+	if err != nil {
 		return err
 	}
 	return m.UnmarshalOptions.Unmarshal(body, message)
+}
+
+// firstPart is what is allocated for a body before any of it has come.
+const firstPart = 4 << 10
+
+// readWhole reads length bytes. What it allocates grows with what comes: the length is a claim of the caller. Nothing at
+// all is io.EOF, which the gateway takes for an empty message.
+func readWhole(r io.Reader, length int) ([]byte, error) {
+	body := make([]byte, min(length, firstPart))
+	for read := 0; ; {
+		n, err := io.ReadFull(r, body[read:])
+		if read += n; err == io.EOF && read > 0 {
+			return nil, io.ErrUnexpectedEOF
+		}
+		if err != nil || read == length {
+			return body, err
+		}
+		more := make([]byte, min(2*read, length))
+		copy(more, body)
+		body = more
+	}
 }

@@ -54,13 +54,14 @@ func (i *instance) openHTTP(ctx context.Context, port, setting, addr string, sec
 	server := &http.Server{
 		ConnState:         idle.track,
 		ReadHeaderTimeout: i.cfg.ConnectTimeout,
-		WriteTimeout:      i.cfg.WriteTimeout,
 		IdleTimeout:       i.cfg.IdleTimeout,
 		MaxHeaderBytes:    i.cfg.MaxHeaderBytes,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: i.cfg.MaxStreams},
-		ErrorLog:          slog.NewLogLogger(i.log.Handler(), slog.LevelDebug),
-		ConnContext:       mtls.ConnContext,
-		BaseContext:       func(net.Listener) context.Context { return context.Background() },
+		// No WriteTimeout, which counts from the request on: the chain has one for each write. That of a stream of HTTP/2
+		// resets the stream, which needs a connection that takes the reset.
+		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: i.cfg.MaxStreams, WriteByteTimeout: i.cfg.WriteTimeout},
+		ErrorLog:    slog.NewLogLogger(i.log.Handler(), slog.LevelDebug),
+		ConnContext: mtls.ConnContext,
+		BaseContext: func(net.Listener) context.Context { return context.Background() },
 	}
 	return &httpServer{Server: server, idle: idle, listener: listener, done: make(chan error, 1)}, nil
 }

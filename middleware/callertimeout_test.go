@@ -119,6 +119,7 @@ func TestCallersTimeoutOfAStream(t *testing.T) {
 		if took := time.Since(start); took != 20*time.Second {
 			t.Errorf("the stream ended after %v", took)
 		}
+		synctest.Wait() // the request does not wait for the handler
 		f.wantValue(t, callsMetric, labels{"rpc_status_code": "DEADLINE_EXCEEDED"}, 1)
 	})
 }

@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"log/slog"
+	"net"
 	"sync"
 
 	"google.golang.org/grpc"
@@ -17,6 +18,7 @@ var errDraining = status.Error(codes.Unavailable, "the server is shutting down: 
 type streams struct {
 	mu      sync.Mutex
 	running map[*call]openStream
+	conns   map[*httpCall]net.Conn // that plain HTTP handlers have taken over
 	over    bool // streams that the server sends end as they come
 	allOver bool // the others too
 }
@@ -45,7 +47,8 @@ func (s *Server) Drain() { s.drain.Do(func() { close(s.draining) }) }
 
 // EndStreams ends the streaming calls that run, and those that still come, and returns how many there were. Their clients get
 // UNAVAILABLE at once, and what their handlers wait for ends: contexts, whose [context.Cause] is that status, Recv and
-// Send. Streams that the client alone sends are left alone unless uploads is true. Unary calls go on.
+// Send. Streams that the client alone sends are left alone unless uploads is true. Unary calls go on. Connections that HTTP
+// handlers have taken over, as for WebSockets, are streams both ways: they are closed.
 func (s *Server) EndStreams(uploads bool) (ended int) {
 	o := &s.streams
 	o.mu.Lock()
@@ -60,7 +63,33 @@ func (s *Server) EndStreams(uploads bool) (ended int) {
 		open.end(c)
 		ended++
 	}
+	for h, conn := range o.conns {
+		delete(o.conns, h)
+		_ = conn.Close() // the handler may have done so
+		ended++
+	}
 	return ended
+}
+
+// takeOver takes in a connection that the handler of h has taken over.
+func (o *streams) takeOver(h *httpCall, conn net.Conn) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.over {
+		_ = conn.Close()
+		return
+	}
+	if o.conns == nil {
+		o.conns = map[*httpCall]net.Conn{}
+	}
+	o.conns[h] = conn
+}
+
+// giveUp lets go of such a connection, whose handler has returned.
+func (o *streams) giveUp(h *httpCall) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.conns, h)
 }
 
 // ends reports whether a stop has come so far that it ends c. The lock is held.

@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -44,7 +45,7 @@ func (s *Server) HTTP(next http.Handler, limits HTTPLimits) http.Handler {
 			h.end(r, panicked)
 		}()
 		if h.admit(r, limits) {
-			next.ServeHTTP(h, r)
+			next.ServeHTTP(h.responseWriter(), r)
 		}
 		h.returned = true
 	})
@@ -58,9 +59,8 @@ type httpCall struct {
 	start   time.Time
 	trace   callTrace
 	body    limitedBody
-
-	writeTimeout time.Duration
-	waits        time.Duration // the caller, from start on; zero if it did not say, negative for not at all
+	writes  stallLimit
+	waits   time.Duration // the caller, from start on; zero if it did not say, negative for not at all
 
 	route    string // the gateway's; else that of the ServeMux
 	rpc      bool   // a call was made, and leaves the line
@@ -76,10 +76,13 @@ type httpCall struct {
 	life  sync.Mutex // held to end what the request waits for, which mu may be held for
 	ended bool       // the handler has returned, and streams have or need not
 
-	mu     sync.Mutex // held to answer, because a deadline may answer instead of the handler
-	writer http.ResponseWriter
-	status int
-	quota  *ratelimit.Decision // of the caller's rate limit; nil if it has none
+	mu       sync.Mutex // held to answer, because a deadline may answer instead of the handler
+	writer   http.ResponseWriter
+	status   int                 // zero before the answer has begun
+	kept     int                 // bytes written that net/http has not sent yet
+	aborted  bool                // the answer has begun and will not be complete
+	hijacked net.Conn            // the handler's own connection from then on, nil if it has none
+	quota    *ratelimit.Decision // of the caller's rate limit; nil if it has none
 }
 
 // SetRoute names the pattern that the request of ctx matched, for the http_route label and for [Server.InFlight]. It must
@@ -127,7 +130,6 @@ func (h *httpCall) GoString() string { return h.String() }
 // admit refuses what no handler takes.
 func (h *httpCall) admit(r *http.Request, limits HTTPLimits) bool {
 	h.limit(r, limits)
-	h.writeTimeout = limits.WriteTimeout
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		h.problem(http.StatusUnsupportedMediaType, "", "a request body must not be compressed")
 		return false
@@ -153,21 +155,16 @@ func (t *callTrace) beginHTTP(h *httpCall, r *http.Request) {
 
 // end is the pass after the handler.
 func (h *httpCall) end(r *http.Request, panicked any) {
-	switch {
-	case panicked == http.ErrAbortHandler: //nolint:errorlint // net/http compares the value itself
-		defer panic(panicked) // its way to cut the connection
-	case panicked != nil:
-		h.server.obs.panics.WithLabelValues("http").Inc()
-		h.failed(r, "handler panicked", slog.Any("error", panicked), slog.String("stack", string(debug.Stack())))
-	case !h.returned:
-		h.failed(r, "handler ended its goroutine", slog.String("error", "runtime.Goexit instead of a return"))
-		h.Flush() // net/http, which runs in that goroutine, will not
-	}
+	aborts := !h.returned && h.failed(r, panicked)
 	h.streams.Wait()
 	h.uncount()
 	h.life.Lock()
 	h.ended = true
 	h.life.Unlock()
+	h.endLimits(aborts)
+	if h.hijacked != nil {
+		h.server.streams.giveUp(h)
+	}
 	elapsed := time.Since(h.start)
 	method, route, status := methodLabel(r.Method), h.matched(r), h.sent()
 	h.trace.observe(h.server.obs.http.of(method, route, status), elapsed)
@@ -175,16 +172,67 @@ func (h *httpCall) end(r *http.Request, panicked any) {
 	if !h.rpc {
 		h.log(r, method, route, status, elapsed)
 	}
+	if aborts && panicked != nil {
+		panic(http.ErrAbortHandler) // net/http's way to cut the connection, which a handler may use itself
+	}
 }
 
-// failed logs what went wrong under a new id, and tells the caller the id alone.
-func (h *httpCall) failed(r *http.Request, what string, attrs ...slog.Attr) {
-	id := errorID()
+// failed ends a request whose handler did not return. It reports whether the caller gets no whole answer.
+func (h *httpCall) failed(r *http.Request, panicked any) (aborts bool) {
+	var id string
+	switch {
+	case panicked == http.ErrAbortHandler: //nolint:errorlint // net/http compares the value itself
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.aborted = h.status == 0 // nobody gets it; it is what the request counts as
+		return true
+	case panicked != nil:
+		h.server.obs.panics.WithLabelValues("http").Inc()
+		id = h.logFailure(r, "handler panicked", slog.Any("error", panicked), slog.String("stack", string(debug.Stack())))
+	default:
+		id = h.logFailure(r, "handler ended its goroutine", slog.String("error", "runtime.Goexit instead of a return"))
+	}
+	if h.abort() {
+		return true
+	}
+	h.problem(http.StatusInternalServerError, codeName(codes.Internal), "internal error, id "+id)
+	if panicked == nil {
+		h.Flush() // net/http, which runs in that goroutine, will not
+	}
+	return false
+}
+
+// logFailure logs what went wrong under a new id, which is all that the caller is told.
+func (h *httpCall) logFailure(r *http.Request, what string, attrs ...slog.Attr) (id string) {
+	id = errorID()
 	attrs = append([]slog.Attr{slog.String("route", h.matched(r)), slog.String("error_id", id)}, attrs...)
 	logger(h.server.cfg.Logger).LogAttrs(h, slog.LevelError, what, attrs...)
+	return id
+}
+
+// abort ends an answer that has begun, so that the caller does not take it for a whole one. It reports whether it had.
+func (h *httpCall) abort() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if h.status == 0 {
-		h.problem(http.StatusInternalServerError, codeName(codes.Internal), "internal error, id "+id)
+		return false
 	}
+	if h.hijacked != nil {
+		_ = h.hijacked.Close() // the handler may have done so
+	}
+	h.aborted = !h.over // else the deadline's answer is whole
+	return true
+}
+
+// endLimits leaves the write timeout for what net/http still has to write, and nothing for an answer that is cut.
+func (h *httpCall) endLimits(aborts bool) {
+	if aborts && h.aborted {
+		_ = h.writes.replace(longAgo) // net/http sends what it has buffered, which may be all that was announced
+	} else {
+		h.writes.lend()
+		h.writes.stop()
+	}
+	h.body.end()
 }
 
 // matched returns the route of the request, empty if it matched none.

@@ -26,7 +26,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error, httpStatus fu
 		}
 	}
 	st := status.Convert(err)
-	if h != nil && !h.rpc {
+	if h != nil && (!h.rpc || h.body.unread.Load()) {
 		st = unreadable(st)
 	}
 	answer := httpStatus(st.Code())

@@ -14,56 +14,61 @@ import (
 type HTTPLimits struct {
 	// MaxBody is the largest request body in bytes, read before it is decoded. Zero means no limit.
 	MaxBody int64
-	// BodyTimeout is the time in which the body must have arrived. Zero means no limit.
+	// BodyTimeout is how long the body may stand still while it is read. A body that is slow and moves is not cut. Zero
+	// means no limit.
 	BodyTimeout time.Duration
-	// WriteTimeout is the time that each flushed part of a streamed answer has to reach the caller; it should be the
-	// http.Server's own, which it renews. Zero leaves the server's.
+	// WriteTimeout is how long a write of the answer may wait for the reader: 64 KiB of it at most, as a larger write has
+	// the time for each such part. It does not run while nothing is written, so an answer may begin late, and a stream may
+	// be quiet. It takes the place of the WriteTimeout of the http.Server, which is best left at zero. Zero leaves that.
+	// The system keeps up to some MiB for a reader, and takes more when about a third of that has gone: a reader should
+	// take so much within the timeout.
 	WriteTimeout time.Duration
 }
 
-// limitedBody is a request body that must arrive in time and must not be too large, and remembers which it was not.
+// limitedBody is a request body that must not stand still and must not be too large, and remembers which it did.
 type limitedBody struct {
 	io.ReadCloser
-	length   int64         // as announced; -1 if it was not
-	left     int64         // until it is too large; -1 for no limit
-	conn     readDeadliner // nil if there is no time limit
-	by       time.Time     // when it must have arrived; zero for no limit
-	ofCall   bool          // that is when the call of the request ends
-	ended    bool          // it has arrived
-	tooLarge atomic.Bool   // of a stream both ways the answer may be written while another goroutine reads
+	length   int64 // as announced; -1 if it was not
+	arrived  int64 // bytes of it
+	left     int64 // until it is too large; -1 for no limit
+	reads    stallLimit
+	lends    bool // HTTP/1: net/http reads what the handler has not, before it answers
+	complete atomic.Bool
+	unread   atomic.Bool // it could not be decoded
+	tooLarge atomic.Bool // of a stream both ways the answer may be written while another goroutine reads
 	tooSlow  atomic.Bool
+	tooLate  atomic.Bool // the call that it belongs to is over
 }
 
-// readDeadliner is what the writers of net/http implement for [http.ResponseController].
-type readDeadliner interface{ SetReadDeadline(time.Time) error }
-
-// limit puts the limits on the request's body, if it has one.
+// limit puts the limits on the answer, and on the request's body if it has one.
 func (h *httpCall) limit(r *http.Request, limits HTTPLimits) {
+	conn := deadlinerOf(h.writer)
+	h.writes = stallLimit{server: h.server, conn: conn, timeout: limits.WriteTimeout}
+	if limits.WriteTimeout > 0 {
+		if server, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && server.WriteTimeout > 0 {
+			_ = conn.SetWriteDeadline(time.Time{}) // which counts from the request on
+		}
+	}
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
-	h.body = limitedBody{ReadCloser: r.Body, length: r.ContentLength, left: -1}
+	h.body = limitedBody{ReadCloser: r.Body, length: r.ContentLength, left: -1, lends: r.ProtoMajor == 1}
+	h.body.reads = stallLimit{server: h.server, conn: conn, reads: true, timeout: limits.BodyTimeout}
 	if limits.MaxBody > 0 {
 		h.body.left = limits.MaxBody
-	}
-	if limits.BodyTimeout > 0 {
-		h.body.conn, _ = h.writer.(readDeadliner) // a writer in memory has none, and cannot be slow
-		// From now on, not from the first read: net/http itself waits for a body that no handler has read.
-		h.body.by = time.Now().Add(limits.BodyTimeout)
-		h.body.deadline(h.body.by)
 	}
 	r.Body = &h.body
 }
 
-// boundBody has the body end with the call that it belongs to, where that comes before its own deadline.
-func (h *httpCall) boundBody(timeout time.Duration) {
-	b, by := &h.body, time.Now().Add(timeout)
-	if b.ReadCloser == nil || b.ended || !b.by.IsZero() && b.by.Before(by) {
+// endBody ends the body with the call that it belongs to, whose time is up. After the request it does nothing.
+func (h *httpCall) endBody() {
+	h.life.Lock()
+	defer h.life.Unlock()
+	if h.ended || h.body.ReadCloser == nil || h.body.complete.Load() {
 		return
 	}
-	b.by, b.ofCall = by, true
-	b.conn, _ = h.writer.(readDeadliner)
-	b.deadline(by)
+	h.body.tooLate.Store(true)
+	_ = h.body.reads.replace(longAgo) // a writer in memory has no deadline, and waits for nothing
 }
 
 // Len returns the announced length of the body, false if it was not announced or is more than is read.
@@ -71,35 +76,55 @@ func (b *limitedBody) Len() (int, bool) {
 	return int(b.length), b.length >= 0 && (b.left < 0 || b.length <= b.left)
 }
 
+// Unreadable says that the body could not be decoded, so that the answer does not quote it or the reason: that may be of the
+// network, with addresses.
+func (b *limitedBody) Unreadable() { b.unread.Store(true) }
+
 func (b *limitedBody) Read(p []byte) (int, error) {
 	if b.left >= 0 && int64(len(p)) > b.left+1 {
 		p = p[:b.left+1] // one byte more than allowed tells that there are more
 	}
-	n, err := b.ReadCloser.Read(p)
+	n, err := b.read(p)
+	b.arrived += int64(n)
+	if err == io.EOF || b.arrived == b.length { //nolint:errorlint // bodies return the value itself, and errors.Is costs an allocation per request
+		b.complete.Store(true)
+	}
 	if b.left >= 0 {
 		if int64(n) > b.left {
 			n, err = int(b.left), errTooLarge
 		}
 		b.left -= int64(n)
 	}
-	if err != nil {
-		b.end(err)
+	if err != nil && err != io.EOF { //nolint:errorlint // as above
+		b.noteFailure(err)
 	}
 	return n, err
 }
 
-var errTooLarge = errors.New("the request body is too large")
-
-// end takes the deadline away from a body that has arrived, because what follows is the answer and the server's wait for
-// the next request. Any other body keeps it: net/http reads on when the handler is done, and would wait for ever.
-func (b *limitedBody) end(err error) {
-	if err == io.EOF { //nolint:errorlint // bodies return the value itself, and errors.Is costs an allocation per request
-		b.ended = true
-		b.deadline(time.Time{})
-		return
+// read reads, but does not wait for longer than the limit.
+func (b *limitedBody) read(p []byte) (int, error) {
+	if b.complete.Load() {
+		return b.ReadCloser.Read(p)
 	}
-	b.noteFailure(err)
+	waits := b.reads.begin()
+	defer waits.end()
+	return b.ReadCloser.Read(p)
 }
+
+// lend leaves net/http the time of one more read while it answers: by HTTP/1 it first reads what has not arrived, and would
+// wait for ever. It reports whether unlend must follow.
+func (b *limitedBody) lend() bool { return b.lends && !b.complete.Load() && b.reads.lend() }
+
+// unlend takes it back: the connection is read while the handler runs, to learn whether the caller is gone.
+func (b *limitedBody) unlend() { b.reads.setDeadline(time.Time{}) }
+
+// end leaves no limit but that for net/http, which sets its own for the next request.
+func (b *limitedBody) end() {
+	b.lend()
+	b.reads.stop()
+}
+
+var errTooLarge = errors.New("the request body is too large")
 
 func (b *limitedBody) noteFailure(err error) {
 	var slow interface{ Timeout() bool }
@@ -111,19 +136,13 @@ func (b *limitedBody) noteFailure(err error) {
 	}
 }
 
-func (b *limitedBody) deadline(at time.Time) {
-	if b.conn != nil {
-		_ = b.conn.SetReadDeadline(at) // a connection that is gone is found by the read
-	}
-}
-
 // bodyProblem reports what was wrong with the request's body: 413, 408 or 504, the name of the code if there is one, and
 // the text for the caller, or zero.
 func (h *httpCall) bodyProblem() (status int, code, detail string) {
 	switch {
 	case h.body.tooLarge.Load():
 		return http.StatusRequestEntityTooLarge, "", "the request body is too large"
-	case h.body.tooSlow.Load() && h.body.ofCall:
+	case h.body.tooSlow.Load() && h.body.tooLate.Load():
 		return http.StatusGatewayTimeout, codeName(codes.DeadlineExceeded), "the request body did not arrive within the time of the call"
 	case h.body.tooSlow.Load():
 		return http.StatusRequestTimeout, "", "the request body did not arrive in time"

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"io"
 	"net/http"
 	"time"
 
@@ -9,7 +10,7 @@ import (
 	"github.com/betmakers/paddock/internal/problem"
 )
 
-// An httpCall is the http.ResponseWriter of its handler.
+// An httpCall is the http.ResponseWriter of its handler where the server's own is of neither protocol: see responseWriter.
 var _ http.ResponseWriter = (*httpCall)(nil)
 
 // Header returns the header of the answer; one that leads nowhere once the deadline has answered.
@@ -29,13 +30,32 @@ func (h *httpCall) WriteHeader(status int) {
 	if h.over {
 		return
 	}
-	if h.status == 0 && status >= 200 {
+	if status < 200 { // these go out at once
+		defer h.sends().end()
+	} else if h.status == 0 {
 		h.begun(status)
 	}
 	h.writer.WriteHeader(status)
 }
 
 func (h *httpCall) Write(b []byte) (int, error) {
+	return h.write(len(b), func(from, to int) (int, error) { return h.writer.Write(b[from:to]) })
+}
+
+// WriteString spares the writers of net/http a copy.
+func (h *httpCall) WriteString(s string) (int, error) {
+	return h.write(len(s), func(from, to int) (int, error) { return io.WriteString(h.writer, s[from:to]) })
+}
+
+const (
+	// pieceSize is how much has to reach the reader within the write timeout: what is larger is written in pieces.
+	pieceSize = 64 << 10
+	// buffered is how much of an answer net/http keeps before it writes the first of it, by either protocol.
+	buffered = 2048
+)
+
+// write writes size bytes, a piece at a time.
+func (h *httpCall) write(size int, piece func(from, to int) (int, error)) (n int, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.over {
@@ -44,35 +64,82 @@ func (h *httpCall) Write(b []byte) (int, error) {
 	if h.status == 0 {
 		h.begun(http.StatusOK)
 	}
-	return h.writer.Write(b)
+	if h.kept += size; h.kept <= buffered {
+		return piece(0, size)
+	}
+	for {
+		to := min(n+pieceSize, size)
+		sends := h.sends()
+		m, err := piece(n, to)
+		sends.end()
+		n += m
+		if err != nil || n >= size || m == 0 {
+			return n, err
+		}
+	}
 }
 
-// Flush sends what was written so far, and gives a stream that makes progress time to make more: the server's write
-// timeout counts from its last flush.
-func (h *httpCall) Flush() {
+// sends says that the next thing is written to the connection, until the end of what it returns.
+func (h *httpCall) sends() sending {
+	h.kept = buffered // and no more of it
+	s := sending{waits: h.writes.begin()}
+	if h.body.lend() {
+		s.lent = &h.body
+	}
+	return s
+}
+
+type sending struct {
+	waits *watch       // nil for no limit
+	lent  *limitedBody // nil where the body has arrived
+}
+
+func (s sending) end() {
+	s.waits.end()
+	if s.lent != nil {
+		s.lent.unlend()
+	}
+}
+
+// Flush sends what was written so far.
+func (h *httpCall) Flush() { _ = h.FlushError() } // a caller that is gone is found by the next write
+
+// FlushError sends what was written so far, and says why it could not be.
+func (h *httpCall) FlushError() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.over {
-		return
+		return http.ErrHandlerTimeout
 	}
 	if h.status == 0 {
 		h.begun(http.StatusOK) // a flush sends the header
 	}
-	control := http.NewResponseController(h.writer)
-	if h.writeTimeout > 0 {
-		_ = control.SetWriteDeadline(time.Now().Add(h.writeTimeout)) // writers in memory have no timeout
+	defer h.sends().end()
+	return http.NewResponseController(h.writer).Flush()
+}
+
+// SetWriteDeadline has the handler's own deadline in place of the write timeout, for the rest of the request.
+func (h *httpCall) SetWriteDeadline(at time.Time) error { return h.writes.replace(at) }
+
+// SetReadDeadline has the handler's own deadline in place of the body timeout, for the rest of the request.
+func (h *httpCall) SetReadDeadline(at time.Time) error {
+	if h.body.ReadCloser == nil {
+		return deadlinerOf(h.writer).SetReadDeadline(at)
 	}
-	_ = control.Flush() // a caller that is gone is found by the next write
+	return h.body.reads.replace(at)
 }
 
 // Unwrap lets http.ResponseController reach the writer of the server.
 func (h *httpCall) Unwrap() http.ResponseWriter { return h.writer }
 
-// sent returns the status that the caller got.
+// sent returns the status that the request counts as: the one that the caller got, if it got all of the answer.
 func (h *httpCall) sent() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.status == 0 {
+	switch {
+	case h.aborted:
+		return http.StatusInternalServerError
+	case h.status == 0:
 		return http.StatusOK
 	}
 	return h.status

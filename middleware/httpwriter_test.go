@@ -142,45 +142,6 @@ func TestNoAnswerAtTheDeadlineOfAGoneCall(t *testing.T) {
 	})
 }
 
-// deadlineWriter remembers what it was asked for.
-type deadlineWriter struct {
-	*httptest.ResponseRecorder
-	deadlines []time.Time
-}
-
-func (w *deadlineWriter) SetWriteDeadline(at time.Time) error {
-	w.deadlines = append(w.deadlines, at)
-	return nil
-}
-
-// A stream that makes progress may go on for as long as it does.
-func TestFlushExtendsTheWriteDeadline(t *testing.T) {
-	leakcheck.Check(t)
-	synctest.Test(t, func(t *testing.T) {
-		f := newChain(t, testHandlers{stream: func(s grpc.ServerStream) error {
-			for range 3 {
-				time.Sleep(time.Hour)
-				if err := s.SendMsg(new(message)); err != nil {
-					return err
-				}
-			}
-			return nil
-		}})
-		w := &deadlineWriter{ResponseRecorder: httptest.NewRecorder()}
-		start := time.Now()
-		f.HTTP(f.restRoutes(middleware.RESTConfig{}), middleware.HTTPLimits{WriteTimeout: 30 * time.Second}).
-			ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/stream", nil))
-		if len(w.deadlines) != 3 {
-			t.Fatalf("%d write deadlines for 3 messages", len(w.deadlines))
-		}
-		for i, at := range w.deadlines {
-			if want := time.Duration(i+1)*time.Hour + 30*time.Second; at.Sub(start) != want {
-				t.Errorf("deadline %d is %v after the start, want %v", i, at.Sub(start), want)
-			}
-		}
-	})
-}
-
 // A stream's client goes away: the handler's context ends, and the request waits for the handler to return.
 func TestRequestWaitsForTheHandlerOfItsStream(t *testing.T) {
 	leakcheck.Check(t)

@@ -34,7 +34,7 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 	s.parent, s.cancel = withTimeout(ctx, timeout)
 	if s.http != nil {
 		s.http.streams.Add(1)
-		s.bound(desc, timeout)
+		s.bound(timeout)
 	}
 	s.http.enterCall()
 	go func() {
@@ -47,14 +47,16 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 
 // bound has the request end with the call's time, if it has one: what is read of its body, and the wait for a handler that
 // ignores its context.
-func (s *restPipe) bound(desc *grpc.StreamDesc, timeout time.Duration) {
+func (s *restPipe) bound(timeout time.Duration) {
 	if timeout <= 0 {
 		return
 	}
-	if desc.ClientStreams {
-		s.http.boundBody(timeout)
-	}
-	context.AfterFunc(s.parent, s.release)
+	context.AfterFunc(s.parent, func() {
+		if !s.handled() && !s.one {
+			s.http.endBody()
+		}
+		s.release()
+	})
 }
 
 // release lets the request end.

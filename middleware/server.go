@@ -92,6 +92,8 @@ type Server struct {
 	shares   admission.Shares
 	overload []*status.Status // what refused calls are answered with, of which one is taken at random
 
+	watches sync.Pool // of *watch, of HTTP requests that have ended
+
 	mu      sync.RWMutex
 	methods []*Method                          // in the order of registration
 	byName  atomic.Pointer[map[string]*Method] // by FullMethod; replaced, not changed, as each call reads it
