@@ -14,7 +14,7 @@ TAGS     := grpcnotrace
 
 # As a service is built (docs/production.md). All that is built without the race detector is built so, the binaries that the
 # acceptance tests start included: another flag would have every dependency compiled once more.
-PLAIN    := -trimpath -tags '$(TAGS)'
+PLAIN    := -trimpath -tags=$(TAGS)
 
 # Packages whose tests are loads of real servers: two of them at once would measure each other.
 LOADS    := ./chassis ./chassis/chassistest ./middleware
@@ -97,7 +97,7 @@ fuzz: ## Run each fuzz target for FUZZTIME, a minute unless set
 # A minute and more for each dozen changes; MUTANTS=0 tries all, SEED=2 others.
 mutate: ## Change the request path in MUTANTS places, 60 unless set, and report what no test notices
 	@cd tools/mutate && $(GO) build -o $(BIN)/mutate .
-	@mutate -n $(MUTANTS) -seed $(SEED) -equivalent tools/mutate/equivalent.txt \
+	@CGO_ENABLED=0 GOFLAGS="$$GOFLAGS $(PLAIN)" mutate -n $(MUTANTS) -seed $(SEED) -equivalent tools/mutate/equivalent.txt \
 		middleware internal/admission internal/balance chassis/stop.go=./chassis
 
 tools: $(BIN)/buf $(BIN)/golangci-lint $(BIN)/grpcurl $(PLUGINS) ## Build the pinned tools into .bin

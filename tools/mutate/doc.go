@@ -1,6 +1,6 @@
 // Command mutate asks of tests what they would not notice. It changes one thing in the code at a time, runs the tests, and
-// reports each change that they passed with: a comparison at its boundary, a negated condition, a removed statement, an
-// operator, a constant.
+// reports each change that they passed with: a comparison at its boundary, a negated condition, a removed statement or
+// value of a case, an operator, a constant.
 //
 //	go run . -n 60 -seed 1 -equivalent equivalent.txt internal/admission chassis/stop.go=./chassis
 //

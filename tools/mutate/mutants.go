@@ -130,6 +130,7 @@ func (f *finder) visit(n ast.Node) bool {
 	case *ast.BlockStmt:
 		f.removals(n.List)
 	case *ast.CaseClause:
+		f.values(n.List)
 		f.removals(n.Body)
 	case *ast.CommClause:
 		f.removals(n.Body)
@@ -179,6 +180,17 @@ func (f *finder) truth(id *ast.Ident) {
 		f.replace(id.Pos(), id.End(), "false")
 	case "false":
 		f.replace(id.Pos(), id.End(), "true")
+	}
+}
+
+// values takes each value out of a case that has several.
+func (f *finder) values(list []ast.Expr) {
+	if len(list) < 2 {
+		return
+	}
+	f.replace(list[0].Pos(), list[1].Pos(), "")
+	for i := range list[1:] {
+		f.replace(list[i].End(), list[i+1].End(), "")
 	}
 }
 

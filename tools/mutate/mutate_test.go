@@ -122,6 +122,7 @@ func TestChangesOfEachKind(t *testing.T) {
 		{"if a { b() }", []string{"if !(a) { b() }", "if a { _ = func() { b() } }"}},
 		{"for a { }", []string{"for !(a) { }"}},
 		{"switch { case a: b() }", []string{"switch { case a: _ = func() { b() } }"}},
+		{"switch { case a, b, c: }", []string{"switch { case b, c: }", "switch { case a, c: }", "switch { case a, b: }"}},
 		{"defer b()", []string{"_ = func() { defer b() }"}},
 		{"a <- b", []string{"_ = func() { a <- b }"}},
 		{"a := b", nil},
