@@ -20,7 +20,7 @@ func readEquivalent(name string) (*equivalent, error) {
 	if name == "" {
 		return e, nil
 	}
-	text, err := os.ReadFile(name) //nolint:gosec // a file of the command line
+	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil, err
 	}

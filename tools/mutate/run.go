@@ -76,8 +76,8 @@ func (r runner) test(ctx context.Context, pkg, overlay string) (v verdict, outpu
 	if overlay != "" {
 		args = append(args, "-overlay", overlay)
 	}
-	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...) //nolint:gosec // packages of the command line
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}       // so that the test binary ends with it
+	cmd := exec.CommandContext(ctx, "go", append(args, pkg)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that the test binary ends with it
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
