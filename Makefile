@@ -3,12 +3,21 @@
 
 GO       ?= go
 BIN      := $(CURDIR)/.bin
-MODULES  := . jwt validate examples bench
+MODULES  := . jwt validate examples bench tools/mutate
 FUZZTIME ?= 1m
+MUTANTS  ?= 60
+SEED     ?= 1
 
 # grpcnotrace leaves golang.org/x/net/trace out of grpc-go. Its templates would make the linker keep every exported method, a
 # sixth of a service's binary, and it hangs pages on http.DefaultServeMux: docs/decisions/0010-no-templates.md.
 TAGS     := grpcnotrace
+
+# As a service is built (docs/production.md). All that is built without the race detector is built so, the binaries that the
+# acceptance tests start included: another flag would have every dependency compiled once more.
+PLAIN    := -trimpath -tags=$(TAGS)
+
+# Packages whose tests are loads of real servers: two of them at once would measure each other.
+LOADS    := ./chassis ./chassis/chassistest ./middleware
 
 export PATH := $(BIN):$(PATH)
 
@@ -16,7 +25,7 @@ export PATH := $(BIN):$(PATH)
 RACE = $(shell $(GO) build -race -o /dev/null runtime/race 2>/dev/null && echo -race)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run build test lint generate bench fuzz clean
+.PHONY: help setup tools run build test lint generate bench fuzz mutate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,10 +39,11 @@ run: $(BIN)/grpcurl ## Start hello, and frontdesk that calls it; their log print
 	@exec tools/run.sh '$(BIN)'
 
 build: ## Compile every module without cgo
-	@for module in $(MODULES); do (cd $$module && CGO_ENABLED=0 $(GO) build -tags '$(TAGS)' ./...) || exit 1; done
+	@for module in $(MODULES); do (cd $$module && CGO_ENABLED=0 $(GO) build $(PLAIN) ./...) || exit 1; done
 
-# bench measures, which the race detector would spoil, so it is tested without. Packages are tested one after the other: some
-# of their tests are loads of real servers, and two of them at once would measure each other.
+# Everything is compiled first, beside each other; then packages are tested beside each other, but for the loads, which are
+# tested one after the other. make lint vets. What the race detector would spoil is tested without: bench measures, and the
+# detector makes sync.Pool forget, so the tests of allocations leave themselves out with it.
 test: ## Run every test, with the race detector where there is a C compiler
 	@race="$(RACE)"; \
 	if [ -z "$$race" ]; then \
@@ -41,9 +51,15 @@ test: ## Run every test, with the race detector where there is a C compiler
 		if [ "$$CI" = true ]; then echo 'make test: CI needs the race detector: run make setup' >&2; exit 1; fi; \
 	fi; \
 	status=0; \
-	$(GO) test -p 1 $$race ./... || status=1; \
-	for module in jwt validate examples; do (cd $$module && $(GO) test -p 1 $$race ./...) || status=1; done; \
-	(cd bench && $(GO) test -p 1 ./...) || status=1; \
+	for module in . jwt validate examples; do (cd $$module && $(GO) build $$race ./...) || exit 1; done; \
+	loads=$$($(GO) list $(LOADS)) && others=$$($(GO) list ./... | grep -vxF "$$loads") || exit 1; \
+	$(GO) test -vet=off $$race $$others || status=1; \
+	$(GO) test -vet=off -p 1 $$race $$loads || status=1; \
+	for module in jwt validate tools/mutate; do (cd $$module && $(GO) test -vet=off $$race ./...) || status=1; done; \
+	(cd examples && $(GO) test -vet=off -p 1 $$race ./...) || status=1; \
+	export CGO_ENABLED=0; \
+	$(GO) test -vet=off $(PLAIN) -run '^TestAllocations' ./middleware || status=1; \
+	(cd bench && $(GO) test -vet=off -p 1 $(PLAIN) ./...) || status=1; \
 	exit $$status
 
 lint: $(BIN)/golangci-lint $(BIN)/buf ## Check style and module files, and the protos against the latest release
@@ -77,6 +93,12 @@ fuzz: ## Run each fuzz target for FUZZTIME, a minute unless set
 			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$package" </dev/null || exit 1; \
 		done \
 	) || exit 1; done
+
+# A minute and more for each dozen changes; MUTANTS=0 tries all, SEED=2 others.
+mutate: ## Change the request path in MUTANTS places, 60 unless set, and report what no test notices
+	@cd tools/mutate && $(GO) build -o $(BIN)/mutate .
+	@CGO_ENABLED=0 GOFLAGS="$$GOFLAGS $(PLAIN)" mutate -n $(MUTANTS) -seed $(SEED) -equivalent tools/mutate/equivalent.txt \
+		middleware internal/admission internal/balance chassis/stop.go=./chassis
 
 tools: $(BIN)/buf $(BIN)/golangci-lint $(BIN)/grpcurl $(PLUGINS) ## Build the pinned tools into .bin
 

@@ -12,18 +12,20 @@ import (
 	"github.com/betmakers/paddock/chassis"
 )
 
-// startChassisGRPC serves Echo by the chassis with everything on and returns the address of its gRPC port.
-func startChassisGRPC(ctx context.Context, _ setup) (string, error) {
-	return startChassis(ctx, "CHASSIS_GRPC_ADDR")
+// startChassisGRPC serves handler by the chassis with everything on and returns the address of its gRPC port.
+func startChassisGRPC(handler *echo) func(context.Context, setup) (string, error) {
+	return func(ctx context.Context, _ setup) (string, error) {
+		return startChassis(ctx, "CHASSIS_GRPC_ADDR", handler)
+	}
 }
 
 // startChassisREST serves Echo by the chassis with everything on and returns the address of its REST port.
 func startChassisREST(ctx context.Context, _ setup) (string, error) {
-	return startChassis(ctx, "CHASSIS_HTTP_ADDR")
+	return startChassis(ctx, "CHASSIS_HTTP_ADDR", &echo{})
 }
 
 // startChassis returns the address of the port that setting names, once the service is ready.
-func startChassis(ctx context.Context, setting string) (string, error) {
+func startChassis(ctx context.Context, setting string, handler *echo) (string, error) {
 	registerDrop()
 	addr, err := freeAddr()
 	if err != nil {
@@ -36,7 +38,7 @@ func startChassis(ctx context.Context, setting string) (string, error) {
 	service := chassis.Service{
 		Name: "echo",
 		Setup: func(ctx context.Context, app *chassis.App) error {
-			echov1.RegisterEchoServiceServer(app, &echo{})
+			echov1.RegisterEchoServiceServer(app, handler)
 			return app.Gateway(ctx, echov1.RegisterEchoServiceHandler)
 		},
 		OnEvent: func(e chassis.Event) {

@@ -156,13 +156,13 @@ type remote struct {
 	p *process
 }
 
-func (r remote) run(calls int) (time.Duration, error) {
+func (r remote) run(calls int) (ran, error) {
 	began := time.Now()
 	u, err := r.p.ask(commandCalls(calls))
 	if err == nil && u.Failed != "" {
 		err = errors.New(u.Failed)
 	}
-	return time.Since(began), err
+	return ran{took: time.Since(began)}, err
 }
 
 func (remote) close() error { return nil }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"github.com/betmakers/paddock/bench/internal/certs"
 )
 
@@ -17,6 +19,10 @@ type contender struct {
 	name string
 	// baseline names the contender that this one's figures are compared with; its own name for a baseline.
 	baseline string
+	// like names the contender without features that has as many stream workers; empty where the baseline is that.
+	like string
+	// request is the message of each gRPC call, nil for that of Echo.
+	request *request
 	// start runs in the server process. It listens on a loopback port and returns its address; the server then runs
 	// until the process ends.
 	start func(ctx context.Context, s setup) (addr string, err error)
@@ -52,19 +58,24 @@ const (
 	inFlight    = 64
 )
 
+// chassisWorkers is how many stream workers the chassis has: docs/decisions/0007-stream-workers.md.
+const chassisWorkers = 64
+
 // contenders returns what a plain run measures.
 func contenders() []contender {
 	var list []contender
 	for _, transport := range []string{"plain", "mtls"} {
-		bare := "grpc/" + transport + "/bare"
+		prefix := "grpc/" + transport + "/"
+		bare, like := prefix+"bare", prefix+"bare-workers"
 		list = append(list,
 			contender{name: bare, baseline: bare, start: startBare()},
-			contender{name: "grpc/" + transport + "/assembled", baseline: bare, start: startAssembled},
+			contender{name: like, baseline: bare, start: startBare(streamWorkers(chassisWorkers))},
+			contender{name: prefix + "assembled", baseline: bare, start: startAssembled()},
+			contender{name: prefix + "assembled-workers", baseline: bare, like: like, start: startAssembled(grpc.NumStreamWorkers(chassisWorkers))},
+			contender{name: prefix + "chassis", baseline: bare, like: like, start: startChassisGRPC(&echo{}), env: chassisEnv(transport)},
 		)
-		list = append(list, contender{
-			name: "grpc/" + transport + "/chassis", baseline: bare, start: startChassisGRPC, env: chassisEnv(transport),
-		})
 	}
+	list = append(list, shapes()...)
 	const bare = "rest/plain/bare"
 	list = append(list,
 		contender{name: bare, baseline: bare, start: startREST},
@@ -75,6 +86,35 @@ func contenders() []contender {
 		name: "rest/plain/chassis", baseline: bare, start: startChassisREST, env: chassisEnv("plain"),
 	})
 	return append(withDefaults(list), clientContenders()...)
+}
+
+// shapes are calls whose costs an echo hides: handlers that look at their context, requests with secrets, and calls that
+// wait. Both sides have the same stream workers.
+func shapes() []contender {
+	var list []contender
+	for _, shape := range []struct {
+		name    string
+		handler echo
+		request *request
+	}{
+		{"context", echo{looks: true}, nil},
+		{"secrets", echo{}, &storeRequest},
+		{"waits", echo{block: 2 * time.Millisecond}, nil},
+	} {
+		prefix := "shape/plain/" + shape.name + "-"
+		bare := prefix + "bare"
+		list = append(list,
+			contender{
+				name: bare, baseline: bare, request: shape.request,
+				start: startBare(handling(shape.handler), streamWorkers(chassisWorkers)),
+			},
+			contender{
+				name: prefix + "chassis", baseline: bare, request: shape.request,
+				start: startChassisGRPC(&shape.handler), env: chassisEnv("plain"),
+			},
+		)
+	}
+	return list
 }
 
 // workerContenders answers one question: should a server set grpc.NumStreamWorkers? Handlers that return at once are
@@ -133,7 +173,7 @@ func choose(list []contender, pattern *regexp.Regexp) ([]contender, error) {
 	wanted := map[string]bool{}
 	for _, c := range list {
 		if pattern.MatchString(c.name) {
-			wanted[c.name], wanted[c.baseline] = true, true
+			wanted[c.name], wanted[c.baseline], wanted[c.like] = true, true, true
 		}
 	}
 	var chosen []contender

@@ -19,9 +19,10 @@ type load struct {
 }
 
 // caller is one connection. It makes calls, several at once where the protocol can, as long as more says so, and
-// returns when the last answer is there. Not for concurrent use.
+// returns when the last answer is there, with the number of calls that the server refused as UNAVAILABLE. Not for concurrent
+// use.
 type caller interface {
-	call(more func() bool) error
+	call(more func() bool) (refused int, err error)
 	close() error
 }
 
@@ -48,7 +49,7 @@ func dial(c contender, addr string, certs certDir) (*load, error) {
 		if c.rest() {
 			l.conns = append(l.conns, newHTTPCaller(conn))
 		} else {
-			l.conns = append(l.conns, newGRPCCaller(conn, c.inFlight/count))
+			l.conns = append(l.conns, newGRPCCaller(conn, c.inFlight/count, c.request))
 		}
 	}
 	return l, nil
@@ -66,18 +67,22 @@ func dialOne(addr string, config *tls.Config) (net.Conn, error) {
 	return secured, nil
 }
 
-// run makes calls calls in a closed loop and returns how long they took.
-func (l *load) run(calls int) (time.Duration, error) {
+// run makes calls calls in a closed loop.
+func (l *load) run(calls int) (ran, error) {
 	var taken atomic.Int64
 	more := func() bool { return taken.Add(1) <= int64(calls) }
-	errs := make([]error, len(l.conns))
+	errs, refused := make([]error, len(l.conns)), make([]int, len(l.conns))
 	began := time.Now()
 	var wg sync.WaitGroup
 	for i, conn := range l.conns {
-		wg.Go(func() { errs[i] = conn.call(more) })
+		wg.Go(func() { refused[i], errs[i] = conn.call(more) })
 	}
 	wg.Wait()
-	return time.Since(began), errors.Join(errs...)
+	r := ran{took: time.Since(began)}
+	for _, n := range refused {
+		r.refused += n
+	}
+	return r, errors.Join(errs...)
 }
 
 func (l *load) close() error {

@@ -24,32 +24,40 @@ type grpcCaller struct {
 	out    *bufio.Writer
 	framer *http2.Framer
 
-	encoder  *hpack.Encoder
-	block    bytes.Buffer
-	decoder  *hpack.Decoder
-	statusOK bool // of the header block that was decoded last
+	encoder *hpack.Encoder
+	block   bytes.Buffer
+	decoder *hpack.Decoder
+	status  string // of the header block that was decoded last
 
 	atOnce   int
 	inFlight int
 	stream   uint32
+	header   []hpack.HeaderField
 	body     []byte
+	answer   int64 // bytes of an answer's DATA
 
 	sendWindow int64 // of the connection
 	received   int64 // bytes of DATA since the last window update
 	answered   int64 // bytes of DATA in this run
+	refused    int64 // calls in this run
 }
 
-func newGRPCCaller(conn net.Conn, atOnce int) *grpcCaller {
+// newGRPCCaller returns a caller that makes atOnce calls at once of req, nil for an echo.
+func newGRPCCaller(conn net.Conn, atOnce int, req *request) *grpcCaller {
+	if req == nil {
+		req = &echoRequest
+	}
 	c := &grpcCaller{
 		conn: conn, in: bufio.NewReaderSize(conn, 64<<10), out: bufio.NewWriterSize(conn, 64<<10),
-		atOnce: atOnce, stream: 1, sendWindow: 65535, body: grpcMessage(),
+		atOnce: atOnce, stream: 1, sendWindow: 65535,
+		header: headersOf(req.method), body: framedMessage(req.message), answer: int64(len(framedMessage(echoRequest.message))),
 	}
 	c.framer = http2.NewFramer(c.out, c.in)
 	c.framer.SetReuseFrames()
 	c.encoder = hpack.NewEncoder(&c.block)
 	c.decoder = hpack.NewDecoder(4096, func(f hpack.HeaderField) {
 		if f.Name == "grpc-status" {
-			c.statusOK = f.Value == "0"
+			c.status = f.Value
 		}
 	})
 	_, _ = c.out.WriteString(http2.ClientPreface) // the writer keeps its first error for Flush
@@ -58,9 +66,22 @@ func newGRPCCaller(conn net.Conn, atOnce int) *grpcCaller {
 	return c
 }
 
-// grpcMessage is the request, and the answer, in gRPC's framing.
-func grpcMessage() []byte {
-	payload, err := proto.Marshal(&echov1.EchoRequest{Message: message})
+// request is what a gRPC call sends. The answer is an EchoResponse, which is an EchoRequest by another name.
+type request struct {
+	method  string
+	message proto.Message
+}
+
+var (
+	echoRequest  = request{echov1.EchoService_Echo_FullMethodName, &echov1.EchoRequest{Message: message}}
+	storeRequest = request{
+		echov1.EchoService_Store_FullMethodName, &echov1.StoreRequest{Message: message, Card: "4111 1111 1111 1111", Pin: "secret-1234"},
+	}
+)
+
+// framedMessage is a message in gRPC's framing.
+func framedMessage(m proto.Message) []byte {
+	payload, err := proto.Marshal(m)
 	if err != nil {
 		panic(err)
 	}
@@ -68,10 +89,15 @@ func grpcMessage() []byte {
 	return append(framed, payload...)
 }
 
-func (c *grpcCaller) call(more func() bool) error {
+func (c *grpcCaller) call(more func() bool) (refused int, err error) {
+	err = c.callAll(more)
+	return int(c.refused), err
+}
+
+func (c *grpcCaller) callAll(more func() bool) error {
 	_ = c.conn.SetDeadline(time.Now().Add(time.Minute))
 	calls := int64(0)
-	c.answered = 0
+	c.answered, c.refused = 0, 0
 	open := true
 	for {
 		for open && c.inFlight < c.atOnce {
@@ -94,7 +120,7 @@ func (c *grpcCaller) call(more func() bool) error {
 			return err
 		}
 	}
-	if want := calls * int64(len(c.body)); c.answered != want {
+	if want := (calls - c.refused) * c.answer; c.answered != want {
 		return fmt.Errorf("%d calls were answered with %d bytes, expected %d", calls, c.answered, want)
 	}
 	return c.out.Flush()
@@ -102,7 +128,7 @@ func (c *grpcCaller) call(more func() bool) error {
 
 func (c *grpcCaller) send() error {
 	c.block.Reset()
-	for _, f := range requestHeaders {
+	for _, f := range c.header {
 		if err := c.encoder.WriteField(f); err != nil {
 			return err
 		}
@@ -124,14 +150,16 @@ func (c *grpcCaller) send() error {
 	return nil
 }
 
-var requestHeaders = []hpack.HeaderField{
-	{Name: ":method", Value: "POST"},
-	{Name: ":scheme", Value: "http"},
-	{Name: ":path", Value: echov1.EchoService_Echo_FullMethodName},
-	{Name: ":authority", Value: "localhost"},
-	{Name: "content-type", Value: "application/grpc"},
-	{Name: "user-agent", Value: "bench/1"},
-	{Name: "te", Value: "trailers"},
+func headersOf(method string) []hpack.HeaderField {
+	return []hpack.HeaderField{
+		{Name: ":method", Value: "POST"},
+		{Name: ":scheme", Value: "http"},
+		{Name: ":path", Value: method},
+		{Name: ":authority", Value: "localhost"},
+		{Name: "content-type", Value: "application/grpc"},
+		{Name: "user-agent", Value: "bench/1"},
+		{Name: "te", Value: "trailers"},
+	}
 }
 
 // receive handles one frame.
@@ -177,15 +205,19 @@ func (c *grpcCaller) receiveHeaders(f *http2.HeadersFrame) error {
 	if !f.HeadersEnded() {
 		return fmt.Errorf("an answer's headers are longer than one frame")
 	}
-	c.statusOK = false
+	c.status = ""
 	if _, err := c.decoder.Write(f.HeaderBlockFragment()); err != nil {
 		return err
 	}
 	if !f.StreamEnded() {
 		return nil
 	}
-	if !c.statusOK {
-		return fmt.Errorf("a call failed: grpc-status is not 0")
+	switch c.status {
+	case "0":
+	case "14":
+		c.refused++
+	default:
+		return fmt.Errorf("a call failed: grpc-status is %q", c.status)
 	}
 	c.inFlight--
 	return nil

@@ -28,14 +28,14 @@ func newHTTPCaller(conn net.Conn) *httpCaller {
 	return &httpCaller{conn: conn, in: bufio.NewReaderSize(conn, 4<<10), request: request}
 }
 
-func (c *httpCaller) call(more func() bool) error {
+func (c *httpCaller) call(more func() bool) (refused int, err error) {
 	_ = c.conn.SetDeadline(time.Now().Add(time.Minute))
 	for more() {
 		if err := c.one(); err != nil {
-			return err
+			return 0, err
 		}
 	}
-	return nil
+	return 0, nil
 }
 
 func (c *httpCaller) one() error {

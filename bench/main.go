@@ -38,6 +38,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	workers := flags.Bool("stream-workers", false, "measure grpc.NumStreamWorkers instead")
 	streamDesc := flags.Bool("stream-desc", false, "measure unary methods registered as streams instead")
 	asJSON := flags.Bool("json", false, "print every round as JSON instead of tables")
+	asMarkdown := flags.Bool("markdown", false, "print the tables of docs/performance.md as well")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -68,5 +69,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		enc.SetIndent("", "  ")
 		return enc.Encode(report)
 	}
-	return report.print(out)
+	if err := report.print(out); err != nil || !*asMarkdown {
+		return err
+	}
+	report.markdown(out)
+	return nil
 }

@@ -16,12 +16,13 @@ type plan struct {
 	calls  int // in each turn
 }
 
-// sample is one contender's turn in one round; all but Throughput per call.
+// sample is one contender's turn in one round; all but Throughput and Refused per call.
 type sample struct {
 	CPU        float64 `json:"cpu_us"`
 	Allocs     float64 `json:"allocs"`
 	Bytes      float64 `json:"bytes"`
 	Throughput float64 `json:"calls_per_second"`
+	Refused    float64 `json:"refused"` // share of the calls
 }
 
 // result is a contender with its samples, one a round.
@@ -92,9 +93,15 @@ func measure(ctx context.Context, list []contender, p plan) (results []result, e
 
 // driver makes calls in a closed loop.
 type driver interface {
-	// run makes calls calls and returns how long they took.
-	run(calls int) (time.Duration, error)
+	// run makes calls calls.
+	run(calls int) (ran, error)
 	close() error
+}
+
+// ran is what became of the calls of a run.
+type ran struct {
+	took    time.Duration
+	refused int
 }
 
 // drive returns what has the contender do its work: the generator for a server, itself for a client.
@@ -119,7 +126,7 @@ func takeTurn(c contender, p *process, certs certDir, calls int) (s sample, err 
 	if err != nil {
 		return sample{}, err
 	}
-	took, err := l.run(calls)
+	r, err := l.run(calls)
 	if err != nil {
 		return sample{}, err
 	}
@@ -132,6 +139,7 @@ func takeTurn(c contender, p *process, certs certDir, calls int) (s sample, err 
 		CPU:        float64((after.CPU - before.CPU).Nanoseconds()) / 1e3 / n,
 		Allocs:     float64(after.Mallocs-before.Mallocs) / n,
 		Bytes:      float64(after.Bytes-before.Bytes) / n,
-		Throughput: n / took.Seconds(),
+		Throughput: n / r.took.Seconds(),
+		Refused:    float64(r.refused) / n,
 	}, nil
 }

@@ -15,6 +15,9 @@ import (
 	"github.com/betmakers/paddock/bench/internal/cores"
 )
 
+// kinds of contenders, a table each.
+var kinds = []string{"grpc/", "shape/", "rest/", "client/"}
+
 // report is everything a run found out.
 type report struct {
 	Machine    machine  `json:"machine"`
@@ -39,7 +42,8 @@ type figure struct {
 	Name       string   `json:"name"`
 	Baseline   string   `json:"baseline"`
 	CPU        spread   `json:"cpu_us"`
-	CPURatio   spread   `json:"cpu_ratio"` // against the baseline, within each round
+	CPURatio   spread   `json:"cpu_ratio"`                      // against the baseline, within each round
+	LikeRatio  *spread  `json:"cpu_ratio_to_workers,omitempty"` // against bare with as many stream workers
 	PlainRatio *spread  `json:"cpu_ratio_to_plaintext,omitempty"`
 	Throughput spread   `json:"calls_per_second"`
 	ThruRatio  spread   `json:"throughput_ratio"`
@@ -47,6 +51,7 @@ type figure struct {
 	MoreAllocs float64  `json:"more_allocs"` // median above the baseline's
 	Bytes      spread   `json:"bytes"`
 	MoreBytes  float64  `json:"more_bytes"`
+	Refused    spread   `json:"refused"` // share of the calls
 	Samples    []sample `json:"samples"`
 }
 
@@ -81,8 +86,13 @@ func newFigure(res result, byName map[string][]sample) figure {
 		Throughput: over(res.samples, throughput), ThruRatio: ratio(res.samples, base, throughput),
 		Allocs: over(res.samples, allocs), Bytes: over(res.samples, bytes),
 	}
+	f.Refused = over(res.samples, func(s sample) float64 { return s.Refused })
 	f.MoreAllocs = f.Allocs.Median - over(base, allocs).Median
 	f.MoreBytes = f.Bytes.Median - over(base, bytes).Median
+	if like, ok := byName[res.like]; ok {
+		against := ratio(res.samples, like, cpu)
+		f.LikeRatio = &against
+	}
 	if plain, ok := byName[strings.Replace(res.baseline, "/mtls/", "/plain/", 1)]; ok && res.tls() {
 		against := ratio(res.samples, plain, cpu)
 		f.PlainRatio = &against
@@ -123,9 +133,14 @@ func (r report) print(out io.Writer) error {
 	fmt.Fprintf(out, "%s, %d cores, %s, %s, grpc-go %s; %s\n", m.CPU, m.Cores, m.System, m.Go, m.GRPC, sharing)
 	fmt.Fprintf(out, "%d rounds of %d calls each, interleaved, %.0f s; min median max over the rounds\n",
 		r.Rounds, r.Calls, r.Seconds)
-	for _, kind := range []string{"grpc/", "rest/", "client/"} {
+	for _, kind := range kinds {
 		if err := r.printTable(out, kind); err != nil {
 			return err
+		}
+	}
+	for _, f := range r.Contenders {
+		if f.Refused.Max > 0 { // what was refused cost less, and its figures are not those of the calls
+			fmt.Fprintf(out, "\n%s refused calls, of a turn's: %s\n", f.Name, f.Refused.text("%.3f"))
 		}
 	}
 	return nil
@@ -133,7 +148,7 @@ func (r report) print(out io.Writer) error {
 
 func (r report) printTable(out io.Writer, kind string) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	header := "\ncontender\tCPU µs/call\tCPU × bare\t× plaintext\tcalls/s\t× bare\tallocs\tmore\tbytes\tmore\t"
+	header := "\ncontender\tCPU µs/call\tCPU × bare\t× bare-workers\t× plaintext\tcalls/s\t× bare\tallocs\tmore\tbytes\tmore\t"
 	for _, f := range r.Contenders {
 		if !strings.HasPrefix(f.Name, kind) {
 			continue
@@ -142,12 +157,8 @@ func (r report) printTable(out io.Writer, kind string) error {
 			fmt.Fprintln(table, header)
 			header = ""
 		}
-		plain := "-"
-		if f.PlainRatio != nil {
-			plain = f.PlainRatio.text("%.2f")
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%.0f\t%s\t%.1f\t%+.1f\t%.0f\t%+.0f\t\n", f.Name,
-			f.CPU.text("%.1f"), f.CPURatio.text("%.2f"), plain,
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%.0f\t%s\t%.1f\t%+.1f\t%.0f\t%+.0f\t\n", f.Name,
+			f.CPU.text("%.1f"), f.CPURatio.text("%.2f"), f.LikeRatio.orNone(), f.PlainRatio.orNone(),
 			f.Throughput.Median, f.ThruRatio.text("%.2f"),
 			f.Allocs.Median, f.MoreAllocs, f.Bytes.Median, f.MoreBytes)
 	}
@@ -156,6 +167,14 @@ func (r report) printTable(out io.Writer, kind string) error {
 
 func (s spread) text(format string) string {
 	return fmt.Sprintf(format+" "+format+" "+format, s.Min, s.Median, s.Max)
+}
+
+// orNone is a ratio, or a dash where there is none.
+func (s *spread) orNone() string {
+	if s == nil {
+		return "-"
+	}
+	return s.text("%.2f")
 }
 
 func thisMachine() machine {

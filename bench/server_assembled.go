@@ -22,14 +22,18 @@ import (
 	echov1 "github.com/betmakers/paddock/bench/proto/echo/v1"
 )
 
-// startAssembled is what a careful team puts together from the usual parts: traces, metrics, one log line per call with
-// its trace id, and recovery.
-func startAssembled(_ context.Context, s setup) (string, error) {
+// startAssembled returns the start function of what a careful team puts together from the usual parts: traces, metrics, one
+// log line per call with its trace id, and recovery.
+func startAssembled(more ...grpc.ServerOption) func(context.Context, setup) (string, error) {
+	return func(_ context.Context, s setup) (string, error) { return serveAssembled(s, more) }
+}
+
+func serveAssembled(s setup, more []grpc.ServerOption) (string, error) {
 	metrics := grpcprom.NewServerMetrics(grpcprom.WithServerHandlingTimeHistogram())
 	if err := prometheus.NewRegistry().Register(metrics); err != nil {
 		return "", err
 	}
-	return serveGRPC(s, &echov1.EchoService_ServiceDesc, &echo{},
+	return serveGRPC(s, &echov1.EchoService_ServiceDesc, &echo{}, append(more,
 		grpc.StatsHandler(otelgrpc.NewServerHandler(
 			otelgrpc.WithTracerProvider(tracerProvider()),
 			otelgrpc.WithMeterProvider(noop.NewMeterProvider()),
@@ -42,7 +46,7 @@ func startAssembled(_ context.Context, s setup) (string, error) {
 				logging.WithFieldsFromContext(traceFields)),
 			recovery.UnaryServerInterceptor(recovery.WithRecoveryHandlerContext(recovered)),
 		),
-	)
+	)...)
 }
 
 // tracerProvider samples one call in ten and drops the ended spans.

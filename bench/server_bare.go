@@ -17,12 +17,28 @@ type echo struct {
 	echov1.UnimplementedEchoServiceServer
 	// block is how long a call waits, as if for a database; 0 answers at once.
 	block time.Duration
+	// looks has a call make a context of its own and ask it for Done, as every database driver and every client does.
+	looks bool
 }
 
-func (e *echo) Echo(_ context.Context, req *echov1.EchoRequest) (*echov1.EchoResponse, error) {
+func (e *echo) Echo(ctx context.Context, req *echov1.EchoRequest) (*echov1.EchoResponse, error) {
+	if e.looks {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		default:
+		}
+	}
 	if e.block > 0 {
 		time.Sleep(e.block)
 	}
+	return &echov1.EchoResponse{Message: req.GetMessage()}, nil
+}
+
+// Store answers as Echo does. Its request has secrets, which the chassis keeps out of logs and errors.
+func (e *echo) Store(_ context.Context, req *echov1.StoreRequest) (*echov1.EchoResponse, error) {
 	return &echov1.EchoResponse{Message: req.GetMessage()}, nil
 }
 
@@ -35,6 +51,10 @@ type bareServer struct {
 
 func blocking(d time.Duration) func(*bareServer) {
 	return func(b *bareServer) { b.echo.block = d }
+}
+
+func handling(e echo) func(*bareServer) {
+	return func(b *bareServer) { b.echo.block, b.echo.looks = e.block, e.looks }
 }
 
 func streamWorkers(n uint32) func(*bareServer) {

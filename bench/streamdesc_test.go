@@ -23,7 +23,7 @@ import (
 // MethodDesc is called before the request is received, so it sees a request that cannot be decoded, which older
 // versions refused before. It does not see that its answer could not be sent; the handler of a StreamDesc does.
 func TestWhatAHandlerSees(t *testing.T) {
-	good := grpcMessage()
+	good := framedMessage(echoRequest.message)
 	tests := []struct {
 		name   string
 		header []hpack.HeaderField
@@ -125,7 +125,7 @@ func rawCall(t *testing.T, conn net.Conn, header []hpack.HeaderField, body []byt
 	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)
-	for _, f := range append(slices.Clone(requestHeaders), header...) {
+	for _, f := range append(headersOf(echoRequest.method), header...) {
 		_ = encoder.WriteField(f)
 	}
 	framer := http2.NewFramer(conn, conn)

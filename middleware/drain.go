@@ -19,8 +19,8 @@ type streams struct {
 	mu      sync.Mutex
 	running map[*call]openStream
 	conns   map[*httpCall]net.Conn // that plain HTTP handlers have taken over
-	over    bool // streams that the server sends end as they come
-	allOver bool // the others too
+	over    bool                   // streams that the server sends end as they come
+	allOver bool                   // the others too
 }
 
 type openStream struct {

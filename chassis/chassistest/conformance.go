@@ -53,6 +53,14 @@ func conformance(t testing.TB, service chassis.Service, opts Options, run func(n
 			c.methods = append(c.methods, m)
 		}
 	}
+	if len(c.methods) == 0 {
+		t.Logf("chassistest: %s has no methods: of its contract there is nothing to check", service.Name)
+	}
+	for _, m := range c.methods {
+		if _, ok := callerFor(m); !ok {
+			t.Logf("chassistest: %s is open to users alone: what needs a caller by gRPC is not checked: deadlines, panics, secrets, a stop", m.Name)
+		}
+	}
 	for _, check := range []struct {
 		name string
 		run  func(testing.TB)

@@ -1,6 +1,7 @@
 package chassistest
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net/http"
@@ -24,6 +25,10 @@ func (c *conformer) plaintext(t testing.TB) {
 	t.Helper()
 	ctx, cancel := bounded(t)
 	defer cancel()
+	// With TLS the port must answer, or a refusal without would prove nothing.
+	if err := c.svc.Conn().Invoke(ctx, anyMethod, new(emptypb.Empty), new(emptypb.Empty)); status.Code(err) == codes.Unavailable {
+		t.Errorf("a call with TLS: got %v, want an answer", err)
+	}
 	conn := c.svc.ConnWith(grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err := conn.Invoke(ctx, anyMethod, new(emptypb.Empty), new(emptypb.Empty)); status.Code(err) != codes.Unavailable {
 		t.Errorf("a call without TLS: got %v, want no connection", err)
@@ -38,17 +43,29 @@ func (c *conformer) oldTLS(t testing.TB) {
 		if !asked {
 			continue
 		}
-		raw, err := c.svc.network.dial(ctx, port)
-		if err != nil {
-			continue // it is not open
+		if !c.svc.network.open(port) {
+			t.Logf("there is no %s port", port)
+			continue
 		}
-		config := c.svc.TLS()
-		config.MinVersion, config.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
-		if err := tls.Client(raw, config).HandshakeContext(ctx); err == nil {
+		if err := c.handshake(ctx, port, tls.VersionTLS13); err != nil { // without which a refusal would prove nothing
+			t.Errorf("the %s port does not take TLS 1.3: %v", port, err)
+		}
+		if err := c.handshake(ctx, port, tls.VersionTLS12); err == nil {
 			t.Errorf("the %s port takes TLS 1.2", port)
 		}
-		_ = raw.Close()
 	}
+}
+
+// handshake shakes hands by one version of TLS, and goes.
+func (c *conformer) handshake(ctx context.Context, port string, version uint16) error {
+	raw, err := c.svc.network.dial(ctx, port)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = raw.Close() }()
+	config := c.svc.TLS()
+	config.MinVersion, config.MaxVersion = version, version
+	return tls.Client(raw, config).HandshakeContext(ctx)
 }
 
 // inventions is how many names a caller invents of each kind. The first few may make a series each for what is new.
@@ -61,18 +78,23 @@ const (
 func (c *conformer) series(t testing.TB) {
 	t.Helper()
 	conn, client := c.svc.Conn("conformance"), c.svc.HTTP("conformance")
-	scheme := "http"
-	if c.svc.env["CHASSIS_HTTP_TLS"] == "true" {
-		scheme = "https"
-	}
+	rest := c.svc.network.open("http")
 	invent := func(i int) {
 		name := fmt.Sprintf("Invented%d", i)
 		ctx, cancel := bounded(t)
 		defer cancel()
-		_ = conn.Invoke(ctx, "/invented."+name+"/"+name, new(emptypb.Empty), new(emptypb.Empty))
+		err := conn.Invoke(ctx, "/invented."+name+"/"+name, new(emptypb.Empty), new(emptypb.Empty))
+		if code := status.Code(err); code != codes.Unimplemented && code != codes.PermissionDenied {
+			t.Errorf("an invented method: got %v, want UNIMPLEMENTED", err)
+		}
+		if !rest {
+			return
+		}
 		header := http.Header{"User-Agent": {name}, "Traceparent": {name}, "X-" + name: {name}, "Accept": {name}}
 		for _, method := range []string{http.MethodGet, strings.ToUpper(name)} {
-			_, _ = request(t, client, method, scheme+"://rest/"+name+"?"+name+"="+name, header)
+			if _, err := request(t, client, method, c.restScheme()+"://rest/"+name+"?"+name+"="+name, header); err != nil {
+				t.Errorf("%s /%s: %v", method, name, err)
+			}
 		}
 	}
 	for i := range firstInventions {
@@ -90,6 +112,23 @@ func (c *conformer) series(t testing.TB) {
 				name, before[name], n, inventions)
 		}
 	}
+}
+
+// request returns the status of an HTTP request, whose answer is not read.
+func request(t testing.TB, client *http.Client, method, url string, header http.Header) (int, error) {
+	t.Helper()
+	ctx, cancel := bounded(t)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, url, http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	r.Header = header
+	answer, err := client.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	return answer.StatusCode, answer.Body.Close()
 }
 
 // series returns the number of series of each metric.

@@ -33,6 +33,7 @@ func (c *conformer) secrets(t testing.TB) {
 		if !f.marked || !ok {
 			continue
 		}
+		before := c.probe.count(m)
 		for _, mode := range []string{"", probePanic} {
 			ctx, cancel := context.WithTimeout(t.Context(), secretsTimeout)
 			err := call(ctx, c.svc.Conn(as), m, mode, message)
@@ -40,6 +41,9 @@ func (c *conformer) secrets(t testing.TB) {
 			if err != nil {
 				c.search(t, canary, "the error of "+m.Name, fmt.Sprint(err, status.Convert(err).Proto()))
 			}
+		}
+		if c.probe.count(m) == before {
+			t.Errorf("cannot tell whether %s keeps its secrets: a call with them did not reach the service", m.Name)
 		}
 	}
 	c.settle(t)

@@ -36,6 +36,13 @@ func (n *network) listen(_ context.Context, port, _ string) (net.Listener, error
 	return l, nil
 }
 
+// open reports whether the service has opened a port.
+func (n *network) open(port string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.ports[port] != nil
+}
+
 func (n *network) dial(ctx context.Context, port string) (net.Conn, error) {
 	n.mu.Lock()
 	l := n.ports[port]

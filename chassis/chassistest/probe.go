@@ -62,8 +62,18 @@ func (p *probe) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServe
 	return p.act(stream.Context(), info.FullMethod, mode, request)
 }
 
+// modeOf returns what a call asks of the probe, empty for a call that is none of ours. By REST it stands in a header that the
+// gateway hands on, which it does with standard ones alone.
 func modeOf(ctx context.Context) string {
-	return strings.Join(metadata.ValueFromIncomingContext(ctx, probeKey), "")
+	if mode := strings.Join(metadata.ValueFromIncomingContext(ctx, probeKey), ""); mode != "" {
+		return mode
+	}
+	from := strings.Join(metadata.ValueFromIncomingContext(ctx, "grpcgateway-from"), "")
+	mode, ours := strings.CutPrefix(from, probeKey+":")
+	if !ours {
+		return ""
+	}
+	return mode
 }
 
 func (p *probe) act(ctx context.Context, method, mode string, request any) error {

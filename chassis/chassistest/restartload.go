@@ -2,9 +2,6 @@ package chassistest
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,9 +20,11 @@ type load struct {
 	calls   map[string]int // that have ended, by kind
 	skipped map[string]int // calls that a busy machine had no room for
 	longest map[string]time.Duration
-	stall   time.Duration // the longest that a call was made after it was due
 	failed  []lost
 	signals []signal
+
+	stalls     stalls
+	begun, end time.Time // of the load
 }
 
 // lost is a call that failed.
@@ -49,8 +48,10 @@ func newLoad(t testing.TB, clients []client, rate int) *load {
 	}
 }
 
-// start makes calls until end.
+// start makes calls, and watches the machine, until finish.
 func (l *load) start() {
+	l.begun = time.Now()
+	l.running.Go(func() { l.stalls.watch(l.stop) })
 	for _, c := range l.clients {
 		l.running.Go(func() { l.drive(c) })
 	}
@@ -69,19 +70,10 @@ func (l *load) drive(c client) {
 			return
 		case <-ticker.C:
 		}
-		since := time.Since(begun)
-		l.standstill(since - time.Duration(made+1)*every)
-		for due := int(since / every); made < due; made++ {
+		for due := int(time.Since(begun) / every); made < due; made++ {
 			l.try(c, room)
 		}
 	}
-}
-
-// standstill notes by how much the load is late.
-func (l *load) standstill(late time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.stall = max(l.stall, late)
 }
 
 // try starts a call if there is room for it.
@@ -161,49 +153,9 @@ func (l *load) signalled(replica int) {
 	l.signals = append(l.signals, signal{replica, time.Now()})
 }
 
-// end makes no more calls, and waits for those under way.
-func (l *load) end() {
+// finish makes no more calls, and waits for those under way.
+func (l *load) finish() {
 	close(l.stop)
 	l.running.Wait()
-}
-
-// mostNamed is how many lost calls are named of each kind. The others are counted.
-const mostNamed = 25
-
-// report fails the test for each kind that has lost calls. The load has ended.
-func (l *load) report() {
-	l.t.Helper()
-	for _, c := range l.clients {
-		var named []string
-		of := 0
-		for _, f := range l.failed {
-			if f.kind != c.kind {
-				continue
-			}
-			if of++; of <= mostNamed {
-				named = append(named, l.describe(f))
-			}
-		}
-		switch {
-		case of > mostNamed:
-			named = append(named, fmt.Sprintf("and %d more", of-mostNamed))
-			fallthrough
-		case of > 0:
-			l.t.Errorf("chassistest: %s: %d of %d calls were lost:\n%s", c.kind, of, l.calls[c.kind], strings.Join(named, "\n"))
-		default:
-			l.t.Logf("%s: %d calls, none lost, the longest took %s; %d not made, as the machine was too busy; it stood still for %s at most",
-				c.kind, l.calls[c.kind], l.longest[c.kind].Round(time.Millisecond), l.skipped[c.kind], l.stall.Round(time.Millisecond))
-		}
-	}
-}
-
-// describe says what became of a call, and when, by the last signal before its end.
-func (l *load) describe(f lost) string {
-	took := f.end.Sub(f.made).Round(time.Millisecond)
-	for _, s := range slices.Backward(l.signals) {
-		if !f.end.Before(s.at) {
-			return fmt.Sprintf("made %+.3fs from the signal to replica %d, failed after %s: %v", f.made.Sub(s.at).Seconds(), s.replica+1, took, f.err)
-		}
-	}
-	return fmt.Sprintf("made before any signal, failed after %s: %v", took, f.err)
+	l.end = time.Now()
 }

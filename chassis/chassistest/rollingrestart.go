@@ -21,15 +21,14 @@ const (
 	restartRateRace = 100
 	restartLag      = 2 * time.Second
 	restartReserve  = time.Second // of the drain delay, over the lag
-	restartAttempts = 3
-	restartStall    = 100 * time.Millisecond
 )
 
 // RestartOptions shape a [RollingRestart]. The zero value asks for health and for a page that need not exist.
 type RestartOptions struct {
 	// Options are those of each replica. The environment has, where it does not say otherwise, a CHASSIS_DRAIN_DELAY a
-	// second longer than Lag, CHASSIS_HTTP_TLS=true, and a log of warnings and failed calls. The replicas listen on free ports of
-	// 127.0.0.1, and their certificates come from CA, whatever the environment says.
+	// second longer than Lag, CHASSIS_HTTP_TLS=true, CHASSIS_ADMISSION=off, as a busy test machine is no overload of the
+	// service, and a log of warnings and failed calls. The replicas listen on free ports of 127.0.0.1, and their
+	// certificates come from CA, whatever the environment says.
 	Options
 
 	// Caller is who calls: a name in [TrustDomain]. Empty for "client".
@@ -71,26 +70,20 @@ type RestartOptions struct {
 // calls by App.Dial, and so by its balancing; clients that connect anew for each call; and by REST clients of net/http, by
 // HTTP/1.1 and HTTP/2. The REST clients are left out where the service has no REST port.
 //
-// A call is lost when it returns an error, or when HTTP/1.1 had to send it twice. Where calls were lost and the machine
-// stood still meanwhile for a tenth of a second or more, which no service can make good, the restart is made again, three
-// times in all; the last counts. It takes about five seconds for each replica; with -short only one is restarted. Service
-// is called for each replica, because settings are read into what it returns.
+// A call is lost when it returns an error, or when HTTP/1.1 had to send it twice. The restart is made once: nothing is
+// tried again until it passes.
+//
+// A machine that stands still loses calls that no service can save. A goroutine beside the calls notes each time for which
+// nothing ran for 100 ms or more, whatever held it up. A loss is put down to such a stall where the stall overlapped the
+// call or had ended at most 100 ms before the call was made: the log names both, and the test does not fail for it. Every
+// other loss fails the test. Where losses were put down to stalls, and stalls make up more than a tenth of the restart, the
+// test fails as well, and says that it cannot tell: run it on a machine with less to do.
+//
+// It takes about five seconds for each replica; with -short only one is restarted. Service is called for each replica,
+// because settings are read into what it returns.
 func RollingRestart(t testing.TB, service func() chassis.Service, opts RestartOptions) {
 	t.Helper()
 	opts.defaults(t)
-	for again := restartAttempts - 1; ; again-- {
-		l := rollingRestart(t, service, opts)
-		if again == 0 || len(l.failed) == 0 || l.stall < restartStall {
-			l.report()
-			return
-		}
-		t.Logf("chassistest: %d calls were lost, but the machine stood still for %s meanwhile: once more", len(l.failed), l.stall.Round(time.Millisecond))
-	}
-}
-
-// rollingRestart makes one, and returns what became of the calls.
-func rollingRestart(t testing.TB, service func() chassis.Service, opts RestartOptions) *load {
-	t.Helper()
 	x := &restart{t: t, service: service, opts: opts, endpoints: newEndpoints()}
 	for range restartReplicas {
 		x.replicas = append(x.replicas, x.start())
@@ -103,11 +96,11 @@ func rollingRestart(t testing.TB, service func() chassis.Service, opts RestartOp
 		x.replace(i)
 	}
 	x.load.progress()
-	x.load.end()
+	x.load.finish()
 	for _, r := range x.replicas { // beside each other, as each has its drain delay
 		r.RequestStop()
 	}
-	return x.load
+	x.load.report()
 }
 
 // defaults fills in what is not set.
@@ -136,7 +129,7 @@ func (o *RestartOptions) defaults(t testing.TB) {
 	}
 	env := map[string]string{
 		"CHASSIS_DRAIN_DELAY": (o.Lag + restartReserve).String(), "CHASSIS_HTTP_TLS": "true",
-		"CHASSIS_LOG_LEVEL": "WARN", "CHASSIS_LOG_REQUESTS": "failed", "OTEL_TRACES_SAMPLER": "always_off",
+		"CHASSIS_ADMISSION": "off", "CHASSIS_LOG_LEVEL": "WARN", "CHASSIS_LOG_REQUESTS": "failed", "OTEL_TRACES_SAMPLER": "always_off",
 	}
 	maps.Copy(env, o.Env)
 	o.Env = env
@@ -179,11 +172,11 @@ func (x *restart) replace(i int) {
 	x.t.Helper()
 	leaving, followed := x.replicas[i], make(chan struct{})
 	x.load.signalled(i)
-	leaving.RequestStop()
-	time.AfterFunc(x.opts.Lag, func() {
+	time.AfterFunc(x.opts.Lag, func() { // before the request: a stall between the two must not use up the drain delay
 		defer close(followed)
 		x.endpoints.remove(leaving)
 	})
+	leaving.RequestStop()
 	leaving.Stop()
 	x.replicas[i] = x.start()
 	<-followed

@@ -115,6 +115,67 @@ func (x *EchoResponse) GetMessage() string {
 	return ""
 }
 
+// StoreRequest carries as much as an EchoRequest, and two fields that logs and errors must not show.
+type StoreRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Message       string                 `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	Card          string                 `protobuf:"bytes,2,opt,name=card,proto3" json:"card,omitempty"`
+	Pin           string                 `protobuf:"bytes,3,opt,name=pin,proto3" json:"pin,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoreRequest) Reset() {
+	*x = StoreRequest{}
+	mi := &file_echo_v1_echo_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoreRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoreRequest) ProtoMessage() {}
+
+func (x *StoreRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_echo_v1_echo_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoreRequest.ProtoReflect.Descriptor instead.
+func (*StoreRequest) Descriptor() ([]byte, []int) {
+	return file_echo_v1_echo_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *StoreRequest) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *StoreRequest) GetCard() string {
+	if x != nil {
+		return x.Card
+	}
+	return ""
+}
+
+func (x *StoreRequest) GetPin() string {
+	if x != nil {
+		return x.Pin
+	}
+	return ""
+}
+
 var File_echo_v1_echo_proto protoreflect.FileDescriptor
 
 const file_echo_v1_echo_proto_rawDesc = "" +
@@ -123,11 +184,18 @@ const file_echo_v1_echo_proto_rawDesc = "" +
 	"\vEchoRequest\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\"(\n" +
 	"\fEchoResponse\x12\x18\n" +
-	"\amessage\x18\x01 \x01(\tR\amessage2\x7f\n" +
+	"\amessage\x18\x01 \x01(\tR\amessage\"X\n" +
+	"\fStoreRequest\x12\x18\n" +
+	"\amessage\x18\x01 \x01(\tR\amessage\x12\x17\n" +
+	"\x04card\x18\x02 \x01(\tB\x03\x80\x01\x01R\x04card\x12\x15\n" +
+	"\x03pin\x18\x03 \x01(\tB\x03\x80\x01\x01R\x03pin2\xdd\x01\n" +
 	"\vEchoService\x12p\n" +
 	"\x04Echo\x12\x14.echo.v1.EchoRequest\x1a\x15.echo.v1.EchoResponse\";\x9a\xb1\x19!\n" +
 	"\x02\b\x05*\x1b\t\x9a\x99\x99\x99\x99\xf9X@\x12\x10\n" +
-	"\x05\x10\x80\xc2\xd7/\x11\x00\x00\x00\x00\x00\xc0X@\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/echo\x90\x02\x02B9Z7github.com/betmakers/paddock/bench/proto/echo/v1;echov1b\x06proto3"
+	"\x05\x10\x80\xc2\xd7/\x11\x00\x00\x00\x00\x00\xc0X@\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/echo\x90\x02\x02\x12\\\n" +
+	"\x05Store\x12\x15.echo.v1.StoreRequest\x1a\x15.echo.v1.EchoResponse\"%\x9a\xb1\x19!\n" +
+	"\x02\b\x05*\x1b\t\x9a\x99\x99\x99\x99\xf9X@\x12\x10\n" +
+	"\x05\x10\x80\xc2\xd7/\x11\x00\x00\x00\x00\x00\xc0X@B9Z7github.com/betmakers/paddock/bench/proto/echo/v1;echov1b\x06proto3"
 
 var (
 	file_echo_v1_echo_proto_rawDescOnce sync.Once
@@ -141,16 +209,19 @@ func file_echo_v1_echo_proto_rawDescGZIP() []byte {
 	return file_echo_v1_echo_proto_rawDescData
 }
 
-var file_echo_v1_echo_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_echo_v1_echo_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_echo_v1_echo_proto_goTypes = []any{
 	(*EchoRequest)(nil),  // 0: echo.v1.EchoRequest
 	(*EchoResponse)(nil), // 1: echo.v1.EchoResponse
+	(*StoreRequest)(nil), // 2: echo.v1.StoreRequest
 }
 var file_echo_v1_echo_proto_depIdxs = []int32{
 	0, // 0: echo.v1.EchoService.Echo:input_type -> echo.v1.EchoRequest
-	1, // 1: echo.v1.EchoService.Echo:output_type -> echo.v1.EchoResponse
-	1, // [1:2] is the sub-list for method output_type
-	0, // [0:1] is the sub-list for method input_type
+	2, // 1: echo.v1.EchoService.Store:input_type -> echo.v1.StoreRequest
+	1, // 2: echo.v1.EchoService.Echo:output_type -> echo.v1.EchoResponse
+	1, // 3: echo.v1.EchoService.Store:output_type -> echo.v1.EchoResponse
+	2, // [2:4] is the sub-list for method output_type
+	0, // [0:2] is the sub-list for method input_type
 	0, // [0:0] is the sub-list for extension type_name
 	0, // [0:0] is the sub-list for extension extendee
 	0, // [0:0] is the sub-list for field type_name
@@ -167,7 +238,7 @@ func file_echo_v1_echo_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_echo_v1_echo_proto_rawDesc), len(file_echo_v1_echo_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
