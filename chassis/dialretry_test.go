@@ -41,7 +41,7 @@ func TestDialRetryBudget(t *testing.T) {
 				return text, nil
 			}
 			// Without admission, which would refuse calls that a busy machine has no time for.
-			quiet := chassistest.Options{Env: env{"CHASSIS_LOG_REQUESTS": "none", "CHASSIS_ADMISSION": "off"}}
+			quiet := chassistest.Options{Env: env{"CHASSIS_LOG_REQUESTS": "none"}}
 			d := dials(t, reaching(chassistest.Start(t, w.service("wallet"), quiet)))
 			succeeded := inParallel(calls, func() error {
 				_, err := d.call(t.Context(), getMethod, "")

@@ -16,13 +16,10 @@ const (
 	reserveShare = 20
 )
 
-// Why a call was not sent: a label of chassis_rpc_client_refused_total.
-const (
-	refusedSpent = "spent" // no time is left
-	refusedShort = "short" // less is left than any answer has taken lately
-)
+// refusedSpent is why a call was not sent: no time is left. It is a label of chassis_rpc_client_refused_total.
+const refusedSpent = "spent"
 
-// limit returns ctx with the deadline that is left for the call, and an error if the call cannot finish until then.
+// limit returns ctx with the deadline that is left for the call, and an error if none is.
 // served is the call within which it is made, nil outside of any.
 func (c *clientCall) limit(ctx context.Context, served *call) (context.Context, error) {
 	at, limited := ctx.Deadline()
@@ -65,30 +62,13 @@ func timeReserve(left time.Duration) time.Duration {
 	return max(0, min(left/reserveShare, mostReserve))
 }
 
-// refuse returns an error for a call that cannot finish in what is left.
+// refuse returns an error for a call for which no time is left. Any other is sent: how long others took says little about
+// how long this one will.
 func (c *clientCall) refuse(left time.Duration) error {
-	if left <= 0 {
-		c.count(refusedSpent)
-		return status.Error(codes.DeadlineExceeded, "not sent: no time is left for the call")
-	}
-	if !c.method.unary {
+	if left > 0 {
 		return nil
 	}
-	if least, refused := c.method.pace.refuses(left, c.start); refused {
-		c.count(refusedShort)
-		return status.Errorf(codes.DeadlineExceeded, "not sent: %s are left, and every answer took %s or longer lately",
-			left.Round(time.Microsecond), least.Round(time.Microsecond))
-	}
-	return nil
-}
-
-func (c *clientCall) count(reason string) {
-	c.method.peer.client.refused.WithLabelValues(c.method.name, c.method.peer.name, reason).Inc()
-}
-
-// answered notes how long an answer took. A call that was cut off says nothing about how fast an answer can be.
-func (m *clientMethod) answered(code codes.Code, took time.Duration, at time.Time) {
-	if m.unary && code != codes.DeadlineExceeded && code != codes.Canceled {
-		m.pace.answered(took, at)
-	}
+	m := c.method
+	m.peer.client.refused.WithLabelValues(m.name, m.peer.name, refusedSpent).Inc()
+	return status.Error(codes.DeadlineExceeded, "not sent: no time is left for the call")
 }

@@ -225,101 +225,33 @@ func TestDeadlineSpent(t *testing.T) {
 	})
 }
 
-// slow is a service that answers after some time, and counts.
-type slow struct {
-	*clientSide
-	takes time.Duration
-	sent  int
-}
-
-func newSlow(t *testing.T, takes time.Duration) *slow {
-	s := &slow{takes: takes}
-	s.clientSide = answered(t, func(ctx context.Context, _ string, _, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
-		s.sent++
-		select {
-		case <-time.After(s.takes):
-			return nil
-		case <-ctx.Done():
-			return status.FromContextError(ctx.Err()).Err()
+// A call is sent however little time is left: the service may have become faster, and the question may be a quick one.
+func TestLittleTimeIsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		takes, sent := 500*time.Millisecond, 0
+		c := answered(t, func(ctx context.Context, _ string, _, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
+			sent++
+			time.Sleep(takes)
+			return ctx.Err()
+		})
+		call := func(left time.Duration) error {
+			ctx, cancel := context.WithTimeout(context.Background(), left)
+			defer cancel()
+			return c.call(ctx)
+		}
+		for range 100 {
+			_ = call(time.Second)
+		}
+		takes, sent = time.Millisecond, 0
+		for range 16 {
+			if err := call(10 * time.Millisecond); err != nil {
+				t.Errorf("got %v", err)
+			}
+		}
+		if sent != 16 {
+			t.Errorf("%d of 16 calls were sent", sent)
 		}
 	})
-	return s
-}
-
-// calls makes so many calls that each have so much time, and returns how many were sent.
-func (s *slow) calls(n int, left time.Duration) int {
-	before := s.sent
-	for range n {
-		ctx, cancel := context.WithTimeout(context.Background(), left)
-		_ = s.call(ctx)
-		cancel()
-	}
-	return s.sent - before
-}
-
-// A call that has less time than any answer has taken lately is not sent.
-func TestDeadlineTooShort(t *testing.T) {
-	for name, test := range map[string]struct {
-		prepare func(s *slow)
-		left    time.Duration
-		sent    int // of 16
-	}{
-		"nothing is known":            {func(*slow) {}, 10 * time.Millisecond, 16},
-		"little is known":             {func(s *slow) { s.calls(31, time.Second) }, 10 * time.Millisecond, 16},
-		"too short":                   {func(s *slow) { s.calls(32, time.Second) }, 37 * time.Millisecond, 2},
-		"nearly enough":               {func(s *slow) { s.calls(32, time.Second) }, 38 * time.Millisecond, 16},
-		"calls cut off teach nothing": {func(s *slow) { s.calls(32, time.Second); s.calls(100, 40*time.Millisecond) }, 37 * time.Millisecond, 2},
-		"one was fast": {func(s *slow) {
-			s.takes = 5 * time.Millisecond
-			s.calls(1, time.Second)
-			s.takes = 50 * time.Millisecond
-			s.calls(40, time.Second)
-		}, 10 * time.Millisecond, 16},
-		"one was fast, and the window is another": {func(s *slow) {
-			s.takes = 5 * time.Millisecond
-			s.calls(1, time.Second)
-			time.Sleep(11 * time.Second)
-			s.takes = 50 * time.Millisecond
-			s.calls(40, time.Second)
-		}, 10 * time.Millisecond, 16},
-		"one was fast, long ago": {func(s *slow) {
-			s.takes = 5 * time.Millisecond
-			s.calls(1, time.Second)
-			s.takes = 50 * time.Millisecond
-			s.calls(500, time.Second)
-		}, 10 * time.Millisecond, 2},
-		"long ago": {func(s *slow) {
-			s.calls(100, time.Second)
-			time.Sleep(20 * time.Second)
-		}, 10 * time.Millisecond, 16},
-		"the window before, and no longer": {func(s *slow) {
-			s.calls(40, time.Second)
-			time.Sleep(17 * time.Second)
-			s.calls(8, 10*time.Millisecond)
-			time.Sleep(3 * time.Second)
-		}, 10 * time.Millisecond, 16},
-		"it became faster": {func(s *slow) {
-			s.calls(32, time.Second)
-			s.takes = time.Millisecond
-			if sent := s.calls(8, 10*time.Millisecond); sent != 1 {
-				s.sent = -1000
-			}
-		}, 10 * time.Millisecond, 16},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := newSlow(t, 50*time.Millisecond)
-				test.prepare(s)
-				before := s.value(t, refusedMetric, nil)
-				if got := s.calls(16, test.left); got != test.sent {
-					t.Errorf("%d of 16 calls were sent, want %d", got, test.sent)
-				}
-				if refused := s.value(t, refusedMetric, labels{"reason": "short"}) - before; int(refused) != 16-test.sent {
-					t.Errorf("counted %v refused ones, want %d", refused, 16-test.sent)
-				}
-			})
-		})
-	}
 }
 
 // Streams last as long as they like: their length says nothing about how much time they need.

@@ -25,7 +25,6 @@ type clientMethod struct {
 	unary      bool
 	timeout    time.Duration
 	hedgeAfter time.Duration // zero: never
-	pace       pace
 	byCode     [codes.Unauthenticated + 1]atomic.Pointer[histogram]
 }
 
@@ -115,7 +114,6 @@ func (c *clientCall) end(ctx context.Context, err error) {
 	if err != nil {
 		code = known(status.Code(err))
 	}
-	c.method.answered(code, elapsed, c.start.Add(elapsed))
 	h := c.method.duration(code)
 	if c.span == nil {
 		h.Observe(elapsed.Seconds())

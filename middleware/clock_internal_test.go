@@ -32,23 +32,3 @@ func TestLoadWhenTheClockIsSet(t *testing.T) {
 		})
 	}
 }
-
-// What is known of a method's pace is forgotten in two windows, wherever the clock is set.
-func TestPaceWhenTheClockIsSet(t *testing.T) {
-	for name, jump := range clocks {
-		t.Run(name, func(t *testing.T) {
-			var p pace
-			now := time.Now().Round(0)
-			for range paceAnswers {
-				p.answered(time.Second, now)
-			}
-			if _, refused := p.refuses(time.Millisecond, now); !refused {
-				t.Fatal("a call with no time is sent")
-			}
-			now = now.Add(jump + 2*paceWindow)
-			if _, refused := p.refuses(time.Millisecond, now); refused {
-				t.Error("a call is refused for what is long forgotten")
-			}
-		})
-	}
-}

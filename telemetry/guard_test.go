@@ -1,9 +1,9 @@
 package telemetry_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime"
 	"strings"
 	"sync"
@@ -14,7 +14,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
-	"go.opentelemetry.io/otel/metric"
 
 	"github.com/betmakers/paddock/telemetry"
 )
@@ -375,7 +374,13 @@ func TestACallbackOfAMeterThatFails(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := meter.RegisterCallback(func(context.Context, metric.Observer) error { callback(); return nil }, gauge); err != nil {
+			// By reflection, as the package that names the callback's type would be one more direct requirement of the module.
+			register := reflect.ValueOf(meter.RegisterCallback)
+			observe := reflect.MakeFunc(register.Type().In(0), func([]reflect.Value) []reflect.Value {
+				callback()
+				return []reflect.Value{reflect.Zero(reflect.TypeFor[error]())}
+			})
+			if err, _ := register.Call([]reflect.Value{observe, reflect.ValueOf(gauge)})[1].Interface().(error); err != nil {
 				t.Fatal(err)
 			}
 			for range 2 {

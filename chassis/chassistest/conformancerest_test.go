@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
@@ -37,10 +36,13 @@ var routedDesc = describeRouted()
 func describeRouted() *grpc.ServiceDesc {
 	desc := &grpc.ServiceDesc{ServiceName: routedName, HandlerType: (*any)(nil)}
 	service := &descriptorpb.ServiceDescriptorProto{Name: proto.String("RoutedService")}
+	route := httpOption()
 	in, out := proto.String(".test.routed.v1.RoutedRequest"), proto.String(".google.protobuf.Empty")
 	for _, r := range routes {
 		options := &descriptorpb.MethodOptions{}
-		proto.SetExtension(options, annotations.E_Http, &annotations.HttpRule{Pattern: &annotations.HttpRule_Get{Get: r.pattern}})
+		rule := dynamicpb.NewMessage(route.TypeDescriptor().Message())
+		rule.Set(rule.Descriptor().Fields().ByName("get"), protoreflect.ValueOfString(r.pattern))
+		proto.SetExtension(options, route, rule)
 		policy := &paddockv1.Policy{Callers: []string{"web"}}
 		if r.public != "" {
 			policy = &paddockv1.Policy{Public: proto.Bool(true)}
@@ -53,7 +55,7 @@ func describeRouted() *grpc.ServiceDesc {
 	}
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
 		Name: proto.String("test/routed/v1/routed.proto"), Package: proto.String("test.routed.v1"), Syntax: proto.String("proto3"),
-		Dependency: []string{"google/api/annotations.proto", "google/protobuf/empty.proto", "google/protobuf/timestamp.proto", "paddock/v1/options.proto"},
+		Dependency: []string{"google/protobuf/empty.proto", "google/protobuf/timestamp.proto", "paddock/v1/options.proto"},
 		MessageType: []*descriptorpb.DescriptorProto{{Name: proto.String("RoutedRequest"), Field: []*descriptorpb.FieldDescriptorProto{
 			field("name", 1, descriptorpb.FieldDescriptorProto_TYPE_STRING, ""),
 			field("path", 2, descriptorpb.FieldDescriptorProto_TYPE_STRING, ""),
@@ -65,6 +67,31 @@ func describeRouted() *grpc.ServiceDesc {
 		panic(err)
 	}
 	return desc
+}
+
+// httpOption is the option google.api.http as far as the test needs it: this module's binaries do not link it.
+func httpOption() protoreflect.ExtensionType {
+	http := field("http", 72295728, descriptorpb.FieldDescriptorProto_TYPE_MESSAGE, ".google.api.HttpRule")
+	get := field("get", 2, descriptorpb.FieldDescriptorProto_TYPE_STRING, "")
+	get.OneofIndex = proto.Int32(0)
+	http.Extendee = proto.String(".google.protobuf.MethodOptions")
+	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
+		Name: proto.String("google/api/annotations.proto"), Package: proto.String("google.api"), Syntax: proto.String("proto3"),
+		Dependency: []string{"google/protobuf/descriptor.proto"},
+		MessageType: []*descriptorpb.DescriptorProto{{
+			Name: proto.String("HttpRule"), Field: []*descriptorpb.FieldDescriptorProto{get},
+			OneofDecl: []*descriptorpb.OneofDescriptorProto{{Name: proto.String("pattern")}},
+		}},
+		Extension: []*descriptorpb.FieldDescriptorProto{http},
+	}, protoregistry.GlobalFiles)
+	if err != nil {
+		panic(err)
+	}
+	option := dynamicpb.NewExtensionType(file.Extensions().Get(0))
+	if err := protoregistry.GlobalTypes.RegisterExtension(option); err != nil {
+		panic(err)
+	}
+	return option
 }
 
 func field(name string, number int32, kind descriptorpb.FieldDescriptorProto_Type, message string) *descriptorpb.FieldDescriptorProto {

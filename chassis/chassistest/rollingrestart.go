@@ -26,9 +26,8 @@ const (
 // RestartOptions shape a [RollingRestart]. The zero value asks for health and for a page that need not exist.
 type RestartOptions struct {
 	// Options are those of each replica. The environment has, where it does not say otherwise, a CHASSIS_DRAIN_DELAY a
-	// second longer than Lag, CHASSIS_HTTP_TLS=true, CHASSIS_ADMISSION=off, as a busy test machine is no overload of the
-	// service, and a log of warnings and failed calls. The replicas listen on free ports of 127.0.0.1, and their
-	// certificates come from CA, whatever the environment says.
+	// second longer than Lag, CHASSIS_HTTP_TLS=true, and a log of warnings and failed calls. The replicas listen on free
+	// ports of 127.0.0.1, and their certificates come from CA, whatever the environment says.
 	Options
 
 	// Caller is who calls: a name in [TrustDomain]. Empty for "client".
@@ -129,7 +128,7 @@ func (o *RestartOptions) defaults(t testing.TB) {
 	}
 	env := map[string]string{
 		"CHASSIS_DRAIN_DELAY": (o.Lag + restartReserve).String(), "CHASSIS_HTTP_TLS": "true",
-		"CHASSIS_ADMISSION": "off", "CHASSIS_LOG_LEVEL": "WARN", "CHASSIS_LOG_REQUESTS": "failed", "OTEL_TRACES_SAMPLER": "always_off",
+		"CHASSIS_LOG_LEVEL": "WARN", "CHASSIS_LOG_REQUESTS": "failed", "OTEL_TRACES_SAMPLER": "always_off",
 	}
 	maps.Copy(env, o.Env)
 	o.Env = env

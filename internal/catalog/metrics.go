@@ -40,10 +40,10 @@ var (
 	}
 	RPCClientRefused = Metric{
 		Name: "chassis_rpc_client_refused_total", Type: Counter,
-		Help: "Calls to other services that were not sent because they could not have finished in the time left.",
+		Help: "Calls to other services that were not sent because no time was left for them.",
 		Labels: []Label{
 			linkedMethod, dialledName,
-			{"reason", "`spent` where no time was left, `short` where less was left than any answer has taken lately"},
+			{"reason", "`spent`"},
 		},
 		Since: "0.1.0", Stability: Stable,
 	}
