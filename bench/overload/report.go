@@ -39,6 +39,11 @@ func (r *result) perSecond(p plan) float64 {
 	return float64(count(r.overload, ok)) / (last.cpu - first.cpu).Seconds()
 }
 
+// useful returns the share of the works that were begun whose callers still waited when they were done.
+func (r *result) useful() float64 {
+	return float64(count(r.overload, is(served))+count(r.calm, is(served))) / max(r.begun, 1)
+}
+
 // recovery returns the time from begin to the end of the first window whose calls were served, all but one in a hundred.
 func recovery(calls []call, begin time.Duration) (time.Duration, bool) {
 	for len(calls) > 0 {
@@ -62,6 +67,8 @@ type filter func(call) bool
 func is(o outcome) filter { return func(c call) bool { return c.outcome == o } }
 
 func whose(caller int) filter { return func(c call) bool { return c.caller == caller } }
+
+func apart(c call) bool { return c.apart }
 
 func worth(w criticality) filter { return func(c call) bool { return c.criticality == w } }
 
@@ -143,6 +150,10 @@ func (r *result) cells(p plan) []cell {
 	if f.recovered {
 		recovered = f.recovery.String()
 	}
+	second := ""
+	if apart := only(r.overload, apart); len(apart) > 0 {
+		second = percent(share(apart, is(served)))
+	}
 	first, last := r.samples[0], r.samples[len(r.samples)-1]
 	ok, no := only(r.overload, is(served)), only(r.overload, is(refused))
 	return []cell{
@@ -151,23 +162,26 @@ func (r *result) cells(p plan) []cell {
 		{"served, calls/s", fmt.Sprintf("%.0f", f.goodput)},
 		{"served, of the peak", percent(f.ratio)},
 		{"served for each second of CPU, of the peak's", percent(f.worth)},
-		{"served: p50, p99", ms(quantile(ok, .5, took), quantile(ok, .99, took))},
+		{"served: p50, p99", inMs(quantile(ok, .5, took), quantile(ok, .99, took))},
 		{"refused; expired; failed; not sent", fmt.Sprintf("%s; %s; %s; %s", percent(share(r.overload, is(refused))),
 			percent(share(r.overload, is(expired))), percent(share(r.overload, is(failed))), percent(share(r.overload, is(unsent))))},
-		{"refusals: p50, p99, slowest", ms(quantile(no, .5, answered), quantile(no, .99, answered), quantile(no, 1, answered))},
+		{"refusals: p50, p99, slowest", inMs(quantile(no, .5, answered), quantile(no, .99, answered), quantile(no, 1, answered))},
 		{"served of critical, normal, sheddable", byWorth(r.overload)},
 		{"the small caller's", byWorth(only(r.overload, whose(small)))},
 		{"the large caller's", byWorth(only(r.overload, whose(large)))},
+		{"served of the second method", second},
+		{"served, of the works begun", percent(r.useful())},
+		{"would have been refused", fmt.Sprintf("%.0f", r.audited)},
 		{"served of the small caller, of the large", percent(share(only(r.overload, whose(small)), is(served))) + ", " +
 			percent(share(only(r.overload, whose(large)), is(served)))},
-		{"probes failed; slowest", fmt.Sprintf("%d of %d; %s", r.probes.failed, r.probes.sent, ms(r.probes.slowest))},
+		{"probes failed; slowest", fmt.Sprintf("%d of %d; %s", r.probes.failed, r.probes.sent, inMs(r.probes.slowest))},
 		{"recovered after", recovered},
 		{"served from then on, by worth", byWorth(after(r.calm, p.overload+f.recovery))},
 		{"memory before, at most, after, MB", fmt.Sprintf("%.0f, %.0f, %.0f", mb(first.resident), mb(last.top), mb(r.after.resident))},
 		{"cold burst of 200: refused, failed; slowest", fmt.Sprintf("%d, %d; %s", count(r.burst, is(refused)),
-			len(r.burst)-count(r.burst, is(refused))-count(r.burst, is(served)), ms(quantile(r.burst, 1, took)))},
+			len(r.burst)-count(r.burst, is(refused))-count(r.burst, is(served)), inMs(quantile(r.burst, 1, took)))},
 		{"the server's core: had, waited for", core(first, last)},
-		{"the generator's delay: p50, p99", ms(quantile(r.overload, .5, lag), quantile(r.overload, .99, lag))},
+		{"the generator's delay: p50, p99", inMs(quantile(r.overload, .5, lag), quantile(r.overload, .99, lag))},
 	}
 }
 
@@ -199,7 +213,7 @@ func percent(ratio float64) string { return fmt.Sprintf("%.1f %%", 100*ratio) }
 
 func mb(bytes uint64) float64 { return float64(bytes) / (1 << 20) }
 
-func ms(times ...time.Duration) string {
+func inMs(times ...time.Duration) string {
 	parts := make([]string, len(times))
 	for i, t := range times {
 		parts[i] = fmt.Sprintf("%.1f", float64(t)/float64(time.Millisecond))
