@@ -63,7 +63,7 @@ func (s shape) measure(ctx context.Context, lasts time.Duration, dir certs.Dir, 
 		var disturbed error
 		beside.Go(func() { r.looks = lookOn(loading, service) })
 		if s.beside != nil {
-				beside.Go(func() { disturbed = s.beside(loading, service) })
+			beside.Go(func() { disturbed = s.beside(loading, service) })
 		}
 		before := service.usage()
 		failure := g.open(ctx, r.calls)

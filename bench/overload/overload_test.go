@@ -17,10 +17,10 @@ func TestMain(m *testing.M) {
 // What an overload must leave on any machine. Others can take the service's core, so nothing counts calls per second: what
 // the service spends on calls that are answered in time is compared with what it has.
 const (
-	leastPerCPU   = .75 // calls served for each second of CPU, of those at the peak
-	leastUseful   = .85 // served, of the works that were begun
-	leastCritical = .8
-	mostOfBurst   = burstCalls / 10 // refused
+	leastPerCPU   = .8  // calls served for each second of CPU, of those at the peak; of pool none, see below
+	leastOfPool   = .8  // served, of the works that were begun
+	leastOfCPU    = .95 // the same
+	leastCritical = .8  // of the critical calls for which there was room
 )
 
 func TestAnOverloadLeavesAServiceItsWorth(t *testing.T) {
@@ -33,9 +33,9 @@ func TestAnOverloadLeavesAServiceItsWorth(t *testing.T) {
 		t.Run(shape, func(t *testing.T) {
 			on := measured(t, p, shape, "on")
 			checkWorth(t, p, shape, &on)
-			checkOrder(t, on)
-			if n := count(on.burst, is(refused)); n > mostOfBurst {
-				t.Errorf("%d of %d calls into an idle service were refused", n, burstCalls)
+			checkOrder(t, &on)
+			if n := count(on.burst, is(refused)); n > 0 {
+				t.Errorf("%d of %d calls into an idle service were refused, expected none", n, burstCalls)
 			}
 		})
 	}
@@ -59,12 +59,14 @@ func measured(t *testing.T, p plan, shape, admission string) (r result) {
 // checkWorth looks at what the service spent on calls that were answered in time.
 func checkWorth(t *testing.T, p plan, shape string, r *result) {
 	t.Helper()
-	f := r.figures(p)
-	if shape != "pool" && f.worth < leastPerCPU { // a call of pool costs less than its refusal
+	f, least := r.figures(p), leastOfCPU
+	if shape == "pool" {
+		least = leastOfPool // a call waits for the machine between its turn and its answer, too
+	} else if f.worth < leastPerCPU { // to refuse a call of pool costs as much as to serve it
 		t.Errorf("served %s of the peak for each second of CPU, expected at least %s", percent(f.worth), percent(leastPerCPU))
 	}
-	if useful := r.useful(); useful < leastUseful {
-		t.Errorf("of the works that were begun %s were done in time, expected at least %s", percent(useful), percent(leastUseful))
+	if useful := r.useful(); useful < least {
+		t.Errorf("of the works that were begun %s were done in time, expected at least %s", percent(useful), percent(least))
 	}
 	if !f.recovered {
 		t.Error("calls were not served again when the overload had ended")
@@ -72,16 +74,16 @@ func checkWorth(t *testing.T, p plan, shape string, r *result) {
 }
 
 // checkOrder looks at which calls were served.
-func checkOrder(t *testing.T, r result) {
+func checkOrder(t *testing.T, r *result) {
 	t.Helper()
-	of := func(filters ...filter) float64 { return share(only(r.overload, filters...), is(served)) }
-	first, last := of(worth(critical)), of(worth(sheddable))
-	if first < leastCritical || first < last+.3 {
-		t.Errorf("served %s of the critical calls and %s of the sheddable ones, expected at least %s and many more",
-			percent(first), percent(last), percent(leastCritical))
+	if first := r.critical(); first < leastCritical {
+		t.Errorf("served %s of the critical calls for which there was room, expected at least %s", percent(first), percent(leastCritical))
 	}
-	light, heavy := of(whose(small)), of(whose(large))
-	if light < heavy {
+	of := func(f filter) float64 { return share(only(r.overload, f), is(served)) }
+	if first, last := of(worth(critical)), of(worth(sheddable)); first < last+.3 {
+		t.Errorf("served %s of the critical calls and %s of the sheddable ones, expected many more", percent(first), percent(last))
+	}
+	if light, heavy := of(whose(small)), of(whose(large)); light < heavy {
 		t.Errorf("served %s of the small caller's calls and %s of the large one's, expected it not to starve", percent(light), percent(heavy))
 	}
 }

@@ -44,15 +44,39 @@ func (r *result) useful() float64 {
 	return float64(count(r.overload, is(served))+count(r.calm, is(served))) / max(r.begun, 1)
 }
 
+// latest is how late a call may have been sent that counts in the order.
+const latest = 50 * time.Millisecond
+
+// critical returns which share was served of the critical calls for which there was room: in each half second as many as
+// calls were served at all. Others on the machine can make room scarce, and calls late.
+func (r *result) critical() float64 {
+	inTime := func(c call) bool { return c.lag <= latest }
+	best, room := 0, 0
+	for calls := only(r.overload, inTime); len(calls) > 0; {
+		end := calls[0].due.Truncate(timelineStep) + timelineStep
+		step := calls[:firstAfter(calls, end)]
+		calls = calls[len(step):]
+		best += count(step, worth(critical), is(served))
+		room += min(count(step, worth(critical)), count(step, is(served)))
+	}
+	return float64(best) / float64(max(room, 1))
+}
+
+// firstAfter returns the index of the first call that is not due before end.
+func firstAfter(calls []call, end time.Duration) int {
+	n := slices.IndexFunc(calls, func(c call) bool { return c.due >= end })
+	if n < 0 {
+		return len(calls)
+	}
+	return n
+}
+
 // recovery returns the time from begin to the end of the first window whose calls were served, all but one in a hundred.
 func recovery(calls []call, begin time.Duration) (time.Duration, bool) {
 	for len(calls) > 0 {
 		window := int((calls[0].due - begin) / recoveryWindow)
 		end := begin + time.Duration(window+1)*recoveryWindow
-		n := slices.IndexFunc(calls, func(c call) bool { return c.due >= end })
-		if n < 0 {
-			n = len(calls)
-		}
+		n := firstAfter(calls, end)
 		if share(calls[:n], is(served)) >= .99 {
 			return end - begin, true
 		}
@@ -114,7 +138,7 @@ func printTable(out io.Writer, p plan, shape string, results []result) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "\n%s: %.1f x peak for %s, deadlines of %s, then %.1f x peak\n\n", shape, p.times, p.overload, p.deadline, calmLoad)
 	for i, line := range table(p, results) {
-		fmt.Fprintf(&text, "| %-44s |", line[0])
+		fmt.Fprintf(&text, "| %-48s |", line[0])
 		for _, cell := range line[1:] {
 			fmt.Fprintf(&text, " %24s |", cell)
 		}
@@ -167,6 +191,7 @@ func (r *result) cells(p plan) []cell {
 			percent(share(r.overload, is(expired))), percent(share(r.overload, is(failed))), percent(share(r.overload, is(unsent))))},
 		{"refusals: p50, p99, slowest", inMs(quantile(no, .5, answered), quantile(no, .99, answered), quantile(no, 1, answered))},
 		{"served of critical, normal, sheddable", byWorth(r.overload)},
+		{"served of the critical calls there was room for", percent(r.critical())},
 		{"the small caller's", byWorth(only(r.overload, whose(small)))},
 		{"the large caller's", byWorth(only(r.overload, whose(large)))},
 		{"served of the second method", second},
