@@ -14,7 +14,8 @@ import (
 	overloadv1 "github.com/betmakers/paddock/bench/proto/overload/v1"
 )
 
-// connection is one caller's way to the service: one connection by gRPC, and as many as it takes by REST.
+// connection is one caller's way to the service: one connection by gRPC, and by REST one of HTTP/2 or as many of HTTP/1.1
+// as it takes.
 type connection struct {
 	grpc   *grpc.ClientConn
 	work   overloadv1.WorkServiceClient
@@ -24,19 +25,21 @@ type connection struct {
 }
 
 // openConnection returns when the connection by gRPC is there.
-func openConnection(ctx context.Context, service *process, dir certs.Dir, caller string) (*connection, error) {
+func openConnection(ctx context.Context, service *process, dir certs.Dir, protocol, caller string) (*connection, error) {
 	conn, err := dialOne(service.grpc, dir, caller)
 	if err != nil {
 		return nil, err
 	}
-	web, err := dir.ClientTLS(caller, "http/1.1")
+	web, err := dir.ClientTLS(caller, protocol)
 	if err != nil {
 		return nil, err
 	}
 	c := &connection{
 		grpc: conn, work: overloadv1.NewWorkServiceClient(conn), honest: overloadv1.NewHonestServiceClient(conn),
-		http: &http.Client{Transport: &http.Transport{TLSClientConfig: web, MaxIdleConnsPerHost: mostOutstanding}},
-		url:  "https://" + service.http,
+		http: &http.Client{Transport: &http.Transport{
+			TLSClientConfig: web, MaxIdleConnsPerHost: mostOutstanding, ForceAttemptHTTP2: protocol == "h2",
+		}},
+		url: "https://" + service.http,
 	}
 	return c, connect(ctx, conn)
 }

@@ -34,11 +34,11 @@ type generator struct {
 	conns [len(callers)][]*connection
 }
 
-func dial(ctx context.Context, service *process, dir certs.Dir, send sender) (*generator, error) {
+func dial(ctx context.Context, service *process, dir certs.Dir, protocol string, send sender) (*generator, error) {
 	g := &generator{send: send}
 	for i, caller := range callers {
 		for range caller.connections {
-			conn, err := openConnection(ctx, service, dir, caller.name)
+			conn, err := openConnection(ctx, service, dir, protocol, caller.name)
 			if conn != nil {
 				g.conns[i] = append(g.conns[i], conn)
 			}

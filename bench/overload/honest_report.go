@@ -19,6 +19,10 @@ var honestColumns = []struct {
 	{"lost", func(r honestResult) string { return fmt.Sprint(count(r.calls, lost)) }},
 	{"held back, all together, s", func(r honestResult) string { return fmt.Sprintf("%.3f", r.seen[metricWaited]) }},
 	{"holding, of all looks; most queued", func(r honestResult) string { return r.looks.String() }},
+	{"answers, p99 and slowest, ms later than asked for", func(r honestResult) string {
+		ok := only(r.calls, is(served))
+		return strings.TrimSuffix(inMs(quantile(ok, .99, extra), quantile(ok, 1, extra)), " ms")
+	}},
 	{"before handlers, mean, ms", func(r honestResult) string {
 		return fmt.Sprintf("%.2f", 1000*r.seen[metricBefore]/max(r.seen[metricHandlers], 1))
 	}},

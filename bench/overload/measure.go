@@ -25,20 +25,24 @@ const (
 )
 
 // overloadShapes are the shapes of work of which there is too much.
-var overloadShapes = []string{"pool", "cpu", "mixed", "stream", "rest", "methods"}
+var overloadShapes = []string{"pool", "cpu", "mixed", "stream", "rest", "rest-http1", "methods"}
 
 // apartLoad is what comes of the second method where one alone is overloaded, in times of the peak.
 const apartLoad = .05
 
-// senderOf returns how calls of a shape are made.
-func senderOf(shape string) sender {
+// senderOf returns how calls of a shape are made, and by which protocol those by REST are.
+func senderOf(shape string) (send sender, protocol string) {
 	switch shape {
+	case honestShape:
+		return sendHonest, "http/1.1"
 	case "rest":
-		return sendREST
+		return sendREST, "h2"
+	case "rest-http1":
+		return sendREST, "http/1.1"
 	case "stream":
-		return sendStream
+		return sendStream, "h2"
 	default:
-		return sendUnary
+		return sendUnary, "h2"
 	}
 }
 
@@ -104,11 +108,8 @@ func withService(ctx context.Context, on cores.Pair, dir certs.Dir, shape, admis
 		return err
 	}
 	defer service.stop()
-	send := sender(sendHonest)
-	if shape != honestShape {
-		send = senderOf(shape)
-	}
-	g, err := dial(ctx, service, dir, send)
+	send, protocol := senderOf(shape)
+	g, err := dial(ctx, service, dir, protocol, send)
 	if err != nil {
 		return err
 	}

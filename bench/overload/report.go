@@ -130,6 +130,9 @@ func quantile(calls []call, q float64, of func(call) time.Duration) time.Duratio
 func took(c call) time.Duration { return c.took }
 func lag(c call) time.Duration  { return c.lag }
 
+// extra is what the answer took beyond what the call asked for.
+func extra(c call) time.Duration { return c.took - c.lag - c.ask.wait - c.ask.compute }
+
 // answered counts from when the call was sent: a refusal's time without the generator's own delay.
 func answered(c call) time.Duration { return c.took - c.lag }
 

@@ -31,7 +31,7 @@ func workOf(app *chassis.App, shape string, begun *atomic.Int64) (work, error) {
 	switch shape {
 	case "pool":
 		return pool(app, begun)
-	case "cpu", "rest", "methods":
+	case "cpu", "rest", "rest-http1", "methods":
 		return counted(begun, burn(cpuBurn)), nil
 	case "mixed":
 		return counted(begun, mixed(burn(cpuBurn), burn(longBurn))), nil
