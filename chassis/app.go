@@ -139,7 +139,8 @@ func (a *App) handler() (handler http.Handler, err error) {
 
 // Handle serves plain HTTP on the REST port. Pattern is one of [http.ServeMux]; a pattern that is malformed or in
 // conflict with another is reported by the start. Requests are traced, measured and logged, but have no deadline, as a
-// download may take long. After Setup it panics.
+// download may take long. A stop waits for them, also for one that has hijacked its connection and has not returned:
+// a handler that may run for long should end when [Draining] is closed. After Setup it panics.
 func (a *App) Handle(pattern string, handler http.Handler) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -154,7 +155,7 @@ func (a *App) Handle(pattern string, handler http.Handler) {
 	if a.routes == nil {
 		a.routes = http.NewServeMux()
 	}
-	a.routes.Handle(pattern, handler)
+	a.routes.Handle(pattern, a.instance.chain.Route(pattern, handler))
 }
 
 // HTTPClient returns the client for requests to a third party, one that is no service of the own mesh; [App.Dial] is for
@@ -195,8 +196,10 @@ func (a *App) Tracer() trace.Tracer { return a.instance.telemetry.Tracer(a.insta
 // TracerProvider is for libraries that want one.
 func (a *App) TracerProvider() trace.TracerProvider { return a.instance.telemetry.TracerProvider() }
 
-// Metrics returns the registry of /metrics, for the service's own collectors.
-func (a *App) Metrics() prometheus.Registerer { return a.instance.telemetry.Registry() }
+// Metrics returns the registry of /metrics, for the service's own collectors. A collector that
+// panics costs a scrape what it had not sent, and one that takes longer than 5 s or sends more than
+// 100,000 series is left out, as [telemetry.Telemetry.Registerer] tells.
+func (a *App) Metrics() prometheus.Registerer { return a.instance.telemetry.Registerer() }
 
 // MeterProvider is for libraries that measure with OpenTelemetry: what they measure is on /metrics too.
 func (a *App) MeterProvider() *sdkmetric.MeterProvider { return a.instance.telemetry.MeterProvider() }
@@ -217,8 +220,9 @@ func (a *App) Go(name string, run func(ctx context.Context) error, onFailure ...
 	a.addTask(t)
 }
 
-// OnStop calls stop when the last call has ended, in the reverse order of registration, together with the end of the
-// workers. Its context ends with the time for the shutdown.
+// OnStop calls stop when the last call has ended or was cut, in the reverse order of registration, together with the end of
+// the workers. Its context ends with its share of the time for the shutdown: all that is left but a second for each worker
+// and function still to come, and an equal part of what is left where that is less.
 func (a *App) OnStop(name string, stop func(ctx context.Context) error) {
 	a.addTask(&task{name: name, onStop: stop})
 }
@@ -246,7 +250,9 @@ type Caller = middleware.Caller
 // CallerOf returns who makes the call of ctx; the zero value if nothing was proved, or ctx belongs to no call.
 func CallerOf(ctx context.Context) Caller { return middleware.CallerOf(ctx) }
 
-// Draining returns a channel that is closed when the service that serves the call of ctx begins to stop, so that a long
-// stream can end in good order while its client still has time to go elsewhere. Streams that do not heed it may go on
-// until CHASSIS_SHUTDOWN_TIMEOUT and are then cut. For a ctx that belongs to no call it is nil, which never closes.
+// Draining returns a channel that is closed when the service that serves the call or the HTTP request of ctx begins to stop,
+// so that a long stream can end in good order while its client still has time to go elsewhere. A streaming call that has
+// not ended after half of the time that calls have left is ended: its context ends, Recv and Send fail, and its client gets
+// UNAVAILABLE. Streams that the client alone sends have nearly all of that time. For a ctx that belongs to no call and no
+// request it is nil, which never closes.
 func Draining(ctx context.Context) <-chan struct{} { return middleware.Draining(ctx) }

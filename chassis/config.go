@@ -51,7 +51,7 @@ type Config struct {
 	Admission string `env:"CHASSIS_ADMISSION, default=on" help:"on; off: no call is held back or refused for overload; or report: as off, and calls that would have been refused are logged and counted in chassis_rpc_audited_total."`
 
 	DrainDelay      time.Duration `env:"CHASSIS_DRAIN_DELAY, default=5s" dev:"0s" help:"How long a stopping service goes on serving after it has said that it is not ready: the time that load balancers need to notice."`
-	ShutdownTimeout time.Duration `env:"CHASSIS_SHUTDOWN_TIMEOUT, default=20s" help:"The whole way from the signal to the exit, drain and flush included."`
+	ShutdownTimeout time.Duration `env:"CHASSIS_SHUTDOWN_TIMEOUT, default=20s" help:"The whole way from the signal to the exit, drain and flush included. The last 3s are for workers and telemetry, so it must be more than CHASSIS_DRAIN_DELAY and 3s."`
 	GracePeriod     time.Duration `env:"CHASSIS_GRACE_PERIOD, default=0s" help:"The pod's terminationGracePeriodSeconds, for the check that CHASSIS_SHUTDOWN_TIMEOUT fits in. 0 for unknown."`
 
 	MaxMessageBytes    int           `env:"CHASSIS_MAX_MESSAGE_BYTES, default=4194304" help:"Largest message each way, gRPC and REST, after decompression."`
@@ -147,19 +147,35 @@ func (c *Config) validateNumbers() (errs []error) {
 	return errs
 }
 
-// flushReserve is the part of the way to the exit that is kept for what comes after the calls: workers and telemetry.
-const flushReserve = 3 * time.Second
+// defaultShutdownTimeout is that of CHASSIS_SHUTDOWN_TIMEOUT, for a stop before the settings are read.
+const defaultShutdownTimeout = 20 * time.Second
 
+// validateShutdown holds the parts of the way out against the whole. The graces of streams are parts of what is left for
+// calls, and fit always.
 func (c *Config) validateShutdown() (errs []error) {
 	if c.GracePeriod > 0 && c.ShutdownTimeout > c.GracePeriod {
 		errs = append(errs, fmt.Errorf("CHASSIS_SHUTDOWN_TIMEOUT is %s, but the pod is killed after CHASSIS_GRACE_PERIOD, %s: "+
 			"lower the first or raise terminationGracePeriodSeconds", c.ShutdownTimeout, c.GracePeriod))
 	}
-	if c.DrainDelay > 0 && c.ShutdownTimeout > 0 && c.DrainDelay+flushReserve >= c.ShutdownTimeout {
-		errs = append(errs, fmt.Errorf("CHASSIS_DRAIN_DELAY is %s, which leaves calls no time: CHASSIS_SHUTDOWN_TIMEOUT is %s, %s of it for the flush",
-			c.DrainDelay, c.ShutdownTimeout, flushReserve))
+	switch left := c.ShutdownTimeout - stopReserve; {
+	case c.ShutdownTimeout <= 0: // told of by validateNumbers
+	case left <= 0:
+		errs = append(errs, fmt.Errorf("CHASSIS_SHUTDOWN_TIMEOUT is %s, which leaves calls no time: %s of it are for workers and telemetry. "+
+			"Set it to more than %s", c.ShutdownTimeout, stopReserve, leastShutdown(c.DrainDelay)))
+	case c.DrainDelay >= left:
+		errs = append(errs, fmt.Errorf("CHASSIS_DRAIN_DELAY is %s, which leaves calls no time: CHASSIS_SHUTDOWN_TIMEOUT is %s, "+
+			"%s of it for workers and telemetry. Set the first to less than %s, or the second to more than %s",
+			c.DrainDelay, c.ShutdownTimeout, stopReserve, left, leastShutdown(c.DrainDelay)))
 	}
 	return errs
+}
+
+// leastShutdown returns what CHASSIS_SHUTDOWN_TIMEOUT must exceed.
+func leastShutdown(drainDelay time.Duration) time.Duration {
+	if drainDelay > 1<<63-1-stopReserve {
+		return 1<<63 - 1
+	}
+	return max(drainDelay, 0) + stopReserve
 }
 
 // source resolves auto.

@@ -33,7 +33,8 @@ const leastKeepalive = 20 * time.Second
 
 // Dial returns the connection to another service, by its name: the mirror of the server. It proves this service's
 // identity and takes no other than spiffe://<own trust domain>/<name> for an answer, unless CHASSIS_MTLS is off. It goes
-// where CHASSIS_<NAME>_TARGET says, a target of gRPC, else to dns:///<name>:9000, and spreads calls over all addresses.
+// where CHASSIS_<NAME>_TARGET says, a target of gRPC, else to dns:///<name>:9000, and spreads calls over all addresses. It
+// uses no proxy: HTTPS_PROXY is for [App.HTTPClient].
 // Calls are traced and measured, have the deadline that their contract declares where the caller has none earlier, and
 // are sent again, within a budget, if the contract allows it and the service was unavailable. Within a call that is served
 // they have what is left of its time less a small reserve; one that cannot finish in it fails without being sent. Their
@@ -156,6 +157,7 @@ func (i *instance) dialOptions(name string, configured bool) ([]grpc.DialOption,
 	opts := append(pass.DialOptions(name, configured),
 		grpc.WithTransportCredentials(peer.Credentials(creds)),
 		grpc.WithDefaultServiceConfig(i.serviceConfig),
+		grpc.WithNoProxy(),            // HTTPS_PROXY is for third parties; a proxy would resolve the target, and nothing be balanced
 		grpc.WithDisableHealthCheck(), // a server that is not ready says so to its orchestrator, and sends GOAWAY when it leaves
 		grpc.WithUserAgent(i.userAgent()),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: delays, MinConnectTimeout: c.ConnectTimeout}),
@@ -215,10 +217,15 @@ func (i *instance) clientPass() (*middleware.Client, error) {
 
 // decodedError makes an [Error] of what a call came back with, where it is a status.
 func decodedError(err error) error {
-	if decoded, ok := ErrorOf(err); ok {
-		return decoded
+	decoded, ok := ErrorOf(err)
+	if !ok {
+		return err
 	}
-	return err
+	if own := (*Error)(nil); errors.As(err, &own) && own == decoded {
+		return decoded // of an interceptor of the service
+	}
+	decoded.received, decoded.came = true, decoded.Message
+	return decoded
 }
 
 // userAgent is "service/version paddock", before which nothing and after which gRPC puts its own.

@@ -38,7 +38,9 @@ type Error struct {
 	// Cause stays in the process: it is in the text of Error and in the log, and never sent.
 	Cause error
 
-	others []*anypb.Any // details of other types that came with it, handed on as they are
+	others   []*anypb.Any // details of other types that came with it, handed on as they are
+	received bool         // it is the status of a call of another service
+	came     string       // with this Message
 }
 
 // FieldViolation is what is wrong with one field of a request.
@@ -115,6 +117,9 @@ func (e *Error) Unwrap() error {
 // Is reports whether target is an Error of the same Domain and Reason, neither of them empty: with everything else
 // different they still are the same error, so that one that has crossed the wire is that of the proto.
 func (e *Error) Is(target error) bool {
+	if target == rpcstatus.ErrReceived { //nolint:errorlint // what is asked for is the value
+		return e != nil && e.received && e.Message == e.came
+	}
 	t, ok := target.(*Error)
 	return ok && e != nil && t != nil && e.Reason != "" && e.Domain != "" && e.Reason == t.Reason && e.Domain == t.Domain
 }

@@ -3,6 +3,7 @@ package chassis
 import (
 	"context"
 	"log/slog"
+	"runtime/debug"
 	"time"
 )
 
@@ -30,7 +31,7 @@ const (
 	StreamsTold      Step = "streams_told"      // Draining is closed
 	CallsFinished    Step = "calls_finished"    // listeners closed, nothing in flight
 	CallsCut         Step = "calls_cut"         // the deadline came first
-	WorkersStopped   Step = "workers_stopped"   // and OnStop functions run, in reverse order
+	WorkersStopped   Step = "workers_stopped"   // and OnStop functions run, in reverse order, or their time was up
 	TelemetryFlushed Step = "telemetry_flushed" // what was measured has left, or its time was up
 	AdminClosed      Step = "admin_closed"      // the last port
 	Stopped          Step = "stopped"
@@ -72,9 +73,20 @@ func (i *instance) emit(step Step, detail string, err error) {
 	i.mu.Unlock()
 	i.metrics.took(e)
 	i.logEvent(e)
-	if i.service.OnEvent != nil {
-		i.service.OnEvent(e)
+	i.tell(e)
+}
+
+// tell calls OnEvent, whose panic must not keep the service from its end.
+func (i *instance) tell(e Event) {
+	if i.service.OnEvent == nil {
+		return
 	}
+	defer func() {
+		if p := recover(); p != nil && i.log != nil {
+			i.log.Error("OnEvent panicked", "step", string(e.Step), "error", p, "stack", string(debug.Stack()))
+		}
+	}()
+	i.service.OnEvent(e)
 }
 
 func (i *instance) logEvent(e Event) {
@@ -91,6 +103,7 @@ func (i *instance) logEvent(e Event) {
 		attrs = append(attrs, slog.String("error", e.Err.Error()))
 	}
 	i.log.LogAttrs(context.Background(), level, "lifecycle", attrs...)
+	i.telemetry.Settle() // a crash in the next step must not take this line with it
 }
 
 // phases in the order of a life. A service is in one of them.

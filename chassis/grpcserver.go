@@ -37,11 +37,10 @@ func (i *instance) newGRPCServer() (*grpc.Server, error) {
 		return nil, err
 	}
 	c := &i.cfg
-	s := grpc.NewServer(
+	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(messages),
 		grpc.Creds(credentials),
 		grpc.UnknownServiceHandler(i.chain.Unknown),
-		grpc.InTapHandle(i.chain.Tap),
 		grpc.MaxRecvMsgSize(c.MaxMessageBytes),
 		grpc.MaxSendMsgSize(c.MaxMessageBytes),
 		grpc.MaxHeaderListSize(uint32(c.MaxHeaderBytes)), //nolint:gosec // validated to fit 31 bits
@@ -53,7 +52,11 @@ func (i *instance) newGRPCServer() (*grpc.Server, error) {
 			MaxConnectionAge: c.MaxConnectionAge, MaxConnectionAgeGrace: c.MaxConnectionGrace,
 			Time: c.KeepaliveTime, Timeout: keepaliveTimeout,
 		}),
-	)
+	}
+	if i.chain.BoundsStreams() {
+		options = append(options, grpc.InTapHandle(i.chain.Tap))
+	}
+	s := grpc.NewServer(options...)
 	for _, registered := range i.app.services {
 		s.RegisterService(registered.desc, registered.impl)
 	}

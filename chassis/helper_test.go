@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/betmakers/paddock/chassis"
 	"github.com/betmakers/paddock/chassis/chassistest"
 	"github.com/betmakers/paddock/chassis/internal/echo"
@@ -122,4 +124,8 @@ func await[T any](t *testing.T, ch <-chan T, what string) T {
 		t.Fatalf("never happened: %s", what)
 		panic("unreachable")
 	}
+}
+
+func newGauge(name string) prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: "Of a test."})
 }

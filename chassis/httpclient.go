@@ -111,6 +111,12 @@ func (r refusal) RoundTrip(request *http.Request) (*http.Response, error) {
 
 // closeHTTPClients closes the connections to third parties. Calls and workers have ended, and with them the requests.
 func (i *instance) closeHTTPClients() {
+	app := i.appNow()
+	if app == nil {
+		return
+	}
+	app.mu.Lock()
+	defer app.mu.Unlock()
 	for _, client := range i.httpClients {
 		client.CloseIdleConnections()
 	}

@@ -67,6 +67,9 @@ type instance struct {
 
 	workers *supervisor
 
+	left      Step      // the step of the start that hangs and was left behind; empty for none
+	stopBegun time.Time // zero while no stop is asked for
+
 	mu       sync.Mutex // guards what follows, and the fields above that the debug page may see come to be
 	routes   []openapi.Route
 	dials    []dial

@@ -15,9 +15,9 @@ import (
 
 // Exit codes of Main. A second signal exits with 128 and its number, as a shell has it for a killed process.
 const (
-	exitFailed = 1 // the start or a worker failed, or a setting is wrong
+	exitFailed = 1 // the start, a worker or a stop function failed or hung, or a setting is wrong
 	exitUsage  = 2 // a flag is wrong
-	exitCut    = 3 // stopped, but calls were cut at the deadline
+	exitCut    = 3 // stopped, but calls or HTTP requests were cut at the deadline
 )
 
 // Main runs service as the whole of a process, and exits with its code: 0 after a clean stop, 1 where it failed, 2 for

@@ -196,3 +196,38 @@ func TestExitCodeWhereCallsWereCut(t *testing.T) {
 		t.Errorf("got %d, %q; want 3 and the method", code, stderr)
 	}
 }
+
+// A Setup that ignores a stop, or panics, ends the process as any failed start does.
+func TestExitCodeOfASetupThatGoesWrong(t *testing.T) {
+	release, left := make(chan struct{}), make(chan struct{})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for _, test := range []struct {
+		name  string
+		setup func()
+		want  string
+	}{
+		{"panics", func() { panic("boom") }, "chassis: setting up the service: panic: boom"},
+		{"hangs", func() {
+			defer close(left)
+			cancel()
+			<-release
+		}, "chassis: setting up the service: it did not end within"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var last Step
+			service := greeter()
+			service.OnEvent = func(e Event) { last = e.Step }
+			service.Setup = func(context.Context, *App) error {
+				test.setup()
+				return nil
+			}
+			code, _, stderr := process(ctx, service, []string{"CHASSIS_MTLS=off", "CHASSIS_SHUTDOWN_TIMEOUT=3100ms"})
+			if code != 1 || !strings.Contains(stderr, test.want) || last != Stopped {
+				t.Errorf("got %d, %q and the last step %s; want 1, %q and every step", code, stderr, last, test.want)
+			}
+		})
+	}
+	close(release)
+	<-left
+}

@@ -1,31 +1,33 @@
 package chassis
 
 import (
+	"context"
 	"errors"
 	"fmt"
-
-	"github.com/betmakers/paddock/middleware"
 )
 
-// Resource is something that a bounded number of calls can use at once, declared with [App.Resource].
+// Resource declares something that limit calls can use at once, such as the connections of a pool, under a name that is a
+// label of metrics: lower-case letters, digits and dashes. Handlers call acquire before they use it, and release after:
 //
-//	release, err := s.db.Acquire(ctx)
+//	release, err := s.acquire(ctx)
 //	if err != nil {
 //		return nil, err
 //	}
 //	defer release()
-type Resource = middleware.Resource
-
-// Resource declares something that limit calls can use at once, such as the connections of a pool, under a name that is a
-// label of metrics: lower-case letters, digits and dashes. Handlers acquire it before they use it.
 //
 // Declare what can be overloaded: the chassis sees that processors are, and cannot see what calls wait for. At three times
-// what the resource can serve, it goes on serving what it can, and the other calls are refused at once, with UNAVAILABLE
-// and a time to come again. A burst, and a resource that is slow for a while, refuse no call that their callers still wait
-// for unless more calls come than go for some hundred milliseconds.
+// what the resource can serve, it goes on serving what it can, critical calls first, and the other calls are refused. A
+// burst, and a resource that is slow for a while, have no call refused unless more calls come than go for some hundred
+// milliseconds.
 //
-// It fails for a name that is not one, or is declared already, and for a limit below 1.
-func (a *App) Resource(name string, limit int) (*Resource, error) {
+// Acquire may be called concurrently. It returns when there is room for the call of ctx, or fails: with UNAVAILABLE and a
+// google.rpc.RetryInfo where the resource is overloaded, with DEADLINE_EXCEEDED or CANCELLED where ctx has ended. A handler
+// returns these errors as they are, or wrapped. Outside of a call, in a worker, acquire waits as long as ctx does and is
+// never refused. Calling release again does nothing. A call that acquires the same resource twice holds two of its places,
+// and can wait for itself.
+//
+// Resource fails for a name that is not one or is declared already, for a limit below 1, and after Setup.
+func (a *App) Resource(name string, limit int) (acquire func(ctx context.Context) (release func(), err error), err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
@@ -39,5 +41,5 @@ func (a *App) Resource(name string, limit int) (*Resource, error) {
 	if err != nil {
 		return nil, fmt.Errorf("chassis: %w", err)
 	}
-	return r, nil
+	return r.Acquire, nil
 }

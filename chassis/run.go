@@ -12,12 +12,20 @@ import (
 // It returns nil after a clean stop. A start that fails returns what failed, everything that was started being stopped
 // again. [ErrCallsCut] is in the error where calls outlived CHASSIS_SHUTDOWN_TIMEOUT. Several services can run in one
 // process at once.
+//
+// A stop that is asked for while Setup runs waits for Setup, which should return when its context ends, and fails where
+// it has not returned near the end of CHASSIS_SHUTDOWN_TIMEOUT. Then Run returns while the goroutine of Setup still runs,
+// and what Setup opens from then on is not closed. The same holds for workers and OnStop functions that ignore their
+// contexts, and for handlers that were cut.
 func Run(ctx context.Context, service Service) error {
 	return newInstance(ctx, service).run(ctx)
 }
 
 func (i *instance) run(ctx context.Context) error {
 	err := i.start(ctx)
+	if i.left == Configured || i.left == TelemetryStarted {
+		return err // nothing is there yet to be stopped
+	}
 	if err == nil {
 		err = i.wait(ctx)
 	}
@@ -26,11 +34,7 @@ func (i *instance) run(ctx context.Context) error {
 
 // start takes the steps to readiness, in the order of the constants of Step.
 func (i *instance) start(ctx context.Context) error {
-	steps := []struct {
-		step  Step
-		take  func(context.Context) (detail string, err error)
-		doing string
-	}{
+	for _, s := range []startStep{
 		{Configured, i.configure, "reading the settings"},
 		{TelemetryStarted, i.startTelemetry, "starting telemetry"},
 		{IdentityReady, i.startIdentity, "getting an identity"},
@@ -40,17 +44,16 @@ func (i *instance) start(ctx context.Context) error {
 		{WorkersStarted, i.startWorkers, "starting the workers"},
 		{HealthChecked, i.checkHealth, "running the first health checks"},
 		{Ready, i.becomeReady, "becoming ready"},
-	}
-	for _, s := range steps {
-		if err := context.Cause(ctx); err != nil {
+	} {
+		if ctx.Err() != nil {
 			return nil //nolint:nilerr // asked to stop before it was ready; wait sees it
 		}
-		detail, err := s.take(ctx)
-		switch {
-		case err != nil && ctx.Err() != nil:
-			return nil //nolint:nilerr // the step was broken off by the stop
-		case err != nil:
-			return fmt.Errorf("chassis: %s: %w", s.doing, err)
+		detail, err := i.take(ctx, s)
+		if err != nil {
+			return failedStep(ctx, s, err)
+		}
+		if !i.stopBegun.IsZero() {
+			return nil // the step came to its end during the stop
 		}
 		i.emit(s.step, detail, nil)
 	}

@@ -194,6 +194,7 @@ func (i *instance) setUp(ctx context.Context) (string, error) {
 	i.mu.Lock()
 	i.app = app
 	i.mu.Unlock()
+	defer i.telemetry.Settle() // what Setup has logged is there where it panics
 	if err := i.service.Setup(ctx, app); err != nil {
 		return "", err
 	}

@@ -4,19 +4,32 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
 
-// ErrCallsCut says that calls were still running when CHASSIS_SHUTDOWN_TIMEOUT had passed, and were cut.
+// ErrCallsCut says that calls or HTTP requests still ran when the time for them had passed, 3 s before the end of
+// CHASSIS_SHUTDOWN_TIMEOUT, and were cut. The error that wraps it names them.
 var ErrCallsCut = errors.New("calls were cut at the deadline of the shutdown")
 
-// flushTimeout bounds the last export of telemetry, which has a context of its own: the one of the stop may be spent.
+// What of CHASSIS_SHUTDOWN_TIMEOUT is kept for what comes after the calls. The last part is the telemetry's own, the part
+// before it the workers' and the stop functions'. Who comes later has what those before have left besides.
+const (
+	telemetryReserve = 2 * time.Second
+	stopReserve      = time.Second + telemetryReserve
+)
+
+// flushTimeout bounds the last export of telemetry, which has a context of its own: the one of the calls may be spent.
 const flushTimeout = 2 * time.Second
 
 // closeTimeout bounds what comes after the flush: half of it a last export, half the log's last lines, which tell what was
 // lost also where the machine stands still for a moment.
 const closeTimeout = 800 * time.Millisecond
+
+// closeAdminTimeout is for answers under way at the admin port.
+const closeAdminTimeout = 100 * time.Millisecond
 
 // stop takes the steps of the end, in the order of the constants of Step: one owner, one order, one deadline. What was
 // never started is passed over. The stop was asked for, or something failed.
@@ -25,12 +38,14 @@ func (i *instance) stop(asked, failed error) error {
 		return nil // it never came further than its settings
 	}
 	serving := i.phaseNow() == phases[1] // else nobody was sent here yet
-	begun := time.Now()
-	calls, cancel := context.WithDeadline(context.Background(), begun.Add(i.cfg.ShutdownTimeout-flushReserve))
-	defer cancel()
+	i.requestStop(asked, failed)
+	end := i.stopEnd()
+	calls, cancelCalls := context.WithDeadline(context.Background(), end.Add(-stopReserve))
+	defer cancelCalls()
+	workers, cancelWorkers := context.WithDeadline(context.Background(), end.Add(-telemetryReserve))
+	defer cancelWorkers()
 	var errs []error
 
-	i.emit(StopRequested, text(asked), failed)
 	i.readinessOff()
 	i.emit(ReadinessOff, "", nil)
 	if serving {
@@ -47,18 +62,38 @@ func (i *instance) stop(asked, failed error) error {
 	} else {
 		i.emit(CallsFinished, "", nil)
 	}
-	err := errors.Join(i.workers.stop(calls), i.stopHealth())
+	err := i.stopWorkers(workers)
 	i.emit(WorkersStopped, "", err)
 	i.closeHTTPClients()
 	errs = append(errs, err, i.closeGateway(), i.closeDials(), i.closeIdentity())
-	err = i.flush()
+	err = i.flush(end.Add(-closeTimeout - closeAdminTimeout))
 	i.emit(TelemetryFlushed, "", err)
 	i.closeAdmin()
 	i.emit(AdminClosed, "", nil)
-	i.emit(Stopped, fmt.Sprintf("after %s", time.Since(begun).Round(time.Millisecond)), nil)
+	i.emit(Stopped, fmt.Sprintf("after %s", time.Since(i.stopBegun).Round(time.Millisecond)), nil)
 	i.closeTelemetry()
 	return errors.Join(errs...)
 }
+
+// stopWorkers ends the workers, and beside them the health checks, whose probes may take as long.
+func (i *instance) stopWorkers(ctx context.Context) error {
+	checks := make(chan error, 1)
+	go func() { checks <- i.stopHealth() }()
+	err := i.workers.stop(ctx)
+	return errors.Join(err, <-checks)
+}
+
+// requestStop is the first step of the stop, and begins its time. A further call does nothing: a stop that is asked for
+// during the start begins there.
+func (i *instance) requestStop(asked, failed error) {
+	if i.stopBegun.IsZero() {
+		i.stopBegun = time.Now()
+		i.emit(StopRequested, text(asked), failed)
+	}
+}
+
+// stopEnd is when everything must have ended.
+func (i *instance) stopEnd() time.Time { return i.stopBegun.Add(i.cfg.ShutdownTimeout) }
 
 func text(err error) string {
 	if err == nil {
@@ -86,24 +121,47 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// finishCalls closes the service's ports and waits for the calls in flight, until ctx ends: then it cuts them.
+// finishCalls closes the service's ports and waits for the calls in flight, until ctx ends: then it cuts them. Streams
+// that have not ended by themselves are ended before.
 func (i *instance) finishCalls(ctx context.Context) error {
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
 		i.finishGracefully(ctx)
 	}()
-	select {
-	case <-finished:
-		return nil
-	case <-ctx.Done():
+	at, _ := ctx.Deadline()
+	left := time.Until(at)
+	streams, uploads := time.NewTimer(streamGrace(left)), time.NewTimer(uploadGrace(left))
+	defer streams.Stop()
+	defer uploads.Stop()
+	for {
+		select {
+		case <-finished:
+			return nil
+		case <-streams.C:
+			i.endStreams(false)
+		case <-uploads.C:
+			i.endStreams(true)
+		case <-ctx.Done():
+			return i.cutCalls()
+		}
 	}
-	cut := i.inFlight()
-	i.cutCalls()
-	if cut == "" {
-		return nil // only idle connections were left
+}
+
+// streamGrace is how long streams may go on after they were told to end, out of what calls have. Where the server sends,
+// a stream may have no end of its own.
+func streamGrace(left time.Duration) time.Duration { return max(left, 0) / 2 }
+
+// uploadGrace is the same for streams that the client alone sends, which end when it has sent everything: they have
+// nearly all of the time, less what a handler needs to come back.
+func uploadGrace(left time.Duration) time.Duration {
+	return max(left, 0) - min(time.Second, max(left, 0)/4)
+}
+
+func (i *instance) endStreams(uploads bool) {
+	if n := i.chain.EndStreams(uploads); n > 0 {
+		i.log.Info("streams had not ended by themselves: their contexts end", "streams", n)
 	}
-	return fmt.Errorf("%w: %s", ErrCallsCut, cut)
 }
 
 // finishGracefully ends HTTP and gRPC beside each other: neither waits for calls of the other.
@@ -119,28 +177,38 @@ func (i *instance) finishGracefully(ctx context.Context) {
 		i.grpc.GracefulStop()
 	}
 	<-done
+	for len(i.chain.InFlight()) > 0 && ctx.Err() == nil {
+		sleep(ctx, hijackedPoll) // handlers that have hijacked their connections, which net/http does not wait for
+	}
 }
 
-// cutCalls ends every connection. Handlers that ignore their context run on until the process ends; Stop does not wait
-// for them, and is given a goroutine all the same.
-func (i *instance) cutCalls() {
+// hijackedPoll is how often it is looked whether such handlers still run, as net/http does for others.
+const hijackedPoll = 10 * time.Millisecond
+
+// cutCalls ends every connection, and names the calls that it cuts. Handlers that ignore their context run on until the
+// process ends; Stop does not wait for them, and is given a goroutine all the same.
+func (i *instance) cutCalls() error {
+	cut := i.inFlight()
 	if i.http != nil {
 		_ = i.http.Close()
 	}
 	if i.grpc != nil {
 		go i.grpc.Stop()
 	}
+	if cut == "" {
+		return nil // only idle connections were left
+	}
+	return fmt.Errorf("%w: %s", ErrCallsCut, cut)
 }
 
-// inFlight names the methods that run, with the number of their calls.
+// inFlight names the methods and routes that run, with the number of their calls.
 func (i *instance) inFlight() string {
-	var running []string
-	for _, m := range i.chain.Methods() {
-		if n := m.InFlight(); n > 0 {
-			running = append(running, fmt.Sprintf("%s (%d)", m.Name, n))
-		}
+	running := i.chain.InFlight()
+	var named []string
+	for _, name := range slices.Sorted(maps.Keys(running)) {
+		named = append(named, fmt.Sprintf("%s (%d)", name, running[name]))
 	}
-	return strings.Join(running, ", ")
+	return strings.Join(named, ", ")
 }
 
 func (i *instance) stopHealth() error {
@@ -153,28 +221,42 @@ func (i *instance) stopHealth() error {
 
 // closeGateway ends what a grpc.ClientConn runs, even one that never connects.
 func (i *instance) closeGateway() error {
-	if i.app == nil || i.app.conn == nil {
+	app := i.appNow()
+	if app == nil {
 		return nil
 	}
-	return i.app.conn.Close()
+	app.mu.Lock()
+	defer app.mu.Unlock()
+	if app.conn == nil {
+		return nil
+	}
+	return app.conn.Close()
+}
+
+// appNow returns what Setup has, nil before there is one. A Setup that was left behind may still use it.
+func (i *instance) appNow() *App {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.app
 }
 
 func (i *instance) closeIdentity() error {
-	if i.closeSource == nil {
+	if i.left == IdentityReady || i.closeSource == nil {
 		return nil
 	}
 	return i.closeSource()
 }
 
-// flush sends what was measured. The admin port still answers, so that the last values can be scraped.
-func (i *instance) flush() error {
-	ctx, cancel := context.WithTimeout(context.Background(), flushTimeout)
+// flush sends what was measured, until end at the latest. The admin port still answers, so that the last values can be
+// scraped.
+func (i *instance) flush(end time.Time) error {
+	ctx, cancel := context.WithTimeout(context.Background(), min(flushTimeout, time.Until(end)))
 	defer cancel()
 	return i.telemetry.Flush(ctx)
 }
 
 func (i *instance) closeAdmin() {
-	if i.admin == nil {
+	if i.left == AdminListening || i.admin == nil {
 		return
 	}
 	defer func() {
@@ -183,7 +265,7 @@ func (i *instance) closeAdmin() {
 		}
 	}()
 	i.admin.handler.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), closeAdminTimeout)
 	defer cancel()
 	if err := i.admin.Shutdown(ctx); err != nil {
 		_ = i.admin.Close() // a profile may run for minutes

@@ -14,10 +14,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// OnFailure says what happens when a worker returns an error or panics.
+// OnFailure says what happens when a worker fails.
 type OnFailure int
 
-// What happens when a worker fails. It is reported in any case.
+// What happens when a worker fails: it returns an error, panics or ends its goroutine. It is reported in any case.
 const (
 	// Restart runs it again after a pause that grows from 100 ms to 30 s, and is short again once it ran for a minute.
 	Restart OnFailure = iota
@@ -53,6 +53,7 @@ type task struct {
 	onStop    func(context.Context) error // nil for a worker
 	cancel    context.CancelFunc
 	done      chan struct{} // closed when the worker has ended
+	atStop    error         // its failure when its context had ended, to be read when done is closed
 
 	mu       sync.Mutex
 	state    string
@@ -118,6 +119,11 @@ func (s *supervisor) supervise(ctx context.Context, t *task) {
 		case err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled):
 			t.set("stopped", nil)
 			return
+		case ctx.Err() != nil:
+			t.set("stopped", err)
+			t.atStop = err
+			s.log.Error("worker failed at the stop", "worker", t.name, "error", err.Error())
+			return
 		case t.onFailure == StopService:
 			t.set("failed", err)
 			s.log.Error("worker failed: the service stops", "worker", t.name, "error", err.Error())
@@ -143,67 +149,26 @@ func (s *supervisor) supervise(ctx context.Context, t *task) {
 	}
 }
 
-// once runs a worker or stop function and makes an error of its panic.
-func (s *supervisor) once(ctx context.Context, name string, run func(context.Context) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.panics.WithLabelValues("worker").Inc()
-			s.log.Error("worker panicked", "worker", name, "error", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
-	return run(ctx)
-}
+// errGoexit is the failure of a function of the service that did not come back.
+var errGoexit = errors.New("it ended its goroutine (runtime.Goexit) instead of returning")
 
-// stop ends the workers and runs the stop functions, the newest first, each within ctx. Those that do not end in time
-// are named in the error.
-func (s *supervisor) stop(ctx context.Context) error {
-	if s == nil {
-		return nil
-	}
-	s.mu.Lock()
-	s.stopped = true
-	started, tasks := s.started, slices.Clone(s.tasks)
-	s.mu.Unlock()
-	var errs []error
-	for _, t := range slices.Backward(tasks) {
-		switch {
-		case t.onStop != nil:
-			errs = append(errs, s.runOnStop(ctx, t))
-		case started:
-			errs = append(errs, t.end(ctx))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (t *task) end(ctx context.Context) error {
-	t.cancel()
-	select {
-	case <-t.done:
-		return nil
-	case <-ctx.Done():
-	}
-	select {
-	case <-t.done: // both were ready
-		return nil
-	case <-time.After(100 * time.Millisecond): // a deadline spent by calls leaves workers this much
-		return fmt.Errorf("chassis: worker %s did not end: it must return when its context ends", t.name)
-	}
-}
-
-func (s *supervisor) runOnStop(ctx context.Context, t *task) error {
+// once runs a worker or stop function, and makes an error of a panic and of an end without a return. The function has a
+// goroutine of its own, which it may end.
+func (s *supervisor) once(ctx context.Context, name string, run func(context.Context) error) error {
 	done := make(chan error, 1)
-	go func() { done <- s.once(ctx, t.name, t.onStop) }()
-	select {
-	case err := <-done:
-		if err != nil {
-			return fmt.Errorf("chassis: stop function %s: %w", t.name, err)
-		}
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("chassis: stop function %s did not end in time", t.name)
-	}
+	go func() {
+		err := error(misstep{errGoexit})
+		defer func() {
+			if p := recover(); p != nil {
+				s.panics.WithLabelValues("worker").Inc()
+				s.log.Error("worker panicked", "worker", name, "error", p, "stack", string(debug.Stack()))
+				err = misstep{fmt.Errorf("panic: %v", p)}
+			}
+			done <- err
+		}()
+		err = run(ctx)
+	}()
+	return <-done
 }
 
 func (t *task) set(state string, err error) {

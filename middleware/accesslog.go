@@ -22,8 +22,11 @@ func (c *call) log(out outcome, elapsed time.Duration) {
 		return
 	}
 	level := levelOf(out.code)
-	if c.reason() == ReasonOverload {
+	switch c.reason() {
+	case ReasonOverload:
 		level = slog.LevelWarn // the service protects itself, which is no failure of it
+	case ReasonDraining:
+		level = slog.LevelInfo // a stop, which is none either
 	}
 	structured := cfg.Sinks
 	if cfg.Lines == nil {
@@ -84,14 +87,15 @@ func (c *call) attrs(out outcome, elapsed time.Duration) []slog.Attr {
 type field struct{ key, value string }
 
 func (c *call) optional() [3]field {
-	if c.rare == nil {
+	rare := c.rare.Load()
+	if rare == nil {
 		return [...]field{{"peer", c.caller.ID}, {}, {}}
 	}
 	explained := "explain"
-	if c.rare.audited {
+	if rare.audited {
 		explained = "would_refuse"
 	}
-	return [...]field{{"peer", c.caller.ID}, {"reason", string(c.rare.refused)}, {explained, c.rare.explain}}
+	return [...]field{{"peer", c.caller.ID}, {"reason", string(rare.refused)}, {explained, rare.explain}}
 }
 
 func linePrefix(method string) string {

@@ -93,7 +93,7 @@ func (c *call) authorize() error {
 		reason, err = ReasonUnauthenticated, status.Error(codes.Unauthenticated, "the caller has no identity")
 	}
 	if s.cfg.AuditOnly {
-		c.rarely().explain, c.rarely().audited = verdict.Why, true
+		c.alter(func(rare *rareCall) { rare.explain, rare.audited = verdict.Why, true })
 		s.obs.audited.WithLabelValues(c.method.Name, string(reason)).Inc()
 		return nil
 	}
@@ -103,5 +103,5 @@ func (c *call) authorize() error {
 
 // refuse notes why a call does not reach its handler. Explain is for operators and may be empty.
 func (c *call) refuse(reason Reason, explain string) {
-	c.rarely().refused, c.rarely().explain = reason, explain
+	c.alter(func(rare *rareCall) { rare.refused, rare.explain = reason, explain })
 }

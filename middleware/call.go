@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -26,38 +27,48 @@ type call struct {
 	trace    callTrace
 	caller   Caller
 	secrets  secrets
-	rare     *rareCall // nil for most
-	received bool      // the caller's message reached the handler
-	returned bool      // the handler came back, and did not panic
+	rare     atomic.Pointer[rareCall] // nil for most
+	received bool                     // the caller's message reached the handler
+	returned bool                     // the handler came back, and did not panic
 }
 
-// rareCall is what few calls have.
+// rareCall is what few calls have. It does not change: goroutines of the handler read it while the call goes on. Alter
+// replaces it.
 type rareCall struct {
 	refused Reason          // why its handler did not run; empty if it did
 	explain string          // the same for operators, in words
 	audited bool            // explain tells why it would have been refused, were it not for the audit mode
 	baggage context.Context //nolint:containedctx // the stream's context with the caller's baggage
+	partial *partialStream  // the stream, where a fault is to break it
 }
 
-// rarely returns what few calls have, to be written to.
-func (c *call) rarely() *rareCall {
-	if c.rare == nil {
-		c.rare = new(rareCall)
+// alter replaces what few calls have by a changed copy.
+func (c *call) alter(change func(*rareCall)) {
+	for {
+		old := c.rare.Load()
+		changed := new(rareCall)
+		if old != nil {
+			*changed = *old
+		}
+		change(changed)
+		if c.rare.CompareAndSwap(old, changed) {
+			return
+		}
 	}
-	return c.rare
 }
 
 // reason tells why the call was refused, empty if it was not.
 func (c *call) reason() Reason {
-	if c.rare == nil {
-		return ""
+	if rare := c.rare.Load(); rare != nil {
+		return rare.refused
 	}
-	return c.rare.refused
+	return ""
 }
 
 // Serve runs one call of m. It has the signature of grpc.StreamHandler; srv is ignored, as the handler knows its own.
 func (m *Method) Serve(_ any, stream grpc.ServerStream) (err error) {
-	c := m.arrived(stream)
+	c := &call{stream: stream, method: m, start: time.Now()}
+	c.Parent = stream.Context()
 	c.begin()
 	defer func() {
 		var panicked any
@@ -83,6 +94,10 @@ func (c *call) begin() {
 	}
 	c.deadline.set(c.Parent, c.start, timeout)
 	c.trace.begin(c)
+	if !c.method.Unary() {
+		c.deadline.stream = true
+		c.method.server.streams.begin(c)
+	}
 }
 
 // admit refuses a call that must not or cannot succeed: one whose time is spent before its work has begun, one whose
@@ -107,7 +122,8 @@ func (c *call) admit() error {
 // end is the pass after the handler, and returns what the caller is told.
 func (c *call) end(err error, panicked any) error {
 	elapsed := time.Since(c.start)
-	out := c.outcome(err, panicked)
+	ended := !c.method.Unary() && c.method.server.streams.end(c)
+	out := c.outcome(err, panicked, ended)
 	c.leavePlace(out, c.start.Add(elapsed))
 	c.deadline.stop()
 	c.pushBack(out)
@@ -126,10 +142,18 @@ func (c *call) Context() context.Context        { return c }
 func (c *call) SetHeader(md metadata.MD) error  { return c.stream.SetHeader(md) }
 func (c *call) SendHeader(md metadata.MD) error { return c.stream.SendHeader(md) }
 func (c *call) SetTrailer(md metadata.MD)       { c.stream.SetTrailer(md) }
-func (c *call) SendMsg(m any) error             { return c.stream.SendMsg(m) }
+func (c *call) SendMsg(m any) error             { return c.messages().SendMsg(m) }
+
+// messages is where the messages go and come from.
+func (c *call) messages() grpc.ServerStream {
+	if rare := c.rare.Load(); rare != nil && rare.partial != nil {
+		return rare.partial
+	}
+	return c.stream
+}
 
 func (c *call) RecvMsg(m any) error {
-	err := c.stream.RecvMsg(m)
+	err := c.messages().RecvMsg(m)
 	if err != nil {
 		if !c.received && !c.method.ClientStreams {
 			c.refuse(reasonOfUnreadable(err), "")
@@ -159,30 +183,38 @@ func (c *call) Value(key any) any {
 		return c
 	case redact.TextsKey{}:
 		return c.texts()
-	}
-	if armed := c.deadline.armed.Load(); armed != nil {
-		return armed.ctx.Value(key)
+	case c.method.server.obs.keys.cancel:
+		if c.deadline.own() {
+			return c.deadline.arm(c.Parent, c.start).Value(key)
+		}
 	}
 	return c.values().Value(key)
 }
 
 // values answers what the pass does not know: the stream's context, with the caller's baggage in it if there is any.
 func (c *call) values() context.Context {
-	if c.rare != nil && c.rare.baggage != nil {
-		return c.rare.baggage
+	if rare := c.rare.Load(); rare != nil && rare.baggage != nil {
+		return rare.baggage
 	}
 	return c.stream.Context()
 }
 
+// String names the context where it is printed, as gRPC does in errors. Without it fmt would print all that is in it.
+func (c *call) String() string { return "call of " + c.method.Name }
+
+// GoString is String.
+func (c *call) GoString() string { return c.String() }
+
 // Deadline is the earlier of the caller's and the method's.
 func (c *call) Deadline() (time.Time, bool) {
-	if c.deadline.own() {
+	if c.deadline.after > 0 {
 		return c.deadline.at(c.start), true
 	}
 	return c.Parent.Deadline()
 }
 
-// Done arms the method's deadline when it is first asked for: a handler that never waits never pays for a timer.
+// Done arms the method's deadline when it is first asked for: a handler that never waits never pays for a timer. A stream
+// gets a context that a stop can end.
 func (c *call) Done() <-chan struct{} {
 	if c.deadline.own() {
 		return c.deadline.arm(c.Parent, c.start).Done()
@@ -196,13 +228,4 @@ func (c *call) Err() error {
 		return c.deadline.err(c.Parent, c.start)
 	}
 	return c.Parent.Err()
-}
-
-// Draining returns a channel that is closed when the service begins to stop, so that a long stream can end in good
-// order while its client still has time to go elsewhere. For a ctx that belongs to no call it is nil: it never closes.
-func Draining(ctx context.Context) <-chan struct{} {
-	if c, ok := ctx.Value(callKey{}).(*call); ok {
-		return c.method.server.draining
-	}
-	return nil
 }

@@ -43,6 +43,7 @@ type hedge struct {
 	peer            peer.Peer
 	result          string // empty if it was not needed any more
 	err             error
+	panicked        any // what it panicked with: it goes on in the goroutine of the call
 }
 
 // hedged makes a call of a method that is hedged. Replies that are no protobuf messages cannot be: there is no second one.
@@ -65,12 +66,23 @@ func (m *clientMethod) hedged(ctx context.Context, reply any, opts []grpc.CallOp
 	}
 	h.opts = h.options(opts)
 	timer := time.AfterFunc(m.hedgeAfter, func() { h.second(secondCtx) })
+	returned := false
+	defer func() {
+		if !returned && !timer.Stop() { // the first attempt has panicked, and the other one still uses the messages
+			cancelSecond()
+			<-h.ended
+		}
+	}()
 	err := send(firstCtx, reply, opts)
+	returned = true
 	if !timer.Stop() {
 		if !mendable(err) {
 			cancelSecond()
 		}
 		<-h.ended
+		if h.panicked != nil {
+			panic(h.panicked)
+		}
 		err = h.settle(err, message, opts)
 	}
 	finish(err)
@@ -81,9 +93,25 @@ func (m *clientMethod) hedged(ctx context.Context, reply any, opts []grpc.CallOp
 // because of the other is none, but then the other is over.
 func mendable(err error) bool { return status.Code(err) == codes.Unavailable }
 
-// second is the second attempt.
+// second is the second attempt. It runs interceptors in a goroutine of its own, where a panic would end the process.
 func (h *hedge) second(ctx context.Context) {
 	defer close(h.ended)
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if h.panicked = recover(); h.panicked != nil {
+			h.cancelFirst()
+			return
+		}
+		h.err = status.Error(codes.Internal, "the second attempt was ended by runtime.Goexit")
+	}()
+	h.attempt(ctx)
+	returned = true
+}
+
+func (h *hedge) attempt(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
@@ -103,7 +131,6 @@ func (h *hedge) second(ctx context.Context) {
 func (h *hedge) settle(err error, reply proto.Message, opts []grpc.CallOption) error {
 	if h.result == hedgeLost && err != nil && h.err == nil {
 		h.result = hedgeWon
-		proto.Reset(reply)
 		err = handOver(reply, h.reply)
 		h.report(opts)
 	}

@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"context"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -204,6 +205,53 @@ func TestHedgeNeedsMessages(t *testing.T) {
 		}, hedgedAfter(20*time.Millisecond))
 		if err := c.conn.Invoke(context.Background(), unary, "raw", new(string)); err != nil || sent != 1 {
 			t.Errorf("got %v after %d attempts, want one", err, sent)
+		}
+	})
+}
+
+// An interceptor that panics in the second attempt panics in the goroutine of the call, as it does in the first, and
+// neither attempt outlives the call.
+func TestHedgePanics(t *testing.T) {
+	for name, panics := range map[string]int32{"the first": 1, "the second": 2} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var sent, running atomic.Int32
+				c := answered(t, func(ctx context.Context, _ string, _, _ any, _ *grpc.ClientConn, _ ...grpc.CallOption) error {
+					running.Add(1)
+					defer running.Add(-1)
+					if sent.Add(1) == panics {
+						time.Sleep(50 * time.Millisecond)
+						panic("of an interceptor")
+					}
+					<-ctx.Done()
+					time.Sleep(10 * time.Millisecond)
+					return status.FromContextError(ctx.Err()).Err()
+				}, hedgedAfter(20*time.Millisecond))
+				defer func() {
+					if got := recover(); got != "of an interceptor" || running.Load() != 0 {
+						t.Errorf("recovered %v while %d attempts are running", got, running.Load())
+					}
+				}()
+				err := c.call(context.Background())
+				t.Errorf("got %v, want a panic", err)
+			})
+		})
+	}
+}
+
+// A second attempt that ends its goroutine counts as one that failed.
+func TestHedgeExits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sent atomic.Int32
+		c := answered(t, func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error {
+			if sent.Add(1) == 2 {
+				runtime.Goexit()
+			}
+			time.Sleep(100 * time.Millisecond)
+			return status.Error(codes.Unavailable, "as planned")
+		}, hedgedAfter(20*time.Millisecond))
+		if err := c.call(context.Background()); status.Code(err) != codes.Unavailable {
+			t.Errorf("got %v, want that of the first attempt", err)
 		}
 	})
 }

@@ -13,6 +13,7 @@ import (
 // one object where it would need a chain of them.
 type contextKeys struct {
 	span, incoming, outgoing, transport any
+	cancel                              any // of package context: the parent that a child attaches itself to
 }
 
 func findContextKeys() contextKeys {
@@ -21,6 +22,7 @@ func findContextKeys() contextKeys {
 	metadata.FromIncomingContext(keyProbe{context.Background(), &k.incoming})
 	metadata.FromOutgoingContext(keyProbe{context.Background(), &k.outgoing})
 	grpc.ServerTransportStreamFromContext(keyProbe{context.Background(), &k.transport})
+	_ = context.Cause(keyProbe{context.Background(), &k.cancel})
 	return k
 }
 
@@ -29,6 +31,9 @@ type keyProbe struct {
 	context.Context
 	key *any
 }
+
+// Err reports an end, as context.Cause asks for the key of an ended context alone.
+func (p keyProbe) Err() error { return context.Canceled }
 
 func (p keyProbe) Value(key any) any {
 	*p.key = key

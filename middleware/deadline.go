@@ -6,16 +6,17 @@ import (
 	"time"
 )
 
-// deadline is the method's own deadline of one call, where it is earlier than the caller's. Its timer is armed only
-// when somebody asks for Done, because most handlers finish without.
+// deadline is the method's own deadline of one call, where it is earlier than the caller's, and for a stream the end that a
+// stop may put to it. It is armed only when a handler asks for Done, because most finish without.
 type deadline struct {
-	after time.Duration // from the start of the call; zero: the caller's rules
-	armed atomic.Pointer[armedDeadline]
+	after  time.Duration // from the start of the call; zero: the caller's rules
+	stream bool          // it can be ended
+	armed  atomic.Pointer[armedDeadline]
 }
 
 type armedDeadline struct {
 	ctx    context.Context
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 }
 
 func (d *deadline) set(parent context.Context, start time.Time, timeout time.Duration) {
@@ -27,7 +28,7 @@ func (d *deadline) set(parent context.Context, start time.Time, timeout time.Dur
 	}
 }
 
-func (d *deadline) own() bool { return d.after > 0 }
+func (d *deadline) own() bool { return d.after > 0 || d.stream }
 
 func (d *deadline) at(start time.Time) time.Time { return start.Add(d.after) }
 
@@ -36,13 +37,34 @@ func (d *deadline) arm(parent context.Context, start time.Time) context.Context 
 	if armed := d.armed.Load(); armed != nil {
 		return armed.ctx
 	}
-	ctx, cancel := context.WithDeadline(parent, d.at(start))
-	armed := &armedDeadline{ctx, cancel}
+	armed := d.context(parent, start)
 	if !d.armed.CompareAndSwap(nil, armed) {
-		cancel()
+		armed.cancel(nil)
 		return d.armed.Load().ctx
 	}
-	return ctx
+	return armed.ctx
+}
+
+func (d *deadline) context(parent context.Context, start time.Time) *armedDeadline {
+	if !d.stream {
+		ctx, cancel := context.WithDeadline(parent, d.at(start))
+		return &armedDeadline{ctx, func(error) { cancel() }}
+	}
+	ctx, cancel := context.WithCancelCause(parent)
+	if d.after <= 0 {
+		return &armedDeadline{ctx, cancel}
+	}
+	ctx, stop := context.WithDeadline(ctx, d.at(start))
+	return &armedDeadline{ctx, func(cause error) {
+		cancel(cause)
+		stop()
+	}}
+}
+
+// end ends the context of a stream, with a cause.
+func (d *deadline) end(parent context.Context, start time.Time, cause error) {
+	d.arm(parent, start)
+	d.armed.Load().cancel(cause)
 }
 
 func (d *deadline) err(parent context.Context, start time.Time) error {
@@ -52,7 +74,7 @@ func (d *deadline) err(parent context.Context, start time.Time) error {
 	if err := parent.Err(); err != nil {
 		return err
 	}
-	if !time.Now().Before(d.at(start)) {
+	if d.after > 0 && !time.Now().Before(d.at(start)) {
 		// Armed now, so that Err and Done never disagree: the timer of a past deadline has fired when arm returns.
 		return d.arm(parent, start).Err()
 	}
@@ -61,7 +83,7 @@ func (d *deadline) err(parent context.Context, start time.Time) error {
 
 func (d *deadline) stop() {
 	if armed := d.armed.Load(); armed != nil {
-		armed.cancel()
+		armed.cancel(nil)
 	}
 }
 

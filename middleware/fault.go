@@ -79,7 +79,9 @@ func (c *call) fail(rules []*fault.Rule, handler func(*call) error) error {
 	case r.After > 0:
 		return c.failPartly(r, handler)
 	}
-	c.rarely().refused = ReasonFault
+	c.alter(func(rare *rareCall) { rare.refused = ReasonFault })
+	c.explain(r)
+	c.breakOff(r)
 	return c.strike(r, r.Kind())
 }
 
@@ -99,6 +101,7 @@ func (c *call) delay(r *fault.Rule) error {
 		return nil
 	}
 	c.injected(r, "delay")
+	c.explain(r)
 	timer := time.NewTimer(r.Delay)
 	defer timer.Stop()
 	select {
@@ -109,36 +112,49 @@ func (c *call) delay(r *fault.Rule) error {
 	}
 }
 
-// strike ends the call, and returns how.
+// strike ends the call, and returns how. It may run in any goroutine of the handler.
 func (c *call) strike(r *fault.Rule, kind string) error {
 	c.injected(r, kind)
 	if r.Reset {
-		c.breakOff()
+		c.cut()
 		return errReset
 	}
 	return status.Error(r.Code, r.Message)
 }
 
+// explain has the call's line name the first rule that it met.
+func (c *call) explain(r *fault.Rule) {
+	c.alter(func(rare *rareCall) {
+		if rare.explain == "" {
+			rare.explain = r.String()
+		}
+	})
+}
+
 // errReset is what a call that was reset is counted as. Its caller does not hear of it.
 var errReset = status.Error(codes.Unavailable, "connection broken by an injected fault")
 
-// injected tells of a fault where the call tells of itself.
+// injected counts a fault and records it in the span.
 func (c *call) injected(r *fault.Rule, kind string) {
 	c.method.server.obs.faults.WithLabelValues(c.method.Name, kind).Inc()
-	if rare := c.rarely(); rare.explain == "" {
-		rare.explain = r.String()
-	}
 	if c.trace.recorded != nil {
 		c.trace.recorded.AddEvent("fault injected", trace.WithAttributes(
 			attribute.String("chassis.fault", kind), attribute.String("chassis.fault.rule", r.String())))
 	}
 }
 
-// breakOff has the caller see a broken connection. REST has net/http do it, in the goroutine of the request; a gRPC server
-// cannot reset a single stream, so the connection goes with every call on it, if its credentials can cut it.
-func (c *call) breakOff() {
-	if c.http != nil {
+// breakOff has net/http break the connection of a REST call that was reset, in the goroutine of the request. It must be
+// called in the goroutine of the call.
+func (c *call) breakOff(r *fault.Rule) {
+	if r.Reset && c.http != nil {
 		c.http.broken = true
+	}
+}
+
+// cut breaks the connection of a call by gRPC: a server of gRPC cannot reset a single stream, so the connection goes with
+// every call on it, if its credentials can cut it.
+func (c *call) cut() {
+	if c.http != nil {
 		return
 	}
 	p, ok := peer.FromContext(c.Parent)

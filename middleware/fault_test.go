@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -394,4 +395,46 @@ func TestFaultBurnsTheBudget(t *testing.T) {
 	f.inject(t, `{"method":"*","abort":"UNAVAILABLE"}`)
 	_ = f.method(t, unary).Serve(nil, newFakeStream(t.Context()))
 	f.wantValue(t, "chassis_slo_bad_requests_total", labels{"slo": "availability"}, 1)
+}
+
+// A handler's goroutines may look at its context while another of them meets a fault.
+func TestFaultBesideOtherGoroutines(t *testing.T) {
+	var calls atomic.Int64
+	f, conn := start(t, testHandlers{unary: echo, stream: func(s grpc.ServerStream) error {
+		calls.Add(1)
+		stop, all := make(chan struct{}), sync.WaitGroup{}
+		all.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					_ = s.Context().Value("anything")
+				}
+			}
+		})
+		var err error
+		all.Go(func() {
+			defer close(stop)
+			for err == nil {
+				err = s.SendMsg(new(message))
+			}
+		})
+		all.Wait()
+		return err
+	}})
+	for _, rule := range []string{`{"method":"*","after":3,"abort":"DATA_LOSS"}`, `{"method":"*","after":3,"reset":true}`} {
+		f.inject(t, rule)
+		for _, cc := range []grpc.ClientConnInterface{conn, f.Conn(middleware.RESTConfig{})} {
+			if n, err := countMessages(openStream(t, cc, serverStream)); n != 3 || err == nil {
+				t.Errorf("%s: %d messages, and then %v", rule, n, err)
+			}
+		}
+	}
+	f.settle(t)
+	for _, line := range f.lines.records(t) {
+		if line["explain"] == nil {
+			t.Errorf("the line does not name the fault: %v", line)
+		}
+	}
 }

@@ -16,12 +16,22 @@ const settleTime = 20 * time.Millisecond
 // that it gets then ends with it all the same.
 func (c *call) failPartly(r *fault.Rule, handler func(*call) error) error {
 	s := &partialStream{ServerStream: c.stream, call: c, rule: r}
-	c.stream = s
+	c.alter(func(rare *rareCall) { rare.partial = s })
+	defer s.tell() // of a handler that panics too
 	err := handler(c)
 	if broken := s.broken.Load(); broken != nil {
 		return *broken
 	}
 	return err
+}
+
+// tell has the call and its request know of the fault, once the handler has come back: it may have met the fault in any
+// of its goroutines.
+func (s *partialStream) tell() {
+	if s.broken.Load() != nil {
+		s.call.explain(s.rule)
+		s.call.breakOff(s.rule)
+	}
 }
 
 // partialStream counts the messages that go to the caller or, where the caller alone streams, come from it. As with any

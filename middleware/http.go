@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -67,6 +68,13 @@ type httpCall struct {
 	over     bool           // guarded by mu: the deadline has answered; what the handler writes is lost
 	broken   bool           // the call was reset by an injected fault; to be read when it has ended
 	streams  sync.WaitGroup // handlers of streams that run beside the request's goroutine
+	hungUp   atomic.Bool    // a stop has ended the stream that it made
+
+	counted *atomic.Int64 // of its route; nil before that is known
+	calls   atomic.Int32  // that it is in
+
+	life  sync.Mutex // held to end what the request waits for, which mu may be held for
+	ended bool       // the handler has returned, and streams have or need not
 
 	mu     sync.Mutex // held to answer, because a deadline may answer instead of the handler
 	writer http.ResponseWriter
@@ -74,11 +82,12 @@ type httpCall struct {
 	quota  *ratelimit.Decision // of the caller's rate limit; nil if it has none
 }
 
-// SetRoute names the pattern that the request of ctx matched, for the http_route label. It must come from a bounded
-// set. Without a request it does nothing.
+// SetRoute names the pattern that the request of ctx matched, for the http_route label and for [Server.InFlight]. It must
+// come from a bounded set. Without a request it does nothing.
 func SetRoute(ctx context.Context, route string) {
 	if h := httpCallFrom(ctx); h != nil {
 		h.route = route
+		h.countAs(h.server.routes.of(routeKey{methodLabel(h.request.Method), route}))
 	}
 }
 
@@ -108,6 +117,12 @@ func (h *httpCall) Value(key any) any {
 	}
 	return h.parent.Value(key)
 }
+
+// String names the context where it is printed: fmt would print the request, with its credentials.
+func (h *httpCall) String() string { return "HTTP request" }
+
+// GoString is String.
+func (h *httpCall) GoString() string { return h.String() }
 
 // admit refuses what no handler takes.
 func (h *httpCall) admit(r *http.Request, limits HTTPLimits) bool {
@@ -149,6 +164,10 @@ func (h *httpCall) end(r *http.Request, panicked any) {
 		h.Flush() // net/http, which runs in that goroutine, will not
 	}
 	h.streams.Wait()
+	h.uncount()
+	h.life.Lock()
+	h.ended = true
+	h.life.Unlock()
 	elapsed := time.Since(h.start)
 	method, route, status := methodLabel(r.Method), h.matched(r), h.sent()
 	h.trace.observe(h.server.obs.http.of(method, route, status), elapsed)

@@ -22,9 +22,9 @@ const (
 func (c *httpClientCall) exchange() (*http.Response, error) {
 	for {
 		answer, err := c.attempt()
-		reason := c.failure(answer, err)
-		c.peer.account(reason)
-		if reason == "" || !c.mayRepeat() {
+		result := c.resultOf(answer, err)
+		c.peer.account(result)
+		if result.reason == "" || !c.mayRepeat(result) {
 			return answer, err
 		}
 		pause, ok := c.pause(answer)
@@ -39,17 +39,16 @@ func (c *httpClientCall) exchange() (*http.Response, error) {
 		if err := c.sleep(pause); err != nil {
 			return nil, err
 		}
-		c.peer.metrics.retried(reason)
+		c.peer.metrics.retried(result.reason)
 	}
 }
 
-// account tells the budget what came of an attempt. The end of the caller's own patience says nothing of the dependency.
-func (p *peerHTTP) account(reason retryReason) {
-	switch reason {
-	case "":
+// account tells the budget what came of an attempt. What says nothing of the dependency changes nothing.
+func (p *peerHTTP) account(r attemptResult) {
+	switch {
+	case r.served:
 		p.budget.succeeded()
-	case callerGone:
-	default:
+	case r.failed:
 		p.budget.failed()
 	}
 }
@@ -99,46 +98,61 @@ func formatSeconds(d time.Duration) string {
 // retryReason is why an attempt has failed in a way that another might mend, as the metrics have it; empty if it has not.
 type retryReason string
 
-const (
-	connectionFailed retryReason = "connection"
-	callerGone       retryReason = "caller" // is never sent again
-)
+const connectionFailed retryReason = "connection"
 
-// failure says what came of an attempt.
-func (c *httpClientCall) failure(answer *http.Response, err error) retryReason {
-	if err != nil {
-		if c.ctx.Err() != nil {
-			return callerGone
-		}
-		if transient(err) {
-			return connectionFailed
-		}
-		return ""
-	}
-	switch answer.StatusCode {
-	case http.StatusBadGateway:
-		return "502"
-	case http.StatusServiceUnavailable:
-		return "503"
-	case http.StatusGatewayTimeout:
-		return "504"
-	case http.StatusTooManyRequests:
-		if _, asked := retryAfter(answer, time.Now()); asked {
-			return "429"
-		}
-	}
-	return ""
+// attemptResult is what an attempt says of the dependency. An answer such as 500, and the end of the caller's own
+// patience, are neither served nor failed.
+type attemptResult struct {
+	served, failed bool
+	reason         retryReason
+	unsent         bool // the dependency has surely not seen the request
 }
 
-// mayRepeat reports whether the request may be sent again: RFC 9110, 9.2.2, or the caller's word that the server knows a
-// repetition when it sees one. The body has to be at hand once more.
-func (c *httpClientCall) mayRepeat() bool {
+func (c *httpClientCall) resultOf(answer *http.Response, err error) attemptResult {
+	switch {
+	case err == nil:
+		return resultOfAnswer(answer)
+	case c.ctx.Err() != nil, !c.deadline.IsZero() && !time.Now().Before(c.deadline): // the caller does not wait any longer
+		return attemptResult{}
+	}
+	r := attemptResult{failed: isOfConnection(err), unsent: isUnsent(err)}
+	if r.failed && !isNotFound(err) {
+		r.reason = connectionFailed
+	}
+	return r
+}
+
+func resultOfAnswer(answer *http.Response) attemptResult {
+	failed := func(reason retryReason) attemptResult { return attemptResult{failed: true, reason: reason} }
+	switch code := answer.StatusCode; code {
+	case http.StatusBadGateway:
+		return failed("502")
+	case http.StatusServiceUnavailable:
+		return failed("503")
+	case http.StatusGatewayTimeout:
+		return failed("504")
+	case http.StatusTooManyRequests:
+		if _, asked := retryAfter(answer, time.Now()); asked {
+			return failed("429")
+		}
+		return attemptResult{}
+	default:
+		return attemptResult{served: code < http.StatusInternalServerError}
+	}
+}
+
+// mayRepeat reports whether the request may be sent again: what was never sent may, whatever it is; else RFC 9110, 9.2.2,
+// holds, or the caller's word that the server knows a repetition when it sees one. The body has to be at hand once more.
+func (c *httpClientCall) mayRepeat(last attemptResult) bool {
 	r := c.request
 	if c.attempts >= mostAttempts || c.ctx.Err() != nil {
 		return false
 	}
 	if r.Body != nil && r.Body != http.NoBody && r.GetBody == nil {
 		return false
+	}
+	if last.unsent {
+		return true
 	}
 	switch r.Method {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
@@ -200,15 +214,4 @@ func (c *httpClientCall) sleep(d time.Duration) error {
 	case <-c.ctx.Done():
 		return c.ctx.Err()
 	}
-}
-
-// transient reports whether a connection failed in a way that a new one may not.
-func transient(err error) bool {
-	switch kindOf(err) {
-	case kindConnect, kindConnectionLost:
-		return true
-	case kindDNS:
-		return !isNotFound(err)
-	}
-	return false
 }

@@ -2,12 +2,16 @@ package middleware_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -24,7 +28,10 @@ const (
 	withheldMetric = "chassis_http_client_retries_withheld_total"
 )
 
-var errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+var (
+	errRefused = &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	errReset   = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+)
 
 func TestHTTPClientRepeats(t *testing.T) {
 	type outcome struct {
@@ -58,7 +65,15 @@ func TestHTTPClientRepeats(t *testing.T) {
 		"no answer of DNS":    {method: "GET", outcomes: []outcome{{err: &net.DNSError{IsTemporary: true}}, ok}, attempts: 2, status: 200, reason: "connection"},
 		"other errors":        {method: "GET", outcomes: []outcome{{err: errors.New("malformed")}, ok}, attempts: 1},
 		"POST":                {method: "POST", body: "x", outcomes: []outcome{down, ok}, attempts: 1, status: 503},
-		"PATCH":               {method: "PATCH", body: "x", outcomes: []outcome{{err: errRefused}, ok}, attempts: 1},
+		"PATCH":               {method: "PATCH", body: "x", outcomes: []outcome{down, ok}, attempts: 1, status: 503},
+		"PATCH, never sent":   {method: "PATCH", body: "x", outcomes: []outcome{{err: errRefused}, ok}, attempts: 2, status: 200, reason: "connection"},
+		"a stream never sent": {method: "POST", body: "x", stream: true, outcomes: []outcome{{err: errRefused}, ok}, attempts: 1},
+		"POST, lost":          {method: "POST", body: "x", outcomes: []outcome{{err: errReset}, ok}, attempts: 1},
+		"GET, lost":           {method: "GET", outcomes: []outcome{{err: errReset}, ok}, attempts: 2, status: 200, reason: "connection"},
+		"a proxy is down":     {method: "POST", body: "x", outcomes: []outcome{{err: &net.OpError{Op: "proxyconnect", Err: errRefused}}, ok}, attempts: 2, status: 200, reason: "connection"},
+		"wrong certificate":   {method: "POST", body: "x", outcomes: []outcome{{err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}}, ok}, attempts: 2, status: 200, reason: "connection"},
+		"an alert, GET":       {method: "GET", outcomes: []outcome{{err: &net.OpError{Op: "remote error", Err: tls.AlertError(40)}}, ok}, attempts: 2, status: 200, reason: "connection"},
+		"an alert, POST":      {method: "POST", body: "x", outcomes: []outcome{{err: &net.OpError{Op: "remote error", Err: tls.AlertError(40)}}, ok}, attempts: 1},
 		"POST with a key":     {method: "POST", body: "x", key: "7", outcomes: []outcome{down, ok}, attempts: 2, status: 200, reason: "503"},
 		"PUT with a body":     {method: "PUT", body: "x", outcomes: []outcome{down, down, ok}, attempts: 3, status: 200, reason: "503"},
 		"PUT of a stream":     {method: "PUT", body: "x", stream: true, outcomes: []outcome{down, ok}, attempts: 1, status: 503},
@@ -268,4 +283,131 @@ func TestHTTPClientLeavesSlowAnswers(t *testing.T) {
 	if response.StatusCode != http.StatusOK {
 		t.Errorf("got %d, want the answer to the second attempt", response.StatusCode)
 	}
+}
+
+// timeouts are transports whose requests fail of a time limit of the transport, and whether they may have been sent.
+func timeouts(t *testing.T) map[string]struct {
+	*http.Transport
+	url, kind string
+	sent      bool
+} {
+	t.Helper()
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	address := silent.Addr().String()
+	type transport = struct {
+		*http.Transport
+		url, kind string
+		sent      bool
+	}
+	all := map[string]transport{
+		"dial": {&http.Transport{DialContext: (&net.Dialer{Timeout: time.Nanosecond}).DialContext}, "http://" + address, "connect", false},
+		"dial of a proxy": {&http.Transport{
+			Proxy:       func(*http.Request) (*url.URL, error) { return url.Parse("http://" + address) },
+			DialContext: (&net.Dialer{Timeout: time.Nanosecond}).DialContext,
+		}, "http://payments.invalid", "connect", false},
+		"TLS handshake": {&http.Transport{TLSHandshakeTimeout: time.Millisecond}, "https://" + address, "tls", false},
+		"header":        {&http.Transport{ResponseHeaderTimeout: time.Millisecond}, "http://" + address, "timeout", true},
+	}
+	for _, tr := range all {
+		t.Cleanup(tr.CloseIdleConnections)
+	}
+	return all
+}
+
+// What the transport's own limits cut off is sent again: whatever it is if it was never sent, else what may be repeated.
+func TestHTTPClientRepeatsAfterTimeouts(t *testing.T) {
+	for name, test := range timeouts(t) {
+		for _, method := range []string{"GET", "POST"} {
+			t.Run(name+", "+method, func(t *testing.T) {
+				p, body := asks(t, test.Transport), ""
+				if method == "POST" {
+					body = "x"
+				}
+				if response, err := p.Do(newRequest(t, t.Context(), method, test.url, body)); err == nil {
+					_ = response.Body.Close()
+					t.Fatal("no error")
+				}
+				want := 2.0
+				if test.sent && method == "POST" {
+					want = 0
+				}
+				p.wantValue(t, retriesMetric, labels{"reason": "connection"}, want)
+				p.wantValue(t, httpClientMetric, labels{"error_type": test.kind}, 1)
+			})
+		}
+	}
+}
+
+// A dependency that fails for good has no retries once the budget is spent, however long that lasts and whatever it fails of.
+func TestHTTPClientBudgetStaysSpent(t *testing.T) {
+	answer := func(status int) func(r *http.Request) (*http.Response, error) {
+		return func(r *http.Request) (*http.Response, error) { return replying(r, status), nil }
+	}
+	fails := func(err error) func(*http.Request) (*http.Response, error) {
+		return func(*http.Request) (*http.Response, error) { return nil, err }
+	}
+	type failure struct {
+		http.RoundTripper
+		url string
+	}
+	failures := map[string]failure{
+		"refused":      {transportFunc(fails(errRefused)), "http://payments/"},
+		"500":          {transportFunc(answer(http.StatusInternalServerError)), "http://payments/"},
+		"429":          {transportFunc(answer(http.StatusTooManyRequests)), "http://payments/"},
+		"no such host": {transportFunc(fails(&net.DNSError{IsNotFound: true})), "http://payments/"},
+		"malformed":    {transportFunc(fails(errors.New("malformed"))), "http://payments/"},
+	}
+	for name, test := range timeouts(t) {
+		failures[name] = failure{test.Transport, test.url}
+	}
+	for name, test := range failures {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			next := http.RoundTripper(transportFunc(fails(errRefused)))
+			p := asks(t, transportFunc(func(r *http.Request) (*http.Response, error) { return next.RoundTrip(r) }))
+			ask := func(n int, url string) float64 {
+				for range n {
+					if response, err := p.Do(newRequest(t, t.Context(), "GET", url, "")); err == nil {
+						_ = response.Body.Close()
+					}
+				}
+				return p.value(t, retriesMetric, nil)
+			}
+			spent := ask(150, "http://payments/")
+			next = test.RoundTripper
+			ask(600, test.url)
+			next = transportFunc(fails(errRefused))
+			if after := ask(10, "http://payments/"); after != spent {
+				t.Errorf("%v retries, then %v more", spent, after-spent)
+			}
+		})
+	}
+}
+
+// The end of the caller's own time is no failure of the dependency, also where it ends a dial.
+func TestHTTPClientDialWithoutTime(t *testing.T) {
+	gaveUp := 0
+	p := asks(t, transportFunc(func(r *http.Request) (*http.Response, error) {
+		if gaveUp++; gaveUp > 200 {
+			return nil, errRefused
+		}
+		<-r.Context().Done()
+		return nil, &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
+	}))
+	for range 200 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		if response, err := p.Do(newRequest(t, ctx, "GET", "http://payments/", "")); err == nil {
+			_ = response.Body.Close()
+		}
+		cancel()
+	}
+	p.wantValue(t, retriesMetric, nil, 0)
+	if response, err := p.Do(newRequest(t, t.Context(), "GET", "http://payments/", "")); err == nil {
+		_ = response.Body.Close()
+	}
+	p.wantValue(t, retriesMetric, nil, 2)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 )
 
@@ -22,16 +23,24 @@ const (
 	kindOther          = "_OTHER"
 )
 
-// kindOf names what a request failed of.
-func kindOf(err error) string {
+// kindOf names what a request failed of, whose context is ctx. The time that a dial or a handshake may take is not that of
+// the request: what fails of it is the connection.
+func kindOf(ctx context.Context, err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):
 		return kindCancelled
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) && isTimeout(err):
 		return kindTimeout
-	case is[*net.DNSError](err):
+	}
+	return kindOfConnection(err)
+}
+
+// kindOfConnection names what a connection failed of.
+func kindOfConnection(err error) string {
+	if is[*net.DNSError](err) {
 		return kindDNS
-	case isTLS(err):
+	}
+	if isTLS(err) || isHandshakeTimeout(err) {
 		return kindTLS
 	}
 	var operation string
@@ -52,6 +61,26 @@ func kindOf(err error) string {
 	}
 }
 
+// isOfConnection reports whether a connection failed, or took too long to bring an answer.
+func isOfConnection(err error) bool {
+	return !errors.Is(err, context.Canceled) && kindOfConnection(err) != kindOther
+}
+
+// isUnsent reports whether an error came before there was a connection that a request could be sent by. A TLS alert of the
+// other end does not: by TLS 1.3 it may come after the request.
+func isUnsent(err error) bool {
+	if is[*net.DNSError](err) || isTLS(err) || isHandshakeTimeout(err) {
+		return !is[tls.AlertError](err)
+	}
+	e, ok := errors.AsType[*net.OpError](err)
+	return ok && (e.Op == "dial" || e.Op == "proxyconnect")
+}
+
+// isHandshakeTimeout knows the error of net/http's TLSHandshakeTimeout, whose type it keeps to itself.
+func isHandshakeTimeout(err error) bool {
+	return isTimeout(err) && strings.Contains(err.Error(), "TLS handshake timeout")
+}
+
 func is[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
 	return ok
@@ -64,7 +93,7 @@ func isTLS(err error) bool {
 
 func isTimeout(err error) bool {
 	timeout, ok := errors.AsType[net.Error](err)
-	return ok && timeout.Timeout()
+	return ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded)
 }
 
 // connectionLost knows the ends of a connection that has been there. net/http hides some of them in texts of its own.
@@ -74,7 +103,8 @@ func connectionLost(err error) bool {
 			return true
 		}
 	}
-	return false
+	text := err.Error()
+	return strings.Contains(text, "http2: client connection lost") || strings.Contains(text, "http2: server sent GOAWAY")
 }
 
 // isNotFound reports whether a name does not exist, as opposed to a name that could not be asked for.

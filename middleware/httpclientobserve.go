@@ -36,7 +36,7 @@ func (c *httpClientCall) end(err error) {
 	failed := ""
 	switch {
 	case err != nil:
-		failed = kindOf(err)
+		failed = kindOf(c.ctx, err)
 	case c.status >= http.StatusBadRequest:
 		failed = strconv.Itoa(knownStatus(c.status))
 	}

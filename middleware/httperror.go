@@ -16,9 +16,12 @@ import (
 // httpStatus gives for its code; what was wrong with the request's body goes before.
 func WriteError(w http.ResponseWriter, r *http.Request, err error, httpStatus func(codes.Code) int) {
 	h := httpCallFrom(r.Context())
-	if h != nil {
-		if bad, detail := h.bodyProblem(); bad != 0 {
-			h.refuse(w, bad, detail)
+	switch {
+	case h != nil && h.hungUp.Load():
+		err = errDraining // which made the body end, too
+	case h != nil:
+		if bad, code, detail := h.bodyProblem(); bad != 0 {
+			h.refuse(w, bad, code, detail)
 			return
 		}
 	}
@@ -39,9 +42,9 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error, httpStatus fu
 func StreamError(err error) *status.Status { return rpcstatus.Showable(status.Convert(err)) }
 
 // refuse answers for a body that was not read to its end, after which the connection is of no more use.
-func (h *httpCall) refuse(w http.ResponseWriter, status int, detail string) {
+func (h *httpCall) refuse(w http.ResponseWriter, status int, code, detail string) {
 	w.Header().Set("Connection", "close")
-	problem.New(status, "", detail, h.trace.context()).Write(w)
+	problem.New(status, code, detail, h.trace.context()).Write(w)
 }
 
 // WriteRoutingError answers a REST request that no route takes.

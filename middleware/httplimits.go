@@ -4,7 +4,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"time"
+
+	"google.golang.org/grpc/codes"
 )
 
 // HTTPLimits bound what one HTTP request may cost.
@@ -24,8 +27,11 @@ type limitedBody struct {
 	length   int64         // as announced; -1 if it was not
 	left     int64         // until it is too large; -1 for no limit
 	conn     readDeadliner // nil if there is no time limit
-	tooLarge bool
-	tooSlow  bool
+	by       time.Time     // when it must have arrived; zero for no limit
+	ofCall   bool          // that is when the call of the request ends
+	ended    bool          // it has arrived
+	tooLarge atomic.Bool   // of a stream both ways the answer may be written while another goroutine reads
+	tooSlow  atomic.Bool
 }
 
 // readDeadliner is what the writers of net/http implement for [http.ResponseController].
@@ -43,9 +49,21 @@ func (h *httpCall) limit(r *http.Request, limits HTTPLimits) {
 	if limits.BodyTimeout > 0 {
 		h.body.conn, _ = h.writer.(readDeadliner) // a writer in memory has none, and cannot be slow
 		// From now on, not from the first read: net/http itself waits for a body that no handler has read.
-		h.body.deadline(time.Now().Add(limits.BodyTimeout))
+		h.body.by = time.Now().Add(limits.BodyTimeout)
+		h.body.deadline(h.body.by)
 	}
 	r.Body = &h.body
+}
+
+// boundBody has the body end with the call that it belongs to, where that comes before its own deadline.
+func (h *httpCall) boundBody(timeout time.Duration) {
+	b, by := &h.body, time.Now().Add(timeout)
+	if b.ReadCloser == nil || b.ended || !b.by.IsZero() && b.by.Before(by) {
+		return
+	}
+	b.by, b.ofCall = by, true
+	b.conn, _ = h.writer.(readDeadliner)
+	b.deadline(by)
 }
 
 // Len returns the announced length of the body, false if it was not announced or is more than is read.
@@ -76,6 +94,7 @@ var errTooLarge = errors.New("the request body is too large")
 // the next request. Any other body keeps it: net/http reads on when the handler is done, and would wait for ever.
 func (b *limitedBody) end(err error) {
 	if err == io.EOF { //nolint:errorlint // bodies return the value itself, and errors.Is costs an allocation per request
+		b.ended = true
 		b.deadline(time.Time{})
 		return
 	}
@@ -84,8 +103,12 @@ func (b *limitedBody) end(err error) {
 
 func (b *limitedBody) noteFailure(err error) {
 	var slow interface{ Timeout() bool }
-	b.tooLarge = b.tooLarge || errors.Is(err, errTooLarge)
-	b.tooSlow = b.tooSlow || errors.As(err, &slow) && slow.Timeout()
+	if errors.Is(err, errTooLarge) {
+		b.tooLarge.Store(true)
+	}
+	if errors.As(err, &slow) && slow.Timeout() {
+		b.tooSlow.Store(true)
+	}
 }
 
 func (b *limitedBody) deadline(at time.Time) {
@@ -94,14 +117,17 @@ func (b *limitedBody) deadline(at time.Time) {
 	}
 }
 
-// bodyProblem reports what was wrong with the request's body: 413 or 408 and the text for the caller, or zero.
-func (h *httpCall) bodyProblem() (status int, detail string) {
+// bodyProblem reports what was wrong with the request's body: 413, 408 or 504, the name of the code if there is one, and
+// the text for the caller, or zero.
+func (h *httpCall) bodyProblem() (status int, code, detail string) {
 	switch {
-	case h.body.tooLarge:
-		return http.StatusRequestEntityTooLarge, "the request body is too large"
-	case h.body.tooSlow:
-		return http.StatusRequestTimeout, "the request body did not arrive in time"
+	case h.body.tooLarge.Load():
+		return http.StatusRequestEntityTooLarge, "", "the request body is too large"
+	case h.body.tooSlow.Load() && h.body.ofCall:
+		return http.StatusGatewayTimeout, codeName(codes.DeadlineExceeded), "the request body did not arrive within the time of the call"
+	case h.body.tooSlow.Load():
+		return http.StatusRequestTimeout, "", "the request body did not arrive in time"
 	default:
-		return 0, ""
+		return 0, "", ""
 	}
 }

@@ -30,7 +30,7 @@ const (
 // in a second and how many of them fail by its fault. It is measured by the calls themselves: where there are none,
 // nobody wants to know. A call that carries no report costs the load of a time.
 type load struct {
-	due             atomic.Int64 // when a call is to carry the next report, in Unix nanoseconds
+	told            atomic.Pointer[time.Time] // when a call carried the last report, by the monotonic clock
 	refused, faults atomic.Uint64
 	ended           func() uint64        // calls, refused ones included
 	cpu             func() time.Duration // that the process has used
@@ -70,13 +70,16 @@ func (c *call) reportLoad(out outcome, elapsed time.Duration) {
 
 // report returns what a call that ends now has to tell, nil for most of them.
 func (l *load) report(now time.Time) metadata.MD {
-	due := l.due.Load()
-	if now.UnixNano() < due || !l.due.CompareAndSwap(due, now.Add(loadTold).UnixNano()) {
+	told := l.told.Load()
+	if told != nil && within(*told, now, loadTold) {
+		return nil
+	}
+	if at := now; !l.told.CompareAndSwap(told, &at) {
 		return nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if passed := now.Sub(l.last.at); passed >= loadMeasured {
+	if passed := now.Sub(l.last.at); passed >= loadMeasured || passed < 0 {
 		sample := loadSample{now, l.ended(), l.refused.Load(), l.faults.Load(), l.cpu()}
 		l.measure(sample, passed)
 		l.last = sample
@@ -84,9 +87,15 @@ func (l *load) report(now time.Time) metadata.MD {
 	return l.prepared
 }
 
+// within reports whether now is less than d after began. A time before began is not: it is of a clock that was set back.
+func within(began, now time.Time, d time.Duration) bool {
+	passed := now.Sub(began)
+	return passed >= 0 && passed < d
+}
+
 // measure takes a sample into account.
 func (l *load) measure(now loadSample, passed time.Duration) {
-	if passed > loadForgets {
+	if passed > loadForgets || passed < 0 {
 		l.rate, l.prepared = loadRate{}, nil
 		return
 	}

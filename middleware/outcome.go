@@ -31,12 +31,14 @@ func (o outcome) message() string {
 
 // outcome makes a status of whatever a handler came back with. What may not leave the process, the text of a panic or
 // of an error that is no status, goes to the log under an id, and the caller gets the id.
-func (c *call) outcome(err error, panicked any) outcome {
+func (c *call) outcome(err error, panicked any, drained bool) outcome {
 	switch {
 	case panicked != nil:
 		return c.panicked(panicked)
 	case !c.returned:
 		return c.hidden("handler ended its goroutine", "runtime.Goexit instead of a return")
+	case drained:
+		return c.drained(err)
 	case err == nil:
 		return outcome{}
 	default:
@@ -58,21 +60,28 @@ func (c *call) failed(err error) (out outcome) {
 	var carrier interface{ GRPCStatus() *status.Status }
 	if errors.As(err, &carrier) {
 		if st := carrier.GRPCStatus(); st.Code() != codes.OK {
+			if c.outside() && c.reason() == "" && ofTheInside(carrier, st) {
+				return c.withheld(err, st)
+			}
 			c.logCause(err, st.Code())
 			return outcome{st.Code(), c.clean(st).Err()}
 		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		st := status.FromContextError(err)
+		c.logCause(err, st.Code())
 		return outcome{st.Code(), status.Error(st.Code(), st.Code().String())}
 	}
 	return c.hidden("handler returned an error that is no status", err.Error())
 }
 
-// logCause logs the whole text of a status error that wraps another or is wrapped, as the caller gets only the status:
-// as an error where the fault is the service's, else for those who look closely.
+// logCause logs the whole text of a status or context error that wraps another or is wrapped, as the caller gets only the
+// status: as an error where the fault is the service's, else for those who look closely.
 func (c *call) logCause(err error, code codes.Code) {
 	if _, direct := err.(interface{ GRPCStatus() *status.Status }); direct && errors.Unwrap(err) == nil {
+		return
+	}
+	if err == context.DeadlineExceeded || err == context.Canceled { //nolint:errorlint // wrapped, they tell more
 		return
 	}
 	level := slog.LevelDebug
@@ -95,7 +104,7 @@ func (c *call) hidden(what string, value any, more ...slog.Attr) outcome {
 		slog.String("method", c.method.Name), slog.String("error_id", id), slog.Any("error", value),
 	}, more...)
 	logger(c.method.server.cfg.Logger).LogAttrs(c, slog.LevelError, what, attrs...)
-	return outcome{codes.Internal, status.Errorf(codes.Internal, "internal error, id %s", id)}
+	return outcome{codes.Internal, status.Error(codes.Internal, fixedText(codes.Internal, id))}
 }
 
 // logger returns l, or one that discards if l is nil.

@@ -30,7 +30,7 @@ func (c *call) waitForPlace() error {
 	case admission.Refused:
 		return c.refuseOverload()
 	case admission.Reported:
-		c.rarely().explain, c.rarely().audited = "overload", true
+		c.alter(func(rare *rareCall) { rare.explain, rare.audited = string(ReasonOverload), true })
 		c.method.server.obs.audited.WithLabelValues(c.method.Name, string(ReasonOverload)).Inc()
 	case admission.Runs:
 	}

@@ -18,9 +18,9 @@ const (
 // before there are some answers, what is known is forgotten where no answers come, and one call of some is sent to find
 // out whether the method has become faster. Its zero value is usable; methods may be called concurrently.
 type pace struct {
-	floor atomic.Int64 // the shortest time known, in nanoseconds; zero while too little is known
-	least atomic.Int64 // that of this window, once it has enough answers
-	until atomic.Int64 // when this window ends, in nanoseconds since 1970
+	floor atomic.Int64              // the shortest time known, in nanoseconds; zero while too little is known
+	least atomic.Int64              // that of this window, once it has enough answers
+	began atomic.Pointer[time.Time] // when this window did, by the monotonic clock
 
 	mu          sync.Mutex
 	now, before answers
@@ -35,7 +35,7 @@ type answers struct {
 
 // answered tells of an answer that took so long. As a rule it is neither the shortest nor one of the first.
 func (p *pace) answered(took time.Duration, at time.Time) {
-	if least := p.least.Load(); least > 0 && int64(took) >= least && at.UnixNano() < p.until.Load() {
+	if least := p.least.Load(); least > 0 && int64(took) >= least && p.lasts(at) {
 		return
 	}
 	p.mu.Lock()
@@ -54,7 +54,7 @@ func (p *pace) refuses(left time.Duration, at time.Time) (least time.Duration, r
 	if left >= least-least/4 {
 		return least, false
 	}
-	if at.UnixNano() >= p.until.Load() {
+	if !p.lasts(at) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.turn(at)
@@ -66,19 +66,28 @@ func (p *pace) refuses(left time.Duration, at time.Time) (least time.Duration, r
 	return least, p.refused.Add(1)%paceProbe != 0
 }
 
+// lasts reports whether at is in the window.
+func (p *pace) lasts(at time.Time) bool {
+	began := p.began.Load()
+	return began != nil && within(*began, at, paceWindow)
+}
+
 // turn begins a new window where the last one is over.
 func (p *pace) turn(at time.Time) {
-	now, until := at.UnixNano(), p.until.Load()
-	switch {
-	case now < until:
+	if p.lasts(at) {
 		return
-	case now < until+int64(paceWindow):
-		p.before, until = p.now, until+int64(paceWindow)
+	}
+	began, next := p.began.Load(), at
+	switch {
+	case began == nil:
+		p.before = answers{}
+	case within(*began, at, 2*paceWindow):
+		p.before, next = p.now, began.Add(paceWindow)
 	default:
-		p.before, until = answers{}, now+int64(paceWindow)
+		p.before = answers{}
 	}
 	p.now = answers{}
-	p.until.Store(until)
+	p.began.Store(&next)
 }
 
 // publish makes what is known readable without the lock.

@@ -5,7 +5,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Reason says why a call was refused before its handler ran. The list is fixed: it is a label of
+// Reason says why a call was refused before its handler ran, or ended before its handler was done. The list is fixed: it is a label of
 // chassis_rpc_rejected_total.
 type Reason string
 
@@ -21,6 +21,7 @@ const (
 	ReasonRateLimited     Reason = "rate_limited"    // the caller has made more calls than the operator allows it
 	ReasonInvalid         Reason = "invalid"         // its message breaks the rules declared for it
 	ReasonFault           Reason = "fault"           // a fault was injected in its handler's place
+	ReasonDraining        Reason = "draining"        // a stream that had not ended when the service stopped
 )
 
 // reasonOfUnreadable tells why a message could not be read from what grpc-go says of it.

@@ -52,6 +52,8 @@ func (c *restConn) Invoke(ctx context.Context, method string, args, reply any, o
 	if !s.over() {
 		s.timeout = earlier(c.cfg.Timeout, s.timeout)
 	}
+	s.http.enterCall()
+	defer s.http.leaveCall()
 	timeout := s.http.answerAfter(earlier(s.timeout, m.Timeout))
 	defer timeout.stop() // a handler that ends its goroutine does not come back from Serve
 	err := m.Serve(nil, s)
@@ -146,6 +148,12 @@ func (s *restStream) Value(key any) any {
 	return s.parent.Value(key)
 }
 
+// String names the context where it is printed.
+func (s *restStream) String() string { return "REST call" }
+
+// GoString is String.
+func (s *restStream) GoString() string { return s.String() }
+
 // RecvMsg gives the handler the fields of the gateway's message, which the gateway does not touch again.
 func (s *restStream) RecvMsg(m any) error {
 	if s.request == nil {
@@ -176,7 +184,8 @@ func (s *restStream) checkSize(m any) error {
 	return nil
 }
 
-// handOver sets the fields of to, a new message, to those of from. Lists, maps and messages in them are shared, not
+// handOver sets the fields of to to those of from, and leaves nothing of what to had before: a handler may receive one
+// message after the other into the same one. Lists, maps and messages in them are shared, not
 // copied: the giver does not write to them again.
 func handOver(to, from any) error {
 	target, ok1 := to.(proto.Message)
@@ -188,6 +197,7 @@ func handOver(to, from any) error {
 	if dst.Descriptor() != src.Descriptor() {
 		return status.Errorf(codes.Internal, "rest: %s cannot be handed over as %s", src.Descriptor().FullName(), dst.Descriptor().FullName())
 	}
+	proto.Reset(target)
 	src.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 		dst.Set(field, value)
 		return true

@@ -3,6 +3,8 @@ package middleware
 import (
 	"context"
 	"io"
+	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -11,11 +13,14 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// NewStream starts a streaming call. Its handler runs in a goroutine that ends when the handler returns; the HTTP
-// request it belongs to waits for it. ctx must end when the request does, as the gateway's does.
+// NewStream starts a streaming call. Its handler runs in a goroutine that ends when the handler returns. The HTTP request
+// that it belongs to waits for it until the call's time is up, which is what the caller and the method allow: then the caller
+// is answered whatever the handler does. ctx must end when the request does, as the gateway's does.
 func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+	m := c.method(method)
 	base := c.newStream(ctx, method)
 	base.headers = make(chan struct{})
+	timeout := earlier(base.timeout, m.Timeout)
 	s := &restPipe{
 		restStream: base,
 		one:        !desc.ClientStreams,
@@ -23,19 +28,40 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 		answers:    make(chan proto.Message),
 		closed:     make(chan struct{}),
 		done:       make(chan struct{}),
+		ended:      make(chan struct{}),
 		err:        status.Error(codes.Internal, "the handler ended its goroutine"), // which leaves Serve without a return
 	}
-	m := c.method(method)
-	serve := func() {
+	s.parent, s.cancel = withTimeout(ctx, timeout)
+	if s.http != nil {
+		s.http.streams.Add(1)
+		s.bound(desc, timeout)
+	}
+	s.http.enterCall()
+	go func() {
+		defer s.http.leaveCall()
 		defer s.finish()
 		s.err = m.Serve(nil, restPipeServer{s})
-	}
-	if s.http == nil {
-		go serve()
-	} else {
-		s.http.streams.Go(serve)
-	}
+	}()
 	return s, nil
+}
+
+// bound has the request end with the call's time, if it has one: what is read of its body, and the wait for a handler that
+// ignores its context.
+func (s *restPipe) bound(desc *grpc.StreamDesc, timeout time.Duration) {
+	if timeout <= 0 {
+		return
+	}
+	if desc.ClientStreams {
+		s.http.boundBody(timeout)
+	}
+	context.AfterFunc(s.parent, s.release)
+}
+
+// release lets the request end.
+func (s *restPipe) release() {
+	if s.http != nil && !s.released.Swap(true) {
+		s.http.streams.Done()
+	}
 }
 
 // restPipe is the client's end of a stream by REST. As with any grpc.ClientStream, one goroutine may send while another
@@ -47,8 +73,11 @@ type restPipe struct {
 	answers  chan proto.Message // from the handler
 	closed   chan struct{}      // closed when the gateway sends no more
 	done     chan struct{}      // closed when the handler has returned, and err is set
+	ended    chan struct{}      // closed when a stop ends the stream, whatever its handler does
 	err      error
-	refused  error // err of a handler that ended before it had sent anything
+	refused  error       // err of a handler that ended before it had sent anything
+	released atomic.Bool // the request does not wait for the handler any more
+	cancel   func()      // of the parent, which ends behind done
 }
 
 var (
@@ -65,6 +94,39 @@ func (s *restPipe) finish() {
 	s.mu.Unlock()
 	s.headerComplete()
 	close(s.done)
+	s.cancel()
+	s.release()
+}
+
+// hangUp ends the stream on both sides.
+func (s *restPipe) hangUp() {
+	close(s.ended)
+	if s.http != nil {
+		s.http.hangUp(!s.one)
+	}
+}
+
+// whyOver returns what has ended a stream whose handler has not returned, nil if that has.
+func (s *restPipe) whyOver() error {
+	if s.handled() {
+		return nil
+	}
+	select {
+	case <-s.ended:
+		return errDraining
+	default:
+		return status.FromContextError(s.parent.Err()).Err()
+	}
+}
+
+// handled reports whether the handler has returned. If it has, the context has ended because of that.
+func (s *restPipe) handled() bool {
+	select {
+	case <-s.done:
+		return true
+	default:
+		return false
+	}
 }
 
 func (s *restPipe) SendMsg(m any) error {
@@ -75,14 +137,16 @@ func (s *restPipe) SendMsg(m any) error {
 	select {
 	case s.requests <- message:
 		return nil
-	case <-s.done:
-		if s.one {
-			return nil // as grpc.ClientStream has it: generated code sends, and then asks Header or RecvMsg how it went
-		}
-		return io.EOF
+	case <-s.ended:
 	case <-s.parent.Done():
-		return status.FromContextError(s.parent.Err()).Err()
+		if err := s.whyOver(); err != nil {
+			return err
+		}
 	}
+	if s.one {
+		return nil // as grpc.ClientStream has it: generated code sends, and then asks Header or RecvMsg how it went
+	}
+	return io.EOF
 }
 
 func (s *restPipe) CloseSend() error {
@@ -98,14 +162,17 @@ func (s *restPipe) RecvMsg(m any) error {
 	select {
 	case answer := <-s.answers:
 		return handOver(m, answer)
-	case <-s.done:
+	case <-s.ended:
+		return errDraining
+	case <-s.parent.Done():
+		if err := s.whyOver(); err != nil {
+			return err
+		}
 		s.http.cutIfBroken()
 		if s.err != nil {
 			return s.err
 		}
 		return io.EOF
-	case <-s.parent.Done():
-		return status.FromContextError(s.parent.Err()).Err()
 	}
 }
 
@@ -114,25 +181,27 @@ func (s *restPipe) RecvMsg(m any) error {
 func (s *restPipe) Header() (metadata.MD, error) {
 	select {
 	case <-s.headers:
-		if s.refused != nil { // else the handler may still run
-			s.http.cutIfBroken()
-		}
-		return s.header, s.refused
+	case <-s.ended:
+		return nil, errDraining
 	case <-s.parent.Done():
-		return nil, status.FromContextError(s.parent.Err()).Err()
+		if err := s.whyOver(); err != nil {
+			return nil, err
+		}
 	}
+	if s.refused != nil { // else the handler may still run
+		s.http.cutIfBroken()
+	}
+	return s.header, s.refused
 }
 
 // Trailer is complete once RecvMsg has returned an error.
 func (s *restPipe) Trailer() metadata.MD {
-	select {
-	case <-s.done:
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return s.trailer
-	default:
+	if !s.handled() {
 		return nil
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.trailer
 }
 
 // restPipeServer is the handler's end.
@@ -144,8 +213,10 @@ func (s restPipeServer) RecvMsg(m any) error {
 		return handOver(m, request)
 	case <-s.closed:
 		return io.EOF
+	case <-s.ended:
+		return errDraining
 	case <-s.parent.Done():
-		return status.FromContextError(s.parent.Err()).Err()
+		return s.whyOver()
 	}
 }
 
@@ -162,7 +233,9 @@ func (s restPipeServer) SendMsg(m any) error {
 	select {
 	case s.answers <- proto.Clone(message):
 		return nil
+	case <-s.ended:
+		return errDraining
 	case <-s.parent.Done():
-		return status.FromContextError(s.parent.Err()).Err()
+		return s.whyOver()
 	}
 }

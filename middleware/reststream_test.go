@@ -3,8 +3,10 @@ package middleware_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -242,5 +244,39 @@ func TestRESTStreamDraining(t *testing.T) {
 	f.Drain()
 	if err := drainStream(stream); err != nil {
 		t.Error(err)
+	}
+}
+
+// A handler may receive every message into the same one, as with gRPC: nothing is left of the one before.
+func TestRESTStreamIntoOneMessage(t *testing.T) {
+	var got []string
+	f, viaREST := rest(t, testHandlers{stream: func(s grpc.ServerStream) error {
+		in := fields(t, map[string]any{"old": 1})
+		in.ProtoReflect().SetUnknown([]byte{0x98, 0x06, 0x2a}) // field 99, varint 42
+		for {
+			if err := s.RecvMsg(in); err == io.EOF {
+				return s.SendMsg(new(message))
+			} else if err != nil {
+				return err
+			}
+			got = append(got, fmt.Sprint(in.AsMap(), len(in.ProtoReflect().GetUnknown())))
+		}
+	}})
+	for name, conn := range map[string]grpc.ClientConnInterface{"REST": viaREST, "gRPC": f.serve(t)} {
+		got = nil
+		stream := openStream(t, conn, clientStream)
+		for _, m := range []*message{fields(t, map[string]any{"admin": true, "list": []any{1}}), new(message), fields(t, map[string]any{"b": 2})} {
+			if err := stream.SendMsg(m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = stream.CloseSend()
+		answer := fields(t, map[string]any{"left": "over"})
+		if err := stream.RecvMsg(answer); err != nil || len(answer.Fields) != 0 {
+			t.Errorf("%s: the answer is %v, %v", name, answer, err)
+		}
+		if want := []string{"map[admin:true list:[1]] 0", "map[] 0", "map[b:2] 0"}; !slices.Equal(got, want) {
+			t.Errorf("%s: the handler got %q, want %q", name, got, want)
+		}
 	}
 }

@@ -20,7 +20,7 @@ type retryBudget struct {
 // allows reports whether a call may be sent again.
 func (b *retryBudget) allows() bool { return b.spent.Load() <= budgetTokens/2 }
 
-// succeeded notes an answer that was no failure of the dependency.
+// succeeded notes an answer by which the dependency did what it was asked, or told why it does not.
 func (b *retryBudget) succeeded() { b.add(-budgetSuccess) }
 
 // failed notes a failure that another attempt might mend, whether or not there is one.

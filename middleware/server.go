@@ -83,6 +83,8 @@ type Server struct {
 	trustDomain string // set before the first call
 	draining    chan struct{}
 	drain       sync.Once
+	streams     streams
+	routes      routes
 
 	limiter *ratelimit.Limiter // nil: nobody is limited
 	unknown *Method
@@ -162,10 +164,6 @@ func (s *Server) Leave() {
 	}
 	s.obs.resources.open()
 }
-
-// Drain tells the calls that run, and those that still come, that the service is about to stop: see Draining.
-// Further calls do nothing.
-func (s *Server) Drain() { s.drain.Do(func() { close(s.draining) }) }
 
 // Method is one method with everything resolved that a call of it needs.
 type Method struct {

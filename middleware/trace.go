@@ -119,7 +119,7 @@ func (t *callTrace) end(c *call, out outcome) {
 func remoteParent(c *call, obs *observer) trace.SpanContext {
 	if !obs.cfg.IgnoreBaggage {
 		if header := list(metadata.ValueFromIncomingContext(c.Parent, "baggage")); header != "" {
-			c.rarely().baggage = withBaggage(c.stream.Context(), header)
+			c.rare.Store(&rareCall{baggage: withBaggage(c.stream.Context(), header)})
 		}
 	}
 	if obs.cfg.IgnoreTraceContext {

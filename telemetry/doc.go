@@ -11,13 +11,17 @@
 // # Logs
 //
 // A record passes trace correlation, redaction and a fan-out. Correlation puts trace_id, span_id and trace_flags at
-// top level, whatever groups the logger has open. Redaction masks values under secret names and debug_redact fields of
+// top level, whatever groups the logger has open. A key that a record has already gets a number, so that an attribute "msg"
+// becomes "msg_2". A value whose method panics, a time that JSON cannot hold, and text that is no UTF-8 are replaced by a text;
+// a value whose method hangs, or recurses without end, cannot be helped. Redaction masks values under secret names and debug_redact fields of
 // protobuf messages, as package internal/redact tells. The fan-out writes to standard output, to OTLP where an
 // endpoint is set, and to the handlers of the Config.
 //
-// Standard output goes through a bounded buffer (1 MiB of lines) that one goroutine empties. A reader that stalls costs
-// lines, which are counted, and never a call. Lines below WARN wait up to 10 ms for company; a process that ends
-// without Shutdown loses those.
+// Standard output goes through a bounded buffer (1 MiB of lines) that one goroutine empties. Lines below WARN wait up to
+// 10 ms for company, those of WARN do not, and a process that ends without Shutdown may lose both. A line of ERROR or above
+// is on standard output, with all before it, when the log call returns. A reader that stalls costs lines, which are counted,
+// and 100 ms of one log call at ERROR, none of the later ones before it has caught up. A line longer than 512 KiB is cut, the
+// largest values first; its trace_id stays.
 //
 // # Traces
 //

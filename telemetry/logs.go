@@ -26,11 +26,11 @@ func (t *Telemetry) startLogs(cfg Config, exporter sdklog.Exporter, env *environ
 	t.registry.MustRegister(dropped)
 	t.stdout = newLineWriter(cfg.Output, dropped.WithLabelValues("stdout"), lostLines(cfg))
 	if cfg.LogFormat == formatJSON {
-		t.lines = controlEscaper{t.stdout}
+		t.lines = finished{controlEscaper{cutter{t.stdout, true}}, t.stdout}
 	}
 	stdout := urgent{lineHandler(cfg, t.stdout), t.stdout}
 	pipe := func(handlers ...slog.Handler) *slog.Logger {
-		return slog.New(correlation(&t.level)(redaction(slog.NewMultiHandler(handlers...))))
+		return slog.New(correlation(&t.level)(redaction(distinction(slog.NewMultiHandler(handlers...)))))
 	}
 	diagnostics = pipe(stdout)
 
@@ -56,9 +56,9 @@ func (t *Telemetry) startLogs(cfg Config, exporter sdklog.Exporter, env *environ
 // lineHandler writes records in the format of standard output; it leaves the level to the pipeline.
 func lineHandler(cfg Config, w io.Writer) slog.Handler {
 	if cfg.LogFormat == formatText {
-		return newConsole(w, colours(cfg))
+		return newConsole(cutter{w, false}, colours(cfg))
 	}
-	return slog.NewJSONHandler(controlEscaper{w}, &slog.HandlerOptions{Level: everyLevel})
+	return slog.NewJSONHandler(controlEscaper{cutter{w, true}}, &slog.HandlerOptions{Level: everyLevel})
 }
 
 const everyLevel = slog.Level(-1 << 16)
@@ -74,7 +74,8 @@ func lostLines(cfg Config) func(int) []byte {
 	}
 }
 
-// urgent lets no record of WARN or above wait for company.
+// urgent lets no record of WARN or above wait for company, and has one of ERROR or above on
+// standard output when Handle returns: the process may end with the next statement.
 type urgent struct {
 	slog.Handler
 	w *lineWriter
@@ -82,7 +83,10 @@ type urgent struct {
 
 func (h urgent) Handle(ctx context.Context, r slog.Record) error {
 	err := h.Handler.Handle(ctx, r)
-	if r.Level >= slog.LevelWarn {
+	switch {
+	case r.Level >= slog.LevelError:
+		h.w.settle()
+	case r.Level >= slog.LevelWarn:
 		h.w.push()
 	}
 	return err
@@ -92,6 +96,23 @@ func (h urgent) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return urgent{h.Handler.WithAttrs(attrs), h.w}
 }
 func (h urgent) WithGroup(name string) slog.Handler { return urgent{h.Handler.WithGroup(name), h.w} }
+
+// finished takes lines that are JSON already, and does for those of ERROR what urgent does for
+// records.
+type finished struct {
+	out io.Writer
+	w   *lineWriter
+}
+
+func (f finished) Write(line []byte) (int, error) {
+	n, err := f.out.Write(line)
+	if bytes.Contains(line[:min(len(line), levelWithin)], []byte(`"level":"ERROR`)) {
+		f.w.settle()
+	}
+	return n, err
+}
+
+const levelWithin = 80 // bytes of a line, behind its time
 
 // logQueue and logExporter do for log records what spanQueue and spanExporter do for spans.
 type logQueue struct {

@@ -3,7 +3,6 @@ package telemetry
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"time"
 
@@ -34,7 +33,12 @@ func (t *Telemetry) startMetrics(cfg Config, resource *sdkresource.Resource) err
 	); err != nil {
 		return fmt.Errorf("cannot register metrics: %w", err)
 	}
-	bridge, err := otelprometheus.New(otelprometheus.WithRegisterer(t.registry))
+	guard, err := newGuard(t.registry)
+	if err != nil {
+		return fmt.Errorf("cannot register metrics: %w", err)
+	}
+	t.guard = guard
+	bridge, err := otelprometheus.New(otelprometheus.WithRegisterer(t.guard))
 	if err != nil {
 		return fmt.Errorf("cannot bridge OpenTelemetry metrics: %w", err)
 	}
@@ -57,9 +61,9 @@ func registerBuild(reg prometheus.Registerer, cfg Config, b build) error {
 
 func unixSeconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
-func metricsHandler(reg *prometheus.Registry, log *slog.Logger) http.Handler {
-	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{
-		ErrorLog:            scrapeErrors{log},
+func metricsHandler(g *guard) http.Handler {
+	return promhttp.HandlerFor(g, promhttp.HandlerOpts{
+		ErrorLog:            scrapeErrors{g},
 		ErrorHandling:       promhttp.ContinueOnError, // one broken collector does not hide the others
 		EnableOpenMetrics:   true,
 		OfferedCompressions: []promhttp.Compression{promhttp.Gzip, promhttp.Identity},
@@ -69,9 +73,12 @@ func metricsHandler(reg *prometheus.Registry, log *slog.Logger) http.Handler {
 	})
 }
 
-// scrapeErrors lets promhttp report to our log.
-type scrapeErrors struct{ log *slog.Logger }
+// scrapeErrors lets promhttp report to our log, once a minute: invalid series are there at each scrape.
+type scrapeErrors struct{ *guard }
 
 func (s scrapeErrors) Println(v ...any) {
-	s.log.Error("metrics not complete", "error", fmt.Sprint(v...))
+	s.failures.WithLabelValues(failedInvalid).Inc()
+	if s.complaints.due() {
+		s.log.Error("metrics not complete", "error", clip(fmt.Sprint(v...)))
+	}
 }

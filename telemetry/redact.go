@@ -3,12 +3,17 @@ package telemetry
 import (
 	"context"
 	"log/slog"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
 
 	"github.com/betmakers/paddock/internal/redact"
 )
 
-// redactor masks what package redact knows to be secret, and passes records without such attributes as they are. In
-// records with the context of a call, the call's secrets are masked in plain text too.
+// redactor masks what package redact knows to be secret, and passes records without such attributes
+// as they are. In records with the context of a call, the call's secrets are masked in plain text
+// too.
 type redactor struct {
 	next slog.Handler
 	hide bool // a group with a secret name is open, so everything in it is secret
@@ -23,25 +28,46 @@ func (h *redactor) Handle(ctx context.Context, r slog.Record) error {
 	if texts == nil && !h.concerns(r) {
 		return h.next.Handle(ctx, r)
 	}
-	out := slog.NewRecord(r.Time, r.Level, texts.Hide(r.Message), r.PC)
+	out := slog.NewRecord(expressible(r.Time), r.Level, texts.Hide(redact.Valid(r.Message)), r.PC)
+	attrs := make([]slog.Attr, 0, r.NumAttrs())
 	r.Attrs(func(a slog.Attr) bool {
-		out.AddAttrs(hidden(masked(a, h.hide), texts))
+		attrs = append(attrs, a)
 		return true
 	})
+	return h.finish(ctx, out, attrs, texts)
+}
+
+// finish adds attrs to a record and hands it on. The methods of values are called here, and those
+// that sinks call again have been tried: a value that ends the goroutine (runtime.Goexit) costs
+// itself, as the line is written on the way out.
+func (h *redactor) finish(ctx context.Context, out slog.Record, attrs []slog.Attr, texts *redact.Texts) (err error) {
+	i := 0
+	defer func() {
+		if i < len(attrs) {
+			_ = recover() // nil where the goroutine ends
+			out.AddAttrs(slog.String(redact.Valid(attrs[i].Key), "[unreadable]"))
+			err = h.finish(ctx, out, attrs[i+1:], texts)
+		}
+	}()
+	m := masker{left: mostValues}
+	for ; i < len(attrs); i++ {
+		out.AddAttrs(hidden(m.masked(attrs[i], h.hide, mostGroups), texts))
+	}
 	return h.next.Handle(ctx, out)
 }
 
 func (h *redactor) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &redactor{h.next.WithAttrs(maskedAll(attrs, h.hide)), h.hide}
+	m := masker{left: mostValues}
+	return &redactor{h.next.WithAttrs(m.all(attrs, h.hide, mostGroups)), h.hide}
 }
 
 func (h *redactor) WithGroup(name string) slog.Handler {
-	return &redactor{h.next.WithGroup(name), h.hide || redact.Key(name)}
+	return &redactor{h.next.WithGroup(redact.Valid(name)), h.hide || redact.Key(name)}
 }
 
-// concerns tells whether an attribute of r has to be looked into.
+// concerns tells whether a record has to be looked into.
 func (h *redactor) concerns(r slog.Record) (yes bool) {
-	yes = h.hide
+	yes = h.hide || !utf8.ValidString(r.Message) || !inRange(r.Time)
 	r.Attrs(func(a slog.Attr) bool {
 		yes = yes || suspicious(a)
 		return !yes
@@ -51,33 +77,86 @@ func (h *redactor) concerns(r slog.Record) (yes bool) {
 
 func suspicious(a slog.Attr) bool {
 	switch a.Value.Kind() {
-	case slog.KindAny, slog.KindLogValuer, slog.KindGroup:
+	case slog.KindAny, slog.KindLogValuer, slog.KindGroup, slog.KindFloat64:
 		return true
+	case slog.KindTime:
+		if !inRange(a.Value.Time()) {
+			return true
+		}
+	case slog.KindString:
+		if !utf8.ValidString(a.Value.String()) {
+			return true
+		}
 	}
-	return redact.Key(a.Key)
+	return redact.Key(a.Key) || !utf8.ValidString(a.Key)
 }
 
-func maskedAll(attrs []slog.Attr, hide bool) []slog.Attr {
+// expressible returns t, or now where JSON has no form for t: the line must have its time.
+func expressible(t time.Time) time.Time {
+	if inRange(t) {
+		return t
+	}
+	return time.Now()
+}
+
+// inRange reports whether JSON has a form for t.
+func inRange(t time.Time) bool { return 0 <= t.Year() && t.Year() <= 9999 }
+
+const (
+	mostGroups = 24     // within each other
+	mostValues = 10_000 // in a record: a LogValuer may hold itself, twice
+)
+
+// masker makes the attributes of one record such that every sink can take them.
+type masker struct{ left int }
+
+func (m *masker) all(attrs []slog.Attr, hide bool, depth int) []slog.Attr {
 	out := make([]slog.Attr, len(attrs))
 	for i, a := range attrs {
-		out[i] = masked(a, hide)
+		out[i] = m.masked(a, hide, depth)
 	}
 	return out
 }
 
-func masked(a slog.Attr, hide bool) slog.Attr {
+func (m *masker) masked(a slog.Attr, hide bool, depth int) slog.Attr {
+	if a.Equal(slog.Attr{}) { // stands for nothing, and must go on doing so
+		return a
+	}
+	key := redact.Valid(a.Key)
+	if m.left--; depth == 0 || m.left < 0 && compound(a.Value) {
+		return slog.String(key, "[cut]")
+	}
 	v := a.Value.Resolve()
 	switch {
-	case a.Equal(slog.Attr{}): // stands for nothing, and must go on doing so
-		return a
 	case v.Kind() == slog.KindGroup:
-		return slog.Attr{Key: a.Key, Value: slog.GroupValue(maskedAll(v.Group(), hide || redact.Key(a.Key))...)}
+		return slog.Attr{Key: key, Value: slog.GroupValue(m.all(v.Group(), hide || redact.Key(a.Key), depth-1)...)}
 	case hide || redact.Key(a.Key):
-		return slog.String(a.Key, redact.Mask)
-	case v.Kind() == slog.KindAny:
-		return slog.Attr{Key: a.Key, Value: slog.AnyValue(redact.Value(v.Any()))}
+		return slog.String(key, redact.Mask)
 	}
-	return slog.Attr{Key: a.Key, Value: v}
+	return slog.Attr{Key: key, Value: plain(v)}
+}
+
+func compound(v slog.Value) bool {
+	return v.Kind() == slog.KindLogValuer || v.Kind() == slog.KindGroup || v.Kind() == slog.KindAny
+}
+
+// plain returns a value without a method that could fail, but for errors, which have been tried.
+func plain(v slog.Value) slog.Value {
+	switch v.Kind() {
+	case slog.KindAny:
+		return slog.AnyValue(redact.Value(v.Any()))
+	case slog.KindString:
+		return slog.StringValue(redact.Valid(v.String()))
+	case slog.KindTime:
+		if t := v.Time(); !inRange(t) {
+			return slog.StringValue(redact.Time(t))
+		}
+	case slog.KindFloat64:
+		if f := v.Float64(); math.IsNaN(f) || math.IsInf(f, 0) {
+			return slog.StringValue(strconv.FormatFloat(f, 'g', -1, 64))
+		}
+	}
+	return v
 }
 
 // hidden masks secrets in the texts of an attribute that is masked by names already.

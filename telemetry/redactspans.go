@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"slices"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -9,28 +10,56 @@ import (
 	"github.com/betmakers/paddock/internal/redact"
 )
 
-// redactSpans masks the attributes of spans, and of the events and links in them, that have a secret name.
+// redactSpans masks the attributes of spans, and of the events and links in them, that have a
+// secret name, and replaces what is no UTF-8: a collector would refuse the whole batch for it.
 func redactSpans(next sdktrace.SpanProcessor) sdktrace.SpanProcessor { return spanRedactor{next} }
 
 type spanRedactor struct{ sdktrace.SpanProcessor }
 
 func (r spanRedactor) OnEnd(s sdktrace.ReadOnlySpan) {
-	if carriesSecrets(s) {
+	if concernsSpan(s) {
 		s = redactedSpan{s}
 	}
 	r.SpanProcessor.OnEnd(s)
 }
 
-func carriesSecrets(s sdktrace.ReadOnlySpan) bool {
-	return slices.ContainsFunc(s.Attributes(), isSecret) ||
-		slices.ContainsFunc(s.Events(), func(e sdktrace.Event) bool { return slices.ContainsFunc(e.Attributes, isSecret) }) ||
-		slices.ContainsFunc(s.Links(), func(l sdktrace.Link) bool { return slices.ContainsFunc(l.Attributes, isSecret) })
+func concernsSpan(s sdktrace.ReadOnlySpan) bool {
+	return !utf8.ValidString(s.Name()) || !utf8.ValidString(s.Status().Description) ||
+		slices.ContainsFunc(s.Attributes(), concernsAttribute) ||
+		slices.ContainsFunc(s.Events(), func(e sdktrace.Event) bool {
+			return !utf8.ValidString(e.Name) || slices.ContainsFunc(e.Attributes, concernsAttribute)
+		}) ||
+		slices.ContainsFunc(s.Links(), func(l sdktrace.Link) bool { return slices.ContainsFunc(l.Attributes, concernsAttribute) })
 }
 
-func isSecret(a attribute.KeyValue) bool { return redact.Key(string(a.Key)) }
+func concernsAttribute(a attribute.KeyValue) bool {
+	return redact.Key(string(a.Key)) || !utf8.ValidString(string(a.Key)) || !validValue(a.Value)
+}
+
+func validValue(v attribute.Value) bool {
+	switch v.Type() {
+	case attribute.STRING:
+		return utf8.ValidString(v.AsString())
+	case attribute.STRINGSLICE:
+		return !slices.ContainsFunc(v.AsStringSlice(), func(s string) bool { return !utf8.ValidString(s) })
+	case attribute.SLICE:
+		return !slices.ContainsFunc(v.AsSlice(), func(v attribute.Value) bool { return !validValue(v) })
+	case attribute.MAP:
+		return !slices.ContainsFunc(v.AsMap(), concernsAttribute)
+	}
+	return true
+}
 
 // redactedSpan is a span that has ended, with its secrets masked.
 type redactedSpan struct{ sdktrace.ReadOnlySpan }
+
+func (s redactedSpan) Name() string { return redact.Valid(s.ReadOnlySpan.Name()) }
+
+func (s redactedSpan) Status() sdktrace.Status {
+	status := s.ReadOnlySpan.Status()
+	status.Description = redact.Valid(status.Description)
+	return status
+}
 
 func (s redactedSpan) Attributes() []attribute.KeyValue {
 	return maskedAttributes(s.ReadOnlySpan.Attributes())
@@ -39,6 +68,7 @@ func (s redactedSpan) Attributes() []attribute.KeyValue {
 func (s redactedSpan) Events() []sdktrace.Event {
 	events := slices.Clone(s.ReadOnlySpan.Events())
 	for i := range events {
+		events[i].Name = redact.Valid(events[i].Name)
 		events[i].Attributes = maskedAttributes(events[i].Attributes)
 	}
 	return events
@@ -55,9 +85,34 @@ func (s redactedSpan) Links() []sdktrace.Link {
 func maskedAttributes(attributes []attribute.KeyValue) []attribute.KeyValue {
 	out := slices.Clone(attributes)
 	for i, a := range out {
-		if isSecret(a) {
+		out[i].Key = attribute.Key(redact.Valid(string(a.Key)))
+		if redact.Key(string(a.Key)) {
 			out[i].Value = attribute.StringValue(redact.Mask)
+		} else {
+			out[i].Value = maskedValue(a.Value)
 		}
 	}
 	return out
+}
+
+func maskedValue(v attribute.Value) attribute.Value {
+	switch v.Type() {
+	case attribute.STRING:
+		return attribute.StringValue(redact.Valid(v.AsString()))
+	case attribute.STRINGSLICE:
+		texts := v.AsStringSlice()
+		for i := range texts {
+			texts[i] = redact.Valid(texts[i])
+		}
+		return attribute.StringSliceValue(texts)
+	case attribute.SLICE:
+		values := v.AsSlice()
+		for i := range values {
+			values[i] = maskedValue(values[i])
+		}
+		return attribute.SliceValue(values...)
+	case attribute.MAP:
+		return attribute.MapValue(maskedAttributes(v.AsMap())...)
+	}
+	return v
 }

@@ -54,6 +54,7 @@ type Telemetry struct {
 	deliveries     []*delivery
 
 	registry *prometheus.Registry
+	guard    *guard
 	meters   *sdkmetric.MeterProvider
 }
 
@@ -80,6 +81,7 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 		return nil, fmt.Errorf("telemetry: %w", err)
 	}
 	diagnostics := t.startLogs(cfg, exporters.logs, env, resource)
+	t.guard.log = t.logger
 	t.startTraces(cfg, exporters.spans, env, resource, diagnostics)
 	for _, w := range env.warnings {
 		t.logger.WarnContext(ctx, w)
@@ -117,11 +119,17 @@ func (t *Telemetry) Logger() *slog.Logger { return t.logger }
 // Level returns the level of all sinks; setting it takes effect at once.
 func (t *Telemetry) Level() *slog.LevelVar { return &t.level }
 
-// Lines returns the way to standard output for a line that is JSON already: one Write is one line. It never blocks,
-// fails or keeps the slice; a line that finds no room is dropped and counted. Control characters beyond those that JSON
-// forbids are escaped. The line is not redacted, and not compared with Level: both are its author's duty. Lines is nil
-// unless the log format is JSON.
+// Lines returns the way to standard output for a line that is JSON already: one Write is one line.
+// It never fails or keeps the slice, and blocks as Settle does where the line begins with its time
+// and the level ERROR, else not; a line that finds no room is dropped and counted. Control
+// characters beyond those that JSON forbids are escaped. The line is not redacted, and not compared
+// with Level: both are its author's duty. Lines is nil unless the log format is JSON.
 func (t *Telemetry) Lines() io.Writer { return t.lines }
+
+// Settle waits until the lines logged so far are on standard output, for at most 100 ms, and not at
+// all while its reader is stalled. Lines of ERROR and above do so by themselves, so that the reason
+// of a crash is there after it.
+func (t *Telemetry) Settle() { t.stdout.settle() }
 
 // Sinks returns a logger that feeds every sink but standard output, for whoever writes there by Lines. It is nil
 // where there is no other sink.
@@ -146,13 +154,23 @@ func (t *Telemetry) Sampled(parent trace.SpanContext, id trace.TraceID) bool {
 // Propagator carries trace context and baggage from and to other services.
 func (t *Telemetry) Propagator() propagation.TextMapPropagator { return t.propagator }
 
-// Registry returns the metric registry of the service.
+// Registry returns the metric registry of the service, to gather from and for collectors that
+// cannot go wrong. Others belong into Registerer.
 func (t *Telemetry) Registry() *prometheus.Registry { return t.registry }
+
+// Registerer returns the way into Registry for collectors that may go wrong. One that panics, or
+// ends its goroutine, costs a scrape what it had not sent; one that takes longer than 5 s, or sends
+// more than 100,000 series, is left out of it. The failure is logged, once a minute for each
+// collector, and counted in chassis_collector_failures_total. A collector that hangs is not called
+// again before it has returned. All this holds through prometheus.WrapRegistererWith and its like
+// too, but not for a panic in a goroutine that the collector started itself, which ends the
+// process.
+func (t *Telemetry) Registerer() prometheus.Registerer { return t.guard }
 
 // MetricsHandler serves the registry in the formats of Prometheus, exemplars included where OpenMetrics is asked for.
 // Scrapes at the same time share one collection, of which more than eight are refused with 503; one that takes longer
 // than 10 s is answered with 503.
-func (t *Telemetry) MetricsHandler() http.Handler { return metricsHandler(t.registry, t.logger) }
+func (t *Telemetry) MetricsHandler() http.Handler { return metricsHandler(t.guard) }
 
 // MeterProvider returns the provider for libraries that measure with OpenTelemetry. Their metrics appear in Registry,
 // with at most 2000 series each; what exceeds that is merged into one with otel_metric_overflow="true".

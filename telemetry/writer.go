@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,6 +16,8 @@ const (
 	bufferLimit = 1 << 20               // bytes of lines held, those in the hands of the output included
 	batchSize   = 32 << 10              // bytes that are written without further delay
 	batchDelay  = 10 * time.Millisecond // what a line waits for others
+	settleTime  = 100 * time.Millisecond
+	settleTries = 10 // where no processor was free to write
 )
 
 // lineWriter lets many goroutines write whole lines to one output and never makes them wait for it. A line is copied
@@ -31,6 +34,8 @@ type lineWriter struct {
 	in, done int           // bytes ever taken, bytes ever done with
 	progress chan struct{} // closed when done grows; nil if nobody waits for it
 	closed   bool
+
+	behind atomic.Bool // a settle has waited in vain, and the output has not caught up since
 
 	wake   chan struct{} // holds a token if buf is not empty
 	hurry  chan struct{} // holds a token if buf should be written without delay
@@ -168,6 +173,9 @@ func (b *batch) finish(n, lost int, err error) {
 		signal(b.wake) // lines were dropped meanwhile, and perhaps no other follows to wake us
 		signal(b.hurry)
 	}
+	if len(b.buf) == 0 {
+		b.behind.Store(false)
+	}
 	if b.progress != nil {
 		close(b.progress)
 		b.progress = nil
@@ -194,6 +202,35 @@ func (w *lineWriter) flush(ctx context.Context) error {
 	}
 	w.mu.Unlock()
 	return nil
+}
+
+// settle waits until every line taken so far was handed to the output, for at most 100 ms. Where
+// that was too short it does not wait again before the output has caught up: a stalled reader costs
+// one wait, and not one for each line.
+func (w *lineWriter) settle() {
+	w.push()
+	if w.behind.Load() {
+		return
+	}
+	for range settleTries {
+		ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+		err := w.flush(ctx)
+		cancel()
+		if err == nil {
+			return
+		}
+		if w.writing() {
+			break
+		}
+	}
+	w.behind.Store(true)
+}
+
+// writing reports whether lines are in the hands of the output. Else its goroutine waits for a processor.
+func (w *lineWriter) writing() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.inFlight > 0
 }
 
 // close hands what is left to the output and stops. Lines that come later are dropped and counted. If ctx ends first,

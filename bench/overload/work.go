@@ -52,9 +52,9 @@ func counted(begun *atomic.Int64, do func()) work {
 
 // pool is work that waits for a declared resource, as for a connection to a database, and holds it.
 func pool(app *chassis.App, begun *atomic.Int64) (work, error) {
-	resource, err := app.Resource("pool", poolSlots)
+	acquire, err := app.Resource("pool", poolSlots)
 	return func(ctx context.Context) error {
-		release, err := resource.Acquire(ctx)
+		release, err := acquire(ctx)
 		if err != nil {
 			return err
 		}

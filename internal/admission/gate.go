@@ -9,8 +9,8 @@ const (
 	apart    = 5 * time.Millisecond // the longest time between two looks that counts
 
 	// A closed gate that holds calls back makes the scheduler's queue shorter, if it is calls that stand in it. What is left
-	// of it after proof is work of something else, and does not count from then on. Goroutines that were runnable all the time
-	// for aging, with the gate open, do not either.
+	// of it when no more were let in for proof is work of something else, and counts half from then on. So do goroutines that
+	// were runnable all the time for aging, with the gate open.
 	proof = 250 * time.Millisecond
 	aging = 5 * time.Second
 
@@ -50,9 +50,11 @@ func (g *gate) saw(l Look, running, waiting int, now time.Duration) {
 	if !g.closed || waiting > 0 {
 		g.others.take(l.Runnable, now, g.settling())
 	}
-	excess := max(l.Runnable-g.others.known, 0)
-	g.long = lasting(g.long, gap, excess > g.floor())
-	g.short = lasting(g.short, gap, excess <= g.floor() && waiting == 0)
+	others := g.others.known
+	excess := max(l.Runnable-others, 0)
+	long := excess > max(g.floor(), others)
+	g.long = lasting(g.long, gap, long)
+	g.short = lasting(g.short, gap, !long && waiting == 0)
 	switch {
 	case !g.closed && g.long >= standing:
 		g.close(running, now)
@@ -61,7 +63,7 @@ func (g *gate) saw(l Look, running, waiting int, now time.Duration) {
 		g.open(now)
 	case g.long >= standing:
 		g.shrink(running, excess)
-	case excess > g.procs:
+	case excess > max(g.procs, others/2):
 		g.step = g.procs
 	case running >= g.limit:
 		g.grow(now)
@@ -99,6 +101,7 @@ func (g *gate) shrink(running, excess int) {
 }
 
 func (g *gate) grow(now time.Duration) {
+	g.others.begin(now) // the queue may be long for what is let in now
 	switch {
 	case !g.gentle:
 		g.limit += max(g.first/8, g.floor())

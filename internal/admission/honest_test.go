@@ -3,6 +3,7 @@ package admission // to choose the processors
 import (
 	"context"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,7 +88,7 @@ var honest = []struct {
 	}, nil},
 	{"calls that are refused by the service itself", func(m *machine) []kind {
 		return []kind{
-			{do: m.computes(cost), rate: 5000, deadline: time.Second, share: 2},
+			{do: m.computes(cost), rate: 1500, deadline: time.Second, share: 2},
 			{do: m.waits(50 * ms), rate: 300, deadline: time.Second},
 		}
 	}, nil},
@@ -102,8 +103,10 @@ func TestHonestLoads(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						m := newMachine(procs)
 						l := NewWith(m.look, false)
+						var beside sync.WaitGroup
+						defer beside.Wait()
 						if load.also != nil {
-							go load.also(m)
+							beside.Go(func() { load.also(m) })
 						}
 						for i, r := range offer(m, l, 25*time.Second, load.kinds(m)...) {
 							if r.refused > 0 || r.delayed > 10*ms {

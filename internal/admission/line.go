@@ -11,12 +11,13 @@ const (
 	// others wait too. What bounds the memory of calls that wait is what bounds calls: streams and connections.
 	capacity = 16384
 
-	// In an overload a call waits if its turn will come within shortWait, and gives up after longerWait where it came later
-	// than expected. A critical call, and one of a share that asks for no more than its part, may wait for three quarters of the time
-	// that its caller has, up to longWait: it goes before the others.
+	// In an overload a call waits if its turn will come within shortWait, and gives up after longerWait where it comes later
+	// than expected. A call of a share that asks for no more than its part may wait so long or for fewTurns, and a critical
+	// one for longWait: they go before the others. Neither waits for more than three quarters of what its caller has left.
 	shortWait  = 10 * time.Millisecond
 	longerWait = 25 * time.Millisecond
 	longWait   = 250 * time.Millisecond
+	fewTurns   = 6
 
 	forever time.Duration = math.MaxInt64
 )
@@ -56,8 +57,14 @@ func (l *line) join(ctx context.Context, t *Ticket, now time.Duration) bool {
 func (l *line) worthWaiting(ctx context.Context, t *Ticket) bool {
 	t.mayWait = longerWait
 	most := shortWait
-	if t.Worth == Critical || l.judge.small(t.Share) {
-		most = min(left(ctx)*3/4, longWait)
+	switch {
+	case t.Worth == Critical:
+		most = longWait
+	case l.judge.small(t.Share):
+		most = max(longerWait, fewTurns*l.judge.interval)
+	}
+	if most > shortWait {
+		most = min(most, left(ctx)*3/4)
 		t.mayWait = most
 	}
 	return time.Duration(l.queue.ahead(t))*l.judge.interval <= most

@@ -18,14 +18,13 @@ type machine struct {
 	arrival time.Duration // of computing before a call comes to the limiter
 	slots   chan struct{}
 	waiting atomic.Int64
-	steals  atomic.Int64 // goroutines of something else that wait all the time
 }
 
 func newMachine(procs int) *machine {
 	return &machine{procs: procs, arrival: cost, slots: make(chan struct{}, procs)}
 }
 
-func (m *machine) look() Look { return Look{m.procs, int(m.waiting.Load() + m.steals.Load())} }
+func (m *machine) look() Look { return Look{m.procs, int(m.waiting.Load())} }
 
 // slice is after how long Go takes the processor from a goroutine that others wait for.
 const slice = 10 * time.Millisecond
@@ -45,15 +44,13 @@ func (m *machine) compute(d time.Duration) {
 func (m *machine) stall(d time.Duration) {
 	var all sync.WaitGroup
 	for range m.procs {
-		all.Go(func() { m.compute2(d) })
+		all.Go(func() {
+			m.slots <- struct{}{}
+			time.Sleep(d)
+			<-m.slots
+		})
 	}
 	all.Wait()
-}
-
-func (m *machine) compute2(d time.Duration) {
-	m.slots <- struct{}{}
-	time.Sleep(d)
-	<-m.slots
 }
 
 // handler is what a call does.
@@ -101,6 +98,7 @@ type kind struct {
 	rate     float64 // calls a second, at random
 	burst    int     // or so many at once
 	every    time.Duration
+	loops    int // or so many callers, of which each waits for an answer and calls again
 	deadline time.Duration
 	worth    Worth
 	share    uint8
@@ -111,7 +109,7 @@ type result struct {
 	mu                              sync.Mutex
 	sent, ok, refused, died, report int
 	served, refusals                []time.Duration
-	delayed                         time.Duration // the longest time between arrival and handler
+	delayed                         time.Duration // the longest time that one was held back
 }
 
 func (r *result) goodput(took time.Duration) float64 { return float64(r.ok) / took.Seconds() }
@@ -136,7 +134,7 @@ func (r *result) call(m *machine, l *Limiter, k kind) {
 	if l != nil {
 		verdict = l.Enter(ctx, t, start)
 	}
-	began := time.Since(start)
+	held := time.Since(start)
 	if verdict != Refused {
 		err = k.do(ctx)
 		if l != nil {
@@ -146,7 +144,7 @@ func (r *result) call(m *machine, l *Limiter, k kind) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sent++
-	r.delayed = max(r.delayed, began)
+	r.delayed = max(r.delayed, held)
 	switch {
 	case verdict == Refused && ctx.Err() == nil:
 		r.refused++
@@ -172,7 +170,14 @@ func offer(m *machine, l *Limiter, lasting time.Duration, kinds ...kind) []*resu
 		results[i] = r
 		all.Go(func() {
 			random := rand.New(rand.NewPCG(1, uint64(i)))
-			for time.Now().Before(end) {
+			for range k.loops {
+				all.Go(func() {
+					for time.Now().Before(end) {
+						r.call(m, l, k)
+					}
+				})
+			}
+			for k.loops == 0 && time.Now().Before(end) {
 				for range max(k.burst, 1) {
 					all.Go(func() { r.call(m, l, k) })
 				}

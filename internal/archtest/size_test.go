@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	mostDependencies = 15
+	mostDependencies = 16
 	mostNames        = 40
 )
 

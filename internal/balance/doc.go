@@ -2,8 +2,8 @@
 // weighted_round_robin (gRFC A58), which spreads calls by the load that servers report and evenly where they report none:
 //
 //   - every attempt of a call is counted, with what came of it, and so is every repetition;
-//   - a replica that fails much more often than the others, or is many times slower, gets no calls for a while, then a
-//     trickle of them, and its share again when those went well. gRPC's own outlier detection (gRFC A50), on which the
+//   - a replica that is proved to fail much more often than the others, or to be many times slower in the same methods,
+//     gets no calls for a while, then a trickle of them, and its share again when those went well. gRPC's own outlier detection (gRFC A50), on which the
 //     first half is modelled, is part of its xDS implementation and cannot be had without it.
 //
 // gRPC knows a policy by a name and has one of each for the whole process: this one is registered when the package is

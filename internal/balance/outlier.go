@@ -1,7 +1,6 @@
 package balance
 
 import (
-	"math"
 	"slices"
 	"time"
 )
@@ -10,17 +9,6 @@ import (
 // or slow is not theirs, and taking them out would only make it worse.
 const (
 	round = time.Second // between judgements
-
-	// enough attempts in a window say something about a replica in use, and a few about one that is tried again.
-	enough = 10
-	few    = 5
-
-	// failingShare of its calls fail, and at least twice the share of the others.
-	failingShare = .3
-
-	// slowTimes the duration of the others, and by slowBy more: a distant zone is no fault.
-	slowTimes = 5
-	slowBy    = 10 * time.Millisecond
 
 	// Less than outShare of all replicas are out when another one is taken out. The last one never is: there is nothing
 	// to compare it with.
@@ -31,115 +19,116 @@ const (
 	outFor       = 5 * time.Second
 	outForAtMost = 30 * time.Second
 	calmFor      = 10 * time.Second
+
+	// few attempts say enough about a replica that is tried again.
+	few = 5
 )
 
-// Reasons for taking a replica out.
-const (
-	reasonNone     = ""
-	reasonFailures = "failures"
-	reasonLatency  = "latency"
-)
+// spans are the times whose attempts are compared: short ones find soon what many calls show, long ones find it where
+// calls are rare.
+var spans = []time.Duration{ //nolint:gochecknoglobals // a constant, in rounds
+	1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 26, 28, 31, 34, 37, 40, 44, 48, 56, 64,
+}
 
 // judge ends a round if it is time. Picks drive it: without calls there is nothing to judge.
-func (p *policy) judge(now time.Time) {
+func (p *policy) judge(now instant) {
 	due := p.due.Load()
-	if now.UnixNano() < due || !p.due.CompareAndSwap(due, now.Add(round).UnixNano()) {
+	if int64(now) < due || !p.due.CompareAndSwap(due, int64(now+milliseconds(round))) {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	lasted := now.Sub(p.judged)
+	lasted := now - p.judged
 	p.judged = now
-	for _, r := range p.replicas {
-		r.turn(lasted)
+	p.count(lasted)
+	found := p.outliers(now)
+	for i, r := range p.replicas {
+		p.decide(r, i, found[i], now)
 	}
-	for _, r := range p.replicas {
-		p.decide(r, now)
-	}
+	p.draw(now, slices.ContainsFunc(p.replicas, func(r *replica) bool { return r.suspect }))
 	p.tell()
 }
 
-// decide takes r out, has it back or leaves it as it is.
-func (p *policy) decide(r *replica, now time.Time) {
-	out := r.absence.out.Load()
+// count takes in how many attempts there were in a round that lasted so long.
+func (p *policy) count(lasted instant) {
+	var begun int64
+	for _, r := range p.replicas {
+		begun += r.attempts.begun.Swap(0)
+	}
+	p.rate = float64(begun) / max(1, time.Duration(lasted*instant(time.Millisecond)).Seconds())
+	p.sampling.Store(samplingOf(p.rate / float64(max(1, len(p.replicas)))))
+}
+
+// decide takes r, which is the ith replica, out, has it back or leaves it as it is.
+func (p *policy) decide(r *replica, i int, found verdict, now instant) {
 	switch {
-	case !out:
-		if reason := p.outlier(r, enough); reason != reasonNone {
-			p.takeOut(r, now, reason)
-		} else if r.times > 0 && now.Sub(r.changed) >= calmFor {
-			r.times, r.changed = r.times-1, now
+	case !r.absence.out.Load():
+		p.decideInUse(r, found, now)
+	case int64(now) < r.absence.until.Load():
+	default:
+		p.decideOut(r, i, now)
+	}
+}
+
+func (p *policy) decideInUse(r *replica, found verdict, now instant) {
+	again := r.suspect
+	r.suspect = found.reason != reasonNone
+	switch {
+	case found.proved && (again || found.reason == reasonFailures):
+		p.takeOut(r, now, found)
+	case !r.suspect && r.times > 0 && now-r.changed >= milliseconds(calmFor):
+		r.times, r.changed = r.times-1, now
+	}
+}
+
+// decideOut looks at the attempts that were made to find out how r does.
+func (p *policy) decideOut(r *replica, i int, now instant) {
+	tries, _ := r.attempts.appendTo(nil, i, instant(r.absence.until.Load()), now)
+	ended := 0
+	for _, s := range tries {
+		if s.ended {
+			ended++
 		}
-	case now.UnixNano() < r.absence.until.Load():
-		r.window = window{} // what came back late says nothing new
-	case r.window.calls >= few:
-		if reason := p.outlier(r, few); reason != reasonNone {
+	}
+	if ended < few {
+		return
+	}
+	others := p.samples(tries[0].begun, now)
+	for _, kind := range kinds {
+		if p.stands(kind, i, append(others, tries...)) {
 			p.leaveOut(r, now)
-		} else {
-			p.takeBack(r, now)
+			return
 		}
 	}
-}
-
-// outlier compares r, of which there must be so many attempts, with the replicas that are in use.
-func (p *policy) outlier(r *replica, volume float64) string {
-	var failing, typical []float64
-	for _, other := range p.replicas {
-		if other == r || other.absence.out.Load() {
-			continue
-		}
-		if other.window.calls >= enough {
-			failing = append(failing, other.window.failing())
-		}
-		if other.window.timed >= enough {
-			typical = append(typical, other.window.typical())
-		}
-	}
-	w := &r.window
-	if len(failing) > 0 && w.calls >= volume && w.failing() >= max(failingShare, 2*median(failing)) {
-		return reasonFailures
-	}
-	if len(typical) > 0 && w.timed >= volume && slow(w.typical(), median(typical)) {
-		return reasonLatency
-	}
-	return reasonNone
-}
-
-// slow compares two logarithms of durations.
-func slow(own, others float64) bool {
-	return own >= others+math.Log2(slowTimes) && math.Exp2(own)-math.Exp2(others) >= float64(slowBy/time.Microsecond)
-}
-
-// median is the lower one of an even number.
-func median(values []float64) float64 {
-	slices.Sort(values)
-	return values[(len(values)-1)/2]
+	p.takeBack(r, now)
 }
 
 // takeOut keeps calls away from r, unless too many are out.
-func (p *policy) takeOut(r *replica, now time.Time, reason string) {
+func (p *policy) takeOut(r *replica, now instant, found verdict) {
 	if float64(p.countOut()) >= outShare*float64(len(p.replicas)) {
 		return
 	}
-	p.peer.log.Warn("replica is taken out", "address", r.address, "reason", reason, "attempts", int(r.window.calls),
-		"failing", r.window.failing(), "typical", duration(r.window.typical()))
-	p.peer.ejected.WithLabelValues(reason).Inc()
+	p.peer.log.Warn("replica is taken out", "address", r.address, "reason", found.reason, "attempts", found.attempts,
+		"failing", found.failing, "typical", found.typical)
+	p.peer.ejected.WithLabelValues(found.reason).Inc()
 	p.leaveOut(r, now)
 }
 
 // leaveOut begins the time that r has no calls.
-func (p *policy) leaveOut(r *replica, now time.Time) {
+func (p *policy) leaveOut(r *replica, now instant) {
 	r.times++
-	r.changed, r.window = now, window{}
-	until := now.Add(min(outForAtMost, time.Duration(r.times)*outFor))
-	r.absence.until.Store(until.UnixNano())
-	r.absence.probed.Store(until.UnixNano())
+	r.changed, r.suspect = now, false
+	until := int64(now + milliseconds(min(outForAtMost, time.Duration(r.times)*outFor)))
+	r.absence.until.Store(until)
+	r.absence.probed.Store(until)
 	r.absence.skipped.Store(0)
 	r.absence.out.Store(true)
 }
 
-func (p *policy) takeBack(r *replica, now time.Time) {
-	p.peer.log.Info("replica is back", "address", r.address, "after", now.Sub(r.changed))
+func (p *policy) takeBack(r *replica, now instant) {
+	p.peer.log.Info("replica is back", "address", r.address, "after", time.Duration(now-r.changed)*time.Millisecond)
 	r.changed = now
+	r.since.Store(int64(now))
 	r.absence.out.Store(false)
 }
 
@@ -158,12 +147,4 @@ func (p *policy) tell() {
 	out := p.countOut()
 	p.peer.out.Add(float64(out - p.told))
 	p.told = out
-}
-
-// duration is the inverse of log.
-func duration(log float64) time.Duration {
-	if math.IsNaN(log) {
-		return 0
-	}
-	return time.Duration(math.Exp2(log) * float64(time.Microsecond))
 }

@@ -58,7 +58,7 @@ func NewPeer(opts Options) (*Peer, error) {
 	p.log = p.log.With("peer", opts.Peer)
 	p.other = &method{name: "_OTHER"}
 	for _, m := range opts.Methods {
-		p.methods[m.FullMethod] = &method{name: m.Name, timed: m.Unary()}
+		p.methods[m.FullMethod] = &method{name: m.Name, timed: m.Unary(), index: (len(p.methods) + 1) % mostMethods}
 	}
 	labels := func(m *method) prometheus.Labels {
 		return prometheus.Labels{"rpc_method": m.name, "server_address": opts.Peer}
@@ -106,6 +106,7 @@ func (p *Peer) lookup(fullMethod string) *method {
 // method is one method of the service.
 type method struct {
 	name              string
+	index             int  // under which attempts are compared; 0 for those that are not told apart
 	timed             bool // its durations can be compared
 	attempts, retries byCode
 }

@@ -1,6 +1,9 @@
 package balance
 
 import (
+	"math"
+	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/balancer"
@@ -21,7 +24,8 @@ type picker struct {
 }
 
 func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
-	now := time.Now()
+	begun := time.Now()
+	now := p.policy.at(begun)
 	p.policy.judge(now)
 	result, err := p.choose(info, now)
 	sc, ok := result.SubConn.(*subConn)
@@ -32,28 +36,28 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	if code, again := p.policy.failed.take(info.Ctx); again {
 		m.retries.inc(code)
 	}
-	if m.timed {
-		sc.replica.waiting.Add(1)
-	}
+	a := p.policy.begin(sc.replica, m, now)
 	told := result.Done
 	result.SubConn = sc.SubConn
 	result.Done = func(done balancer.DoneInfo) { // the one object of an attempt
 		if told != nil {
 			told(done)
 		}
-		if m.timed {
-			sc.replica.waiting.Add(-1)
+		if !done.BytesSent {
+			a.forget()
+			return
 		}
-		if done.BytesSent { // else it was never sent
-			p.policy.ended(info, m, sc.replica, now, done)
-		}
+		a.end(time.Since(begun), a.policy.ended(info, a.method, done))
 	}
 	return result, nil
 }
 
 // choose asks the child until it names a replica that takes calls.
-func (p *picker) choose(info balancer.PickInfo, now time.Time) (result balancer.PickResult, err error) {
+func (p *picker) choose(info balancer.PickInfo, now instant) (result balancer.PickResult, err error) {
 	for range tries {
+		for range p.policy.lots.skip() {
+			_, _ = p.child.Pick(info)
+		}
 		result, err = p.child.Pick(info)
 		sc, ok := result.SubConn.(*subConn)
 		if err != nil || !ok || sc.replica.admits(now) {
@@ -63,23 +67,78 @@ func (p *picker) choose(info balancer.PickInfo, now time.Time) (result balancer.
 	return result, err
 }
 
-// ended accounts for an attempt.
-func (p *policy) ended(info balancer.PickInfo, m *method, r *replica, begun time.Time, done balancer.DoneInfo) {
+// attempt is one attempt of a call.
+type attempt struct {
+	policy  *policy
+	replica *replica
+	method  *method
+	note    note
+	slot    *atomic.Uint64 // of the note, nil if there is none
+}
+
+// begin accounts for an attempt that goes to r.
+func (p *policy) begin(r *replica, m *method, now instant) attempt {
+	a := attempt{policy: p, replica: r, method: m, note: newNote(m, now)}
+	r.attempts.begun.Add(1)
+	if m.timed {
+		r.waiting.Add(1)
+		if p.remembers(r) {
+			a.slot = r.attempts.add(a.note)
+		}
+	}
+	return a
+}
+
+// end accounts for the end of an attempt. The place of the note may be another's by now.
+func (a attempt) end(took time.Duration, failed bool) {
+	ended := a.note.ended(took, failed)
+	switch {
+	case a.slot != nil:
+		a.slot.CompareAndSwap(uint64(a.note), uint64(ended))
+	case !a.method.timed && a.policy.remembers(a.replica):
+		a.replica.attempts.add(ended)
+	}
+	a.over()
+}
+
+// forget is the end of an attempt that was never sent.
+func (a attempt) forget() {
+	if a.slot != nil {
+		a.slot.CompareAndSwap(uint64(a.note), 0)
+	}
+	a.over()
+}
+
+func (a attempt) over() {
+	if a.method.timed {
+		a.replica.waiting.Add(-1)
+	}
+}
+
+// samplingOf returns what a random number must be at least for an attempt to be remembered, where a replica has so many
+// a second. 0 remembers all.
+func samplingOf(rate float64) uint32 {
+	if rate <= aSecond {
+		return 0
+	}
+	return uint32(math.MaxUint32 * (1 - aSecond/rate))
+}
+
+// remembers decides by lot whether an attempt at r is remembered. Those at a replica that is out are few.
+func (p *policy) remembers(r *replica) bool {
+	least := p.sampling.Load()
+	return least == 0 || rand.Uint32() >= least || r.absence.out.Load()
+}
+
+// ended accounts for an attempt and reports whether it failed by the fault of the replica.
+func (p *policy) ended(info balancer.PickInfo, m *method, done balancer.DoneInfo) bool {
 	code := rpcstatus.Known(status.Code(done.Err))
 	m.attempts.inc(code)
-	switch {
-	case code == codes.Canceled: // by the caller: tells nothing of the replica
-		return
-	case code == codes.OK && m.timed:
-		r.seen.took(time.Since(begun))
-	case failed(code) && len(done.Trailer[rpcstatus.PushBack]) == 0:
-		// A server that pushes back is well: it has too many calls, and were it taken out, the others would have even more.
-		r.seen.failures.Add(1)
-	}
-	r.seen.calls.Add(1)
 	if repeatable(code) {
 		p.failed.add(info.Ctx, code)
 	}
+	// A server that pushes back is well: it has too many calls, and were it taken out, the others would have even more.
+	return failed(code) && len(done.Trailer[rpcstatus.PushBack]) == 0
 }
 
 // failed reports whether a code speaks against the server.

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc/balancer"
 	"google.golang.org/grpc/balancer/weightedroundrobin"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/serviceconfig"
 )
@@ -30,7 +31,8 @@ func (builder) Name() string { return Name }
 
 // Build is called for each connection, and again when one wakes up that has idled.
 func (builder) Build(cc balancer.ClientConn, opts balancer.BuildOptions) balancer.Balancer {
-	p := &policy{ClientConn: cc, peer: peerOf(opts.DialCreds)}
+	p := newPolicy(peerOf(opts.DialCreds), time.Now())
+	p.ClientConn = cc
 	child := balancer.Get(weightedroundrobin.Name)
 	p.childConfig, p.configErr = child.(balancer.ConfigParser).ParseConfig([]byte(weights))
 	p.child = child.Build(p, opts)
@@ -45,14 +47,22 @@ type policy struct {
 	configErr           error
 	peer                *Peer
 	failed              failedAttempts
-	due                 atomic.Int64 // when the next round of judgement is, in Unix nanoseconds
+	born                time.Time
+	due                 atomic.Int64 // when the next round of judgement is: an instant
+	lots                lots
+	sampling            atomic.Uint32 // see [samplingOf]
 
-	mu        sync.Mutex
-	judged    time.Time // when the last round was
-	replicas  []*replica
-	byAddress map[string]*replica // every address of each
-	told      int                 // how many were out when it was told last
+	mu         sync.Mutex
+	judged     instant // when the last round was
+	rate       float64 // attempts a second in it
+	drawn      bool    // replicas are drawn by lot
+	drawnSince instant
+	replicas   []*replica
+	byAddress  map[string]*replica // every address of each
+	told       int                 // how many were out when it was told last
 }
+
+func newPolicy(peer *Peer, now time.Time) *policy { return &policy{peer: peer, born: now, drawn: true} }
 
 // The side that gRPC sees.
 var _ balancer.Balancer = (*policy)(nil)
@@ -90,6 +100,7 @@ func (p *policy) resolved(endpoints []resolver.Endpoint) {
 		r := p.byAddress[first]
 		if r == nil || slices.Contains(replicas, r) { // unknown, or a part of what was one endpoint
 			r = &replica{address: first}
+			r.since.Store(int64(p.at(time.Now())))
 		}
 		replicas = append(replicas, r)
 		for _, address := range endpoint.Addresses {
@@ -97,6 +108,7 @@ func (p *policy) resolved(endpoints []resolver.Endpoint) {
 		}
 	}
 	p.replicas, p.byAddress = replicas, byAddress
+	p.draw(p.at(time.Now()), false)
 	p.tell()
 }
 
@@ -109,15 +121,23 @@ func (p *policy) UpdateState(s balancer.State) {
 }
 
 func (p *policy) NewSubConn(addresses []resolver.Address, opts balancer.NewSubConnOptions) (balancer.SubConn, error) {
+	p.mu.Lock()
+	r := p.byAddress[addresses[0].Addr]
+	p.mu.Unlock()
+	if r == nil { // it left meanwhile
+		r = &replica{address: addresses[0].Addr}
+	}
+	if told := opts.StateListener; told != nil {
+		opts.StateListener = func(s balancer.SubConnState) {
+			if s.ConnectivityState == connectivity.Ready {
+				r.since.Store(int64(p.at(time.Now()))) // it had no calls while there was no connection
+			}
+			told(s)
+		}
+	}
 	sc, err := p.ClientConn.NewSubConn(addresses, opts) //nolint:staticcheck // deprecated for more than one address, of which there are none
 	if err != nil {
 		return nil, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	r := p.byAddress[addresses[0].Addr]
-	if r == nil { // it left meanwhile
-		r = &replica{address: addresses[0].Addr}
 	}
 	return &subConn{sc, r}, nil
 }

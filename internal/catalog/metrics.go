@@ -82,8 +82,8 @@ var (
 	}
 	RPCRejected = Metric{
 		Name: "chassis_rpc_rejected_total", Type: Counter,
-		Help:   "Calls refused before their handler ran, or because a declared resource was overloaded.",
-		Labels: []Label{rpcMethod, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `overload`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`"}},
+		Help:   "Calls refused before their handler ran, or because a declared resource was overloaded, and streams that a stop has ended.",
+		Labels: []Label{rpcMethod, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `overload`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`, `draining`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
 	FaultsInjected = Metric{
@@ -288,6 +288,12 @@ var (
 		Labels: []Label{{"sink", "`stdout`, `otlp`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
+	CollectorFailures = Metric{
+		Name: "chassis_collector_failures_total", Type: Counter,
+		Help:   "Times that a collector of the service did something wrong and was left out of a scrape, in whole or in part.",
+		Labels: []Label{{"reason", "`panic`, `exit` where it ended its goroutine, `timeout`, `too_many` series, `invalid` where a scrape had invalid series"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
 	SpansDropped = Metric{
 		Name: "chassis_spans_dropped_total", Type: Counter,
 		Help:   "Sampled spans that did not reach the collector.",
@@ -313,6 +319,6 @@ func All() []Metric {
 		BuildInfo, BuildCommitTimestamp, StartTimestamp, Ready, Phase, LifecycleStepDuration, WorkerRestarts,
 		HealthCheckUp, HealthCheckDegraded, HealthCheckDuration,
 		CertificateNotAfter, CertificateReloads, TLSHandshakeErrors,
-		LogLinesDropped, SpansDropped, SpansExported,
+		LogLinesDropped, CollectorFailures, SpansDropped, SpansExported,
 	}
 }

@@ -132,6 +132,12 @@ func inDomain(id, domain string) (path string, ok bool) {
 	return path, path != "" && its == domain
 }
 
+// InDomain reports whether a SPIFFE ID belongs to domain. None does to an empty one.
+func InDomain(id, domain string) bool {
+	_, ok := inDomain(id, domain)
+	return ok
+}
+
 // Wildcard matches text against pattern, in which * stands for any letters but a slash. It takes time in proportion to
 // the product of their lengths, whatever they are.
 func Wildcard(pattern, text string) bool {

@@ -8,6 +8,8 @@ import (
 	"math"
 	"reflect"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -18,10 +20,12 @@ const (
 	maxNodes = 10_000
 )
 
-// Value returns v ready to be rendered as JSON, with everything secret in it masked: values under a secret name in
-// maps (http.Header and metadata.MD among them) and structs, and debug_redact fields of protobuf messages. Errors,
-// and values without parts, come back as they are. v itself is never changed. A value that cannot be read, because
-// one of its methods fails or panics, becomes a text that says so.
+// Value returns v ready to be rendered as JSON, with everything secret in it masked: values under a
+// secret name in maps (http.Header and metadata.MD among them) and structs, and debug_redact fields
+// of protobuf messages. Errors with a readable text, and values without parts, come back as they
+// are. v itself is never changed. What cannot be read, because one of its methods fails or panics,
+// becomes a text that says so; it costs that part of v alone. A method that hangs or recurses
+// without end cannot be helped.
 func Value(v any) (out any) {
 	defer func() {
 		if recover() != nil {
@@ -33,10 +37,29 @@ func Value(v any) (out any) {
 		return v
 	case json.Marshaler, proto.Message:
 	case error:
-		return v
+		return readable(v)
 	}
 	return (&walker{left: maxNodes}).walk(reflect.ValueOf(v), maxDepth)
 }
+
+// readable returns err, unless its text cannot be had, or is no text that every log handler takes.
+func readable(err error) (out any) {
+	defer func() {
+		if recover() != nil {
+			out = unreadable(err)
+			if v := reflect.ValueOf(err); v.Kind() == reflect.Pointer && v.IsNil() {
+				out = nil
+			}
+		}
+	}()
+	if text := err.Error(); !utf8.ValidString(text) {
+		return Valid(text)
+	}
+	return err
+}
+
+// Valid returns s with what is no UTF-8 in it replaced: a collector refuses a whole batch for one such text.
+func Valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 func unreadable(v any) string { return fmt.Sprintf("[unreadable %T]", v) }
 
@@ -76,7 +99,7 @@ func plain(v reflect.Value) any {
 	case v.Type() == reflect.TypeFor[json.Number]():
 		return number(json.Number(v.String()))
 	case v.Kind() == reflect.String:
-		return v.String()
+		return Valid(v.String())
 	case v.Kind() == reflect.Bool:
 		return v.Bool()
 	case v.CanInt():
@@ -109,22 +132,48 @@ func (w *walker) byMethod(v reflect.Value, depth int) (any, bool) {
 			return out, true
 		}
 	}
-	switch x := v.Interface().(type) {
-	case proto.Message:
-		return w.message(x, depth), true
-	case json.Marshaler:
-		raw, err := x.MarshalJSON()
-		if err != nil {
-			return unreadable(x), true
-		}
-		return w.json(raw, depth), true
-	case encoding.TextMarshaler:
-		return x, true
-	case error:
-		return x.Error(), true
+	x := v.Interface()
+	switch x.(type) {
+	case proto.Message, json.Marshaler, encoding.TextMarshaler, error:
+		return w.render(x, depth), true
 	}
 	return nil, false
 }
+
+// render calls the method by which x renders itself. What it panics with costs x, and not what x is a part of.
+func (w *walker) render(x any, depth int) (out any) {
+	defer func() {
+		if recover() != nil {
+			out = unreadable(x)
+		}
+	}()
+	switch x := x.(type) {
+	case proto.Message:
+		return w.message(x, depth)
+	case time.Time:
+		return Time(x)
+	case *time.Time:
+		return Time(*x)
+	case json.Marshaler:
+		raw, err := x.MarshalJSON()
+		if err != nil {
+			return unreadable(x)
+		}
+		return w.json(raw, depth)
+	case encoding.TextMarshaler:
+		text, err := x.MarshalText()
+		if err != nil {
+			return unreadable(x)
+		}
+		return Valid(string(text))
+	case error:
+		return Valid(x.Error())
+	}
+	return unreadable(x)
+}
+
+// Time returns t as text, in the form of RFC 3339 where that has one: its years have four digits.
+func Time(t time.Time) string { return t.Format(time.RFC3339Nano) }
 
 // json decodes and walks a document; maps in it are masked by name like any other.
 func (w *walker) json(raw []byte, depth int) any {
@@ -146,7 +195,7 @@ func (w *walker) mapping(v reflect.Value, depth int) any {
 		if w.left < 0 {
 			break
 		}
-		name := fmt.Sprint(k.Interface())
+		name := Valid(fmt.Sprint(k.Interface()))
 		out[name] = w.named(name, e, depth)
 	}
 	return out

@@ -1,0 +1,122 @@
+package chassis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// leastShare is the time that each worker and stop function has at the stop even if others before it hang. Where less is
+// left for all of them, each has the same part of it.
+const leastShare = time.Second
+
+// ending is a worker that was told to end, or a stop function that was called.
+type ending struct {
+	*task
+	done <-chan struct{}
+	err  error // of a stop function, to be read when done is closed
+}
+
+// stop ends the workers and runs the stop functions, the newest first. Each may take what is left until ctx ends, less the
+// least shares of the tasks behind it. A task that takes longer is left behind, and the error names it unless it has
+// ended when ctx does.
+func (s *supervisor) stop(ctx context.Context) error {
+	if s == nil {
+		return nil
+	}
+	tasks := s.close()
+	endings := make([]*ending, len(tasks))
+	for n, t := range tasks {
+		endings[n] = s.end(ctx, t, len(tasks)-n)
+	}
+	var errs []error
+	for _, e := range endings {
+		errs = append(errs, e.outcome(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// close lets no further task begin, and returns those to be ended, the newest first.
+func (s *supervisor) close() []*task {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	tasks := slices.Clone(s.tasks)
+	if !s.started {
+		tasks = slices.DeleteFunc(tasks, func(t *task) bool { return t.run != nil })
+	}
+	slices.Reverse(tasks)
+	return tasks
+}
+
+// end ends the first of several tasks, and waits for it as long as its share lasts. The context of a stop function ends
+// before that, so that a function that goes by its context ends in time.
+func (s *supervisor) end(ctx context.Context, t *task, tasks int) *ending {
+	share := ctx
+	if at, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		share, cancel = context.WithTimeout(ctx, shareOf(time.Until(at), tasks))
+		defer cancel()
+	}
+	e := s.begin(share, t)
+	select {
+	case <-e.done:
+	case <-share.Done():
+	}
+	return e
+}
+
+// shareOf returns what the first of several tasks may take of the time that is left.
+func shareOf(left time.Duration, tasks int) time.Duration {
+	others := time.Duration(tasks - 1)
+	return left - others*min(leastShare, left/time.Duration(tasks))
+}
+
+func (s *supervisor) begin(share context.Context, t *task) *ending {
+	if t.onStop == nil {
+		t.cancel()
+		return &ending{task: t, done: t.done}
+	}
+	ctx, cancel := context.Background(), context.CancelFunc(func() {})
+	if at, ok := share.Deadline(); ok {
+		ctx, cancel = context.WithDeadline(ctx, at.Add(-time.Until(at)/10))
+	}
+	done := make(chan struct{})
+	e := &ending{task: t, done: done}
+	go func() {
+		defer close(done)
+		defer cancel()
+		e.err = s.once(ctx, t.name, t.onStop)
+	}()
+	return e
+}
+
+// outcome waits for the end of a task, or of ctx, and returns what is to be told of it.
+func (e *ending) outcome(ctx context.Context) error {
+	select {
+	case <-e.done:
+	case <-ctx.Done():
+		select {
+		case <-e.done: // both were ready
+		default:
+			return e.late()
+		}
+	}
+	if e.err != nil {
+		return fmt.Errorf("chassis: stop function %s: %w", e.name, e.err)
+	}
+	// A worker may fail because what it works with has ended too; a panic is a fault in any case.
+	if _, broken := errors.AsType[misstep](e.atStop); broken {
+		return fmt.Errorf("chassis: worker %s: %w", e.name, e.atStop)
+	}
+	return nil
+}
+
+func (e *ending) late() error {
+	if e.onStop != nil {
+		return fmt.Errorf("chassis: stop function %s did not end in time: it must return when its context ends", e.name)
+	}
+	return fmt.Errorf("chassis: worker %s did not end: it must return when its context ends", e.name)
+}

@@ -1,0 +1,4 @@
+package admission
+
+// Scheduler is what New looks with.
+var Scheduler = scheduler

@@ -1,0 +1,131 @@
+package admission // for the machine
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// pool is a handler that holds a place of a resource for some time.
+func pool(r *Resource, hold time.Duration, verdicts func(Verdict)) func(worth Worth, share uint8) handler {
+	return func(worth Worth, share uint8) handler {
+		return func(ctx context.Context) error {
+			t := &Ticket{Worth: worth, Share: share}
+			v := r.Acquire(ctx, t)
+			verdicts(v)
+			if v == Refused {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				return errRefused
+			}
+			defer r.Release(t)
+			timer := time.NewTimer(hold)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+			}
+			return ctx.Err()
+		}
+	}
+}
+
+var errRefused = context.Canceled // any error but that of a deadline
+
+// At three times what a pool of ten can serve, it serves what it can.
+func TestPool(t *testing.T) {
+	for _, hold := range []time.Duration{10 * ms, 30 * ms} {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMachine(2)
+			l := NewWith(m.look, false)
+			r := NewResource(10, false)
+			var mu sync.Mutex
+			refused := 0
+			do := pool(r, hold, func(v Verdict) {
+				mu.Lock()
+				defer mu.Unlock()
+				if v == Refused {
+					refused++
+				}
+			})
+			capacity := 10 / hold.Seconds()
+			each := func(share float64, worth Worth, caller uint8) kind {
+				return kind{do: do(worth, caller), rate: share * capacity, deadline: deadline, worth: worth, share: caller}
+			}
+			const lasting = 20 * time.Second
+			kinds := []kind{each(.6, Critical, 1), each(1.4, Normal, 1), each(.9, Sheddable, 1), each(.1, Normal, 2)}
+			results := offer(m, l, lasting, kinds...)
+			goodput := 0.
+			for _, one := range results {
+				goodput += one.goodput(lasting) / capacity
+			}
+			t.Logf("%v: served %.3f of the capacity, critical %.3f, normal %.3f, small %.3f, sheddable %.3f", hold, goodput,
+				ratio(results[0]), ratio(results[1]), ratio(results[3]), ratio(results[2]))
+			if goodput < .95 || ratio(results[0]) < .99 || refused == 0 {
+				t.Errorf("%.3f of the capacity is served and %.3f of the critical calls, and %d are refused", goodput, ratio(results[0]), refused)
+			}
+			if s := r.State(); s.Held != 0 || s.Queued != 0 {
+				t.Errorf("when all has ended, %d are held and %d wait", s.Held, s.Queued)
+			}
+			before := refused
+			if after := offer(m, l, time.Second, each(.5, Normal, 1)); after[0].ok != after[0].sent || refused != before {
+				t.Errorf("after the overload %d of %d calls are served", after[0].ok, after[0].sent)
+			}
+		})
+	}
+}
+
+// Bursts, and a pool whose connections are slow for a moment, have no call refused.
+func TestPoolIsPatientWithBursts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(2)
+		r := NewResource(10, false)
+		refused := 0
+		var mu sync.Mutex
+		do := pool(r, 10*ms, func(v Verdict) {
+			mu.Lock()
+			defer mu.Unlock()
+			if v == Refused {
+				refused++
+			}
+		})
+		results := offer(m, nil, 20*time.Second,
+			kind{do: do(Normal, 1), burst: 500, every: 2 * time.Second, deadline: 5 * time.Second},
+			kind{do: do(Normal, 2), rate: 100, deadline: time.Second})
+		for i, one := range results {
+			if one.ok != one.sent {
+				t.Errorf("of kind %d %d of %d calls are served", i, one.ok, one.sent)
+			}
+		}
+		if refused > 0 {
+			t.Errorf("%d calls were refused", refused)
+		}
+	})
+}
+
+// A patient resource refuses no call, and says which it would have refused. Neither does any once it is open.
+func TestPatientResource(t *testing.T) {
+	for _, opened := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMachine(2)
+			r := NewResource(10, !opened)
+			if opened {
+				r.Open()
+			}
+			var mu sync.Mutex
+			verdicts := map[Verdict]int{}
+			do := pool(r, 10*ms, func(v Verdict) {
+				mu.Lock()
+				defer mu.Unlock()
+				verdicts[v]++
+			})
+			results := offer(m, nil, 5*time.Second, kind{do: do(Normal, 1), rate: 3000, deadline: 20 * time.Second})
+			if results[0].ok != results[0].sent || verdicts[Refused] > 0 || verdicts[Reported] == 0 {
+				t.Errorf("%d of %d calls are served: %v", results[0].ok, results[0].sent, verdicts)
+			}
+		})
+	}
+}

@@ -1,0 +1,54 @@
+package middleware
+
+import (
+	"testing"
+	"time"
+)
+
+// clocks are what becomes of the time when somebody sets the clock: the monotonic part, where there is one, goes on.
+var clocks = map[string]time.Duration{"an hour back": -time.Hour, "an hour ahead": time.Hour}
+
+// A server goes on to report its load when the clock is set.
+func TestLoadWhenTheClockIsSet(t *testing.T) {
+	for name, jump := range clocks {
+		t.Run(name, func(t *testing.T) {
+			var used time.Duration
+			l := &load{ended: func() uint64 { return 0 }, cpu: func() time.Duration { used += time.Hour; return used }}
+			now := time.Now().Round(0) // the wall clock alone, as after an Add to what was stored without the other
+			reports := func() (n int) {
+				for range 100 {
+					now = now.Add(50 * time.Millisecond)
+					if l.report(now) != nil {
+						n++
+					}
+				}
+				return n
+			}
+			before := reports()
+			now = now.Add(jump)
+			if after := reports(); before < 80 || after < 80 {
+				t.Errorf("%d reports in five seconds, then %d", before, after)
+			}
+		})
+	}
+}
+
+// What is known of a method's pace is forgotten in two windows, wherever the clock is set.
+func TestPaceWhenTheClockIsSet(t *testing.T) {
+	for name, jump := range clocks {
+		t.Run(name, func(t *testing.T) {
+			var p pace
+			now := time.Now().Round(0)
+			for range paceAnswers {
+				p.answered(time.Second, now)
+			}
+			if _, refused := p.refuses(time.Millisecond, now); !refused {
+				t.Fatal("a call with no time is sent")
+			}
+			now = now.Add(jump + 2*paceWindow)
+			if _, refused := p.refuses(time.Millisecond, now); refused {
+				t.Error("a call is refused for what is long forgotten")
+			}
+		})
+	}
+}

@@ -1,0 +1,174 @@
+package telemetry
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+)
+
+const (
+	sentAhead  = 64                     // series that a collector sends without waiting for the reader
+	drainEvery = 100 * time.Millisecond // how often what a late collector sends is taken from it
+	drainPause = time.Millisecond       // without a series, after which a late collector is left alone until then
+	mostSent   = 10 * mostSeries        // series after which nothing more is taken from a collector
+)
+
+// collection is one call of a collector. One goroutine calls it, and renders what it has sent: the
+// functions of GaugeFunc and its like are called there. The scrape reads, for a bounded time. After
+// that a timer does, so that the collector comes to its end and gives back what it holds.
+type collection struct {
+	sent     chan prometheus.Metric   // never closed: a goroutine of the collector may send late
+	returned chan struct{}            // closed when the collector has returned
+	taken    chan []prometheus.Metric // gives back what was read, to be rendered; nil where nobody waits for it
+	done     chan struct{}            // closed when all is rendered
+	late     chan struct{}            // closed when the scrape has given up
+
+	count    int // of series read
+	lateness failure
+
+	metrics []prometheus.Metric // valid after done, and so is failed
+	failed  *failure
+}
+
+func newCollection() *collection {
+	return &collection{
+		sent: make(chan prometheus.Metric, sentAhead), returned: make(chan struct{}), taken: make(chan []prometheus.Metric, 1),
+		done: make(chan struct{}), late: make(chan struct{}),
+	}
+}
+
+func (c *collection) ended() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// run calls the collector and renders its series. It is written with defer as either may end the
+// goroutine.
+func (c *collection) run(own prometheus.Collector) {
+	defer close(c.done)
+	defer c.render()
+	defer close(c.returned)
+	attempt(func() { own.Collect(c.sent) }, c.fail)
+}
+
+func (c *collection) fail(f failure) {
+	if c.failed == nil {
+		c.failed = &f
+	}
+}
+
+func (c *collection) render() {
+	for _, m := range <-c.taken {
+		attempt(func() { c.metrics = append(c.metrics, rendered(m)) }, c.fail)
+	}
+}
+
+// read takes what the collector sends until all is rendered or its time is over.
+func (c *collection) read() {
+	timeout := time.NewTimer(collectTime)
+	defer timeout.Stop()
+	var metrics []prometheus.Metric
+	for {
+		select {
+		case m := <-c.sent:
+			metrics = c.keep(metrics, m)
+			if c.count > mostSent {
+				c.giveUp()
+				return
+			}
+		case <-c.returned:
+			c.finish(metrics, timeout.C)
+			return
+		case <-timeout.C:
+			c.giveUp()
+			time.AfterFunc(drainEvery, c.drain)
+			return
+		}
+	}
+}
+
+// keep adds a series, or drops them all where there are too many.
+func (c *collection) keep(metrics []prometheus.Metric, m prometheus.Metric) []prometheus.Metric {
+	if c.count++; c.count > mostSeries {
+		return nil
+	}
+	return append(metrics, m)
+}
+
+// finish has rendered what was sent.
+func (c *collection) finish(metrics []prometheus.Metric, timeout <-chan time.Time) {
+	for len(c.sent) > 0 {
+		metrics = c.keep(metrics, <-c.sent)
+	}
+	if c.count > mostSeries {
+		c.fail(c.tooMany())
+	}
+	c.taken <- metrics
+	select {
+	case <-c.done:
+	case <-timeout:
+		c.giveUp()
+	}
+}
+
+func (c *collection) giveUp() {
+	c.lateness = failure{reason: failedTimeout, text: fmt.Sprintf("has not returned within %v", collectTime)}
+	if c.count > mostSeries {
+		c.lateness = c.tooMany()
+	}
+	close(c.late)
+}
+
+func (c *collection) tooMany() failure {
+	return failure{reason: failedTooMany, text: fmt.Sprintf("sent more than %d series", mostSeries)}
+}
+
+// drain takes what a late collector sends and throws it away.
+func (c *collection) drain() {
+	pause := time.NewTimer(drainPause)
+	defer pause.Stop()
+	for c.count <= mostSent {
+		select {
+		case <-c.sent:
+			c.count++
+			pause.Reset(drainPause)
+		case <-c.returned:
+			c.taken <- nil
+			return
+		case <-pause.C:
+			time.AfterFunc(drainEvery, c.drain)
+			return
+		}
+	}
+}
+
+// rendered writes m now, so that what cannot be written ends no scrape.
+func rendered(m prometheus.Metric) prometheus.Metric {
+	r := &renderedMetric{desc: m.Desc(), value: &dto.Metric{}}
+	_ = r.desc.String() // panics on nil
+	if err := m.Write(r.value); err != nil {
+		return prometheus.NewInvalidMetric(r.desc, err)
+	}
+	return r
+}
+
+type renderedMetric struct {
+	desc  *prometheus.Desc
+	value *dto.Metric
+}
+
+func (m *renderedMetric) Desc() *prometheus.Desc { return m.desc }
+
+func (m *renderedMetric) Write(out *dto.Metric) error {
+	out.Label, out.TimestampMs = slices.Clone(m.value.Label), m.value.TimestampMs // wrappers append to it
+	out.Gauge, out.Counter, out.Summary = m.value.Gauge, m.value.Counter, m.value.Summary
+	out.Untyped, out.Histogram = m.value.Untyped, m.value.Histogram
+	return nil
+}
