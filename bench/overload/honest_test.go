@@ -15,7 +15,7 @@ func TestHonestCallsAreNotRefused(t *testing.T) {
 		t.Skip("takes half a minute")
 	}
 	const lasts = 2500 * time.Millisecond
-	for _, name := range []string{"waits", "stops", "dependency", "hopeless", "bursts"} {
+	for _, name := range []string{"waits", "stops", "dependency", "hopeless", "bursts", "worker"} {
 		t.Run(name, func(t *testing.T) {
 			shapes, _, err := choose(name)
 			if err != nil {
