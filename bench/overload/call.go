@@ -108,8 +108,12 @@ func arrivals(random *rand.Rand, rate float64, begin, lasts time.Duration) func(
 		if rate <= 0 {
 			return
 		}
-		gap := func() time.Duration { return time.Duration(random.ExpFloat64() / rate * float64(time.Second)) }
-		for due := begin + gap(); due < begin+lasts && yield(due); due += gap() {
+		due := begin
+		for {
+			due += time.Duration(random.ExpFloat64() / rate * float64(time.Second))
+			if due >= begin+lasts || !yield(due) {
+				return
+			}
 		}
 	}
 }

@@ -219,10 +219,11 @@ func core(from, to usage) string {
 	return percent((to.cpu-from.cpu).Seconds()/between) + ", " + percent((to.waited-from.waited).Seconds()/between)
 }
 
-// absent returns the share of the load's time for which others had the service's core while it was wanted.
-func (r *result) absent() float64 {
+// taken returns which share of the core's time that the service wanted others had.
+func (r *result) taken() float64 {
 	first, last := r.samples[0], r.samples[len(r.samples)-1]
-	return (last.waited - first.waited).Seconds() / last.at.Sub(first.at).Seconds()
+	had, waited := last.cpu-first.cpu, last.waited-first.waited
+	return float64(waited) / max(float64(had+waited), 1)
 }
 
 func after(calls []call, begin time.Duration) []call {
