@@ -82,8 +82,8 @@ generate: $(BIN)/buf $(PLUGINS) ## Write generated code and documentation anew
 	@$(GO) run ./internal/catalog/gen
 	@$(GO) run ./chassis/internal/settingsdoc
 
-bench: ## Measure what a call costs against bare grpc-go and the same assembled by hand, and what overload leaves
-	@cd bench && $(GO) run . && $(GO) run ./overload -lasts 10s -peak 1s
+bench: ## Measure what a call costs beside others, what admission does to honest calls, and what overload leaves
+	@cd bench && $(GO) run . && $(GO) run ./overload -honest 4s -lasts 6s -calm 2s -peak 600ms
 
 fuzz: ## Run each fuzz target for FUZZTIME, a minute unless set
 	@for module in . jwt; do ( \

@@ -13,7 +13,7 @@ import (
 )
 
 func TestScheduleHasTheRatesAndTheMix(t *testing.T) {
-	phases := schedule(phase{rate: 3000, lasts: 10 * time.Second}, phase{rate: 500, lasts: 4 * time.Second})
+	phases := schedule(250*ms, phase{rate: 3000, lasts: 10 * time.Second}, phase{rate: 500, lasts: 4 * time.Second})
 	near := func(what string, got, want float64) {
 		t.Helper()
 		if math.Abs(got-want) > .05*want {
@@ -39,7 +39,7 @@ func TestScheduleHasTheRatesAndTheMix(t *testing.T) {
 	if !slices.IsSortedFunc(all, func(a, b call) int { return int(a.due - b.due) }) {
 		t.Error("the calls are not in the order in which they are due")
 	}
-	if again := schedule(phase{rate: 3000, lasts: 10 * time.Second}); !slices.Equal(again[0], first) {
+	if again := schedule(250*ms, phase{rate: 3000, lasts: 10 * time.Second}); !slices.Equal(again[0], first) {
 		t.Error("a second schedule differs, so two columns would not have had the same calls")
 	}
 }

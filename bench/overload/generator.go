@@ -3,16 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/connectivity"
-	"google.golang.org/grpc/credentials"
-
 	"github.com/betmakers/paddock/bench/internal/certs"
-	overloadv1 "github.com/betmakers/paddock/bench/proto/overload/v1"
 )
 
 // The callers, as indices.
@@ -36,22 +30,19 @@ const mostOutstanding = 4096
 
 // generator sends calls over connections that are open.
 type generator struct {
-	deadline time.Duration
-	clients  [][]overloadv1.WorkServiceClient // by caller
-	conns    []*grpc.ClientConn
+	send  sender
+	conns [len(callers)][]*connection
 }
 
-func dial(ctx context.Context, addr string, dir certs.Dir, deadline time.Duration) (*generator, error) {
-	g := &generator{deadline: deadline, clients: make([][]overloadv1.WorkServiceClient, len(callers))}
+func dial(ctx context.Context, service *process, dir certs.Dir, protocol string, send sender) (*generator, error) {
+	g := &generator{send: send}
 	for i, caller := range callers {
 		for range caller.connections {
-			conn, err := dialOne(addr, dir, caller.name)
-			if err != nil {
-				return nil, errors.Join(err, g.close())
+			conn, err := openConnection(ctx, service, dir, protocol, caller.name)
+			if conn != nil {
+				g.conns[i] = append(g.conns[i], conn)
 			}
-			g.conns = append(g.conns, conn)
-			g.clients[i] = append(g.clients[i], overloadv1.NewWorkServiceClient(conn))
-			if err := connect(ctx, conn); err != nil {
+			if err != nil {
 				return nil, errors.Join(err, g.close())
 			}
 		}
@@ -59,38 +50,18 @@ func dial(ctx context.Context, addr string, dir certs.Dir, deadline time.Duratio
 	return g, nil
 }
 
-func dialOne(addr string, dir certs.Dir, caller string) (*grpc.ClientConn, error) {
-	config, err := dir.ClientTLS(caller, "h2")
-	if err != nil {
-		return nil, err
-	}
-	return grpc.NewClient(addr, grpc.WithTransportCredentials(credentials.NewTLS(config)))
-}
-
-func connect(ctx context.Context, conn *grpc.ClientConn) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	for conn.Connect(); ; {
-		state := conn.GetState()
-		if state == connectivity.Ready {
-			return nil
-		}
-		if !conn.WaitForStateChange(ctx, state) {
-			return fmt.Errorf("no connection to %s: %s: %w", conn.Target(), state, ctx.Err())
-		}
-	}
-}
-
 func (g *generator) close() error {
 	var errs []error
-	for _, conn := range g.conns {
-		errs = append(errs, conn.Close())
+	for _, conns := range g.conns {
+		for _, conn := range conns {
+			errs = append(errs, conn.close())
+		}
 	}
 	return errors.Join(errs...)
 }
 
 // open sends every call when it is due, whatever became of those before, and returns when all have ended.
-func (g *generator) open(ctx context.Context, phases [][]call) error {
+func (g *generator) open(ctx context.Context, phases ...[]call) error {
 	var calls sync.WaitGroup
 	defer calls.Wait()
 	outstanding := make(chan struct{}, mostOutstanding)
@@ -104,9 +75,9 @@ func (g *generator) open(ctx context.Context, phases [][]call) error {
 			}
 			select {
 			case outstanding <- struct{}{}:
-				client := g.clients[c.caller][i%len(g.clients[c.caller])]
+				conn := g.conns[c.caller][i%len(g.conns[c.caller])]
 				calls.Go(func() {
-					g.send(ctx, begin.Add(c.due), c, client)
+					c.send(ctx, begin.Add(c.due), conn, g.send)
 					<-outstanding
 				})
 			default: // c stays unsent
@@ -116,31 +87,18 @@ func (g *generator) open(ctx context.Context, phases [][]call) error {
 	return nil
 }
 
-// send makes one call and notes what became of it.
-func (g *generator) send(ctx context.Context, due time.Time, c *call, client overloadv1.WorkServiceClient) {
-	ctx, cancel := context.WithDeadline(ctx, due.Add(g.deadline))
-	defer cancel()
-	c.lag = time.Since(due)
-	c.outcome = outcomeOf(c.criticality.send(ctx, client))
-	c.took = time.Since(due)
-	if c.outcome == served && c.took > g.deadline {
-		c.outcome = expired // the answer was on its way, and nobody waits for it any more
-	}
-}
-
 // closed keeps atOnce calls under way and returns how many are served in a second.
-func (g *generator) closed(ctx context.Context, atOnce int, lasts time.Duration) float64 {
+func (g *generator) closed(ctx context.Context, atOnce int, deadline, lasts time.Duration) float64 {
 	const backOff = 5 * time.Millisecond // after a refusal, or the generator would outrun the server
 	counts := make([]int, atOnce)
 	var workers sync.WaitGroup
 	begin := time.Now()
 	for i := range atOnce {
 		workers.Go(func() {
-			clients := g.clients[large]
-			client := clients[i%len(clients)]
+			conn := g.conns[large][i%len(g.conns[large])]
 			for time.Since(begin) < lasts && ctx.Err() == nil {
-				c := call{criticality: normal}
-				g.send(ctx, time.Now(), &c, client)
+				c := call{criticality: normal, deadline: deadline}
+				c.send(ctx, time.Now(), conn, g.send)
 				if c.outcome == served {
 					counts[i]++
 				} else {

@@ -26,8 +26,8 @@ type probes struct {
 // watch probes p until ctx ends, each kind once a second and each time on a new connection, as the kubelet does.
 func watch(ctx context.Context, p *process, dir certs.Dir) probes {
 	kinds := []func(context.Context) error{
-		func(ctx context.Context) error { return p.get(ctx, "/readyz") },
-		func(ctx context.Context) error { return p.get(ctx, "/livez") },
+		func(ctx context.Context) error { return p.get(ctx, "/readyz", nil) },
+		func(ctx context.Context) error { return p.get(ctx, "/livez", nil) },
 		func(ctx context.Context) error { return checkHealth(ctx, p.grpc, dir) },
 	}
 	seen := make([]probes, len(kinds))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -18,40 +19,36 @@ import (
 
 // process is the service's process as the generator sees it.
 type process struct {
-	cmd   *exec.Cmd
-	grpc  string // addresses
-	admin string
+	cmd               *exec.Cmd
+	grpc, http, admin string // addresses
 }
 
 // unset leaves CHASSIS_ADMISSION as the environment has it.
 const unset = "default"
 
-// start runs the service on the server's core, with the settings of production, and returns when it is ready. What it
+// start runs the service where on says, with the settings of production and of env, and returns when it is ready. What it
 // logs goes to /dev/null.
-func start(ctx context.Context, on cores.Pair, dir certs.Dir, shape, admission string) (*process, error) {
+func start(ctx context.Context, on cores.Pair, dir certs.Dir, shape, admission string, env ...string) (*process, error) {
 	binary, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	p := &process{cmd: exec.Command(binary)}
-	for _, addr := range []*string{&p.grpc, &p.admin} {
+	for _, addr := range []*string{&p.grpc, &p.http, &p.admin} {
 		if *addr, err = freeAddr(ctx); err != nil {
 			return nil, err
 		}
 	}
 	p.cmd.Stderr = os.Stderr
 	p.cmd.Env = append(os.Environ(),
-		envShape+"="+shape, "GOMAXPROCS=1",
-		"CHASSIS_ENVIRONMENT=production", "CHASSIS_GRPC_ADDR="+p.grpc, "CHASSIS_ADMIN_ADDR="+p.admin, "CHASSIS_MTLS=files",
+		envShape+"="+shape, "CHASSIS_ENVIRONMENT=production", "CHASSIS_MTLS=files",
+		"CHASSIS_GRPC_ADDR="+p.grpc, "CHASSIS_HTTP_ADDR="+p.http, "CHASSIS_ADMIN_ADDR="+p.admin,
 		"CHASSIS_TLS_CERT_FILE="+dir.ServerCert(), "CHASSIS_TLS_KEY_FILE="+dir.ServerKey(), "CHASSIS_TLS_CA_FILE="+dir.CA(),
 	)
-	switch admission {
-	case unset:
-	case failsafe:
-		p.cmd.Env = append(p.cmd.Env, "CHASSIS_ADMISSION=off", envFailsafe+"=1")
-	default:
+	if admission != unset {
 		p.cmd.Env = append(p.cmd.Env, "CHASSIS_ADMISSION="+admission)
 	}
+	p.cmd.Env = append(p.cmd.Env, env...)
 	if err := on.StartServer(p.cmd.Start); err != nil {
 		return nil, err
 	}
@@ -71,11 +68,11 @@ func freeAddr(ctx context.Context) (string, error) {
 }
 
 func (p *process) waitReady(ctx context.Context) error {
-	const patience = 10 * time.Second
+	const patience = 30 * time.Second
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errors.New("its time was up"))
 	defer cancel()
 	for {
-		err := p.get(ctx, "/readyz")
+		err := p.get(ctx, "/readyz", nil)
 		if err == nil {
 			return nil
 		}
@@ -87,8 +84,8 @@ func (p *process) waitReady(ctx context.Context) error {
 	}
 }
 
-// get asks the admin port, on a connection of its own, and expects 200.
-func (p *process) get(ctx context.Context, path string) error {
+// get asks the admin port, on a connection of its own, expects 200, and has read read the answer unless it is nil.
+func (p *process) get(ctx context.Context, path string, read func(io.Reader) error) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.admin+path, http.NoBody)
 	if err != nil {
 		return err
@@ -98,11 +95,14 @@ func (p *process) get(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	resp.Body.Close()
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s: %s", path, resp.Status)
 	}
-	return nil
+	if read == nil {
+		return nil
+	}
+	return read(resp.Body)
 }
 
 // stop ends the process at once; nothing is in flight any more that anybody waits for.

@@ -71,6 +71,36 @@ func TestFiguresAreMadeOfTheCalls(t *testing.T) {
 	}
 }
 
+func TestCriticalCallsCountWhereThereWasRoom(t *testing.T) {
+	of := func(begin time.Duration, w criticality, n, ok int) (calls []call) {
+		for i := range n {
+			c := call{due: begin + time.Duration(i), criticality: w, outcome: refused}
+			if i < ok {
+				c.outcome = served
+			}
+			calls = append(calls, c)
+		}
+		return calls
+	}
+	late := call{due: timelineStep, criticality: critical, outcome: expired, lag: time.Second}
+	tests := map[string]struct {
+		calls []call
+		want  float64
+	}{
+		"all of them":                  {slices.Concat(of(0, critical, 10, 10), of(10, sheddable, 30, 5)), 1},
+		"room for half":                {of(0, critical, 10, 5), 1},
+		"half of it went to sheddable": {slices.Concat(of(0, critical, 10, 5), of(10, sheddable, 30, 5)), .5},
+		"each half second for itself":  {slices.Concat(of(0, critical, 10, 0), of(timelineStep, sheddable, 30, 10)), 0},
+		"late ones do not count":       {slices.Concat(of(0, critical, 10, 10), []call{late}, of(timelineStep, sheddable, 9, 9)), 1},
+	}
+	for name, test := range tests {
+		r := result{overload: test.calls}
+		if got := r.critical(); got != test.want {
+			t.Errorf("%s: %v, expected %v", name, got, test.want)
+		}
+	}
+}
+
 func TestTableHasAColumnForEachResult(t *testing.T) {
 	p := defaultPlan()
 	results := []result{

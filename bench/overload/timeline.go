@@ -19,10 +19,7 @@ func printTimeline(out io.Writer, shape string, r result) error {
 	calls := slices.Concat(r.overload, r.calm)
 	for i := 0; len(calls) > 0 && i+1 < len(r.samples); i++ {
 		begin := time.Duration(i) * timelineStep
-		n := slices.IndexFunc(calls, func(c call) bool { return c.due >= begin+timelineStep })
-		if n < 0 {
-			n = len(calls)
-		}
+		n := firstAfter(calls, begin+timelineStep)
 		step := calls[:n]
 		fmt.Fprintf(&text, "%8.1f %8d %8d %8d %8d  %-38s  %s\n", begin.Seconds(), n,
 			count(step, is(served)), count(step, is(refused)), count(step, is(expired)), byWorth(step), core(r.samples[i], r.samples[i+1]))

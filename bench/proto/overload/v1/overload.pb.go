@@ -4,14 +4,16 @@
 // 	protoc        (unknown)
 // source: overload/v1/overload.proto
 
-// The service that is loaded beyond its capacity: one method for each criticality, all doing the same work.
+// The services that are loaded: one beyond its capacity, and one that has enough of everything.
 
 package overloadv1
 
 import (
 	_ "github.com/betmakers/paddock/proto/paddock/v1"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -246,21 +248,447 @@ func (*SheddableResponse) Descriptor() ([]byte, []int) {
 	return file_overload_v1_overload_proto_rawDescGZIP(), []int{5}
 }
 
+// ApartRequest is empty.
+type ApartRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApartRequest) Reset() {
+	*x = ApartRequest{}
+	mi := &file_overload_v1_overload_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApartRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApartRequest) ProtoMessage() {}
+
+func (x *ApartRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_overload_v1_overload_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApartRequest.ProtoReflect.Descriptor instead.
+func (*ApartRequest) Descriptor() ([]byte, []int) {
+	return file_overload_v1_overload_proto_rawDescGZIP(), []int{6}
+}
+
+// ApartResponse is empty.
+type ApartResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApartResponse) Reset() {
+	*x = ApartResponse{}
+	mi := &file_overload_v1_overload_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApartResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApartResponse) ProtoMessage() {}
+
+func (x *ApartResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_overload_v1_overload_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApartResponse.ProtoReflect.Descriptor instead.
+func (*ApartResponse) Descriptor() ([]byte, []int) {
+	return file_overload_v1_overload_proto_rawDescGZIP(), []int{7}
+}
+
+// WatchRequest is empty.
+type WatchRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchRequest) Reset() {
+	*x = WatchRequest{}
+	mi := &file_overload_v1_overload_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchRequest) ProtoMessage() {}
+
+func (x *WatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_overload_v1_overload_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchRequest.ProtoReflect.Descriptor instead.
+func (*WatchRequest) Descriptor() ([]byte, []int) {
+	return file_overload_v1_overload_proto_rawDescGZIP(), []int{8}
+}
+
+// WatchResponse is empty.
+type WatchResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchResponse) Reset() {
+	*x = WatchResponse{}
+	mi := &file_overload_v1_overload_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchResponse) ProtoMessage() {}
+
+func (x *WatchResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_overload_v1_overload_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchResponse.ProtoReflect.Descriptor instead.
+func (*WatchResponse) Descriptor() ([]byte, []int) {
+	return file_overload_v1_overload_proto_rawDescGZIP(), []int{9}
+}
+
+// DoRequest says how long the handler waits, and computes after that.
+type DoRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Wait    *durationpb.Duration   `protobuf:"bytes,1,opt,name=wait,proto3" json:"wait,omitempty"`
+	Compute *durationpb.Duration   `protobuf:"bytes,2,opt,name=compute,proto3" json:"compute,omitempty"`
+	// Validation refuses the call.
+	Invalid       bool `protobuf:"varint,3,opt,name=invalid,proto3" json:"invalid,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DoRequest) Reset() {
+	*x = DoRequest{}
+	mi := &file_overload_v1_overload_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DoRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DoRequest) ProtoMessage() {}
+
+func (x *DoRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_overload_v1_overload_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DoRequest.ProtoReflect.Descriptor instead.
+func (*DoRequest) Descriptor() ([]byte, []int) {
+	return file_overload_v1_overload_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *DoRequest) GetWait() *durationpb.Duration {
+	if x != nil {
+		return x.Wait
+	}
+	return nil
+}
+
+func (x *DoRequest) GetCompute() *durationpb.Duration {
+	if x != nil {
+		return x.Compute
+	}
+	return nil
+}
+
+func (x *DoRequest) GetInvalid() bool {
+	if x != nil {
+		return x.Invalid
+	}
+	return false
+}
+
+// DoResponse is empty.
+type DoResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DoResponse) Reset() {
+	*x = DoResponse{}
+	mi := &file_overload_v1_overload_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DoResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DoResponse) ProtoMessage() {}
+
+func (x *DoResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_overload_v1_overload_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DoResponse.ProtoReflect.Descriptor instead.
+func (*DoResponse) Descriptor() ([]byte, []int) {
+	return file_overload_v1_overload_proto_rawDescGZIP(), []int{11}
+}
+
+// AlsoRequest says how long the handler waits.
+type AlsoRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Wait          *durationpb.Duration   `protobuf:"bytes,1,opt,name=wait,proto3" json:"wait,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AlsoRequest) Reset() {
+	*x = AlsoRequest{}
+	mi := &file_overload_v1_overload_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AlsoRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AlsoRequest) ProtoMessage() {}
+
+func (x *AlsoRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_overload_v1_overload_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AlsoRequest.ProtoReflect.Descriptor instead.
+func (*AlsoRequest) Descriptor() ([]byte, []int) {
+	return file_overload_v1_overload_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *AlsoRequest) GetWait() *durationpb.Duration {
+	if x != nil {
+		return x.Wait
+	}
+	return nil
+}
+
+// AlsoResponse is empty.
+type AlsoResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AlsoResponse) Reset() {
+	*x = AlsoResponse{}
+	mi := &file_overload_v1_overload_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AlsoResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AlsoResponse) ProtoMessage() {}
+
+func (x *AlsoResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_overload_v1_overload_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AlsoResponse.ProtoReflect.Descriptor instead.
+func (*AlsoResponse) Descriptor() ([]byte, []int) {
+	return file_overload_v1_overload_proto_rawDescGZIP(), []int{13}
+}
+
+// DenyRequest is empty.
+type DenyRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DenyRequest) Reset() {
+	*x = DenyRequest{}
+	mi := &file_overload_v1_overload_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DenyRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DenyRequest) ProtoMessage() {}
+
+func (x *DenyRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_overload_v1_overload_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DenyRequest.ProtoReflect.Descriptor instead.
+func (*DenyRequest) Descriptor() ([]byte, []int) {
+	return file_overload_v1_overload_proto_rawDescGZIP(), []int{14}
+}
+
+// DenyResponse is empty.
+type DenyResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DenyResponse) Reset() {
+	*x = DenyResponse{}
+	mi := &file_overload_v1_overload_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DenyResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DenyResponse) ProtoMessage() {}
+
+func (x *DenyResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_overload_v1_overload_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DenyResponse.ProtoReflect.Descriptor instead.
+func (*DenyResponse) Descriptor() ([]byte, []int) {
+	return file_overload_v1_overload_proto_rawDescGZIP(), []int{15}
+}
+
 var File_overload_v1_overload_proto protoreflect.FileDescriptor
 
 const file_overload_v1_overload_proto_rawDesc = "" +
 	"\n" +
-	"\x1aoverload/v1/overload.proto\x12\voverload.v1\x1a\x18paddock/v1/options.proto\"\x11\n" +
+	"\x1aoverload/v1/overload.proto\x12\voverload.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x18paddock/v1/options.proto\"\x11\n" +
 	"\x0fCriticalRequest\"\x12\n" +
 	"\x10CriticalResponse\"\x0f\n" +
 	"\rNormalRequest\"\x10\n" +
 	"\x0eNormalResponse\"\x12\n" +
 	"\x10SheddableRequest\"\x13\n" +
-	"\x11SheddableResponse2\xf5\x01\n" +
-	"\vWorkService\x12O\n" +
-	"\bCritical\x12\x1c.overload.v1.CriticalRequest\x1a\x1d.overload.v1.CriticalResponse\"\x06\x9a\xb1\x19\x02 \x03\x12A\n" +
-	"\x06Normal\x12\x1a.overload.v1.NormalRequest\x1a\x1b.overload.v1.NormalResponse\x12R\n" +
-	"\tSheddable\x12\x1d.overload.v1.SheddableRequest\x1a\x1e.overload.v1.SheddableResponse\"\x06\x9a\xb1\x19\x02 \x01BAZ?github.com/betmakers/paddock/bench/proto/overload/v1;overloadv1b\x06proto3"
+	"\x11SheddableResponse\"\x0e\n" +
+	"\fApartRequest\"\x0f\n" +
+	"\rApartResponse\"\x0e\n" +
+	"\fWatchRequest\"\x0f\n" +
+	"\rWatchResponse\"\x89\x01\n" +
+	"\tDoRequest\x12-\n" +
+	"\x04wait\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x04wait\x123\n" +
+	"\acompute\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\acompute\x12\x18\n" +
+	"\ainvalid\x18\x03 \x01(\bR\ainvalid\"\f\n" +
+	"\n" +
+	"DoResponse\"<\n" +
+	"\vAlsoRequest\x12-\n" +
+	"\x04wait\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x04wait\"\x0e\n" +
+	"\fAlsoResponse\"\r\n" +
+	"\vDenyRequest\"\x0e\n" +
+	"\fDenyResponse2\xbd\x03\n" +
+	"\vWorkService\x12f\n" +
+	"\bCritical\x12\x1c.overload.v1.CriticalRequest\x1a\x1d.overload.v1.CriticalResponse\"\x1d\x9a\xb1\x19\x02 \x03\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/critical\x12X\n" +
+	"\x06Normal\x12\x1a.overload.v1.NormalRequest\x1a\x1b.overload.v1.NormalResponse\"\x15\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
+	"/v1/normal\x12j\n" +
+	"\tSheddable\x12\x1d.overload.v1.SheddableRequest\x1a\x1e.overload.v1.SheddableResponse\"\x1e\x9a\xb1\x19\x02 \x01\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/sheddable\x12>\n" +
+	"\x05Apart\x12\x19.overload.v1.ApartRequest\x1a\x1a.overload.v1.ApartResponse\x12@\n" +
+	"\x05Watch\x12\x19.overload.v1.WatchRequest\x1a\x1a.overload.v1.WatchResponse0\x012\xdf\x01\n" +
+	"\rHonestService\x12H\n" +
+	"\x02Do\x12\x16.overload.v1.DoRequest\x1a\x17.overload.v1.DoResponse\"\x11\x82\xd3\xe4\x93\x02\v:\x01*\"\x06/v1/do\x12;\n" +
+	"\x04Also\x12\x18.overload.v1.AlsoRequest\x1a\x19.overload.v1.AlsoResponse\x12G\n" +
+	"\x04Deny\x12\x18.overload.v1.DenyRequest\x1a\x19.overload.v1.DenyResponse\"\n" +
+	"\x9a\xb1\x19\x06\x12\x04noneBAZ?github.com/betmakers/paddock/bench/proto/overload/v1;overloadv1b\x06proto3"
 
 var (
 	file_overload_v1_overload_proto_rawDescOnce sync.Once
@@ -274,27 +702,51 @@ func file_overload_v1_overload_proto_rawDescGZIP() []byte {
 	return file_overload_v1_overload_proto_rawDescData
 }
 
-var file_overload_v1_overload_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_overload_v1_overload_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_overload_v1_overload_proto_goTypes = []any{
-	(*CriticalRequest)(nil),   // 0: overload.v1.CriticalRequest
-	(*CriticalResponse)(nil),  // 1: overload.v1.CriticalResponse
-	(*NormalRequest)(nil),     // 2: overload.v1.NormalRequest
-	(*NormalResponse)(nil),    // 3: overload.v1.NormalResponse
-	(*SheddableRequest)(nil),  // 4: overload.v1.SheddableRequest
-	(*SheddableResponse)(nil), // 5: overload.v1.SheddableResponse
+	(*CriticalRequest)(nil),     // 0: overload.v1.CriticalRequest
+	(*CriticalResponse)(nil),    // 1: overload.v1.CriticalResponse
+	(*NormalRequest)(nil),       // 2: overload.v1.NormalRequest
+	(*NormalResponse)(nil),      // 3: overload.v1.NormalResponse
+	(*SheddableRequest)(nil),    // 4: overload.v1.SheddableRequest
+	(*SheddableResponse)(nil),   // 5: overload.v1.SheddableResponse
+	(*ApartRequest)(nil),        // 6: overload.v1.ApartRequest
+	(*ApartResponse)(nil),       // 7: overload.v1.ApartResponse
+	(*WatchRequest)(nil),        // 8: overload.v1.WatchRequest
+	(*WatchResponse)(nil),       // 9: overload.v1.WatchResponse
+	(*DoRequest)(nil),           // 10: overload.v1.DoRequest
+	(*DoResponse)(nil),          // 11: overload.v1.DoResponse
+	(*AlsoRequest)(nil),         // 12: overload.v1.AlsoRequest
+	(*AlsoResponse)(nil),        // 13: overload.v1.AlsoResponse
+	(*DenyRequest)(nil),         // 14: overload.v1.DenyRequest
+	(*DenyResponse)(nil),        // 15: overload.v1.DenyResponse
+	(*durationpb.Duration)(nil), // 16: google.protobuf.Duration
 }
 var file_overload_v1_overload_proto_depIdxs = []int32{
-	0, // 0: overload.v1.WorkService.Critical:input_type -> overload.v1.CriticalRequest
-	2, // 1: overload.v1.WorkService.Normal:input_type -> overload.v1.NormalRequest
-	4, // 2: overload.v1.WorkService.Sheddable:input_type -> overload.v1.SheddableRequest
-	1, // 3: overload.v1.WorkService.Critical:output_type -> overload.v1.CriticalResponse
-	3, // 4: overload.v1.WorkService.Normal:output_type -> overload.v1.NormalResponse
-	5, // 5: overload.v1.WorkService.Sheddable:output_type -> overload.v1.SheddableResponse
-	3, // [3:6] is the sub-list for method output_type
-	0, // [0:3] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	16, // 0: overload.v1.DoRequest.wait:type_name -> google.protobuf.Duration
+	16, // 1: overload.v1.DoRequest.compute:type_name -> google.protobuf.Duration
+	16, // 2: overload.v1.AlsoRequest.wait:type_name -> google.protobuf.Duration
+	0,  // 3: overload.v1.WorkService.Critical:input_type -> overload.v1.CriticalRequest
+	2,  // 4: overload.v1.WorkService.Normal:input_type -> overload.v1.NormalRequest
+	4,  // 5: overload.v1.WorkService.Sheddable:input_type -> overload.v1.SheddableRequest
+	6,  // 6: overload.v1.WorkService.Apart:input_type -> overload.v1.ApartRequest
+	8,  // 7: overload.v1.WorkService.Watch:input_type -> overload.v1.WatchRequest
+	10, // 8: overload.v1.HonestService.Do:input_type -> overload.v1.DoRequest
+	12, // 9: overload.v1.HonestService.Also:input_type -> overload.v1.AlsoRequest
+	14, // 10: overload.v1.HonestService.Deny:input_type -> overload.v1.DenyRequest
+	1,  // 11: overload.v1.WorkService.Critical:output_type -> overload.v1.CriticalResponse
+	3,  // 12: overload.v1.WorkService.Normal:output_type -> overload.v1.NormalResponse
+	5,  // 13: overload.v1.WorkService.Sheddable:output_type -> overload.v1.SheddableResponse
+	7,  // 14: overload.v1.WorkService.Apart:output_type -> overload.v1.ApartResponse
+	9,  // 15: overload.v1.WorkService.Watch:output_type -> overload.v1.WatchResponse
+	11, // 16: overload.v1.HonestService.Do:output_type -> overload.v1.DoResponse
+	13, // 17: overload.v1.HonestService.Also:output_type -> overload.v1.AlsoResponse
+	15, // 18: overload.v1.HonestService.Deny:output_type -> overload.v1.DenyResponse
+	11, // [11:19] is the sub-list for method output_type
+	3,  // [3:11] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_overload_v1_overload_proto_init() }
@@ -308,9 +760,9 @@ func file_overload_v1_overload_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_overload_v1_overload_proto_rawDesc), len(file_overload_v1_overload_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   16,
 			NumExtensions: 0,
-			NumServices:   1,
+			NumServices:   2,
 		},
 		GoTypes:           file_overload_v1_overload_proto_goTypes,
 		DependencyIndexes: file_overload_v1_overload_proto_depIdxs,

@@ -4,7 +4,7 @@
 // - protoc             (unknown)
 // source: overload/v1/overload.proto
 
-// The service that is loaded beyond its capacity: one method for each criticality, all doing the same work.
+// The services that are loaded: one beyond its capacity, and one that has enough of everything.
 
 package overloadv1
 
@@ -24,13 +24,15 @@ const (
 	WorkService_Critical_FullMethodName  = "/overload.v1.WorkService/Critical"
 	WorkService_Normal_FullMethodName    = "/overload.v1.WorkService/Normal"
 	WorkService_Sheddable_FullMethodName = "/overload.v1.WorkService/Sheddable"
+	WorkService_Apart_FullMethodName     = "/overload.v1.WorkService/Apart"
+	WorkService_Watch_FullMethodName     = "/overload.v1.WorkService/Watch"
 )
 
 // WorkServiceClient is the client API for WorkService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// WorkService does the work that its process was started for.
+// WorkService does the work that its process was started for, in each method.
 type WorkServiceClient interface {
 	// Critical is given up last.
 	Critical(ctx context.Context, in *CriticalRequest, opts ...grpc.CallOption) (*CriticalResponse, error)
@@ -38,6 +40,10 @@ type WorkServiceClient interface {
 	Normal(ctx context.Context, in *NormalRequest, opts ...grpc.CallOption) (*NormalResponse, error)
 	// Sheddable is given up first.
 	Sheddable(ctx context.Context, in *SheddableRequest, opts ...grpc.CallOption) (*SheddableResponse, error)
+	// Apart is a second method of the criticality of Normal.
+	Apart(ctx context.Context, in *ApartRequest, opts ...grpc.CallOption) (*ApartResponse, error)
+	// Watch answers with a few messages. Callers state the criticality.
+	Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error)
 }
 
 type workServiceClient struct {
@@ -78,11 +84,40 @@ func (c *workServiceClient) Sheddable(ctx context.Context, in *SheddableRequest,
 	return out, nil
 }
 
+func (c *workServiceClient) Apart(ctx context.Context, in *ApartRequest, opts ...grpc.CallOption) (*ApartResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ApartResponse)
+	err := c.cc.Invoke(ctx, WorkService_Apart_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *workServiceClient) Watch(ctx context.Context, in *WatchRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &WorkService_ServiceDesc.Streams[0], WorkService_Watch_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchRequest, WatchResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type WorkService_WatchClient = grpc.ServerStreamingClient[WatchResponse]
+
 // WorkServiceServer is the server API for WorkService service.
 // All implementations must embed UnimplementedWorkServiceServer
 // for forward compatibility.
 //
-// WorkService does the work that its process was started for.
+// WorkService does the work that its process was started for, in each method.
 type WorkServiceServer interface {
 	// Critical is given up last.
 	Critical(context.Context, *CriticalRequest) (*CriticalResponse, error)
@@ -90,6 +125,10 @@ type WorkServiceServer interface {
 	Normal(context.Context, *NormalRequest) (*NormalResponse, error)
 	// Sheddable is given up first.
 	Sheddable(context.Context, *SheddableRequest) (*SheddableResponse, error)
+	// Apart is a second method of the criticality of Normal.
+	Apart(context.Context, *ApartRequest) (*ApartResponse, error)
+	// Watch answers with a few messages. Callers state the criticality.
+	Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error
 	mustEmbedUnimplementedWorkServiceServer()
 }
 
@@ -108,6 +147,12 @@ func (UnimplementedWorkServiceServer) Normal(context.Context, *NormalRequest) (*
 }
 func (UnimplementedWorkServiceServer) Sheddable(context.Context, *SheddableRequest) (*SheddableResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Sheddable not implemented")
+}
+func (UnimplementedWorkServiceServer) Apart(context.Context, *ApartRequest) (*ApartResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Apart not implemented")
+}
+func (UnimplementedWorkServiceServer) Watch(*WatchRequest, grpc.ServerStreamingServer[WatchResponse]) error {
+	return status.Error(codes.Unimplemented, "method Watch not implemented")
 }
 func (UnimplementedWorkServiceServer) mustEmbedUnimplementedWorkServiceServer() {}
 func (UnimplementedWorkServiceServer) testEmbeddedByValue()                     {}
@@ -184,6 +229,35 @@ func _WorkService_Sheddable_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _WorkService_Apart_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ApartRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkServiceServer).Apart(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: WorkService_Apart_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkServiceServer).Apart(ctx, req.(*ApartRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _WorkService_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(WorkServiceServer).Watch(m, &grpc.GenericServerStream[WatchRequest, WatchResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type WorkService_WatchServer = grpc.ServerStreamingServer[WatchResponse]
+
 // WorkService_ServiceDesc is the grpc.ServiceDesc for WorkService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -202,6 +276,204 @@ var WorkService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Sheddable",
 			Handler:    _WorkService_Sheddable_Handler,
+		},
+		{
+			MethodName: "Apart",
+			Handler:    _WorkService_Apart_Handler,
+		},
+	},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Watch",
+			Handler:       _WorkService_Watch_Handler,
+			ServerStreams: true,
+		},
+	},
+	Metadata: "overload/v1/overload.proto",
+}
+
+const (
+	HonestService_Do_FullMethodName   = "/overload.v1.HonestService/Do"
+	HonestService_Also_FullMethodName = "/overload.v1.HonestService/Also"
+	HonestService_Deny_FullMethodName = "/overload.v1.HonestService/Deny"
+)
+
+// HonestServiceClient is the client API for HonestService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// HonestService does what a call asks for.
+type HonestServiceClient interface {
+	// Do does it.
+	Do(ctx context.Context, in *DoRequest, opts ...grpc.CallOption) (*DoResponse, error)
+	// Also does it, as another method.
+	Also(ctx context.Context, in *AlsoRequest, opts ...grpc.CallOption) (*AlsoResponse, error)
+	// Deny lets no caller in that there is.
+	Deny(ctx context.Context, in *DenyRequest, opts ...grpc.CallOption) (*DenyResponse, error)
+}
+
+type honestServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewHonestServiceClient(cc grpc.ClientConnInterface) HonestServiceClient {
+	return &honestServiceClient{cc}
+}
+
+func (c *honestServiceClient) Do(ctx context.Context, in *DoRequest, opts ...grpc.CallOption) (*DoResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DoResponse)
+	err := c.cc.Invoke(ctx, HonestService_Do_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *honestServiceClient) Also(ctx context.Context, in *AlsoRequest, opts ...grpc.CallOption) (*AlsoResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AlsoResponse)
+	err := c.cc.Invoke(ctx, HonestService_Also_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *honestServiceClient) Deny(ctx context.Context, in *DenyRequest, opts ...grpc.CallOption) (*DenyResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DenyResponse)
+	err := c.cc.Invoke(ctx, HonestService_Deny_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// HonestServiceServer is the server API for HonestService service.
+// All implementations must embed UnimplementedHonestServiceServer
+// for forward compatibility.
+//
+// HonestService does what a call asks for.
+type HonestServiceServer interface {
+	// Do does it.
+	Do(context.Context, *DoRequest) (*DoResponse, error)
+	// Also does it, as another method.
+	Also(context.Context, *AlsoRequest) (*AlsoResponse, error)
+	// Deny lets no caller in that there is.
+	Deny(context.Context, *DenyRequest) (*DenyResponse, error)
+	mustEmbedUnimplementedHonestServiceServer()
+}
+
+// UnimplementedHonestServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedHonestServiceServer struct{}
+
+func (UnimplementedHonestServiceServer) Do(context.Context, *DoRequest) (*DoResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Do not implemented")
+}
+func (UnimplementedHonestServiceServer) Also(context.Context, *AlsoRequest) (*AlsoResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Also not implemented")
+}
+func (UnimplementedHonestServiceServer) Deny(context.Context, *DenyRequest) (*DenyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Deny not implemented")
+}
+func (UnimplementedHonestServiceServer) mustEmbedUnimplementedHonestServiceServer() {}
+func (UnimplementedHonestServiceServer) testEmbeddedByValue()                       {}
+
+// UnsafeHonestServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to HonestServiceServer will
+// result in compilation errors.
+type UnsafeHonestServiceServer interface {
+	mustEmbedUnimplementedHonestServiceServer()
+}
+
+func RegisterHonestServiceServer(s grpc.ServiceRegistrar, srv HonestServiceServer) {
+	// If the following call panics, it indicates UnimplementedHonestServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&HonestService_ServiceDesc, srv)
+}
+
+func _HonestService_Do_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DoRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HonestServiceServer).Do(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HonestService_Do_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HonestServiceServer).Do(ctx, req.(*DoRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _HonestService_Also_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AlsoRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HonestServiceServer).Also(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HonestService_Also_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HonestServiceServer).Also(ctx, req.(*AlsoRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _HonestService_Deny_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DenyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HonestServiceServer).Deny(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HonestService_Deny_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HonestServiceServer).Deny(ctx, req.(*DenyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// HonestService_ServiceDesc is the grpc.ServiceDesc for HonestService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var HonestService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "overload.v1.HonestService",
+	HandlerType: (*HonestServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "Do",
+			Handler:    _HonestService_Do_Handler,
+		},
+		{
+			MethodName: "Also",
+			Handler:    _HonestService_Also_Handler,
+		},
+		{
+			MethodName: "Deny",
+			Handler:    _HonestService_Deny_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
