@@ -124,7 +124,7 @@ func (c *call) end(err error, panicked any) error {
 	elapsed := time.Since(c.start)
 	ended := !c.method.Unary() && c.method.server.streams.end(c)
 	out := c.outcome(err, panicked, ended)
-	c.leavePlace(out, c.start.Add(elapsed))
+	c.leavePlace(c.start.Add(elapsed))
 	c.deadline.stop()
 	c.pushBack(out)
 	c.reportLoad(out, elapsed)

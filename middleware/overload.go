@@ -46,13 +46,11 @@ func (c *call) stated() []string {
 }
 
 // leavePlace gives the place back.
-func (c *call) leavePlace(out outcome, now time.Time) {
+func (c *call) leavePlace(now time.Time) {
 	if !c.method.limited() {
 		return
 	}
-	at, ok := c.Deadline()
-	useful := out.code != codes.DeadlineExceeded && out.code != codes.Canceled && (!ok || now.Before(at))
-	c.method.server.cfg.Admission.Leave(&c.Ticket, useful, now)
+	c.method.server.cfg.Admission.Leave(&c.Ticket, now)
 }
 
 // share returns whose turn a call takes when callers and methods take turns. A caller is an identity, and without one an

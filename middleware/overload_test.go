@@ -33,10 +33,8 @@ func newCrowded(reports bool) *crowded {
 	b := new(crowded)
 	looks := 0
 	b.Limiter = admission.NewWith(func() admission.Look {
-		if looks++; looks%40 == 0 { // a queue that is never short is not one of calls
-			return admission.Look{Procs: 1}
-		}
-		return admission.Look{Procs: 1, Runnable: 1000 * int(b.runnable.Load())}
+		looks++ // and the queue grows, as one of calls does that are too many
+		return admission.Look{Procs: 1, Runnable: looks * int(b.runnable.Load())}
 	}, reports)
 	return b
 }

@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	// window is how long a line stands before it is judged, and enoughLet how many calls must have been let in by then:
+	// judged is how long a line stands before it is judged, and enoughLet how many calls must have been let in by then:
 	// without them the window goes on, at most for longestWindow.
-	window        = 100 * time.Millisecond
+	judged        = 100 * time.Millisecond
 	longestWindow = time.Second
 	enoughLet     = 10
 
@@ -33,31 +33,34 @@ type judge struct {
 	stood time.Duration // how long the window lasts already, without standing still
 
 	arrived, let, turnedAway, died int // in this window
-	critical                       int // of those that arrived, while nothing is held back
 
 	growing, calm int           // windows in a row
 	overload      bool          // more comes than can be done
+	doubt         bool          // what is short may be something else: no call is refused
 	interval      time.Duration // between two calls that are let in, in the last windows
 
 	now, before [shares]uint16 // calls that came, by share, in this window and in the one before
 	fair        int            // what each share could have had of the window before
 }
 
+// refuses reports whether calls are refused whose turn does not come soon.
+func (j *judge) refuses() bool { return j.overload && !j.doubt }
+
 // event takes in that time has passed. It is called before each change of the line, and now and then while calls wait.
 func (j *judge) event(now time.Duration, waiting int) {
 	gap := now - j.at
 	j.at = now
 	if gap > newDay {
-		*j = judge{at: now}
+		*j = judge{at: now, doubt: j.doubt}
 		return
 	}
 	j.stood += min(gap, stillness)
-	if j.stood < window || j.let < enoughLet && j.stood < longestWindow {
+	if j.stood < judged || j.let < enoughLet && j.stood < longestWindow {
 		return
 	}
 	j.close(waiting)
 	j.divide()
-	j.stood, j.arrived, j.let, j.turnedAway, j.died, j.critical = 0, 0, 0, 0, 0, 0
+	j.stood, j.arrived, j.let, j.turnedAway, j.died = 0, 0, 0, 0, 0
 }
 
 // close judges a window.
@@ -97,28 +100,8 @@ func (j *judge) relax() {
 	}
 }
 
-// beyond counts a call that nothing holds back, and reports whether it is one too many: in an overload as many run as have
-// ended of late, the critical ones first.
-func (j *judge) beyond(worth Worth) bool {
-	j.arrived++
-	n := j.arrived
-	if worth == Critical {
-		j.critical++
-		n = j.critical
-	}
-	if !j.overload || time.Duration(n-enoughLet)*j.interval <= j.stood {
-		return false
-	}
-	j.turnedAway++
-	return true
-}
-
-// did counts a call that has ended and that nothing held back, if its caller got what it wanted.
-func (j *judge) did(useful bool) {
-	if useful {
-		j.let++
-	}
-}
+// rate is how many calls are let in in a second.
+func (j *judge) rate() float64 { return 1 / max(j.interval, 1).Seconds() }
 
 // came counts a call of a share.
 func (j *judge) came(share uint8) {

@@ -8,11 +8,8 @@ import (
 	"time"
 )
 
-// How often the scheduler is looked at: seldom while few calls run, and never without a call.
-const (
-	lookEvery  = time.Millisecond
-	lookSeldom = 100 * time.Millisecond
-)
+// lookEvery is how often the scheduler is looked at while more calls run than run in any case, or the gate is closed.
+const lookEvery = time.Millisecond
 
 // Limiter holds calls back while the scheduler's queue is long. All methods may be called concurrently; none but Enter
 // blocks.
@@ -24,6 +21,7 @@ type Limiter struct {
 	look    func() Look
 	looked  atomic.Int64 // when, since born
 	floor   atomic.Int64 // of the gate
+	ended   atomic.Int64
 	running atomic.Int64
 	closed  atomic.Bool // the gate is; read without the lock by calls that come and go
 
@@ -138,29 +136,26 @@ func (l *Limiter) report(t *Ticket) Verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t.state = running
-	l.line.judge.event(time.Since(l.born), 1) // the line is the scheduler's
-	if l.line.judge.beyond(t.Worth) {
+	if l.line.excess.beyond(t.Worth, l.gate.proof.rate, time.Since(l.born)) {
 		return Reported
 	}
 	return Runs
 }
 
-// Leave is told that a call has ended, and whether its caller got what it wanted. For a call that does not run it does
-// nothing.
-func (l *Limiter) Leave(t *Ticket, useful bool, now time.Time) {
+// Leave is told that a call has ended. For a call that does not run it does nothing.
+func (l *Limiter) Leave(t *Ticket, now time.Time) {
 	if t.state != running {
 		return
 	}
 	t.state = absent
-	left := l.running.Add(-1)
+	l.ended.Add(1)
+	l.lookIfDue(l.running.Add(-1), now.Sub(l.born))
 	if !l.closed.Load() && !t.counted {
 		return
 	}
-	l.lookIfDue(left, now.Sub(l.born))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.reports {
-		l.line.judge.did(useful)
 		return
 	}
 	l.line.ended(t)
@@ -170,7 +165,7 @@ func (l *Limiter) Leave(t *Ticket, useful bool, now time.Time) {
 // dispatch lets calls in as far as there is room. It must hold the lock.
 func (l *Limiter) dispatch(now time.Duration) {
 	l.line.judge.event(now, l.line.queue.n)
-	for t := l.line.first(now); t != nil && (l.open || l.gate.free(int(l.running.Load()))); t = l.line.first(now) {
+	for t := l.line.first(now); t != nil && (l.open || l.gate.free(l.running.Load())); t = l.line.first(now) {
 		l.running.Add(1)
 		l.line.let(t, now)
 	}
@@ -192,11 +187,7 @@ func (l *Limiter) tick() {
 // lookIfDue looks at the scheduler if the last look is long enough ago for so many calls that run. One goroutine looks at a
 // time, and the others go on.
 func (l *Limiter) lookIfDue(running int64, now time.Duration) {
-	every := lookSeldom
-	if running > l.floor.Load() || l.closed.Load() {
-		every = lookEvery
-	}
-	if now-time.Duration(l.looked.Load()) < every || !l.looking.TryLock() {
+	if running <= l.floor.Load() && !l.closed.Load() || now-time.Duration(l.looked.Load()) < lookEvery || !l.looking.TryLock() {
 		return
 	}
 	defer l.looking.Unlock()
@@ -205,7 +196,12 @@ func (l *Limiter) lookIfDue(running int64, now time.Duration) {
 	l.looked.Store(int64(now))
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.gate.saw(seen, int(l.running.Load()), l.line.queue.n, now)
+	waiting := l.line.queue.n
+	if l.reports && seen.Runnable > l.gate.floor() {
+		waiting++ // nothing is held back: the line is the scheduler's
+	}
+	l.gate.saw(seen, calls{l.ended.Load(), l.running.Load(), waiting}, now)
+	l.line.judge.doubt = l.gate.proof.doubted
 	l.floor.Store(int64(l.gate.floor()))
 	l.closed.Store(l.gate.closed && !l.open)
 }
@@ -224,6 +220,6 @@ func (l *Limiter) State() State {
 	defer l.mu.Unlock()
 	return State{
 		Running: int(l.running.Load()), Queued: l.line.queue.n, Waited: l.line.waited,
-		Holding: l.closed.Load(), Overloaded: l.closed.Load() && l.line.judge.overload,
+		Holding: l.closed.Load(), Overloaded: l.closed.Load() && l.line.judge.refuses(),
 	}
 }

@@ -26,10 +26,8 @@ func hold(t *testing.T) *held {
 	h.runnable.Store(1)
 	looks := int64(0)
 	h.Limiter = admission.NewWith(func() admission.Look {
-		if looks++; looks%40 == 0 { // a queue that is never short is not one of calls
-			return admission.Look{Procs: 1}
-		}
-		return admission.Look{Procs: 1, Runnable: int(1000 * h.runnable.Load())}
+		looks++ // and the queue grows, as one of calls does that are too many
+		return admission.Look{Procs: 1, Runnable: int(looks * h.runnable.Load())}
 	}, false)
 	for range 100 {
 		if h.State().Holding {
@@ -56,7 +54,7 @@ func (h *held) wantState(t *testing.T, running, queued int) {
 // few ends so many of the calls that run that only as many are left.
 func (h *held) few(n int) {
 	for _, c := range h.running[n:] {
-		h.Leave(c, true, time.Now())
+		h.Leave(c, time.Now())
 	}
 	h.running = h.running[:n]
 }
@@ -77,7 +75,7 @@ func TestOrder(t *testing.T) {
 					order = append(order, name)
 					one.Unlock()
 					time.Sleep(time.Second) // until all have had their turn
-					h.Leave(c, true, time.Now())
+					h.Leave(c, time.Now())
 				}
 			})
 			synctest.Wait()
@@ -122,7 +120,7 @@ func TestPlacesAreGivenUp(t *testing.T) {
 			t.Errorf("it waited for %v", took)
 		}
 		h.wantState(t, n, 0)
-		h.Leave(c, false, time.Now()) // what does not run changes nothing
+		h.Leave(c, time.Now()) // what does not run changes nothing
 		h.wantState(t, n, 0)
 		gone, leave := context.WithCancel(t.Context())
 		leave()
@@ -138,9 +136,9 @@ func TestLeaveTwice(t *testing.T) {
 	l := admission.New()
 	c := new(admission.Ticket)
 	l.Enter(t.Context(), c, time.Now())
-	l.Leave(c, true, time.Now())
-	l.Leave(c, true, time.Now())
-	l.Leave(new(admission.Ticket), true, time.Now())
+	l.Leave(c, time.Now())
+	l.Leave(c, time.Now())
+	l.Leave(new(admission.Ticket), time.Now())
 	if s := l.State(); s.Running != 0 {
 		t.Errorf("%d run", s.Running)
 	}
@@ -235,7 +233,7 @@ func TestStress(t *testing.T) {
 				if l.Enter(ctx, c, time.Now()) == admission.Runs && random.IntN(8) == 0 {
 					<-ctx.Done()
 				}
-				l.Leave(c, random.IntN(2) == 0, time.Now())
+				l.Leave(c, time.Now())
 				cancel()
 			}
 		})
@@ -252,7 +250,7 @@ func TestNoAllocation(t *testing.T) {
 	ctx, c := t.Context(), new(admission.Ticket)
 	if n := testing.AllocsPerRun(1000, func() {
 		l.Enter(ctx, c, time.Now())
-		l.Leave(c, true, time.Now())
+		l.Leave(c, time.Now())
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -286,7 +284,7 @@ func BenchmarkUncontended(b *testing.B) {
 	for b.Loop() {
 		c := admission.Ticket{}
 		l.Enter(ctx, &c, time.Now())
-		l.Leave(&c, true, time.Now())
+		l.Leave(&c, time.Now())
 	}
 }
 

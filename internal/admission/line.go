@@ -29,6 +29,7 @@ type line struct {
 	judge   judge
 	waited  time.Duration // of all calls together
 	patient bool          // no call is refused
+	excess  excess        // tells which would be
 }
 
 // join puts t into the line, or refuses it: false.
@@ -37,16 +38,15 @@ func (l *line) join(ctx context.Context, t *Ticket, now time.Duration) bool {
 	l.judge.came(t.Share)
 	t.mayWait = forever
 	room := capacity * (2 + t.Worth.rank()) / 4
-	if l.queue.n >= room || l.queue.hogs(t, room/2) || l.judge.overload && !l.worthWaiting(ctx, t) {
-		l.judge.turnedAway++
-		if !l.patient && !t.Patient {
-			t.state = refused
-			return false
+	switch {
+	case l.patient || t.Patient:
+		if t.reported = l.judge.refuses() && l.excess.beyond(t.Worth, l.judge.rate(), now); t.reported {
+			l.judge.turnedAway++
 		}
-		t.reported = true
-	}
-	if l.patient || t.Patient {
-		t.mayWait = forever
+	case l.queue.n >= room || l.queue.hogs(t, room/2) || l.judge.refuses() && !l.worthWaiting(ctx, t):
+		l.judge.turnedAway++
+		t.state = refused
+		return false
 	}
 	t.state, t.ctx, t.since = waiting, ctx, now
 	l.queue.push(t)
@@ -93,7 +93,7 @@ func (l *line) tooLate(t *Ticket, now time.Duration) bool {
 	if t.ctx.Err() != nil {
 		return true
 	}
-	if !l.judge.overload || l.patient || t.Patient {
+	if !l.judge.refuses() || l.patient || t.Patient {
 		return false
 	}
 	if t.mayWait == forever && t.Worth != Critical { // it came before the overload

@@ -138,7 +138,7 @@ func (r *result) call(m *machine, l *Limiter, k kind) {
 	if verdict != Refused {
 		err = k.do(ctx)
 		if l != nil {
-			l.Leave(t, err == nil, time.Now())
+			l.Leave(t, time.Now())
 		}
 	}
 	r.mu.Lock()

@@ -38,11 +38,8 @@ func TestWorkOfSomethingElse(t *testing.T) {
 					kind{do: m.waits(50 * ms), rate: 60, deadline: 5 * time.Second},
 					kind{do: m.waits(2 * time.Second), rate: 20, deadline: 5 * time.Second, share: 1})
 				for i, r := range r {
-					if r.refused > 0 || r.died > 0 {
+					if r.refused > 0 || r.died > r.sent/10 {
 						t.Errorf("of kind %d %d of %d calls were refused and %d ran out of time", i, r.refused, r.sent, r.died)
-					}
-					if r.delayed > proof+100*ms {
-						t.Errorf("a call of kind %d was held back for %v", i, r.delayed)
 					}
 				}
 				wantIdle(t, l)
@@ -185,7 +182,7 @@ func TestReporting(t *testing.T) {
 		m := newMachine(2)
 		l := NewWith(m.look, true)
 		r := offer(m, l, 10*time.Second, kind{do: m.computes(5 * ms), rate: 1200, deadline: deadline})[0]
-		if share := float64(r.report) / float64(r.sent); share < .3 || r.refused > 0 {
+		if share := float64(r.report) / float64(r.sent); share < .4 || r.refused > 0 {
 			t.Errorf("%.2f of the calls at three times the capacity would have been refused, and %d were", share, r.refused)
 		}
 	})
