@@ -4,21 +4,36 @@ import "time"
 
 // excess estimates which calls would be refused, where none is held back.
 type excess struct {
-	began          time.Duration // the second that is looked at
-	came, critical int           // calls in it
+	began                 time.Duration // the second that is looked at
+	came, critical, ended int           // calls in it
+	rate                  float64       // of calls that ended in the one before, a second; zero if that is not known
 }
 
-// beyond counts a call, and reports whether it is one too many at a rate of calls that can be done in a second. The
-// critical ones are done first.
-func (e *excess) beyond(worth Worth, rate float64, now time.Duration) bool {
-	if now-e.began > time.Second {
+// turn begins a new second when the last one is over. A time without calls is forgotten.
+func (e *excess) turn(now time.Duration) {
+	switch took := now - e.began; {
+	case took < time.Second:
+	case took < 2*time.Second:
+		*e = excess{began: now, rate: float64(e.ended) / took.Seconds()}
+	default:
 		*e = excess{began: now}
 	}
+}
+
+// done counts a call that has ended.
+func (e *excess) done(now time.Duration) {
+	e.turn(now)
+	e.ended++
+}
+
+// beyond counts a call, and reports whether it is one more than end in the time. The critical ones come first.
+func (e *excess) beyond(worth Worth, now time.Duration) bool {
+	e.turn(now)
 	e.came++
 	n := e.came
 	if worth == Critical {
 		e.critical++
 		n = e.critical
 	}
-	return float64(n-enoughLet) > rate*(now-e.began).Seconds()
+	return e.rate > 0 && float64(n-enoughLet) > e.rate*(now-e.began).Seconds()
 }

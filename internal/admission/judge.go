@@ -100,9 +100,6 @@ func (j *judge) relax() {
 	}
 }
 
-// rate is how many calls are let in in a second.
-func (j *judge) rate() float64 { return 1 / max(j.interval, 1).Seconds() }
-
 // came counts a call of a share.
 func (j *judge) came(share uint8) {
 	j.arrived++

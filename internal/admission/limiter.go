@@ -21,7 +21,6 @@ type Limiter struct {
 	look    func() Look
 	looked  atomic.Int64 // when, since born
 	floor   atomic.Int64 // of the gate
-	ended   atomic.Int64
 	running atomic.Int64
 	closed  atomic.Bool // the gate is; read without the lock by calls that come and go
 
@@ -136,7 +135,7 @@ func (l *Limiter) report(t *Ticket) Verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t.state = running
-	if l.line.excess.beyond(t.Worth, l.gate.proof.rate, time.Since(l.born)) {
+	if l.line.excess.beyond(t.Worth, time.Since(l.born)) && l.gate.try.failed {
 		return Reported
 	}
 	return Runs
@@ -148,7 +147,6 @@ func (l *Limiter) Leave(t *Ticket, now time.Time) {
 		return
 	}
 	t.state = absent
-	l.ended.Add(1)
 	l.lookIfDue(l.running.Add(-1), now.Sub(l.born))
 	if !l.closed.Load() && !t.counted {
 		return
@@ -156,16 +154,18 @@ func (l *Limiter) Leave(t *Ticket, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.reports {
+		l.line.excess.done(time.Since(l.born))
 		return
 	}
-	l.line.ended(t)
-	l.dispatch(time.Since(l.born))
+	since := time.Since(l.born)
+	l.line.ended(t, since)
+	l.dispatch(since)
 }
 
 // dispatch lets calls in as far as there is room. It must hold the lock.
 func (l *Limiter) dispatch(now time.Duration) {
 	l.line.judge.event(now, l.line.queue.n)
-	for t := l.line.first(now); t != nil && (l.open || l.gate.free(l.running.Load())); t = l.line.first(now) {
+	for t := l.line.first(now); t != nil && (l.open || l.gate.free(int(l.running.Load()))); t = l.line.first(now) {
 		l.running.Add(1)
 		l.line.let(t, now)
 	}
@@ -200,8 +200,8 @@ func (l *Limiter) lookIfDue(running int64, now time.Duration) {
 	if l.reports && seen.Runnable > l.gate.floor() {
 		waiting++ // nothing is held back: the line is the scheduler's
 	}
-	l.gate.saw(seen, calls{l.ended.Load(), l.running.Load(), waiting}, now)
-	l.line.judge.doubt = l.gate.proof.doubted
+	l.gate.saw(seen, calls{int(l.running.Load()), waiting}, now)
+	l.line.judge.doubt = !l.gate.try.failed
 	l.floor.Store(int64(l.gate.floor()))
 	l.closed.Store(l.gate.closed && !l.open)
 }

@@ -40,7 +40,7 @@ func (l *line) join(ctx context.Context, t *Ticket, now time.Duration) bool {
 	room := capacity * (2 + t.Worth.rank()) / 4
 	switch {
 	case l.patient || t.Patient:
-		if t.reported = l.judge.refuses() && l.excess.beyond(t.Worth, l.judge.rate(), now); t.reported {
+		if t.reported = l.excess.beyond(t.Worth, now) && l.judge.refuses(); t.reported {
 			l.judge.turnedAway++
 		}
 	case l.queue.n >= room || l.queue.hogs(t, room/2) || l.judge.refuses() && !l.worthWaiting(ctx, t):
@@ -143,8 +143,9 @@ func (l *line) leave(t *Ticket, to state, now time.Duration) {
 }
 
 // ended is told that t, which was let in, has ended.
-func (l *line) ended(t *Ticket) {
+func (l *line) ended(t *Ticket, now time.Duration) {
 	if t.counted {
+		l.excess.done(now)
 		t.counted = false
 		l.running[t.Share]--
 	}

