@@ -108,8 +108,10 @@ func (j *judge) came(share uint8) {
 	}
 }
 
-// small reports whether a share asks for no more than its part.
-func (j *judge) small(share uint8) bool { return int(j.before[share]) <= j.fair }
+// asksOf returns how much a share asks for, of what it could have had of the window before.
+func (j *judge) asksOf(share uint8) float64 {
+	return float64(j.before[share]) / float64(max(j.fair, 1))
+}
 
 // divide ends a window of shares.
 func (j *judge) divide() {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// lookEvery is how often the scheduler is looked at while more calls run than run in any case, or the gate is closed.
+// lookEvery is how often the scheduler is looked at, at most, while calls come and go. Not even where few calls run is it left
+// out: where handlers compute they run one after the other, and the queue stands before them.
 const lookEvery = time.Millisecond
 
 // Limiter holds calls back while the scheduler's queue is long. All methods may be called concurrently; none but Enter
@@ -20,7 +21,6 @@ type Limiter struct {
 	looking sync.Mutex // held by who looks
 	look    func() Look
 	looked  atomic.Int64 // when, since born
-	floor   atomic.Int64 // of the gate
 	running atomic.Int64
 	closed  atomic.Bool // the gate is; read without the lock by calls that come and go
 
@@ -41,7 +41,6 @@ func NewReporting() *Limiter { return NewWith(scheduler(), true) }
 func NewWith(look func() Look, reports bool) *Limiter {
 	l := &Limiter{born: time.Now(), look: look, reports: reports}
 	l.gate.procs = runtime.GOMAXPROCS(0)
-	l.floor.Store(int64(l.gate.floor()))
 	return l
 }
 
@@ -71,7 +70,8 @@ func (l *Limiter) Open() {
 //
 // The end of ctx ends the wait. ctx is asked for Done only where the call has to wait.
 func (l *Limiter) Enter(ctx context.Context, t *Ticket, now time.Time) Verdict {
-	l.lookIfDue(l.running.Add(1), now.Sub(l.born))
+	l.running.Add(1)
+	l.lookIfDue(now.Sub(l.born))
 	switch {
 	case !l.closed.Load():
 		t.state = running
@@ -147,7 +147,8 @@ func (l *Limiter) Leave(t *Ticket, now time.Time) {
 		return
 	}
 	t.state = absent
-	l.lookIfDue(l.running.Add(-1), now.Sub(l.born))
+	l.running.Add(-1)
+	l.lookIfDue(now.Sub(l.born))
 	if !l.closed.Load() && !t.counted {
 		return
 	}
@@ -177,7 +178,7 @@ func (l *Limiter) dispatch(now time.Duration) {
 
 // tick looks again while calls wait: processors do not say when they become free.
 func (l *Limiter) tick() {
-	l.lookIfDue(l.running.Load(), time.Since(l.born))
+	l.lookIfDue(time.Since(l.born))
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ticks = false
@@ -186,8 +187,8 @@ func (l *Limiter) tick() {
 
 // lookIfDue looks at the scheduler if the last look is long enough ago for so many calls that run. One goroutine looks at a
 // time, and the others go on.
-func (l *Limiter) lookIfDue(running int64, now time.Duration) {
-	if running <= l.floor.Load() && !l.closed.Load() || now-time.Duration(l.looked.Load()) < lookEvery || !l.looking.TryLock() {
+func (l *Limiter) lookIfDue(now time.Duration) {
+	if now-time.Duration(l.looked.Load()) < lookEvery || !l.looking.TryLock() {
 		return
 	}
 	defer l.looking.Unlock()
@@ -202,7 +203,6 @@ func (l *Limiter) lookIfDue(running int64, now time.Duration) {
 	}
 	l.gate.saw(seen, calls{int(l.running.Load()), waiting}, now)
 	l.line.judge.doubt = !l.gate.try.failed
-	l.floor.Store(int64(l.gate.floor()))
 	l.closed.Store(l.gate.closed && !l.open)
 }
 

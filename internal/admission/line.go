@@ -12,10 +12,11 @@ const (
 	capacity = 16384
 
 	// In an overload a call waits if its turn will come within shortWait, and gives up after longerWait where it comes later
-	// than expected. A call of a share that asks for no more than its part may wait so long or for fewTurns, and a critical
-	// one for longWait: they go before the others. Neither waits for more than three quarters of what its caller has left.
+	// than expected. A call of a share that asks for no more than its part may wait so long or for fewTurns, one of a
+	// share that asks for half of that for smallWait, and a critical one for longWait: they go before the others. Neither waits for more than three quarters of what its caller has left.
 	shortWait  = 10 * time.Millisecond
 	longerWait = 25 * time.Millisecond
+	smallWait  = 100 * time.Millisecond
 	longWait   = 250 * time.Millisecond
 	fewTurns   = 6
 
@@ -60,7 +61,9 @@ func (l *line) worthWaiting(ctx context.Context, t *Ticket) bool {
 	switch {
 	case t.Worth == Critical:
 		most = longWait
-	case l.judge.small(t.Share):
+	case l.judge.asksOf(t.Share) <= .5:
+		most = max(smallWait, fewTurns*l.judge.interval)
+	case l.judge.asksOf(t.Share) <= 1:
 		most = max(longerWait, fewTurns*l.judge.interval)
 	}
 	if most > shortWait {
