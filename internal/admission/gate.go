@@ -14,12 +14,13 @@ const (
 	calm     = 100 * time.Millisecond
 	quiet    = 500 * time.Millisecond
 
-	// Now and then many more calls are let in, for tried at most. Calls that are too many fill any limit soon. If they do
-	// not, what is short is not processors for calls, or no longer: the gate opens. It is tried first after firstTry, then
+	// Now and then many more calls are let in, for tried at most. Calls that are too many soon fill any limit, or the
+	// scheduler's queue. If they do not, what is short is not processors for calls, or no longer: the gate opens. It is tried first after firstTry, then
 	// each time after four times as long, up to lastTry. Before it has failed once, no call is refused.
 	tried    = 300 * time.Millisecond
-	more     = 8 // times the floor
-	firstTry = 100 * time.Millisecond
+	more     = 8    // times the floor
+	grown    = 1.15 // times is the queue longer in the end that grows
+	firstTry = 40 * time.Millisecond
 	lastTry  = 16 * time.Second
 
 	// apart is the longest time between two looks that counts: in a longer one the process stood still, or no call came.
@@ -74,10 +75,10 @@ func (g *gate) saw(l Look, c calls, now time.Duration) {
 	case g.short >= calm || g.idle >= quiet:
 		g.closed = false
 	case g.try.under:
-		if g.try.goesOn(full, gap) {
+		if g.try.goesOn(full, l.Runnable, g.floor(), gap) {
 			return
 		}
-		g.closed = full
+		g.closed, g.proof = g.try.lost, proof{}
 		g.limit.now = g.limit.before
 	case g.try.begins(gap):
 		g.limit.before, g.limit.now = g.limit.now, c.running+more*g.floor()
@@ -174,7 +175,10 @@ type try struct {
 	left   time.Duration // of one under way
 	next   time.Duration // until the next one
 	every  time.Duration // until the one after it
-	failed bool          // once
+	lost   bool          // the last one has failed
+	failed bool          // one has
+
+	middle, end mean // of the runnable goroutines, in the second and in the last third
 }
 
 // begins takes in that time has passed, and reports whether a try begins.
@@ -183,14 +187,29 @@ func (t *try) begins(gap time.Duration) bool {
 		return false
 	}
 	t.every = min(4*t.every, lastTry)
-	t.under, t.left, t.next = true, tried, t.every
+	t.under, t.left, t.next, t.middle, t.end = true, tried, t.every, mean{}, mean{}
 	return true
 }
 
-// goesOn takes in whether calls have filled the limit of a try, and reports whether it goes on.
-func (t *try) goesOn(full bool, gap time.Duration) bool {
-	t.left -= gap
+// goesOn takes in a look, and whether calls have filled the limit of the try, and reports whether it goes on.
+func (t *try) goesOn(full bool, runnable, floor int, gap time.Duration) bool {
+	switch t.left -= gap; {
+	case t.left < tried/3:
+		t.end.add(runnable)
+	case t.left < 2*tried/3:
+		t.middle.add(runnable)
+	}
 	t.under = !full && t.left > 0
-	t.failed = t.failed || full
+	if !t.under {
+		t.lost = full || t.end.of() > grown*t.middle.of()+float64(floor)/2
+		t.failed = t.failed || t.lost
+	}
 	return t.under
 }
+
+// mean is that of some numbers.
+type mean struct{ sum, n int }
+
+func (m *mean) add(value int) { m.sum, m.n = m.sum+value, m.n+1 }
+
+func (m *mean) of() float64 { return float64(m.sum) / float64(max(m.n, 1)) }

@@ -109,14 +109,14 @@ func TestPlacesAreGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hold(t)
 		n := len(h.running)
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 		defer cancel()
 		c := new(admission.Ticket)
 		start := time.Now()
 		if got := h.Enter(ctx, c, time.Now()); got != admission.Refused {
 			t.Errorf("a call whose time ran out: %v", got)
 		}
-		if took := time.Since(start); took != 50*time.Millisecond {
+		if took := time.Since(start); took != 30*time.Millisecond {
 			t.Errorf("it waited for %v", took)
 		}
 		h.wantState(t, n, 0)
