@@ -4,6 +4,13 @@
 //
 //	observe      span, metrics, one access-log line, panic recovery, outcome   (call.go, observe.go)
 //	deadline     the method's own where the caller's is later or missing      (deadline.go)
+//	spent?       a call whose time is over is not begun                       (call.go)
+//	identity     who calls: a certificate, a token                            (authorize.go)
+//	rate limit   the operator's, for each caller                              (ratelimit.go)
+//	authorize    the callers that the method declares                         (authorize.go)
+//	admission    held back or refused where calls are more than can be done   (overload.go)
+//	faults       injected on purpose                                          (fault.go)
+//	message      read and validated, where the handler reads it               (call.go, validate.go)
 //	interceptors those of the service, unary or stream                        (server.go)
 //	handler
 //
