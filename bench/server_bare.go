@@ -38,8 +38,8 @@ func (e *echo) Echo(ctx context.Context, req *echov1.EchoRequest) (*echov1.EchoR
 }
 
 // Store answers as Echo does. Its request has secrets, which the chassis keeps out of logs and errors.
-func (e *echo) Store(_ context.Context, req *echov1.StoreRequest) (*echov1.EchoResponse, error) {
-	return &echov1.EchoResponse{Message: req.GetMessage()}, nil
+func (e *echo) Store(_ context.Context, req *echov1.StoreRequest) (*echov1.StoreResponse, error) {
+	return &echov1.StoreResponse{Message: req.GetMessage()}, nil
 }
 
 // bareServer is grpc-go with no features.

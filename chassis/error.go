@@ -117,7 +117,7 @@ func (e *Error) Unwrap() error {
 // Is reports whether target is an Error of the same Domain and Reason, neither of them empty: with everything else
 // different they still are the same error, so that one that has crossed the wire is that of the proto.
 func (e *Error) Is(target error) bool {
-	if target == rpcstatus.ErrReceived { //nolint:errorlint // what is asked for is the value
+	if target == rpcstatus.ErrReceived {
 		return e != nil && e.received && e.Message == e.came
 	}
 	t, ok := target.(*Error)

@@ -70,8 +70,8 @@ func (s *supervisor) end(ctx context.Context, t *task, tasks int) *ending {
 
 // shareOf returns what the first of several tasks may take of the time that is left.
 func shareOf(left time.Duration, tasks int) time.Duration {
-	others := time.Duration(tasks - 1)
-	return left - others*min(leastShare, left/time.Duration(tasks))
+	each := min(leastShare, left/time.Duration(tasks))
+	return left - each*time.Duration(tasks-1)
 }
 
 func (s *supervisor) begin(share context.Context, t *task) *ending {

@@ -167,8 +167,8 @@ type renderedMetric struct {
 func (m *renderedMetric) Desc() *prometheus.Desc { return m.desc }
 
 func (m *renderedMetric) Write(out *dto.Metric) error {
-	out.Label, out.TimestampMs = slices.Clone(m.value.Label), m.value.TimestampMs // wrappers append to it
-	out.Gauge, out.Counter, out.Summary = m.value.Gauge, m.value.Counter, m.value.Summary
-	out.Untyped, out.Histogram = m.value.Untyped, m.value.Histogram
+	out.Label, out.TimestampMs = slices.Clone(m.value.GetLabel()), m.value.TimestampMs // wrappers append to it
+	out.Gauge, out.Counter, out.Summary = m.value.GetGauge(), m.value.GetCounter(), m.value.GetSummary()
+	out.Untyped, out.Histogram = m.value.GetUntyped(), m.value.GetHistogram()
 	return nil
 }

@@ -133,7 +133,7 @@ func shortened(value []byte, level int) []byte {
 	}
 	end := 1
 	for end < len(text)-1 {
-		n := 1
+		var n int
 		switch {
 		case text[end] == '\\' && text[end+1] == 'u':
 			n = 6
@@ -151,6 +151,6 @@ func shortened(value []byte, level int) []byte {
 }
 
 func quoted(s string) []byte {
-	raw, _ := json.Marshal(s) // a string has always a form
+	raw, _ := json.Marshal(s) //nolint:errchkjson // a string has always a form
 	return raw
 }

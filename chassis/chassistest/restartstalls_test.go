@@ -49,7 +49,7 @@ func loadReport(t *testing.T, fails, stalls []span) (failures, logs string) {
 type span struct{ from, to time.Duration }
 
 func at(from, to time.Duration) []span {
-	return []span{{from * time.Millisecond, to * time.Millisecond}}
+	return []span{{from * time.Millisecond, to * time.Millisecond}} //nolint:durationcheck // numbers of milliseconds
 }
 
 func TestLossesAndStalls(t *testing.T) {
@@ -91,7 +91,7 @@ func TestBeats(t *testing.T) {
 	begun := time.Now()
 	var w stalls
 	for _, after := range []time.Duration{0, 5, 10, 109, 209, 214, 1000} {
-		w.beat(begun.Add(after * time.Millisecond))
+		w.beat(begun.Add(after * time.Millisecond)) //nolint:durationcheck // a number of milliseconds
 	}
 	var got []string
 	for _, s := range w.all {

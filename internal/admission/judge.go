@@ -116,7 +116,7 @@ func (j *judge) asksOf(share uint8) float64 {
 // divide ends a window of shares.
 func (j *judge) divide() {
 	some := 0
-	for _, n := range j.now {
+	for _, n := range &j.now {
 		if n > 0 {
 			some++
 		}

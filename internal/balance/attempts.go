@@ -47,7 +47,7 @@ const (
 )
 
 func newNote(m *method, begun instant) note {
-	n := note(m.index)<<noteMethod | note(begun)&(1<<noteMethod-1) | noteTimed
+	n := note(m.index)<<noteMethod | note(begun)&(1<<noteMethod-1) | noteTimed //nolint:gosec // neither is negative
 	if !m.timed {
 		n &^= noteTimed
 	}
@@ -56,7 +56,7 @@ func newNote(m *method, begun instant) note {
 
 // ended is the note of the same attempt when it is over.
 func (n note) ended(took time.Duration, failed bool) note {
-	n |= noteEnded | note(scale(took))<<noteLog
+	n |= noteEnded | note(scale(took))<<noteLog //nolint:gosec // it is not negative
 	if failed {
 		n |= noteFailed
 	}

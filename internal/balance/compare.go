@@ -42,7 +42,7 @@ type verdict struct {
 type kind struct {
 	reason string
 	score  func([]scored, []sample) []scored
-	worse  func(own, other []sample) (worse, comparable bool)
+	worse  func(own, other []sample) (worse, known bool)
 }
 
 var kinds = []kind{ //nolint:gochecknoglobals // a constant
@@ -64,11 +64,11 @@ func (p *policy) samples(since, now instant) (samples []sample) {
 // joined later, or from which more attempts came than are remembered, takes part in the spans that it covers.
 func (p *policy) outliers(now instant) []verdict {
 	found := make([]verdict, len(p.replicas))
-	all := p.samples(now-milliseconds(spans[len(spans)-1]*round), now)
+	all := p.samples(now-milliseconds(spans[len(spans)-1]), now)
 	slices.SortFunc(all, order)
 	within, scores, before := make([]sample, 0, len(all)), make([]scored, 0, len(all)), 0
 	for _, span := range spans {
-		since := now - milliseconds(span*round)
+		since := now - milliseconds(span)
 		within = p.within(within[:0], all, since)
 		if since < 0 || len(within) == 0 && before > 0 {
 			break // longer ago less is known
@@ -133,7 +133,7 @@ func (p *policy) stands(kind kind, i int, samples []sample) bool {
 		if other == i || compared == mostCompared {
 			continue
 		}
-		if is, comparable := kind.worse(by[i], by[other]); comparable {
+		if is, known := kind.worse(by[i], by[other]); known {
 			compared++
 			if is {
 				worse++
@@ -144,7 +144,7 @@ func (p *policy) stands(kind kind, i int, samples []sample) bool {
 }
 
 // failsMore compares two replicas by the share of failures, method by method.
-func failsMore(own, other []sample) (worse, comparable bool) {
+func failsMore(own, other []sample) (worse, known bool) {
 	type tally struct{ own, ownFailed, other, otherFailed float64 }
 	methods := map[int]tally{}
 	for _, s := range own {
@@ -181,7 +181,7 @@ func one(b bool) float64 {
 
 // slower compares two replicas by the median of what each attempt of the one takes longer than each of the other in the
 // same method. It is that of a typical call, whatever else the method does, and few long calls do not move it.
-func slower(own, other []sample) (worse, comparable bool) {
+func slower(own, other []sample) (worse, known bool) {
 	type tally struct{ own, other, slower float64 }
 	methods := map[int]tally{}
 	for _, a := range own {

@@ -272,14 +272,14 @@ var (
 
 // One replica of three that is slow, or fails, is found in the time that the calls take to prove it.
 func TestSickReplicaIsFound(t *testing.T) {
-	slower := func(times time.Duration) answer {
+	slower := func(times int) answer {
 		return func(d *day, method string, replica int) (time.Duration, bool) {
 			took := d.lognormal(10*time.Millisecond, .3)
 			if method == "slow" {
 				took = d.lognormal(500*time.Millisecond, .3)
 			}
 			if replica == 1 {
-				took *= times
+				took *= time.Duration(times)
 			}
 			return took, false
 		}

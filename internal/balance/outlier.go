@@ -26,8 +26,17 @@ const (
 
 // spans are the times whose attempts are compared: short ones find soon what many calls show, long ones find it where
 // calls are rare.
-var spans = []time.Duration{ //nolint:gochecknoglobals // a constant, in rounds
+var spans = seconds( //nolint:gochecknoglobals // a constant
 	1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 26, 28, 31, 34, 37, 40, 44, 48, 56, 64,
+)
+
+// seconds returns spans of so many.
+func seconds(counts ...int) []time.Duration {
+	all := make([]time.Duration, len(counts))
+	for i, n := range counts {
+		all[i] = time.Duration(n) * time.Second
+	}
+	return all
 }
 
 // judge ends a round if it is time. Picks drive it: without calls there is nothing to judge.

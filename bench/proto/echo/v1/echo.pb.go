@@ -176,6 +176,51 @@ func (x *StoreRequest) GetPin() string {
 	return ""
 }
 
+// StoreResponse carries the message back.
+type StoreResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Message       string                 `protobuf:"bytes,1,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StoreResponse) Reset() {
+	*x = StoreResponse{}
+	mi := &file_echo_v1_echo_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StoreResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StoreResponse) ProtoMessage() {}
+
+func (x *StoreResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_echo_v1_echo_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StoreResponse.ProtoReflect.Descriptor instead.
+func (*StoreResponse) Descriptor() ([]byte, []int) {
+	return file_echo_v1_echo_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *StoreResponse) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 var File_echo_v1_echo_proto protoreflect.FileDescriptor
 
 const file_echo_v1_echo_proto_rawDesc = "" +
@@ -188,12 +233,14 @@ const file_echo_v1_echo_proto_rawDesc = "" +
 	"\fStoreRequest\x12\x18\n" +
 	"\amessage\x18\x01 \x01(\tR\amessage\x12\x17\n" +
 	"\x04card\x18\x02 \x01(\tB\x03\x80\x01\x01R\x04card\x12\x15\n" +
-	"\x03pin\x18\x03 \x01(\tB\x03\x80\x01\x01R\x03pin2\xdd\x01\n" +
+	"\x03pin\x18\x03 \x01(\tB\x03\x80\x01\x01R\x03pin\")\n" +
+	"\rStoreResponse\x12\x18\n" +
+	"\amessage\x18\x01 \x01(\tR\amessage2\xde\x01\n" +
 	"\vEchoService\x12p\n" +
 	"\x04Echo\x12\x14.echo.v1.EchoRequest\x1a\x15.echo.v1.EchoResponse\";\x9a\xb1\x19!\n" +
 	"\x02\b\x05*\x1b\t\x9a\x99\x99\x99\x99\xf9X@\x12\x10\n" +
-	"\x05\x10\x80\xc2\xd7/\x11\x00\x00\x00\x00\x00\xc0X@\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/echo\x90\x02\x02\x12\\\n" +
-	"\x05Store\x12\x15.echo.v1.StoreRequest\x1a\x15.echo.v1.EchoResponse\"%\x9a\xb1\x19!\n" +
+	"\x05\x10\x80\xc2\xd7/\x11\x00\x00\x00\x00\x00\xc0X@\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/echo\x90\x02\x02\x12]\n" +
+	"\x05Store\x12\x15.echo.v1.StoreRequest\x1a\x16.echo.v1.StoreResponse\"%\x9a\xb1\x19!\n" +
 	"\x02\b\x05*\x1b\t\x9a\x99\x99\x99\x99\xf9X@\x12\x10\n" +
 	"\x05\x10\x80\xc2\xd7/\x11\x00\x00\x00\x00\x00\xc0X@B9Z7github.com/betmakers/paddock/bench/proto/echo/v1;echov1b\x06proto3"
 
@@ -209,17 +256,18 @@ func file_echo_v1_echo_proto_rawDescGZIP() []byte {
 	return file_echo_v1_echo_proto_rawDescData
 }
 
-var file_echo_v1_echo_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_echo_v1_echo_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_echo_v1_echo_proto_goTypes = []any{
-	(*EchoRequest)(nil),  // 0: echo.v1.EchoRequest
-	(*EchoResponse)(nil), // 1: echo.v1.EchoResponse
-	(*StoreRequest)(nil), // 2: echo.v1.StoreRequest
+	(*EchoRequest)(nil),   // 0: echo.v1.EchoRequest
+	(*EchoResponse)(nil),  // 1: echo.v1.EchoResponse
+	(*StoreRequest)(nil),  // 2: echo.v1.StoreRequest
+	(*StoreResponse)(nil), // 3: echo.v1.StoreResponse
 }
 var file_echo_v1_echo_proto_depIdxs = []int32{
 	0, // 0: echo.v1.EchoService.Echo:input_type -> echo.v1.EchoRequest
 	2, // 1: echo.v1.EchoService.Store:input_type -> echo.v1.StoreRequest
 	1, // 2: echo.v1.EchoService.Echo:output_type -> echo.v1.EchoResponse
-	1, // 3: echo.v1.EchoService.Store:output_type -> echo.v1.EchoResponse
+	3, // 3: echo.v1.EchoService.Store:output_type -> echo.v1.StoreResponse
 	2, // [2:4] is the sub-list for method output_type
 	0, // [0:2] is the sub-list for method input_type
 	0, // [0:0] is the sub-list for extension type_name
@@ -238,7 +286,7 @@ func file_echo_v1_echo_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_echo_v1_echo_proto_rawDesc), len(file_echo_v1_echo_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

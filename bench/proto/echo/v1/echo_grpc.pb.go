@@ -34,7 +34,7 @@ type EchoServiceClient interface {
 	// Echo returns the message it got.
 	Echo(ctx context.Context, in *EchoRequest, opts ...grpc.CallOption) (*EchoResponse, error)
 	// Store returns the message it got and keeps what is secret to itself.
-	Store(ctx context.Context, in *StoreRequest, opts ...grpc.CallOption) (*EchoResponse, error)
+	Store(ctx context.Context, in *StoreRequest, opts ...grpc.CallOption) (*StoreResponse, error)
 }
 
 type echoServiceClient struct {
@@ -55,9 +55,9 @@ func (c *echoServiceClient) Echo(ctx context.Context, in *EchoRequest, opts ...g
 	return out, nil
 }
 
-func (c *echoServiceClient) Store(ctx context.Context, in *StoreRequest, opts ...grpc.CallOption) (*EchoResponse, error) {
+func (c *echoServiceClient) Store(ctx context.Context, in *StoreRequest, opts ...grpc.CallOption) (*StoreResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(EchoResponse)
+	out := new(StoreResponse)
 	err := c.cc.Invoke(ctx, EchoService_Store_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ type EchoServiceServer interface {
 	// Echo returns the message it got.
 	Echo(context.Context, *EchoRequest) (*EchoResponse, error)
 	// Store returns the message it got and keeps what is secret to itself.
-	Store(context.Context, *StoreRequest) (*EchoResponse, error)
+	Store(context.Context, *StoreRequest) (*StoreResponse, error)
 	mustEmbedUnimplementedEchoServiceServer()
 }
 
@@ -88,7 +88,7 @@ type UnimplementedEchoServiceServer struct{}
 func (UnimplementedEchoServiceServer) Echo(context.Context, *EchoRequest) (*EchoResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Echo not implemented")
 }
-func (UnimplementedEchoServiceServer) Store(context.Context, *StoreRequest) (*EchoResponse, error) {
+func (UnimplementedEchoServiceServer) Store(context.Context, *StoreRequest) (*StoreResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Store not implemented")
 }
 func (UnimplementedEchoServiceServer) mustEmbedUnimplementedEchoServiceServer() {}
