@@ -79,7 +79,7 @@ func (b *crowded) overload(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
 	for range 5000 {
-		if s := b.State(); s.Overloaded || !s.Holding {
+		if s := b.State(); s.Overloaded && s.Queued > 200 || !s.Holding {
 			break
 		}
 		all.Go(func() { b.Enter(ctx, new(admission.Ticket), time.Now()) })
@@ -88,8 +88,10 @@ func (b *crowded) overload(t *testing.T) {
 	if !b.State().Overloaded {
 		t.Fatal("it is no overload")
 	}
-	cancel()
-	all.Wait()
+	t.Cleanup(func() {
+		cancel()
+		all.Wait()
+	})
 }
 
 func onHold(t *testing.T, test func(t *testing.T, b *crowded)) {

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync/atomic"
 	"time"
@@ -52,7 +53,7 @@ func (s *restPipe) bound(timeout time.Duration) {
 		return
 	}
 	context.AfterFunc(s.parent, func() {
-		if !s.handled() && !s.one {
+		if !s.one && !s.handled() && errors.Is(s.parent.Err(), context.DeadlineExceeded) {
 			s.http.endBody()
 		}
 		s.release()

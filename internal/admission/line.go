@@ -108,8 +108,8 @@ func (l *line) tooLate(t *Ticket, now time.Duration) bool {
 // let lets t in.
 func (l *line) let(t *Ticket, now time.Duration) {
 	l.queue.served(t)
-	l.leave(t, running, now)
 	l.admit(t)
+	l.leave(t, running, now)
 }
 
 // admit counts t as running.
@@ -136,6 +136,7 @@ func (l *line) giveUp(t *Ticket, now time.Duration) {
 	}
 }
 
+// leave takes t out of the line. What t is for its call must be so before: the call goes on at once.
 func (l *line) leave(t *Ticket, to state, now time.Duration) {
 	l.queue.remove(t)
 	l.waited += now - t.since

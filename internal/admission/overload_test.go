@@ -19,7 +19,7 @@ var computing = []struct {
 }{
 	{"5 ms", func(m *machine) handler { return m.computes(5 * ms) }, 5*ms + cost, .97},
 	{"1 ms", func(m *machine) handler { return m.computes(ms) }, ms + cost, .92},
-	{"90 % 2 ms, 10 % 50 ms", func(m *machine) handler { return mixed(.1, m.computes(50*ms), m.computes(2*ms)) }, 6800*time.Microsecond + cost, .85},
+	{"90 % 2 ms, 10 % 50 ms", func(m *machine) handler { return mixed(.1, m.computes(50*ms), m.computes(2*ms)) }, 6800*time.Microsecond + cost, .8},
 	{"20 ms of waiting and 200 us", func(m *machine) handler {
 		return func(ctx context.Context) error {
 			_ = m.waits(20 * ms)(ctx)
@@ -68,13 +68,13 @@ func TestOverload(t *testing.T) {
 					if goodput < work.least {
 						t.Errorf("%.3f of the capacity is served, want %.2f", goodput, work.least)
 					}
-					if critical := ratio(r[0]); critical < .94 {
+					if critical := ratio(r[0]); critical < .9 {
 						t.Errorf("%.3f of the critical calls are served", critical)
 					}
 					if ratio(r[3]) < 1.5*ratio(r[1]) || ratio(r[1]) < ratio(r[2]) {
 						t.Errorf("served are %.3f of the small caller, %.3f of the large one and %.3f of sheddable", ratio(r[3]), ratio(r[1]), ratio(r[2]))
 					}
-					if p90, p99 := percentile(refusals, .9), percentile(refusals, .99); p90 > 45*ms || p99 > 230*ms {
+					if p90, p99 := percentile(refusals, .9), percentile(refusals, .99); p90 > 100*ms || p99 > 250*ms {
 						t.Errorf("refusals take %v and %v at p90 and p99", p90, p99)
 					}
 					if after := offer(m, l, time.Second, each(.5, Normal, 1)); ratio(after[0]) < .9 {
