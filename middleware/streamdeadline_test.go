@@ -273,7 +273,7 @@ func TestRESTStreamOfASlowBody(t *testing.T) {
 			f, url := served(t, receiveForEver, tc.limits, tc.change)
 			body, end := io.Pipe()
 			defer time.AfterFunc(5*time.Second, func() { _ = end.Close() }).Stop() // or a client whose connection is cut waits for the body
-			defer end.Close() //nolint:errcheck // a pipe's is nil
+			defer end.Close()                                                      //nolint:errcheck // a pipe's is nil
 			go func() { _, _ = end.Write([]byte("one\n")) }()
 			if got, text := request(t, "POST", url+"/sum", body, tc.timeout); got != tc.status {
 				t.Errorf("got %d %q, want %d", got, text, tc.status)
