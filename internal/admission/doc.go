@@ -9,9 +9,9 @@
 //   - [Resource] is a bounded thing that the service has declared, such as a pool of connections. Its users wait in line here
 //     and not in the pool.
 //
-// Calls that are held back wait in a line. A line that drains is a burst: its calls wait as long as their callers do. A line
-// into which more calls come than go, for [streaks] windows in a row, is an overload: then a call waits only if its turn
-// comes within [shortWait], and is refused at once if not. The rule is that of CoDel (Nichols and Jacobson, "Controlling
+// Calls that are held back wait in a line, as long as their callers do: a burst, callers who wait for each answer, a line that a slow
+// machine has made can all still be served. If calls die in the line for want of a turn, or it only grows for [endless], it is
+// an overload: then a call waits only if its turn comes within [shortWait], and is refused at once if not. The rule is that of CoDel (Nichols and Jacobson, "Controlling
 // Queue Delay", ACM Queue 2012), the signal that of DAGOR (Zhou et al., "Overload Control for Scaling WeChat
 // Microservices", SoCC 2018): time spent in queues of this process. Time in which the process stood still, for want of a
 // processor or in a debugger, counts neither way.

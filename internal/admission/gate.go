@@ -1,6 +1,9 @@
 package admission
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
 	// The gate closes on proof that calls are more than the processors can do: at every look for some windows the
@@ -13,6 +16,7 @@ const (
 	standing = 20 * time.Millisecond
 	calm     = 100 * time.Millisecond
 	quiet    = 500 * time.Millisecond
+	notOurs  = 300 * time.Millisecond
 
 	// Now and then many more calls are let in, for tried at most. Calls that are too many soon fill any limit, or the
 	// scheduler's queue. If they do not, what is short is not processors for calls, or no longer: the gate opens. It is tried
@@ -42,6 +46,7 @@ const (
 // gate lets calls in as far as the scheduler's queue is short. It knows nothing of calls but how many run and wait.
 type gate struct {
 	closed bool
+	since  time.Duration // when it was closed last
 	procs  int
 	at     time.Duration // of the last look
 	most   int           // calls there were since the last try, with those that have not come as far yet
@@ -49,29 +54,42 @@ type gate struct {
 	limit  limit
 	try    try
 
-	// So many goroutines waited for a processor while many more calls were let in, and it did no harm. The gate closes for
-	// more, until the queue has been short again.
+	// So many goroutines waited for a processor at most since the gate has closed. If it opens again for want of use, so many are
+	// harmless: it closes for more, until the queue has been short.
+	longest  int
 	harmless int
 
 	// For how long each look has shown it, without the time in which the process stood still.
 	long  time.Duration // a long queue
 	short time.Duration // a short one, and no call that waits
 	idle  time.Duration // no call that waits
+
+	foreign time.Duration // more goroutines that wait for a processor than calls that run: it is not the calls' queue
 }
 
 // calls are how many run and wait.
 type calls struct {
-	running, waiting int
+	running, waiting int           // those that have not run for long
+	old              int           // that have
 	each             time.Duration // the time from one that is let in to the next; zero if it is not known
 	overload         bool          // more come than go
+	rate             float64       // of calls that come, in a second; zero if it is not known
 }
 
 // floor is how many calls run in any case.
 func (g *gate) floor() int { return 2 * g.procs }
 
-// free reports whether one more call may begin where so many run.
-func (g *gate) free(running int) bool {
-	return !g.closed || running < max(g.limit.now, g.floor())
+// free reports whether one more call may begin where so many run, of a share of which own run. A share with few that run has some
+// places more: long calls, such as streams, do not keep short ones waiting for their end.
+func (g *gate) free(running, own int) bool {
+	if !g.closed {
+		return true
+	}
+	most := max(g.limit.now, g.floor())
+	if own < g.floor() {
+		most += 2 * g.floor()
+	}
+	return running < most
 }
 
 // saw takes in a look.
@@ -83,24 +101,28 @@ func (g *gate) saw(l Look, c calls, now time.Duration) {
 	g.short = lasting(g.short, gap, !long && c.waiting == 0)
 	g.idle = lasting(g.idle, gap, c.waiting == 0)
 	g.most = max(g.most, c.running+c.waiting+l.Runnable)
-	full := c.waiting > 0 && !g.free(c.running)
+	g.longest = max(g.longest, l.Runnable)
+	g.foreign = lasting(g.foreign, gap, g.closed && l.Runnable > g.ours(c))
+	full := c.waiting > 0 && !g.free(c.running, math.MaxInt)
 	switch {
 	case !g.closed:
 		if g.short >= calm {
 			g.harmless = 0
 		}
 		if g.proof.given(l.Runnable, g.procs, l.Runnable > g.harmless+g.floor(), gap) {
-			g.close(c.running)
+			g.close(c.running, now)
 		}
 	case g.short >= calm || g.idle >= quiet:
 		g.closed = false
+	case g.foreign >= notOurs:
+		g.closed, g.proof, g.harmless = false, proof{}, g.longest
 	case g.try.under:
 		if g.try.goesOn(full, l.Runnable, g.floor(), gap) {
 			return
 		}
 		g.closed, g.proof, g.limit.now = g.try.lost, proof{}, g.limit.before
 		if !g.closed {
-			g.harmless = g.try.longest
+			g.harmless = g.longest
 		}
 	case g.try.begins(gap):
 		g.limit.before, g.limit.now = g.limit.now, g.many(c)
@@ -115,12 +137,25 @@ func (g *gate) saw(l Look, c calls, now time.Duration) {
 	}
 }
 
-func (g *gate) close(running int) {
-	g.closed, g.long, g.short, g.idle = true, 0, 0, 0
+func (g *gate) close(running int, now time.Duration) {
+	g.closed, g.since, g.long, g.short, g.idle = true, now, 0, 0, 0
 	g.limit = limit{now: running, first: running, step: g.procs}
 	g.try = try{next: firstTry, every: firstTry}
-	g.proof, g.most, g.harmless = proof{}, 0, 0
+	g.proof, g.most, g.longest, g.harmless, g.foreign = proof{}, 0, 0, 0, 0
 }
+
+// ours is how many goroutines that wait for a processor may be those of calls: of those that run, and of those that have not come
+// as far yet, which wait for a slice of each that runs.
+func (g *gate) ours(c calls) int {
+	most := c.running + g.floor()
+	if c.rate == 0 || most > 4*g.floor() {
+		return math.MaxInt
+	}
+	return most + int(c.rate*slice.Seconds()*float64(most)/float64(g.procs))
+}
+
+// slice is after how long Go takes the processor from a goroutine that others wait for.
+const slice = 10 * time.Millisecond
 
 // many is how many calls run in a try.
 func (g *gate) many(c calls) int {
@@ -215,7 +250,6 @@ type try struct {
 	failed bool          // one has
 
 	middle, end mean // of the runnable goroutines, in the second and in the last third
-	longest     int  // of them
 }
 
 // begins takes in that time has passed, and reports whether a try begins.
@@ -224,13 +258,12 @@ func (t *try) begins(gap time.Duration) bool {
 		return false
 	}
 	t.every = min(4*t.every, lastTry)
-	t.under, t.left, t.next, t.middle, t.end, t.longest = true, tried, t.every, mean{}, mean{}, 0
+	t.under, t.left, t.next, t.middle, t.end = true, tried, t.every, mean{}, mean{}
 	return true
 }
 
 // goesOn takes in a look, and whether calls have filled the limit of the try, and reports whether it goes on.
 func (t *try) goesOn(full bool, runnable, floor int, gap time.Duration) bool {
-	t.longest = max(t.longest, runnable)
 	switch t.left -= gap; {
 	case t.left < tried/3:
 		t.end.add(runnable)

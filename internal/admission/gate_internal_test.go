@@ -22,7 +22,7 @@ func TestGateLeavesABoundedQueueAlone(t *testing.T) {
 			waiting = here - running
 			closed++
 		}
-		g.saw(Look{1, g.floor() + 1 + random.IntN(callers)}, calls{running, waiting, each, false}, at)
+		g.saw(Look{1, g.floor() + 1 + random.IntN(callers)}, calls{running: running, waiting: waiting, each: each}, at)
 		if g.closed && !before {
 			closings++
 		}
@@ -34,7 +34,7 @@ func TestGateLeavesABoundedQueueAlone(t *testing.T) {
 		t.Error("a queue that did no harm is not remembered")
 	}
 	for at := 10 * time.Second; at < 10*time.Second+2*calm; at += time.Millisecond {
-		g.saw(Look{1, 0}, calls{1, 0, each, false}, at)
+		g.saw(Look{1, 0}, calls{running: 1, each: each}, at)
 	}
 	if g.harmless != 0 {
 		t.Errorf("when the queue has been short, one of %d is still thought harmless", g.harmless)

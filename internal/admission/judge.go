@@ -12,10 +12,18 @@ const (
 	longestWindow = time.Second
 	enoughLet     = 10
 
-	// streaks is how many windows in a row must show that more calls come than go before it is an overload. One that shows
-	// twice as many counts double. calms is how many must show that few had to be refused before it is over.
-	streaks = 3
+	// A burst or callers who wait for their answers also bring more calls than go, for some time, and all of them can still be
+	// served. What cannot is an overload: more calls come than go for endless, where a time in which calls die in the line for want
+	// of a turn counts as many times as deadly says. calms is how many windows must show that few had to be refused before it is
+	// over.
+	endless = 2 * time.Second
+	deadly  = 7
 	calms   = 5
+
+	// Callers who come again at once when they are refused keep up an overload that is none without refusals. So it ends after
+	// firstEnd, and each time after four times as long up to lastEnd, until a window is deadly again.
+	firstEnd = 2 * time.Second
+	lastEnd  = 32 * time.Second
 
 	// stillness is the longest time between two events that counts. In a longer one the process stood still or nobody called.
 	stillness = 20 * time.Millisecond
@@ -25,6 +33,7 @@ const (
 	// longDead is how long a call must have waited for its death in the line to speak against the line: callers may be in a
 	// haste of their own.
 	longDead = 100 * time.Millisecond
+	fewDead  = 3 // in a window are chance
 )
 
 // judge tells an overload from a burst: by whether more calls come to a line than leave it.
@@ -34,10 +43,14 @@ type judge struct {
 
 	arrived, let, turnedAway, died int // in this window
 
-	growing, calm int           // windows in a row
-	overload      bool          // more comes than can be done
-	doubt         bool          // what is short may be something else: no call is refused
-	interval      time.Duration // between two calls that are let in, in the last windows
+	growing  time.Duration // for how long more calls have come than gone, at a stretch
+	calm     int           // windows in a row
+	overload bool          // more comes than can be done
+	left     time.Duration // of the overload, if it goes on so long
+	lasts    time.Duration // how long the last one was to be, zero for none lately
+	doubt    bool          // what is short may be something else: no call is refused
+	interval time.Duration // between two calls that are let in, in the last windows
+	rate     float64       // of calls that came in the last window, in a second
 
 	now, before [shares]uint16 // calls that came, by share, in this window and in the one before
 	fair        int            // what each share could have had of the window before
@@ -77,21 +90,26 @@ func (j *judge) close(waiting int) {
 	if j.interval > 0 {
 		interval = (j.interval + interval) / 2
 	}
-	j.interval = interval
+	j.interval, j.rate = interval, float64(j.arrived)/j.stood.Seconds()
 	if j.overload {
 		j.relax()
 		return
 	}
 	switch {
-	case waiting > 0 && j.arrived > 2*j.let+enoughLet:
-		j.growing += 2
-	case waiting > 0 && (j.arrived > j.let+j.let/4+enoughLet/2 || j.died*20 > j.let):
-		j.growing++
+	case waiting > 0 && j.died >= fewDead && j.died*10 > j.let:
+		j.growing += deadly * j.stood
+		if j.lasts > 0 {
+			j.growing = endless // it goes on
+		}
+	case waiting > 0 && j.arrived > j.let+j.let/4+enoughLet/2:
+		j.growing += j.stood
 	default:
 		j.growing = 0
 	}
-	if j.growing >= streaks {
+	if j.growing >= endless {
 		j.overload, j.growing, j.calm = true, 0, 0
+		j.lasts = min(max(4*j.lasts, firstEnd), lastEnd)
+		j.left = j.lasts
 	}
 }
 
@@ -104,6 +122,9 @@ func (j *judge) relax() {
 		j.calm = 0
 	}
 	if lost == 0 || j.calm >= calms {
+		j.overload, j.lasts = false, 0
+	}
+	if j.left -= j.stood; j.left <= 0 {
 		j.overload = false
 	}
 }

@@ -106,7 +106,7 @@ func (l *Limiter) join(ctx context.Context, t *Ticket) bool {
 	defer l.mu.Unlock()
 	now := l.now()
 	if l.open {
-		l.line.admit(t)
+		l.line.admit(t, now)
 		return true
 	}
 	l.running.Add(-1)
@@ -157,17 +157,22 @@ func (l *Limiter) Leave(t *Ticket, now time.Time) {
 // dispatch lets calls in as far as there is room. It must hold the lock.
 func (l *Limiter) dispatch(now time.Duration) {
 	l.line.judge.event(now, l.line.queue.n)
-	for t := l.line.first(now); t != nil && (l.open || l.gate.free(int(l.running.Load()))); t = l.line.first(now) {
+	for t := l.line.first(now); t != nil && (l.open || l.gate.free(l.young(now), l.line.running[t.Share])); t = l.line.first(now) {
 		l.running.Add(1)
 		l.line.let(t, now)
 	}
-	if l.line.queue.n > 0 && !l.ticks {
+	switch {
+	case l.ticks:
+	case l.line.queue.n > 0:
 		l.ticks = true
 		time.AfterFunc(lookEvery, l.tick)
+	case l.gate.closed:
+		l.ticks = true
+		time.AfterFunc(apart, l.tick)
 	}
 }
 
-// tick looks again while calls wait: processors do not say when they become free.
+// tick looks again while calls wait or are held back: processors do not say when they become free.
 func (l *Limiter) tick() {
 	l.lookIfDue(l.now())
 	l.mu.Lock()
@@ -192,9 +197,27 @@ func (l *Limiter) lookIfDue(now time.Duration) {
 	if l.reports && seen.Runnable > l.gate.floor() {
 		waiting++ // nothing is held back: the line is the scheduler's
 	}
-	l.gate.saw(seen, calls{int(l.running.Load()), waiting, l.line.judge.each(), l.line.judge.overload || l.line.judge.growing > 0}, now)
+	l.gate.saw(seen, l.calls(waiting, now), now)
 	l.line.judge.doubt = !l.gate.try.failed
 	l.closed.Store(l.gate.closed && !l.open)
+}
+
+// calls are how many run, and what is known of those that come. It must hold the lock.
+func (l *Limiter) calls(waiting int, now time.Duration) calls {
+	j := &l.line.judge
+	return calls{
+		running: l.young(now), old: int(l.running.Load()) - l.young(now), waiting: waiting, each: j.each(), overload: j.overload || j.growing > 0,
+		rate: j.rate,
+	}
+}
+
+// young is how many calls run that have not run for long. It must hold the lock.
+func (l *Limiter) young(now time.Duration) int {
+	n := l.line.recent.n(now)
+	if !l.gate.closed || now-l.gate.since < old {
+		n += int(l.running.Load()) - l.line.held // began before it was noted when
+	}
+	return n
 }
 
 // State is what a limiter looks like from outside.

@@ -28,6 +28,8 @@ const (
 type line struct {
 	queue   queue
 	running [shares]int // that were let in and have not left, by share
+	held    int         // of all shares
+	recent  recent      // of them
 	judge   judge
 	waited  time.Duration // of all calls together
 	patient bool          // no call is refused
@@ -131,14 +133,17 @@ func (l *line) tooLate(t *Ticket, now time.Duration) bool {
 // let lets t in.
 func (l *line) let(t *Ticket, now time.Duration) {
 	l.queue.served(t)
-	l.admit(t)
-	l.leave(t, running, now)
+	l.waited += now - t.since
+	l.admit(t, now)
+	l.leave(t, running)
 }
 
 // admit counts t as running.
-func (l *line) admit(t *Ticket) {
-	t.state, t.counted = running, true
+func (l *line) admit(t *Ticket, now time.Duration) {
+	t.state, t.counted, t.since = running, true, now
 	l.running[t.Share]++
+	l.held++
+	l.recent.begin(now)
 	l.judge.let++
 }
 
@@ -149,7 +154,8 @@ func (l *line) refuse(t *Ticket, now time.Duration) {
 	} else if now-t.since > longDead {
 		l.judge.died++
 	}
-	l.leave(t, refused, now)
+	l.waited += now - t.since
+	l.leave(t, refused)
 }
 
 // giveUp takes t out of the line if it still waits there.
@@ -160,9 +166,8 @@ func (l *line) giveUp(t *Ticket, now time.Duration) {
 }
 
 // leave takes t out of the line. What t is for its call must be so before: the call goes on at once.
-func (l *line) leave(t *Ticket, to state, now time.Duration) {
+func (l *line) leave(t *Ticket, to state) {
 	l.queue.remove(t)
-	l.waited += now - t.since
 	t.state, t.ctx = to, nil
 	if t.waiter != nil {
 		t.waiter.done <- struct{}{}
@@ -175,5 +180,7 @@ func (l *line) ended(t *Ticket, now time.Duration) {
 		l.excess.done(now)
 		t.counted = false
 		l.running[t.Share]--
+		l.held--
+		l.recent.end(t.since, now)
 	}
 }

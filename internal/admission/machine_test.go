@@ -26,9 +26,6 @@ func newMachine(procs int) *machine {
 
 func (m *machine) look() Look { return Look{m.procs, int(m.waiting.Load())} }
 
-// slice is after how long Go takes the processor from a goroutine that others wait for.
-const slice = 10 * time.Millisecond
-
 // compute takes so much time of a processor. It does not look at its caller, as computing does not.
 func (m *machine) compute(d time.Duration) {
 	for ; d > 0; d -= slice {

@@ -106,6 +106,40 @@ func TestPoolIsPatientWithBursts(t *testing.T) {
 	})
 }
 
+// A burst may come over some time: as long as all of it can be served none is refused, whatever it is worth.
+func TestPoolIsPatientWithBurstsThatTakeTime(t *testing.T) {
+	for _, over := range []time.Duration{0, 100 * ms, 200 * ms, 300 * ms, 500 * ms} {
+		for _, worth := range []Worth{Sheddable, Normal, Critical} {
+			synctest.Test(t, func(t *testing.T) {
+				r := NewResource(5, false)
+				refused := 0
+				var mu sync.Mutex
+				do := pool(r, 10*ms, func(v Verdict) {
+					mu.Lock()
+					defer mu.Unlock()
+					if v == Refused {
+						refused++
+					}
+				})
+				var all sync.WaitGroup
+				defer all.Wait()
+				const calls = 300
+				for range 3 {
+					for range calls {
+						time.Sleep(over / calls)
+						all.Go(func() { _ = do(worth, 1)(t.Context()) })
+					}
+					time.Sleep(1500 * ms)
+				}
+				all.Wait()
+				if refused > 0 {
+					t.Errorf("of %d calls of worth %d over %v %d are refused", 3*calls, worth, over, refused)
+				}
+			})
+		}
+	}
+}
+
 // A patient resource refuses no call, and says which it would have refused. Neither does any once it is open.
 func TestPatientResource(t *testing.T) {
 	for _, opened := range []bool{false, true} {

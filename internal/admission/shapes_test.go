@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// hog has so many goroutines of something else compute all the time, and returns when they have ended.
-func (m *machine) hog(n int, lasting time.Duration) {
+// hog has so many goroutines of something else compute all the time, each for so long at once, and returns when they have ended.
+func (m *machine) hog(n int, each, lasting time.Duration) {
 	end := time.Now().Add(lasting)
 	var all sync.WaitGroup
 	for range n {
 		all.Go(func() {
 			for time.Now().Before(end) {
-				m.compute(slice)
+				m.compute(each)
 			}
 		})
 	}
@@ -31,7 +31,7 @@ func TestWorkOfSomethingElse(t *testing.T) {
 				var beside sync.WaitGroup
 				beside.Go(func() {
 					time.Sleep(from)
-					m.hog(16, 20*time.Second)
+					m.hog(16, slice, 20*time.Second)
 				})
 				defer beside.Wait()
 				r := offer(m, l, 20*time.Second,
@@ -81,7 +81,7 @@ func TestOneMethodOverloaded(t *testing.T) {
 	for _, test := range []struct {
 		work  time.Duration
 		least float64 // now and then the limit is tried, which long calls feel
-	}{{2 * ms, .99}, {20 * ms, .96}} {
+	}{{2 * ms, .99}, {20 * ms, .94}} {
 		t.Run(test.work.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				work := test.work
@@ -97,7 +97,7 @@ func TestOneMethodOverloaded(t *testing.T) {
 				if served < test.least {
 					t.Errorf("%.3f of the calls of the other method are served", served)
 				}
-				if goodput := (r[0].goodput(20*time.Second) + r[1].goodput(20*time.Second)) / capacity; goodput < .95 {
+				if goodput := (r[0].goodput(20*time.Second) + r[1].goodput(20*time.Second)) / capacity; goodput < .9 {
 					t.Errorf("%.3f of the capacity is served", goodput)
 				}
 			})
@@ -190,6 +190,20 @@ func TestReporting(t *testing.T) {
 		r := offer(m, l, 10*time.Second, kind{do: m.computes(5 * ms), rate: 1200, deadline: deadline})[0]
 		if share := float64(r.report) / float64(r.sent); share < .2 || r.refused > 0 {
 			t.Errorf("%.2f of the calls at three times the capacity would have been refused, and %d were", share, r.refused)
+		}
+	})
+}
+
+// When the calls have ended no others need come for the gate to open.
+func TestGateOpensWithoutCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(2)
+		l := NewWith(m.look, false)
+		offer(m, l, 2*time.Second, kind{do: m.computes(5 * ms), rate: 1200, deadline: deadline})
+		before := l.State()
+		time.Sleep(quiet + calm)
+		if after := l.State(); !before.Holding || after.Holding {
+			t.Errorf("calls are held back at the end: %t, and some time later: %t", before.Holding, after.Holding)
 		}
 	})
 }

@@ -27,7 +27,7 @@ type Ticket struct {
 
 	ctx        context.Context //nolint:containedctx // a waiting call's: it is asked whether its caller still waits
 	next, prev *Ticket         // in the line
-	since      time.Duration   // when it began to wait
+	since      time.Duration   // when it began to wait, or to run
 	mayWait    time.Duration   // in an overload
 	waiter     *waiter         // of a call that has to wait
 }
