@@ -56,16 +56,16 @@ func ofTheInside(carrier any, st *status.Status) bool {
 
 // beginsPart reports whether text, or an error that is quoted in it, begins with part.
 func beginsPart(text, part string) bool {
-	for before, after := "", text; ; {
-		skipped, rest, found := strings.Cut(after, part)
-		before += skipped
-		if !found {
+	for from := 0; ; {
+		i := strings.Index(text[from:], part)
+		if i < 0 {
 			return false
 		}
+		before := text[:from+i]
 		if before == "" || strings.HasSuffix(before, `"`) || strings.HasSuffix(before, ": ") || strings.HasSuffix(before, "= ") {
 			return true
 		}
-		before, after = before+part, rest
+		from += i + len(part)
 	}
 }
 
