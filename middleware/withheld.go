@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/betmakers/paddock/internal/contract"
+	"github.com/betmakers/paddock/internal/redact"
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
@@ -28,10 +29,10 @@ func (c *call) withheld(err error, st *status.Status) outcome {
 	}
 	logger(c.method.server.cfg.Logger).LogAttrs(c, level, "handler's error is not for callers from outside",
 		slog.String("method", c.method.Name), slog.String("code", codeName(code)), slog.String("error_id", id),
-		slog.String("error", err.Error()))
+		slog.String("error", redact.Error(err)))
 	p := st.Proto() // a copy
 	p.Message = fixedText(code, id)
-	return outcome{code, c.clean(status.FromProto(p)).Err()}
+	return outcome{code, status.FromProto(p).Err()}
 }
 
 // fixedText is what a caller gets in place of a text that is not for it.

@@ -11,9 +11,8 @@ import (
 	"github.com/betmakers/paddock/internal/redact"
 )
 
-// redactor masks what package redact knows to be secret, and passes records without such attributes
-// as they are. In records with the context of a call, the call's secrets are masked in plain text
-// too.
+// redactor masks what package redact knows to be secret by its place, and passes records without such attributes as they
+// are. Messages and plain texts are the service's own words, and stay.
 type redactor struct {
 	next slog.Handler
 	hide bool // a group with a secret name is open, so everything in it is secret
@@ -24,34 +23,33 @@ func redaction(next slog.Handler) slog.Handler { return &redactor{next: next} }
 func (h *redactor) Enabled(ctx context.Context, l slog.Level) bool { return h.next.Enabled(ctx, l) }
 
 func (h *redactor) Handle(ctx context.Context, r slog.Record) error {
-	texts := redact.TextsOf(ctx)
-	if texts == nil && !h.concerns(r) {
+	if !h.concerns(r) {
 		return h.next.Handle(ctx, r)
 	}
-	out := slog.NewRecord(expressible(r.Time), r.Level, texts.Hide(redact.Valid(r.Message)), r.PC)
+	out := slog.NewRecord(expressible(r.Time), r.Level, redact.Valid(r.Message), r.PC)
 	attrs := make([]slog.Attr, 0, r.NumAttrs())
 	r.Attrs(func(a slog.Attr) bool {
 		attrs = append(attrs, a)
 		return true
 	})
-	return h.finish(ctx, out, attrs, texts)
+	return h.finish(ctx, out, attrs)
 }
 
 // finish adds attrs to a record and hands it on. The methods of values are called here, and those
 // that sinks call again have been tried: a value that ends the goroutine (runtime.Goexit) costs
 // itself, as the line is written on the way out.
-func (h *redactor) finish(ctx context.Context, out slog.Record, attrs []slog.Attr, texts *redact.Texts) (err error) {
+func (h *redactor) finish(ctx context.Context, out slog.Record, attrs []slog.Attr) (err error) {
 	i := 0
 	defer func() {
 		if i < len(attrs) {
 			_ = recover() // nil where the goroutine ends
 			out.AddAttrs(slog.String(redact.Valid(attrs[i].Key), "[unreadable]"))
-			err = h.finish(ctx, out, attrs[i+1:], texts)
+			err = h.finish(ctx, out, attrs[i+1:])
 		}
 	}()
 	m := masker{left: mostValues}
 	for ; i < len(attrs); i++ {
-		out.AddAttrs(hidden(m.masked(attrs[i], h.hide, mostGroups), texts))
+		out.AddAttrs(m.masked(attrs[i], h.hide, mostGroups))
 	}
 	return h.next.Handle(ctx, out)
 }
@@ -157,24 +155,4 @@ func plain(v slog.Value) slog.Value {
 		}
 	}
 	return v
-}
-
-// hidden masks secrets in the texts of an attribute that is masked by names already.
-func hidden(a slog.Attr, texts *redact.Texts) slog.Attr {
-	if texts == nil {
-		return a
-	}
-	switch a.Value.Kind() {
-	case slog.KindString:
-		a.Value = slog.StringValue(texts.Hide(a.Value.String()))
-	case slog.KindAny:
-		a.Value = slog.AnyValue(texts.HideIn(a.Value.Any()))
-	case slog.KindGroup:
-		group := make([]slog.Attr, len(a.Value.Group()))
-		for i, inner := range a.Value.Group() {
-			group[i] = hidden(inner, texts)
-		}
-		a.Value = slog.GroupValue(group...)
-	}
-	return a
 }
