@@ -1,6 +1,7 @@
 package chassis_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -206,8 +207,9 @@ func TestStreamsKeepNoSecrets(t *testing.T) {
 		return m.HeapAlloc
 	}
 	send := func(n int) {
-		for range n {
-			if err := upload.Send(&vaultv1.UploadRequest{Load: &vaultv1.Secrets{Raw: make([]byte, 1<<20)}}); err != nil {
+		for i := range n {
+			raw := bytes.Repeat([]byte{byte(n), byte(i)}, 1<<19) // none is like another
+			if err := upload.Send(&vaultv1.UploadRequest{Load: &vaultv1.Secrets{Raw: raw}}); err != nil {
 				t.Fatal(err)
 			}
 		}

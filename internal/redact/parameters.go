@@ -8,12 +8,12 @@ func maskParameters(text string) string {
 	done := 0 // what is in out
 	for i := 0; i < len(text); i++ {
 		var from int
-		switch c := text[i]; {
-		case c == '=':
+		switch text[i] {
+		case '=':
 			from = afterEquals(text, i)
-		case c == ':':
+		case ':':
 			from = afterColon(text, i)
-		case c == ' ':
+		case ' ':
 			from = afterFlag(text, i)
 		}
 		if from == 0 || from >= len(text) {
