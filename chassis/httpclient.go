@@ -87,7 +87,7 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 		next.Header.Del("Referer") // which is the last URL with its query
 	}
 	if !within(next.URL.Hostname(), via[0].URL.Hostname()) {
-		maps.DeleteFunc(next.Header, func(name string, _ []string) bool { return redact.Key(name) })
+		maps.DeleteFunc(next.Header, func(name string, _ []string) bool { return redact.SecretName(name) })
 	}
 	return nil
 }

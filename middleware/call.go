@@ -10,7 +10,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/betmakers/paddock/internal/admission"
-	"github.com/betmakers/paddock/internal/redact"
 )
 
 // call is one call: the context and the stream that its handler gets, and what the pass remembers of it. It is the
@@ -26,7 +25,6 @@ type call struct {
 	deadline deadline
 	trace    callTrace
 	caller   Caller
-	secrets  secrets
 	rare     atomic.Pointer[rareCall] // nil for most
 	received bool                     // the caller's message reached the handler
 	returned bool                     // the handler came back, and did not panic
@@ -165,7 +163,6 @@ func (c *call) RecvMsg(m any) error {
 		c.refuse(reason, "")
 	}
 	c.received = c.received || err == nil
-	c.secrets.remember(c.method, m)
 	return err
 }
 
@@ -181,8 +178,6 @@ func (c *call) Value(key any) any {
 		return c.trace.span()
 	case callKey{}:
 		return c
-	case redact.TextsKey{}:
-		return c.texts()
 	case c.method.server.obs.keys.cancel:
 		if c.deadline.own() {
 			return c.deadline.arm(c.Parent, c.start).Value(key)

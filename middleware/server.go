@@ -174,9 +174,8 @@ type Method struct {
 	handler func(*call) error
 	faults  atomic.Pointer[[]*fault.Rule] // to be injected; nil for none
 	metrics methodMetrics
-	prefix  string       // of its lines in the access log
-	index   int          // in the order of registration
-	marks   atomic.Int32 // whether its requests have secret fields: see secrets.remember
+	prefix  string // of its lines in the access log
+	index   int    // in the order of registration
 }
 
 func (s *Server) newMethod(record *contract.Method, handler func(*call) error) *Method {

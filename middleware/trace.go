@@ -109,7 +109,7 @@ func (t *callTrace) end(c *call, out outcome) {
 	}
 	if kind := errorType(out.code); kind != "" {
 		t.recorded.SetAttributes(attribute.String("error.type", kind))
-		t.recorded.SetStatus(otelcodes.Error, out.message())
+		t.recorded.SetStatus(otelcodes.Error, truncate(out.message()))
 	}
 	t.recorded.End()
 }
