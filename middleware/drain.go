@@ -20,7 +20,7 @@ var errDraining = status.Error(codes.Unavailable, "the server is shutting down: 
 type streams struct {
 	mu      sync.Mutex
 	running map[*call]openStream
-	watched bool                  // a timer will look at the proofs
+	watched bool                   // a timer will look at the proofs
 	conns   map[*httpCall]net.Conn // that plain HTTP handlers have taken over
 	over    bool                   // streams that the server sends end as they come
 	allOver bool                   // the others too
