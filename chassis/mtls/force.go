@@ -76,8 +76,8 @@ func (f *inForce) refuse(key string, err error) {
 		return
 	}
 	f.failure = key
-	f.reloads.WithLabelValues("error").Inc()
 	f.logger.Error("certificates not replaced, the last good ones stay in force", "error", err)
+	f.reloads.WithLabelValues("error").Inc() // behind the line: who sees the count finds the reason
 }
 
 // restored notes that what is in force was found again after a refusal.

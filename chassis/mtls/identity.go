@@ -11,8 +11,9 @@ import (
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 )
 
-// Source tells what identity is in force now. It is asked at every handshake: Identity must be safe for concurrent use
-// and must not block. The Identity it returns is shared, and nobody changes it.
+// Source tells what identity is in force now. It is asked at every handshake and for every call: Identity must be safe for
+// concurrent use, must not block, and should return the same pointer until something has changed. The Identity it returns
+// is shared, and nobody changes it.
 type Source interface {
 	Identity() (*Identity, error)
 }
