@@ -135,4 +135,4 @@ func (o *streams) provable() map[*call]openStream {
 	return provable
 }
 
-func (s openStream) mayEnd() bool { return s.ended == nil && (s.proof != nil || !s.until.IsZero()) }
+func (o openStream) mayEnd() bool { return o.ended == nil && (o.proof != nil || !o.until.IsZero()) }

@@ -24,7 +24,6 @@ func (f fileSet) each() []string {
 	return []string{f.cert, f.key, f.ca, f.crl}
 }
 
-
 func (f fileSet) named() error {
 	var errs []error
 	for _, file := range []struct{ path, what string }{{f.cert, "certificate"}, {f.key, "private key"}, {f.ca, "trusted roots"}} {
