@@ -28,6 +28,7 @@ type Config struct {
 	TLSCertFile  string   `env:"CHASSIS_TLS_CERT_FILE" help:"PEM file of the service's certificate and its intermediates. Read again when it is replaced."`
 	TLSKeyFile   string   `env:"CHASSIS_TLS_KEY_FILE" help:"PEM file of the certificate's private key."`
 	TLSCAFile    string   `env:"CHASSIS_TLS_CA_FILE" help:"PEM file of the authorities that peers are trusted by."`
+	TLSCRLFile   string   `env:"CHASSIS_TLS_CRL_FILE" help:"File of revoked certificates: lists as of RFC 5280, in PEM, or one in DER. It is read again when it is replaced, and then ends the connections of what it lists. Only beside CHASSIS_TLS_CERT_FILE."`
 	HTTPTLS      bool     `env:"CHASSIS_HTTP_TLS, default=true" dev:"false" help:"Serve REST by TLS. A client certificate is verified if one is given."`
 	AdminTLS     bool     `env:"CHASSIS_ADMIN_TLS, default=false" help:"Serve the admin port by TLS, so that CHASSIS_DEBUG_CALLERS can be told apart."`
 	DebugCallers []string `env:"CHASSIS_DEBUG_CALLERS" help:"Identities that may read /debug from elsewhere: SPIFFE IDs, or names of services of the own trust domain; * stands for any part. Needs CHASSIS_ADMIN_TLS."`
@@ -61,8 +62,8 @@ type Config struct {
 	BodyTimeout        time.Duration `env:"CHASSIS_BODY_TIMEOUT, default=15s" help:"Time that the body of a REST request may stand still while it is read. A slow body that moves is not cut."`
 	WriteTimeout       time.Duration `env:"CHASSIS_WRITE_TIMEOUT, default=2m" help:"Time that a write of an HTTP answer may wait for its reader. It does not run while nothing is written: downloads and quiet streams may take as long as they like. The system shows a slow reader's progress in steps of about a megabyte, so one of less than 10 kB/s may be cut."`
 	IdleTimeout        time.Duration `env:"CHASSIS_IDLE_TIMEOUT, default=2m" help:"Idle REST connections are closed after it."`
-	MaxConnectionAge   time.Duration `env:"CHASSIS_MAX_CONNECTION_AGE, default=30m" help:"gRPC connections are asked to leave after it, give or take a tenth, so that clients spread anew."`
-	MaxConnectionGrace time.Duration `env:"CHASSIS_MAX_CONNECTION_GRACE, default=5m" help:"Calls on such a connection may still take so long."`
+	MaxConnectionAge   time.Duration `env:"CHASSIS_MAX_CONNECTION_AGE, default=30m" help:"gRPC and REST connections are asked to leave after it, give or take a tenth, so that clients spread anew."`
+	MaxConnectionGrace time.Duration `env:"CHASSIS_MAX_CONNECTION_GRACE, default=5m" help:"Calls on a gRPC connection of that age may still take so long. Those on a REST connection are left to end."`
 	KeepaliveMinTime   time.Duration `env:"CHASSIS_KEEPALIVE_MIN_TIME, default=20s" help:"gRPC clients that ping more often are cut."`
 	KeepaliveTime      time.Duration `env:"CHASSIS_KEEPALIVE_TIME, default=1m" help:"Silent gRPC connections are pinged after it, and cut if no answer comes within 20 s."`
 

@@ -44,6 +44,10 @@ func (i *instance) identityText() (string, error) {
 func (i *instance) openSource(ctx context.Context) error {
 	registry := i.telemetry.Registry()
 	socket := i.getenv("SPIFFE_ENDPOINT_SOCKET")
+	if from := i.cfg.source(socket); i.cfg.TLSCRLFile != "" && from != mtlsFiles {
+		return fmt.Errorf("CHASSIS_TLS_CRL_FILE is set, but certificates come from %q: revocation lists go with certificates from files alone. "+
+			"Unset it, or set CHASSIS_MTLS=files", from)
+	}
 	switch i.cfg.source(socket) {
 	case mtlsOff:
 		return nil
@@ -58,7 +62,8 @@ func (i *instance) openSource(ctx context.Context) error {
 			return err
 		}
 		s, err := mtls.Files(ctx, mtls.FilesConfig{
-			CertFile: i.cfg.TLSCertFile, KeyFile: i.cfg.TLSKeyFile, CAFile: i.cfg.TLSCAFile, Logger: i.log, Registerer: registry,
+			CertFile: i.cfg.TLSCertFile, KeyFile: i.cfg.TLSKeyFile, CAFile: i.cfg.TLSCAFile, CRLFile: i.cfg.TLSCRLFile,
+			Logger: i.log, Registerer: registry,
 		})
 		return i.use(s, err)
 	}

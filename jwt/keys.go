@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ const (
 
 var (
 	errSignature  = errors.New("jwt: the token's signature is not that of its key")
+	errType       = errors.New("jwt: the typ of the token's header is none of JWT_TYPES: it was made for something else")
 	errUnknownKey = errors.New("jwt: the issuer publishes no key for the token; a key so new that it is not known yet is looked for 10 s after the last time")
 )
 
@@ -24,6 +26,7 @@ var (
 type keySet struct {
 	fetch      func(context.Context) ([]jose.JSONWebKey, error)
 	algorithms []jose.SignatureAlgorithm
+	types      []string
 
 	mu      sync.Mutex
 	keys    []jose.JSONWebKey // replaced, never changed
@@ -33,24 +36,43 @@ type keySet struct {
 	flight  chan struct{}     // closed when the fetch under way ends; nil where there is none
 }
 
-func newKeySet(fetch func(context.Context) ([]jose.JSONWebKey, error), algorithms []jose.SignatureAlgorithm) *keySet {
-	return &keySet{fetch: fetch, algorithms: algorithms}
+func newKeySet(fetch func(context.Context) ([]jose.JSONWebKey, error), algorithms []jose.SignatureAlgorithm, types []string) *keySet {
+	return &keySet{fetch: fetch, algorithms: algorithms, types: types}
 }
 
-// verify returns the payload of a token that one of the keys has signed.
-func (s *keySet) verify(ctx context.Context, token string) ([]byte, error) {
+// verify returns the type and the payload of a token of a type that is accepted, which one of the keys has signed.
+func (s *keySet) verify(ctx context.Context, token string) (typ string, payload []byte, err error) {
 	jws, err := jose.ParseSignedCompact(token, s.algorithms)
 	if err != nil {
-		return nil, errMalformed
+		return "", nil, errMalformed
 	}
-	payload, err := verifyWith(s.known(), jws)
+	if typ, err = s.typeOf(jws.Signatures[0].Protected); err != nil {
+		return "", nil, err
+	}
+	payload, err = verifyWith(s.known(), jws)
 	if !errors.Is(err, errUnknownKey) {
-		return payload, err
+		return typ, payload, err
 	}
 	if err := s.refresh(ctx); err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	return verifyWith(s.known(), jws)
+	payload, err = verifyWith(s.known(), jws)
+	return typ, payload, err
+}
+
+// typeOf returns what a header says of its token's type, in the form of the function typeOf.
+func (s *keySet) typeOf(header jose.Header) (string, error) {
+	typ := noType
+	if named, ok := header.ExtraHeaders[jose.HeaderType]; ok {
+		text, ok := named.(string)
+		if typ = typeOf(text); !ok || typ == noType || typ == "" {
+			return "", errType
+		}
+	}
+	if !slices.Contains(s.types, typ) {
+		return "", errType
+	}
+	return typ, nil
 }
 
 // verifyWith tries the keys that may have signed a token. A signature that is wrong for the key that it names is no

@@ -25,8 +25,8 @@ func (c *call) log(out outcome, elapsed time.Duration) {
 	switch c.reason() {
 	case ReasonOverload:
 		level = slog.LevelWarn // the service protects itself, which is no failure of it
-	case ReasonDraining:
-		level = slog.LevelInfo // a stop, which is none either
+	case ReasonDraining, ReasonUnauthenticated:
+		level = slog.LevelInfo // a stop, or the end of a certificate, which are none either
 	}
 	structured := cfg.Sinks
 	if cfg.Lines == nil {

@@ -3,9 +3,9 @@ package middleware
 import (
 	"context"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	"github.com/betmakers/paddock/internal/contract"
@@ -17,6 +17,13 @@ type Caller = contract.Caller
 // TokenVerifier decides about the bearer tokens of callers from outside the mesh. Verify returns the subject of a token,
 // or an error, which is for the log: it must not quote the token. It is called for each REST call that brings a token,
 // concurrently.
+//
+// One that knows when a token ends may have a method
+//
+//	VerifyUntil(ctx context.Context, token string) (subject string, until time.Time, err error)
+//
+// too, which is called in its place: a stream then ends with the token, within a second. With Verify, or a zero time, a
+// stream goes on.
 type TokenVerifier interface {
 	Verify(ctx context.Context, token string) (subject string, err error)
 }
@@ -31,8 +38,8 @@ func CallerOf(ctx context.Context) Caller {
 
 // identify finds out who calls: by mutual TLS, and by a bearer token where REST brings one.
 func (c *call) identify() error {
-	if c.caller.ID == "" { // else the tap has looked
-		c.caller.ID = peerIdentity(c.Parent)
+	if err := c.prove(); err != nil {
+		return err
 	}
 	tokens := c.method.server.cfg.Tokens
 	if tokens == nil || c.http == nil {
@@ -42,13 +49,26 @@ func (c *call) identify() error {
 	if !ok {
 		return nil
 	}
-	subject, err := tokens.Verify(c, token)
+	subject, until, err := verifyToken(c, tokens, token)
 	if err != nil || subject == "" {
 		c.refuse(ReasonUnauthenticated, "bearer token refused: "+textOf(err, "it has no subject"))
 		return status.Error(codes.Unauthenticated, "the bearer token is not accepted")
 	}
 	c.caller.Subject = subject
+	if !until.IsZero() && !c.method.Unary() {
+		c.method.server.streams.until(c, until)
+	}
 	return nil
+}
+
+func verifyToken(ctx context.Context, tokens TokenVerifier, token string) (subject string, until time.Time, err error) {
+	if timed, ok := tokens.(interface {
+		VerifyUntil(ctx context.Context, token string) (subject string, until time.Time, err error)
+	}); ok {
+		return timed.VerifyUntil(ctx, token)
+	}
+	subject, err = tokens.Verify(ctx, token)
+	return subject, time.Time{}, err
 }
 
 func textOf(err error, otherwise string) string {
@@ -56,18 +76,6 @@ func textOf(err error, otherwise string) string {
 		return otherwise
 	}
 	return err.Error()
-}
-
-// peerIdentity returns the identity that mutual TLS has proved, empty if it proved none.
-func peerIdentity(ctx context.Context) string {
-	p, ok := peer.FromContext(ctx)
-	if !ok {
-		return ""
-	}
-	if info, ok := p.AuthInfo.(interface{ Identity() string }); ok {
-		return info.Identity()
-	}
-	return ""
 }
 
 // bearer returns the token of RFC 6750 in a REST call's Authorization header, of which there may be one.

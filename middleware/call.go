@@ -120,7 +120,10 @@ func (c *call) admit() error {
 // end is the pass after the handler, and returns what the caller is told.
 func (c *call) end(err error, panicked any) error {
 	elapsed := time.Since(c.start)
-	ended := !c.method.Unary() && c.method.server.streams.end(c)
+	var ended error
+	if !c.method.Unary() {
+		ended = c.method.server.streams.end(c)
+	}
 	out := c.outcome(err, panicked, ended)
 	c.leavePlace(c.start.Add(elapsed))
 	c.deadline.stop()

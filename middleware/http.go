@@ -44,7 +44,7 @@ func (s *Server) HTTP(next http.Handler, limits HTTPLimits) http.Handler {
 			}
 			h.end(r, panicked)
 		}()
-		if h.admit(r, limits) {
+		if h.proved() && h.admit(r, limits) {
 			next.ServeHTTP(h.responseWriter(), r)
 		}
 		h.returned = true
@@ -65,10 +65,10 @@ type httpCall struct {
 	route    string // the gateway's; else that of the ServeMux
 	rpc      bool   // a call was made, and leaves the line
 	returned bool
-	over     bool           // guarded by mu: the deadline has answered; what the handler writes is lost
-	broken   bool           // the call was reset by an injected fault; to be read when it has ended
-	streams  sync.WaitGroup // handlers of streams that run beside the request's goroutine
-	hungUp   atomic.Bool    // a stop has ended the stream that it made
+	over     bool                  // guarded by mu: the deadline has answered; what the handler writes is lost
+	broken   bool                  // the call was reset by an injected fault; to be read when it has ended
+	streams  sync.WaitGroup        // handlers of streams that run beside the request's goroutine
+	hungUp   atomic.Pointer[error] // why the stream that it made was ended from outside
 
 	counted *atomic.Int64 // of its route; nil before that is known
 	calls   atomic.Int32  // that it is in

@@ -17,8 +17,8 @@ import (
 func WriteError(w http.ResponseWriter, r *http.Request, err error, httpStatus func(codes.Code) int) {
 	h := httpCallFrom(r.Context())
 	switch {
-	case h != nil && h.hungUp.Load():
-		err = errDraining // which made the body end, too
+	case h != nil && h.hungUp.Load() != nil:
+		err = *h.hungUp.Load() // which made the body end, too
 	case h != nil:
 		if bad, code, detail := h.bodyProblem(); bad != 0 {
 			h.refuse(w, bad, code, detail)

@@ -111,13 +111,13 @@ const hangUpTime = 250 * time.Millisecond
 
 // hangUp ends what the request's goroutine waits for: a client that does not read, and one that has more to send. After the
 // request it does nothing: the connection may serve another one.
-func (h *httpCall) hangUp(uploads bool) {
+func (h *httpCall) hangUp(uploads bool, why error) {
 	h.life.Lock()
 	defer h.life.Unlock()
 	if h.ended {
 		return
 	}
-	h.hungUp.Store(true)
+	h.hungUp.Store(&why)
 	control := http.NewResponseController(h.writer) // writers in memory have no deadlines, and wait for nothing
 	_ = control.SetWriteDeadline(time.Now().Add(hangUpTime))
 	if uploads {

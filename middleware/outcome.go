@@ -32,14 +32,14 @@ func (o outcome) message() string {
 
 // outcome makes a status of whatever a handler came back with. What may not leave the process, the text of a panic or
 // of an error that is no status, goes to the log under an id, and the caller gets the id.
-func (c *call) outcome(err error, panicked any, drained bool) outcome {
+func (c *call) outcome(err error, panicked any, ended error) outcome {
 	switch {
 	case panicked != nil:
 		return c.panicked(panicked)
 	case !c.returned:
 		return c.hidden("handler ended its goroutine", "runtime.Goexit instead of a return")
-	case drained:
-		return c.drained(err)
+	case ended != nil:
+		return c.endedOutside(ended, err)
 	case err == nil:
 		return outcome{}
 	default:

@@ -76,7 +76,8 @@ type restPipe struct {
 	answers  chan proto.Message // from the handler
 	closed   chan struct{}      // closed when the gateway sends no more
 	done     chan struct{}      // closed when the handler has returned, and err is set
-	ended    chan struct{}      // closed when a stop ends the stream, whatever its handler does
+	ended    chan struct{}      // closed when the stream is ended from outside, whatever its handler does, and why is set
+	why      error
 	err      error
 	refused  error       // err of a handler that ended before it had sent anything
 	released atomic.Bool // the request does not wait for the handler any more
@@ -102,10 +103,11 @@ func (s *restPipe) finish() {
 }
 
 // hangUp ends the stream on both sides.
-func (s *restPipe) hangUp() {
+func (s *restPipe) hangUp(why error) {
+	s.why = why
 	close(s.ended)
 	if s.http != nil {
-		s.http.hangUp(!s.one)
+		s.http.hangUp(!s.one, why)
 	}
 }
 
@@ -116,7 +118,7 @@ func (s *restPipe) whyOver() error {
 	}
 	select {
 	case <-s.ended:
-		return errDraining
+		return s.why
 	default:
 		return status.FromContextError(s.parent.Err()).Err()
 	}
@@ -166,7 +168,7 @@ func (s *restPipe) RecvMsg(m any) error {
 	case answer := <-s.answers:
 		return handOver(m, answer)
 	case <-s.ended:
-		return errDraining
+		return s.why
 	case <-s.parent.Done():
 		if err := s.whyOver(); err != nil {
 			return err
@@ -185,7 +187,7 @@ func (s *restPipe) Header() (metadata.MD, error) {
 	select {
 	case <-s.headers:
 	case <-s.ended:
-		return nil, errDraining
+		return nil, s.why
 	case <-s.parent.Done():
 		if err := s.whyOver(); err != nil {
 			return nil, err
@@ -217,7 +219,7 @@ func (s restPipeServer) RecvMsg(m any) error {
 	case <-s.closed:
 		return io.EOF
 	case <-s.ended:
-		return errDraining
+		return s.why
 	case <-s.parent.Done():
 		return s.whyOver()
 	}
@@ -237,7 +239,7 @@ func (s restPipeServer) SendMsg(m any) error {
 	case s.answers <- proto.Clone(message):
 		return nil
 	case <-s.ended:
-		return errDraining
+		return s.why
 	case <-s.parent.Done():
 		return s.whyOver()
 	}

@@ -82,7 +82,7 @@ var (
 	}
 	RPCRejected = Metric{
 		Name: "chassis_rpc_rejected_total", Type: Counter,
-		Help:   "Calls refused before their handler ran, or because a declared resource was overloaded, and streams that a stop has ended.",
+		Help:   "Calls refused before their handler ran, or because a declared resource was overloaded, and streams that a stop, or the end of the caller's certificate or token, has ended.",
 		Labels: []Label{rpcMethod, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `overload`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`, `draining`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
@@ -279,7 +279,7 @@ var (
 	TLSHandshakeErrors = Metric{
 		Name: "chassis_tls_handshake_errors_total", Type: Counter,
 		Help:   "TLS handshakes refused or failed on a port of the service.",
-		Labels: []Label{{"reason", "a fixed list: `no_tls`, `version`, `no_certificate`, `unknown_authority`, `expired`, `bad_certificate`, `rejected_by_peer`, `timeout`, `other`"}},
+		Labels: []Label{{"reason", "a fixed list: `no_tls`, `version`, `no_certificate`, `unknown_authority`, `expired`, `revoked`, `bad_certificate`, `rejected_by_peer`, `timeout`, `other`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
 	LogLinesDropped = Metric{
