@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"time"
 
@@ -37,6 +38,8 @@ type Config struct {
 	Authorization   string `env:"CHASSIS_AUTHORIZATION, default=enforce" help:"enforce, or audit: callers that a method does not name are let in, logged and counted, as when callers are declared for the first time."`
 	PolicyOverrides string `env:"CHASSIS_POLICY_OVERRIDES" help:"For emergencies: policies of single methods over the declared ones, as JSON: {\"package.Service/Method\": {\"timeout\": \"2s\", \"callers\": [\"web\"]}}."`
 
+	TrustedOrigins []string `env:"CHASSIS_TRUSTED_ORIGINS" help:"Sites whose pages may call by REST in the name of a browser's user, where a certificate, a cookie or a remembered password proves who that is, as https://app.example.com. Pages of the service's own host always may; other sites get 403, and programs that are no browsers are not asked."`
+
 	RateLimit string `env:"CHASSIS_RATE_LIMIT" help:"Calls that each caller may make, as 100/s or 6000/m burst 200, or by caller, the first that fits: web=500/s, user:*=10/s, *=100/s. Callers without an identity are told apart by address. Empty for no limit."`
 	Faults    string `env:"CHASSIS_FAULTS" help:"Faults to inject, for tests, as JSON: {\"method\": \"package.Service/Method\", \"ratio\": 0.1, \"delay\": \"200ms\", \"abort\": \"UNAVAILABLE\"}. Refused in production, where they are set at /debug/faults."`
 
@@ -55,17 +58,19 @@ type Config struct {
 	ShutdownTimeout time.Duration `env:"CHASSIS_SHUTDOWN_TIMEOUT, default=20s" help:"The whole way from the signal to the exit, drain and flush included. The last 3s are for workers and telemetry, so it must be more than CHASSIS_DRAIN_DELAY and 3s."`
 	GracePeriod     time.Duration `env:"CHASSIS_GRACE_PERIOD, default=0s" help:"The pod's terminationGracePeriodSeconds, for the check that CHASSIS_SHUTDOWN_TIMEOUT fits in. 0 for unknown."`
 
-	MaxMessageBytes    int           `env:"CHASSIS_MAX_MESSAGE_BYTES, default=4194304" help:"Largest message each way, gRPC and REST, after decompression."`
-	MaxHeaderBytes     int           `env:"CHASSIS_MAX_HEADER_BYTES, default=16384" help:"Largest header of a request."`
-	MaxStreams         int           `env:"CHASSIS_MAX_CONCURRENT_STREAMS, default=250" help:"Calls at once on one HTTP/2 connection."`
-	ConnectTimeout     time.Duration `env:"CHASSIS_CONNECT_TIMEOUT, default=10s" help:"Time for handshake, HTTP/2 preface and request headers."`
-	BodyTimeout        time.Duration `env:"CHASSIS_BODY_TIMEOUT, default=15s" help:"Time that the body of a REST request may stand still while it is read. A slow body that moves is not cut."`
-	WriteTimeout       time.Duration `env:"CHASSIS_WRITE_TIMEOUT, default=2m" help:"Time that a write of an HTTP answer may wait for its reader. It does not run while nothing is written: downloads and quiet streams may take as long as they like. The system shows a slow reader's progress in steps of about a megabyte, so one of less than 10 kB/s may be cut."`
-	IdleTimeout        time.Duration `env:"CHASSIS_IDLE_TIMEOUT, default=2m" help:"Idle REST connections are closed after it."`
-	MaxConnectionAge   time.Duration `env:"CHASSIS_MAX_CONNECTION_AGE, default=30m" help:"gRPC and REST connections are asked to leave after it, give or take a tenth, so that clients spread anew."`
-	MaxConnectionGrace time.Duration `env:"CHASSIS_MAX_CONNECTION_GRACE, default=5m" help:"Calls on a gRPC connection of that age may still take so long. Those on a REST connection are left to end."`
-	KeepaliveMinTime   time.Duration `env:"CHASSIS_KEEPALIVE_MIN_TIME, default=20s" help:"gRPC clients that ping more often are cut."`
-	KeepaliveTime      time.Duration `env:"CHASSIS_KEEPALIVE_TIME, default=1m" help:"Silent gRPC connections are pinged after it, and cut if no answer comes within 20 s."`
+	MaxMessageBytes          int           `env:"CHASSIS_MAX_MESSAGE_BYTES, default=4194304" help:"Largest message each way, gRPC and REST, after decompression."`
+	MaxHeaderBytes           int           `env:"CHASSIS_MAX_HEADER_BYTES, default=16384" help:"Largest header of a request."`
+	MaxStreams               int           `env:"CHASSIS_MAX_CONCURRENT_STREAMS, default=250" help:"Calls at once on one HTTP/2 connection."`
+	MaxConnections           int           `env:"CHASSIS_MAX_CONNECTIONS, default=10000" help:"Connections at once on each of the ports of gRPC and REST. One more is closed as soon as it comes. An idle one with TLS takes about 40 KiB. Raise it for a service that holds many sockets. 0 for no limit."`
+	MaxConnectionsPerAddress int           `env:"CHASSIS_MAX_CONNECTIONS_PER_ADDRESS, default=0" help:"The same for each client address, or network of 64 bits of IPv6. Loopback is not limited. Set it only where clients connect themselves: behind a proxy or a mesh all connections may come from one address. 0 for no limit."`
+	ConnectTimeout           time.Duration `env:"CHASSIS_CONNECT_TIMEOUT, default=10s" help:"Time for handshake, HTTP/2 preface and request headers."`
+	BodyTimeout              time.Duration `env:"CHASSIS_BODY_TIMEOUT, default=15s" help:"Time that the body of a REST request may stand still while it is read. A slow body that moves is not cut."`
+	WriteTimeout             time.Duration `env:"CHASSIS_WRITE_TIMEOUT, default=2m" help:"Time that a write of an HTTP answer may wait for its reader. It does not run while nothing is written: downloads and quiet streams may take as long as they like. The system shows a slow reader's progress in steps of about a megabyte, so one of less than 10 kB/s may be cut."`
+	IdleTimeout              time.Duration `env:"CHASSIS_IDLE_TIMEOUT, default=2m" help:"Idle REST connections are closed after it."`
+	MaxConnectionAge         time.Duration `env:"CHASSIS_MAX_CONNECTION_AGE, default=30m" help:"gRPC and REST connections are asked to leave after it, give or take a tenth, so that clients spread anew."`
+	MaxConnectionGrace       time.Duration `env:"CHASSIS_MAX_CONNECTION_GRACE, default=5m" help:"Calls on a gRPC connection of that age may still take so long. Those on a REST connection are left to end."`
+	KeepaliveMinTime         time.Duration `env:"CHASSIS_KEEPALIVE_MIN_TIME, default=20s" help:"gRPC clients that ping more often are cut."`
+	KeepaliveTime            time.Duration `env:"CHASSIS_KEEPALIVE_TIME, default=1m" help:"Silent gRPC connections are pinged after it, and cut if no answer comes within 20 s."`
 
 	FlightRecorder bool `env:"CHASSIS_FLIGHT_RECORDER, default=true" help:"Keep the last seconds of execution trace in memory, for /debug/flight."`
 }
@@ -107,6 +112,12 @@ func (c *Config) validate() (errs []error) {
 	if _, err := ratelimit.Parse(c.RateLimit); err != nil {
 		errs = append(errs, fmt.Errorf("CHASSIS_RATE_LIMIT: %w", err))
 	}
+	origins := http.NewCrossOriginProtection()
+	for _, origin := range c.TrustedOrigins {
+		if err := origins.AddTrustedOrigin(origin); err != nil {
+			errs = append(errs, fmt.Errorf("CHASSIS_TRUSTED_ORIGINS: %w; an origin is as https://app.example.com", err))
+		}
+	}
 	errs = append(errs, c.validateFaults()...)
 	errs = append(errs, c.validateNumbers()...)
 	errs = append(errs, c.validateShutdown()...)
@@ -123,6 +134,13 @@ func (c *Config) validateNumbers() (errs []error) {
 	} {
 		if value <= 0 || value > 1<<31-1 {
 			errs = append(errs, fmt.Errorf("%s is %d; it must be between 1 and %d", name, value, 1<<31-1))
+		}
+	}
+	for name, value := range map[string]int{
+		"CHASSIS_MAX_CONNECTIONS": c.MaxConnections, "CHASSIS_MAX_CONNECTIONS_PER_ADDRESS": c.MaxConnectionsPerAddress,
+	} {
+		if value < 0 {
+			errs = append(errs, fmt.Errorf("%s is %d; it must not be negative", name, value))
 		}
 	}
 	for name, value := range map[string]time.Duration{

@@ -124,7 +124,7 @@ func (i *instance) instrument(t *telemetry.Telemetry) (err error) {
 		Tracer: i.tracer(t), TracerProvider: t.TracerProvider(), Sampled: t.Sampled,
 		IgnoreTraceContext: !slices.Contains(fields, "traceparent"), IgnoreBaggage: !slices.Contains(fields, "baggage"),
 		Tokens: i.service.Tokens, Validate: i.service.Validate, AuditOnly: i.cfg.Authorization == authorizationAudit,
-		Admission: i.admission(), RateLimits: i.rateLimits,
+		Admission: i.admission(), RateLimits: i.rateLimits, TrustedOrigins: i.cfg.TrustedOrigins,
 		Registerer: registry, Unary: i.service.UnaryInterceptors, Stream: i.service.StreamInterceptors,
 	})
 	if err != nil {

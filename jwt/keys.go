@@ -14,11 +14,16 @@ import (
 const (
 	maxAge = 15 * time.Minute // keys that are older are fetched again
 	pause  = 10 * time.Second // between the beginnings of two fetches
+
+	// mostWaiting is how many tokens of unknown keys wait for a fetch while other keys are known: more are refused at once.
+	// An issuer that is slow answers in a second, and a new key is in few tokens at first; guesses are in many.
+	mostWaiting = 100
 )
 
 var (
 	errSignature  = errors.New("jwt: the token's signature is not that of its key")
 	errType       = errors.New("jwt: the typ of the token's header is none of JWT_TYPES: it was made for something else")
+	errCrowd      = errors.New("jwt: too many tokens of unknown keys wait for the issuer's keys")
 	errUnknownKey = errors.New("jwt: the issuer publishes no key for the token; a key so new that it is not known yet is looked for 10 s after the last time")
 )
 
@@ -34,6 +39,7 @@ type keySet struct {
 	tried   time.Time         // the beginning of the last fetch
 	err     error             // its end
 	flight  chan struct{}     // closed when the fetch under way ends; nil where there is none
+	waiting int               // for it
 }
 
 func newKeySet(fetch func(context.Context) ([]jose.JSONWebKey, error), algorithms []jose.SignatureAlgorithm, types []string) *keySet {
@@ -124,21 +130,35 @@ func (s *keySet) check(ctx context.Context) error {
 // keep the others from new keys.
 func (s *keySet) refresh(ctx context.Context) error {
 	s.mu.Lock()
-	flight := s.start(context.Background())
-	s.mu.Unlock()
-	if flight != nil {
-		select {
-		case <-flight:
-		case <-ctx.Done():
+	defer s.mu.Unlock()
+	if flight := s.start(context.Background()); flight != nil {
+		if len(s.keys) > 0 && s.waiting >= mostWaiting {
+			return errCrowd
+		}
+		if !s.wait(ctx, flight) {
 			return errors.New("jwt: the call ended before the issuer's keys came")
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.err != nil {
 		return fmt.Errorf("jwt: the issuer's keys cannot be fetched: %w", s.err)
 	}
 	return nil
+}
+
+// wait reports whether a fetch has ended before ctx. s.mu is held, but not meanwhile.
+func (s *keySet) wait(ctx context.Context, flight <-chan struct{}) bool {
+	s.waiting++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.waiting--
+	}()
+	select {
+	case <-flight:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // start returns what is closed when a fetch ends: of the one under way, else of a new one, and nil where it is too early

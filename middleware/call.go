@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/betmakers/paddock/internal/admission"
 )
@@ -105,16 +106,29 @@ func (c *call) admit() error {
 		c.refuse(ReasonDeadline, "")
 		return status.FromContextError(err).Err()
 	}
-	if err := c.identify(); err != nil {
-		return err
-	}
-	if err := c.limitRate(); err != nil {
-		return err
-	}
-	if err := c.authorize(); err != nil {
+	if err := c.decide(); err != nil {
 		return err
 	}
 	return c.waitForPlace()
+}
+
+// decide takes what was decided before the message was read, as REST does, or decides now.
+func (c *call) decide() error {
+	d, ahead := c.http.takeAhead(c.method)
+	if !ahead {
+		d = c.method.server.decide(c, c.Parent, c.method, c.http, c.start)
+	}
+	c.caller = d.caller
+	if !d.until.IsZero() && !c.method.Unary() {
+		c.method.server.streams.until(c, d.until)
+	}
+	switch {
+	case d.err != nil:
+		c.refuse(d.reason, d.explain)
+	case d.audited != "":
+		c.alter(func(rare *rareCall) { rare.explain, rare.audited = d.explain, true })
+	}
+	return d.err
 }
 
 // end is the pass after the handler, and returns what the caller is told.
@@ -154,7 +168,7 @@ func (c *call) messages() grpc.ServerStream {
 }
 
 func (c *call) RecvMsg(m any) error {
-	err := c.messages().RecvMsg(m)
+	err := c.receive(m)
 	if err != nil {
 		if !c.received && !c.method.ClientStreams {
 			c.refuse(reasonOfUnreadable(err), "")
@@ -166,6 +180,23 @@ func (c *call) RecvMsg(m any) error {
 		c.refuse(reason, "")
 	}
 	c.received = c.received || err == nil
+	return err
+}
+
+// receive has a message of gRPC looked at before it is decoded, where the method has a limit of its own.
+func (c *call) receive(m any) error {
+	if c.method.MaxRequest == 0 || c.http != nil {
+		return c.messages().RecvMsg(m)
+	}
+	message, ok := m.(proto.Message)
+	if !ok {
+		return c.messages().RecvMsg(m)
+	}
+	bounded := &boundedMessage{Message: message, limit: c.method.MaxRequest}
+	err := c.messages().RecvMsg(bounded)
+	if err == nil && bounded.size > 0 {
+		return tooLarge(bounded.size, bounded.limit)
+	}
 	return err
 }
 

@@ -61,6 +61,11 @@ type httpCall struct {
 	body    limitedBody
 	writes  stallLimit
 	waits   time.Duration // the caller, from start on; zero if it did not say, negative for not at all
+	caller  Caller        // of a route
+	reason  Reason        // why a route has refused it
+	explain string        // the same for operators
+	ahead   decision      // about the call that it is about to make
+	refusal error         // what Decide has come to; nothing is read any more
 
 	route    string // the gateway's; else that of the ServeMux
 	rpc      bool   // a call was made, and leaves the line
@@ -282,6 +287,7 @@ func (h *httpCall) log(r *http.Request, method, route string, status int, elapse
 		slog.String("http_method", method), slog.String("route", route), slog.Int("status", status),
 		slog.Float64("duration_seconds", elapsed.Seconds()), slog.String("protocol", "http"),
 	}
+	attrs = append(attrs, h.who()...)
 	if route == "" {
 		attrs = append(attrs, slog.String("path", truncate(r.URL.Path))) // never the query: it may hold secrets
 	}

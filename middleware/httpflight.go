@@ -61,17 +61,6 @@ func (s *Server) InFlight() map[string]int {
 	return running
 }
 
-// Route returns next, whose requests InFlight counts under pattern. It must run inside of the handler of HTTP.
-func (s *Server) Route(pattern string, next http.Handler) http.Handler {
-	count := s.routes.of(routeKey{pattern: pattern})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if h := httpCallFrom(r.Context()); h != nil {
-			h.countAs(count)
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
 // countAs has the request counted until it ends, except for the time that it is in a call.
 func (h *httpCall) countAs(count *atomic.Int64) {
 	if h.counted != nil {

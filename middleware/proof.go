@@ -35,22 +35,21 @@ func proofOf(ctx context.Context) proof {
 }
 
 // prove takes the identity that mutual TLS has proved, none if it proved none, and refuses a call whose proof has ended.
-func (c *call) prove() error {
-	p, ok := peer.FromContext(c.Parent)
+func (d *decision) prove(conn context.Context, now time.Time) {
+	p, ok := peer.FromContext(conn)
 	if !ok {
-		return nil
+		return
 	}
 	switch info := p.AuthInfo.(type) {
 	case proof:
-		if err := info.Valid(c.start); err != nil {
-			c.refuse(ReasonUnauthenticated, "the caller was "+nameOf(info.Identity())+", but "+err.Error())
-			return errProofEnded
+		if err := info.Valid(now); err != nil {
+			d.refuse(ReasonUnauthenticated, "the caller was "+nameOf(info.Identity())+", but "+err.Error(), errProofEnded)
+			return
 		}
-		c.caller.ID = info.Identity()
+		d.caller.ID = info.Identity()
 	case interface{ Identity() string }:
-		c.caller.ID = info.Identity()
+		d.caller.ID = info.Identity()
 	}
-	return nil
 }
 
 func nameOf(id string) string {

@@ -46,8 +46,11 @@ func (c *restConn) Invoke(ctx context.Context, method string, args, reply any, o
 	if !ok1 || !ok2 {
 		return status.Errorf(codes.Internal, "rest: messages of %s are %T and %T, not protobuf messages", method, args, reply)
 	}
+	s := c.server.newStream(ctx, method, c.cfg)
+	if err := s.http.refused(); err != nil {
+		return err
+	}
 	m := c.method(method)
-	s := c.newStream(ctx, method)
 	s.request, s.answer = request, answer
 	if !s.over() {
 		s.timeout = earlier(c.cfg.Timeout, s.timeout)
@@ -99,14 +102,13 @@ var (
 	_ grpc.ServerTransportStream = restTransport{}
 )
 
-func (c *restConn) newStream(ctx context.Context, method string) *restStream {
-	s := &restStream{parent: ctx, keys: &c.server.obs.keys, http: httpCallFrom(ctx), name: method, maxMessage: c.cfg.MaxMessage}
-	if s.http != nil {
-		s.metadata = c.cfg.Metadata
-		s.http.rpc = true
-		s.timeout = s.http.left()
+func (s *Server) newStream(ctx context.Context, method string, cfg RESTConfig) *restStream {
+	stream := &restStream{parent: ctx, keys: &s.obs.keys, http: httpCallFrom(ctx), name: method, maxMessage: cfg.MaxMessage}
+	if h := stream.http; h != nil && h.refusal == nil {
+		h.rpc = true
+		stream.metadata, stream.timeout = cfg.Metadata, h.left()
 	}
-	return s
+	return stream
 }
 
 func (s *restStream) rest() *restStream           { return s }

@@ -18,8 +18,11 @@ import (
 // that it belongs to waits for it until the call's time is up, which is what the caller and the method allow: then the caller
 // is answered whatever the handler does. ctx must end when the request does, as the gateway's does.
 func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+	base := c.server.newStream(ctx, method, c.cfg)
+	if err := base.http.refused(); err != nil {
+		return nil, err
+	}
 	m := c.method(method)
-	base := c.newStream(ctx, method)
 	base.headers = make(chan struct{})
 	timeout := earlier(base.timeout, m.Timeout)
 	s := &restPipe{

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -49,6 +50,9 @@ type Config struct {
 	AuditOnly bool
 	// RateLimits bound how often each caller may call, the first that names it. Nil bounds nobody.
 	RateLimits []ratelimit.Limit
+	// TrustedOrigins are the sites whose pages may call by REST in the name of a browser's user, such as
+	// "https://app.example.com", beside those of the service's own host.
+	TrustedOrigins []string
 	// Validate, if not nil, checks each message that a handler receives. Its error should be a status; another one counts
 	// as INVALID_ARGUMENT. It is called concurrently.
 	Validate func(proto.Message) error
@@ -86,8 +90,9 @@ type Server struct {
 	streams     streams
 	routes      routes
 
-	limiter *ratelimit.Limiter // nil: nobody is limited
-	unknown *Method
+	limiter   *ratelimit.Limiter // nil: nobody is limited
+	crossSite *http.CrossOriginProtection
+	unknown   *Method
 
 	shares   admission.Shares
 	overload []*status.Status // what refused calls are answered with, of which one is taken at random
@@ -106,8 +111,13 @@ func NewServer(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	crossSite, err := newCrossSite(cfg.TrustedOrigins)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{
-		cfg: cfg, obs: obs, draining: make(chan struct{}), limiter: ratelimit.New(cfg.RateLimits),
+		crossSite: crossSite,
+		cfg:       cfg, obs: obs, draining: make(chan struct{}), limiter: ratelimit.New(cfg.RateLimits),
 		shares: admission.NewShares(), overload: overloadStatuses(),
 	}
 	s.byName.Store(&map[string]*Method{})

@@ -183,7 +183,7 @@ func with(register func(*chassis.App)) chassis.Service {
 func labelled() chassis.Service {
 	return chassis.Service{Name: "labelled", Setup: func(_ context.Context, app *chassis.App) error {
 		visits := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "visits_total"}, []string{"path"})
-		app.Handle("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		app.HandlePublic("/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			visits.WithLabelValues(r.URL.Path).Inc()
 			_, _ = io.WriteString(w, "hello")
 		}))

@@ -4,11 +4,12 @@ package catalog
 var durationBuckets = []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10}
 
 var (
-	resource     = Label{"resource", "the names that the service has declared"}
-	rpcMethod    = Label{"rpc_method", "full names of the registered methods, `package.Service/Method`, and `_OTHER` for any other"}
-	linkedMethod = Label{"rpc_method", "full names of the methods linked into the binary, `package.Service/Method`, and `_OTHER` for any other"}
-	dialledName  = Label{"server_address", "names given to Dial by the service"}
-	httpPeer     = Label{"server_address", "names given to HTTPClient by the service, never hosts"}
+	resource      = Label{"resource", "the names that the service has declared"}
+	rpcMethod     = Label{"rpc_method", "full names of the registered methods, `package.Service/Method`, and `_OTHER` for any other"}
+	methodOrRoute = Label{"rpc_method", rpcMethod.Values + "; the patterns that the service gives to App.Handle"}
+	linkedMethod  = Label{"rpc_method", "full names of the methods linked into the binary, `package.Service/Method`, and `_OTHER` for any other"}
+	dialledName   = Label{"server_address", "names given to Dial by the service"}
+	httpPeer      = Label{"server_address", "names given to HTTPClient by the service, never hosts"}
 
 	sloKind   = Label{"slo", "`availability`, `latency`"}
 	errorType = Label{"error_type", "empty, or the status code where it is the server's fault: `UNKNOWN`, `DEADLINE_EXCEEDED`, `UNIMPLEMENTED`, `INTERNAL`, `UNAVAILABLE`, `DATA_LOSS`"}
@@ -82,8 +83,8 @@ var (
 	}
 	RPCRejected = Metric{
 		Name: "chassis_rpc_rejected_total", Type: Counter,
-		Help:   "Calls refused before their handler ran, or because a declared resource was overloaded, and streams that a stop, or the end of the caller's certificate or token, has ended.",
-		Labels: []Label{rpcMethod, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `overload`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`, `draining`"}},
+		Help:   "Calls refused before their handler ran, or because a declared resource was overloaded, and streams that a stop, or the end of the caller's certificate or token, has ended; refused requests of App.Handle.",
+		Labels: []Label{methodOrRoute, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `overload`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`, `draining`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
 	FaultsInjected = Metric{
@@ -139,7 +140,7 @@ var (
 	RPCAudited = Metric{
 		Name: "chassis_rpc_audited_total", Type: Counter,
 		Help:   "Calls let in by the audit mode of authorization, or the report mode of admission, that would have been refused.",
-		Labels: []Label{rpcMethod, {"reason", "`unauthenticated`, `denied`, `overload`"}},
+		Labels: []Label{methodOrRoute, {"reason", "`unauthenticated`, `denied`, `overload`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
 	PolicyOverridden = Metric{
@@ -282,6 +283,12 @@ var (
 		Labels: []Label{{"reason", "a fixed list: `no_tls`, `version`, `no_certificate`, `unknown_authority`, `expired`, `revoked`, `bad_certificate`, `rejected_by_peer`, `timeout`, `other`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
+	ConnectionsRefused = Metric{
+		Name: "chassis_connections_refused_total", Type: Counter,
+		Help:   "Connections closed as soon as they had come, because the port had as many as it may have.",
+		Labels: []Label{{"port", "`grpc`, `http`"}, {"reason", "`total` for the limit of the port, `address` for that of one address"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
 	LogLinesDropped = Metric{
 		Name: "chassis_log_lines_dropped_total", Type: Counter,
 		Help:   "Log lines lost because their reader was too slow or refused them.",
@@ -318,7 +325,7 @@ func All() []Metric {
 		HTTPClientRequestDuration, HTTPClientRetries, HTTPClientRetriesWithheld, Panics,
 		BuildInfo, BuildCommitTimestamp, StartTimestamp, Ready, Phase, LifecycleStepDuration, WorkerRestarts,
 		HealthCheckUp, HealthCheckDegraded, HealthCheckDuration,
-		CertificateNotAfter, CertificateReloads, TLSHandshakeErrors,
+		CertificateNotAfter, CertificateReloads, TLSHandshakeErrors, ConnectionsRefused,
 		LogLinesDropped, CollectorFailures, SpansDropped, SpansExported,
 	}
 }

@@ -137,8 +137,8 @@ type Policy struct {
 	Slo *SLO `protobuf:"bytes,5,opt,name=slo,proto3" json:"slo,omitempty"`
 	// How callers may repeat a call that failed. Default: as idempotency_level says.
 	Retry *Retry `protobuf:"bytes,6,opt,name=retry,proto3" json:"retry,omitempty"`
-	// The largest request in bytes, where CHASSIS_MAX_MESSAGE_BYTES allows more. It must be more than zero. Default: that
-	// setting.
+	// The largest request in bytes, where CHASSIS_MAX_MESSAGE_BYTES allows more: by gRPC of the message, by REST of its JSON
+	// text. More is not decoded. It must be more than zero. Default: that setting.
 	MaxRequestBytes *int32 `protobuf:"varint,7,opt,name=max_request_bytes,json=maxRequestBytes,proto3,oneof" json:"max_request_bytes,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
