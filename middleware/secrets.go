@@ -62,7 +62,7 @@ func (c *call) texts() *redact.Texts {
 	c.secrets.credentials.Do(func() {
 		md, _ := metadata.FromIncomingContext(c.values())
 		for key, values := range md {
-			if !redact.Key(key) {
+			if !redact.SecretName(key) {
 				continue
 			}
 			for _, value := range values {

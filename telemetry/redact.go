@@ -62,7 +62,7 @@ func (h *redactor) WithAttrs(attrs []slog.Attr) slog.Handler {
 }
 
 func (h *redactor) WithGroup(name string) slog.Handler {
-	return &redactor{h.next.WithGroup(redact.Valid(name)), h.hide || redact.Key(name)}
+	return &redactor{h.next.WithGroup(redact.Valid(name)), h.hide || redact.SecretName(name)}
 }
 
 // concerns tells whether a record has to be looked into.
@@ -88,7 +88,7 @@ func suspicious(a slog.Attr) bool {
 			return true
 		}
 	}
-	return redact.Key(a.Key) || !utf8.ValidString(a.Key)
+	return redact.SecretName(a.Key) || !utf8.ValidString(a.Key)
 }
 
 // expressible returns t, or now where JSON has no form for t: the line must have its time.
@@ -129,8 +129,8 @@ func (m *masker) masked(a slog.Attr, hide bool, depth int) slog.Attr {
 	v := a.Value.Resolve()
 	switch {
 	case v.Kind() == slog.KindGroup:
-		return slog.Attr{Key: key, Value: slog.GroupValue(m.all(v.Group(), hide || redact.Key(a.Key), depth-1)...)}
-	case hide || redact.Key(a.Key):
+		return slog.Attr{Key: key, Value: slog.GroupValue(m.all(v.Group(), hide || redact.SecretName(a.Key), depth-1)...)}
+	case hide || redact.SecretName(a.Key):
 		return slog.String(key, redact.Mask)
 	}
 	return slog.Attr{Key: key, Value: plain(v)}

@@ -231,7 +231,9 @@ func HasMarks(d protoreflect.MessageDescriptor) bool {
 }
 
 // concealed reports whether a field is secret by its mark, or by its name.
-func concealed(fd protoreflect.FieldDescriptor) bool { return marked(fd) || Key(string(fd.Name())) }
+func concealed(fd protoreflect.FieldDescriptor) bool {
+	return marked(fd) || SecretName(string(fd.Name()))
+}
 
 func hasMarks(d protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool) bool {
 	if seen[d.FullName()] {

@@ -202,7 +202,7 @@ func (w *walker) mapping(v reflect.Value, depth int) any {
 }
 
 func (w *walker) named(name string, v reflect.Value, depth int) any {
-	if Key(name) {
+	if SecretName(name) {
 		return Mask
 	}
 	return w.walk(v, depth-1)
