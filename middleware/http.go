@@ -143,14 +143,15 @@ func (h *httpCall) problem(status int, code, detail string) {
 
 func (t *callTrace) beginHTTP(h *httpCall, r *http.Request) {
 	obs := h.server.obs
-	if !obs.cfg.IgnoreBaggage {
+	believed := h.server.believes(h.parent)
+	if !obs.cfg.IgnoreBaggage && believed {
 		h.parent = withBaggage(h.parent, list(r.Header["Baggage"]))
 	}
-	var parent trace.SpanContext
+	var parent, link trace.SpanContext
 	if traceparent := r.Header.Get("Traceparent"); traceparent != "" && !obs.cfg.IgnoreTraceContext {
-		parent = parseTraceContext(traceparent, list(r.Header["Tracestate"]))
+		parent, link = parentOrLink(believed, parseTraceContext(traceparent, list(r.Header["Tracestate"])))
 	}
-	t.start(h.parent, obs, parent, "HTTP", trace.SpanKindServer)
+	t.start(h.parent, obs, parent, link, "HTTP")
 }
 
 // end is the pass after the handler.
