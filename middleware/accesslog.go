@@ -28,15 +28,25 @@ func (c *call) log(out outcome, elapsed time.Duration) {
 	case ReasonDraining:
 		level = slog.LevelInfo // a stop, which is none either
 	}
+	always := c.turnedAway()
 	structured := cfg.Sinks
 	if cfg.Lines == nil {
 		structured = cfg.Logger
-	} else if cfg.enabled(c, level) {
+	} else if always || cfg.enabled(c, level) {
 		c.writeLine(out, level, elapsed)
 	}
-	if structured != nil && structured.Enabled(c, level) {
-		structured.LogAttrs(c, level, "call", c.attrs(out, elapsed)...)
+	if structured != nil && (always || structured.Enabled(c, level)) {
+		record := slog.NewRecord(c.start.Add(elapsed), level, "call", 0)
+		record.AddAttrs(c.attrs(out, elapsed)...)
+		_ = structured.Handler().Handle(c, record) // a sink that is broken has nowhere to say so
 	}
+}
+
+// turnedAway reports whether the call was refused for who makes it. Such lines are logged whatever the log's level is:
+// whoever turns the log down shall not be able to try doors unseen.
+func (c *call) turnedAway() bool {
+	reason := c.reason()
+	return reason == ReasonUnauthenticated || reason == ReasonDenied || reason == ReasonRateLimited
 }
 
 func (r Requests) wants(code codes.Code) bool {
