@@ -78,7 +78,8 @@
 //
 // gRPC listens on CHASSIS_GRPC_ADDR and takes mutual TLS alone, unless CHASSIS_MTLS is off. REST and plain HTTP of
 // [App.Handle] share CHASSIS_HTTP_ADDR. CHASSIS_ADMIN_ADDR has /livez, /readyz, /startupz and /metrics for anyone, and
-// /debug for callers on the same machine or for identities that CHASSIS_DEBUG_CALLERS names.
+// /debug for callers on the same machine, unless CHASSIS_DEBUG_LOOPBACK is false, or for identities that
+// CHASSIS_DEBUG_CALLERS names.
 //
 // # Life and death
 //
