@@ -200,7 +200,8 @@ func (a *App) handle(pattern string, handler http.Handler, public bool, callers 
 // HEAD, OPTIONS, TRACE, PUT, DELETE, and anything with an Idempotency-Key) is sent up to three times, if its body can be had
 // again (GetBody), where the connection failed, or the answer was 502, 503, 504, or 429 with a Retry-After: that of any
 // answer is obeyed, up to 5 s. Further attempts stop while more than about one call in ten fails. Up to 5 redirects are
-// followed, none from https to http. Answers may have 64 KiB of headers; their bodies have no bound but the deadline, so read
+// followed, none from https to http; another host gets no body, in which case the answer that redirects is returned, and of the
+// header what says which form of the answer is wanted. Answers may have 64 KiB of headers; their bodies have no bound but the deadline, so read
 // what should be small through [io.LimitReader], and close every body.
 //
 // The same name gives the same client, which may be used concurrently and must not be changed. A name that is no name of a

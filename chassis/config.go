@@ -19,7 +19,7 @@ import (
 // Durations are Go durations such as 1.5s or 2m, sizes are bytes. OTEL_* variables keep their standard names and
 // meanings and are read beside these.
 type Config struct {
-	Environment string `env:"CHASSIS_ENVIRONMENT, default=production" help:"development or production. Where it is not set: production on Kubernetes, development elsewhere."`
+	Environment string `env:"CHASSIS_ENVIRONMENT, default=production" help:"development or production. Where it is not set: development on a machine of one's own, which has no certificates set and no address that others may reach, and production elsewhere."`
 
 	GRPCAddr  string `env:"CHASSIS_GRPC_ADDR, default=:9000" dev:"localhost:9000" help:"Address of gRPC."`
 	HTTPAddr  string `env:"CHASSIS_HTTP_ADDR, default=:8080" dev:"localhost:8080" help:"Address of REST. It is not opened where a service has no HTTP."`
@@ -32,7 +32,8 @@ type Config struct {
 	TLSCRLFile   string   `env:"CHASSIS_TLS_CRL_FILE" help:"File of revoked certificates: lists as of RFC 5280, in PEM, or one in DER. It is read again when it is replaced, and then ends the connections of what it lists. Only beside CHASSIS_TLS_CERT_FILE."`
 	HTTPTLS      bool     `env:"CHASSIS_HTTP_TLS, default=true" dev:"false" help:"Serve REST by TLS. A client certificate is verified if one is given."`
 	AdminTLS     bool     `env:"CHASSIS_ADMIN_TLS, default=false" help:"Serve the admin port by TLS, so that CHASSIS_DEBUG_CALLERS can be told apart."`
-	DebugCallers []string `env:"CHASSIS_DEBUG_CALLERS" help:"Identities that may read /debug from elsewhere: SPIFFE IDs, or names of services of the own trust domain; * stands for any part. Needs CHASSIS_ADMIN_TLS."`
+	DebugCallers []string `env:"CHASSIS_DEBUG_CALLERS" help:"Identities that may read /debug from elsewhere: SPIFFE IDs, or names of services of the own trust domain; * stands for any letters but a slash, and not in a trust domain. Needs CHASSIS_ADMIN_TLS."`
+	DebugLocal   bool     `env:"CHASSIS_DEBUG_LOOPBACK, default=true" help:"Let callers of the same machine see /debug, as those of a kubectl port-forward are. Set it to false where a proxy on the machine hands requests of others on: then CHASSIS_DEBUG_CALLERS alone are let in."`
 	HTTPDocs     bool     `env:"CHASSIS_HTTP_DOCS, default=false" dev:"true" help:"Serve the API's description at /openapi.json and a page to try it at /docs, on the REST port."`
 
 	Authorization   string `env:"CHASSIS_AUTHORIZATION, default=enforce" help:"enforce, or audit: callers that a method does not name are let in, logged and counted, as when callers are declared for the first time."`
@@ -45,6 +46,7 @@ type Config struct {
 
 	LogLevel    slog.Level `env:"CHASSIS_LOG_LEVEL, default=INFO" help:"DEBUG, INFO, WARN or ERROR. Changeable at run time at /debug/log-level."`
 	LogFormat   string     `env:"CHASSIS_LOG_FORMAT, default=auto" help:"json, text, or auto: text on a terminal, else json."`
+	TraceTrust  string     `env:"CHASSIS_TRACE_TRUST, default=domain" help:"Whose traceparent and baggage are taken as they come: domain: those of callers of the own trust domain, in development also those of callers without TLS, and all where CHASSIS_MTLS is off; or anyone. Another caller gets a trace of its own, linked with the one it names, so that it decides neither what is sampled nor what goes on to other services."`
 	LogRequests string     `env:"CHASSIS_LOG_REQUESTS, default=all" help:"Calls that leave a line: all, failed or none."`
 
 	CallTimeout       time.Duration `env:"CHASSIS_CALL_TIMEOUT, default=10s" help:"Deadline of unary calls that declare none, where the caller's is later or missing. 0 for none."`
@@ -75,7 +77,7 @@ type Config struct {
 	FlightRecorder bool `env:"CHASSIS_FLIGHT_RECORDER, default=true" help:"Keep the last seconds of execution trace in memory, for /debug/flight."`
 }
 
-// Values of CHASSIS_ENVIRONMENT, CHASSIS_MTLS and CHASSIS_AUTHORIZATION.
+// Values of CHASSIS_ENVIRONMENT, CHASSIS_MTLS, CHASSIS_AUTHORIZATION, CHASSIS_TRACE_TRUST and CHASSIS_ADMISSION.
 const (
 	development = "development"
 	production  = "production"
@@ -87,6 +89,9 @@ const (
 
 	authorizationEnforce = "enforce"
 	authorizationAudit   = "audit"
+
+	traceDomain = "domain"
+	traceAnyone = "anyone"
 
 	admissionOn     = "on"
 	admissionOff    = "off"
@@ -105,6 +110,7 @@ func (c *Config) validate() (errs []error) {
 	choice("CHASSIS_LOG_FORMAT", c.LogFormat, "auto", "json", "text")
 	choice("CHASSIS_LOG_REQUESTS", c.LogRequests, string(middleware.LogAll), string(middleware.LogFailed), string(middleware.LogNone))
 	choice("CHASSIS_ADMISSION", c.Admission, admissionOn, admissionOff, admissionReport)
+	choice("CHASSIS_TRACE_TRUST", c.TraceTrust, traceDomain, traceAnyone)
 	choice("CHASSIS_AUTHORIZATION", c.Authorization, authorizationEnforce, authorizationAudit)
 	if _, err := contract.ParseOverrides(c.PolicyOverrides); err != nil {
 		errs = append(errs, fmt.Errorf("CHASSIS_POLICY_OVERRIDES: %w", err))
@@ -121,6 +127,15 @@ func (c *Config) validate() (errs []error) {
 	errs = append(errs, c.validateFaults()...)
 	errs = append(errs, c.validateNumbers()...)
 	errs = append(errs, c.validateShutdown()...)
+	for _, text := range c.DebugCallers {
+		pattern, err := contract.ParsePattern(text)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("CHASSIS_DEBUG_CALLERS has %q: %w", text, err))
+		case pattern.User():
+			errs = append(errs, fmt.Errorf("CHASSIS_DEBUG_CALLERS has %q: the admin port takes no tokens, so name services", text))
+		}
+	}
 	if len(c.DebugCallers) > 0 && !c.AdminTLS {
 		errs = append(errs, errors.New("CHASSIS_DEBUG_CALLERS names identities, which only mutual TLS can prove: set CHASSIS_ADMIN_TLS=true too"))
 	}

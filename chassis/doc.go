@@ -92,8 +92,9 @@
 // # Ports
 //
 // gRPC listens on CHASSIS_GRPC_ADDR and takes mutual TLS alone, unless CHASSIS_MTLS is off. REST and plain HTTP of
-// [App.Handle], which is as closed as a method, share CHASSIS_HTTP_ADDR. CHASSIS_ADMIN_ADDR has /livez, /readyz, /startupz and /metrics for anyone, and
-// /debug for callers on the same machine or for identities that CHASSIS_DEBUG_CALLERS names.
+// [App.Handle], which is as closed as a method, share CHASSIS_HTTP_ADDR. CHASSIS_ADMIN_ADDR has /livez, /readyz, /startupz
+// and /metrics for anyone, and /debug for callers on the same machine, unless CHASSIS_DEBUG_LOOPBACK is false, or for
+// identities that CHASSIS_DEBUG_CALLERS names.
 //
 // # Life and death
 //

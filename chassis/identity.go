@@ -22,7 +22,6 @@ func (i *instance) startIdentity(ctx context.Context) (string, error) {
 
 func (i *instance) identityText() (string, error) {
 	if i.source == nil {
-		i.log.Warn("mutual TLS is off: calls are neither encrypted nor authenticated", "setting", "CHASSIS_MTLS=off")
 		return "none: CHASSIS_MTLS=off", nil
 	}
 	own, err := i.source.Identity()
@@ -35,10 +34,18 @@ func (i *instance) identityText() (string, error) {
 	}
 	i.chain.SetTrustDomain(own.ID.TrustDomain().Name())
 	if !i.development() && own.ID.TrustDomain().Name() == mtls.DevelopmentTrustDomain {
-		return "", fmt.Errorf("the certificate of %s comes from a development authority, which production does not start on: "+
-			"get one from the authority of the environment", own.ID)
+		return "", fmt.Errorf("the certificate of %s comes from a development authority, which production does not start on. "+
+			"%sGet one from the authority of the environment. On a machine of your own, CHASSIS_ENVIRONMENT=development", own.ID, i.whyProduction())
 	}
 	return own.ID.String(), nil
+}
+
+// whyProduction is a sentence for errors, empty where the operator has set the environment.
+func (i *instance) whyProduction() string {
+	if i.guessed == "" {
+		return ""
+	}
+	return "CHASSIS_ENVIRONMENT is not set and taken for production, because " + i.guessed + ". "
 }
 
 func (i *instance) openSource(ctx context.Context) error {
@@ -68,7 +75,7 @@ func (i *instance) openSource(ctx context.Context) error {
 		return i.use(s, err)
 	}
 	if !i.development() {
-		return errors.New("no certificates: production does not start on the development authority. " +
+		return errors.New("no certificates: production does not start on the development authority. " + i.whyProduction() +
 			"Set CHASSIS_TLS_CERT_FILE, CHASSIS_TLS_KEY_FILE and CHASSIS_TLS_CA_FILE, or SPIFFE_ENDPOINT_SOCKET. " +
 			"On a machine of your own, CHASSIS_ENVIRONMENT=development")
 	}

@@ -35,6 +35,7 @@ type instance struct {
 	ownsProcess bool // Main: what is global may be set
 
 	cfg        Config
+	guessed    string // why cfg.Environment is what it is; empty where it was set
 	overrides  contract.Overrides
 	rateLimits []ratelimit.Limit
 	settings   []settings.Setting

@@ -139,11 +139,12 @@ func (c *call) end(err error, panicked any) error {
 		ended = c.method.server.streams.end(c)
 	}
 	out := c.outcome(err, panicked, ended)
+	hasty := c.hasty(out.code, panicked, elapsed)
 	c.leavePlace(c.start.Add(elapsed))
 	c.deadline.stop()
 	c.pushBack(out)
 	c.reportLoad(out, elapsed)
-	c.method.metrics.observe(c, out, elapsed)
+	c.method.metrics.observe(c, out, hasty, elapsed)
 	c.trace.end(c, out)
 	c.log(out, elapsed)
 	c.method.metrics.traffic.inFlight.Add(-1)

@@ -148,14 +148,15 @@ func (h *httpCall) problem(status int, code, detail string) {
 
 func (t *callTrace) beginHTTP(h *httpCall, r *http.Request) {
 	obs := h.server.obs
-	if !obs.cfg.IgnoreBaggage {
+	believed := h.server.believes(h.parent)
+	if !obs.cfg.IgnoreBaggage && believed {
 		h.parent = withBaggage(h.parent, list(r.Header["Baggage"]))
 	}
-	var parent trace.SpanContext
+	var parent, link trace.SpanContext
 	if traceparent := r.Header.Get("Traceparent"); traceparent != "" && !obs.cfg.IgnoreTraceContext {
-		parent = parseTraceContext(traceparent, list(r.Header["Tracestate"]))
+		parent, link = parentOrLink(believed, parseTraceContext(traceparent, list(r.Header["Tracestate"])))
 	}
-	t.start(h.parent, obs, parent, "HTTP", trace.SpanKindServer)
+	t.start(h.parent, obs, parent, link, "HTTP")
 }
 
 // end is the pass after the handler.
@@ -291,5 +292,11 @@ func (h *httpCall) log(r *http.Request, method, route string, status int, elapse
 	if route == "" {
 		attrs = append(attrs, slog.String("path", truncate(r.URL.Path))) // never the query: it may hold secrets
 	}
-	cfg.Logger.LogAttrs(h, level, "request", attrs...)
+	if !turnsAway(h.reason) {
+		cfg.Logger.LogAttrs(h, level, "request", attrs...)
+		return
+	}
+	record := slog.NewRecord(h.start.Add(elapsed), level, "request", 0)
+	record.AddAttrs(attrs...)
+	_ = cfg.Logger.Handler().Handle(h, record) // a sink that is broken has nowhere to say so
 }

@@ -52,8 +52,9 @@ func (c *restConn) Invoke(ctx context.Context, method string, args, reply any, o
 	}
 	m := c.method(method)
 	s.request, s.answer = request, answer
+	s.limit = c.cfg.Timeout
 	if !s.over() {
-		s.timeout = earlier(c.cfg.Timeout, s.timeout)
+		s.timeout = earlier(s.limit, s.timeout)
 	}
 	s.http.enterCall()
 	defer s.http.leaveCall()
@@ -87,6 +88,7 @@ type restStream struct {
 	reading         sync.Once // guards incomingMD
 	incomingMD      metadata.MD
 	timeout         time.Duration // zero for none; negative where the caller waits no longer
+	limit           time.Duration // the server's part of it
 	maxMessage      int
 	request, answer proto.Message
 	headers         chan struct{} // of a stream: closed when the header is complete

@@ -43,6 +43,10 @@ type Config struct {
 	TracerProvider trace.TracerProvider
 	// IgnoreTraceContext and IgnoreBaggage leave out the W3C headers of that name, as OTEL_PROPAGATORS may say.
 	IgnoreTraceContext, IgnoreBaggage bool
+	// ForeignTraces takes these headers from every caller, and PlainTraces from those that come without TLS. Else they are
+	// taken from callers of the own trust domain alone; another's trace becomes a link of a new one, and its baggage is
+	// left out. Where mutual TLS is off they are taken from every caller in any case.
+	ForeignTraces, PlainTraces bool
 
 	// Tokens, if not nil, decides about the bearer tokens of REST calls. Nil ignores them.
 	Tokens TokenVerifier

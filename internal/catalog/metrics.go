@@ -149,6 +149,12 @@ var (
 		Labels: []Label{rpcMethod},
 		Since:  "0.1.0", Stability: Stable,
 	}
+	ProtectionOff = Metric{
+		Name: "chassis_protection_off", Type: Gauge,
+		Help:   "1 for each protection that a setting, or for faults somebody at run time, has switched off.",
+		Labels: []Label{{"protection", "a fixed list: `authorization`, `admission`, `mtls`, `rest_tls`, `production` (development that others can reach), `faults` (some are injected)"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
 	SLOObjective = Metric{
 		Name: "chassis_slo_objective_ratio", Type: Gauge, Unit: "ratio",
 		Help:   "Share of calls that the method promises to be good.",
@@ -157,7 +163,7 @@ var (
 	}
 	SLORequests = Metric{
 		Name: "chassis_slo_requests_total", Type: Counter,
-		Help:   "Calls that count for an objective; a caller's mistake does not.",
+		Help:   "Calls that count for an objective; a caller's mistake does not, and neither does its haste.",
 		Labels: []Label{rpcMethod, sloKind},
 		Since:  "0.1.0", Stability: Stable,
 	}
@@ -320,7 +326,7 @@ func All() []Metric {
 		RPCServerCallDuration, RPCInFlight, RPCClientCallDuration, RPCClientAttempts, RPCClientRetries, RPCClientRefused, RPCClientHedges,
 		RPCClientEjections, RPCClientEjected, RPCRejected, FaultsInjected, RPCAudited,
 		AdmissionHolding, AdmissionRunning, AdmissionQueued, AdmissionWait,
-		ResourceLimit, ResourceInUse, ResourceQueued, ResourceWait, PolicyOverridden,
+		ResourceLimit, ResourceInUse, ResourceQueued, ResourceWait, PolicyOverridden, ProtectionOff,
 		SLOObjective, SLORequests, SLOBadRequests, HTTPServerRequestDuration,
 		HTTPClientRequestDuration, HTTPClientRetries, HTTPClientRetriesWithheld, Panics,
 		BuildInfo, BuildCommitTimestamp, StartTimestamp, Ready, Phase, LifecycleStepDuration, WorkerRestarts,
