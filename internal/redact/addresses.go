@@ -184,8 +184,11 @@ func startOfUser(out []byte) int {
 // maskQuery masks what is behind the first ? or # of an address, and keeps the signs that close a sentence.
 func maskQuery(address string) string {
 	body := strings.TrimRight(address, closing)
+	if rest := address[len(body):]; strings.HasPrefix(rest, "]") && strings.HasSuffix(body+"]", Mask) {
+		body += "]" // it is the mask's own, of a parameter
+	}
 	i := strings.IndexAny(body, "?#")
-	if i < 0 || i+1 == len(body) || body[i+1:]+"]" == Mask {
+	if i < 0 || i+1 == len(body) || body[i+1:] == Mask {
 		return address
 	}
 	return body[:i+1] + Mask + address[len(body):]

@@ -75,6 +75,26 @@ func TestValuesMasksCredentials(t *testing.T) {
 	}
 }
 
+// A parameter of a query is masked with the query, and what encloses or follows the URL stays.
+func TestValuesMasksAQueryOnce(t *testing.T) {
+	for text, want := range map[string]string{
+		"/x?password=hunter2":                   "/x?[REDACTED]",
+		"https://a/x?password=hunter2":          "https://a/x?[REDACTED]",
+		"https://a/x?k=1&password=hunter2":      "https://a/x?[REDACTED]",
+		"https://a/x?password=hunter2&k=1":      "https://a/x?[REDACTED]",
+		"https://a/x?password=hunter2#f":        "https://a/x?[REDACTED]",
+		"https://a/x#token=hunter2":             "https://a/x#[REDACTED]",
+		`get "https://a/x?token=hunter2": seen`: `get "https://a/x?[REDACTED]": seen`,
+		"(https://a/x?k=hunter2)":               "(https://a/x?[REDACTED])",
+		"[https://a/x?k=hunter2]":               "[https://a/x?[REDACTED]]",
+		"https://a/x?[REDACTED]":                "https://a/x?[REDACTED]",
+	} {
+		if got := redact.Values(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestValuesLeavesTheRest(t *testing.T) {
 	for _, text := range []string{
 		"", " ", "@", ":", "=", "://", "#", "?", "10s", "localhost:8080", "[::1]:8080", "dns:///wallet:9000", "http://localhost:8080/x", "http://[::1]:8080/x",

@@ -227,7 +227,8 @@ func (x *Policy) GetMaxRequestBytes() int32 {
 type SLO struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The share of calls that must not fail by the service's fault: more than 0, less than 100. A caller's mistake counts
-	// neither way.
+	// neither way, nor does a call that failed when its caller had gone before nine tenths of the method's timeout. For
+	// latency that is a slow call if the caller waited for longer than within, and none at all if not.
 	Availability *float64 `protobuf:"fixed64,1,opt,name=availability,proto3,oneof" json:"availability,omitempty"`
 	// The share of calls that must be fast.
 	Latency       *LatencyObjective `protobuf:"bytes,2,opt,name=latency,proto3" json:"latency,omitempty"`
