@@ -37,7 +37,7 @@ func (e *echo) Echo(ctx context.Context, req *echov1.EchoRequest) (*echov1.EchoR
 	return &echov1.EchoResponse{Message: req.GetMessage()}, nil
 }
 
-// Store answers as Echo does. Its request has secrets, which the chassis keeps out of logs and errors.
+// Store answers as Echo does. Its request has fields that are marked as secrets.
 func (e *echo) Store(_ context.Context, req *echov1.StoreRequest) (*echov1.StoreResponse, error) {
 	return &echov1.StoreResponse{Message: req.GetMessage()}, nil
 }

@@ -3,12 +3,13 @@ package chassis
 import (
 	"context"
 	"net/http"
-	"path"
 	"runtime/trace"
+	"slices"
 	"strings"
 
 	"github.com/betmakers/paddock/chassis/mtls"
 	"github.com/betmakers/paddock/internal/admin"
+	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/middleware"
 )
 
@@ -21,8 +22,8 @@ func (i *instance) startAdmin(ctx context.Context) (string, error) {
 	handler := admin.New(admin.Config{
 		Service: i.service.Name, Level: i.telemetry.Level(), Logger: i.log,
 		Metrics: i.telemetry.MetricsHandler(), Livez: i.health.Livez(), Readyz: i.health.Readyz(), Startupz: i.health.Startupz(),
-		Snapshot: i.snapshot, Contract: i.contractDoc, Allow: i.allowDebug(), FlightRecorder: i.startFlightRecorder(), Explain: i.explain,
-		Faults: i.faults, MayInject: i.mayInject(),
+		Snapshot: i.snapshot, Contract: i.contractDoc, Allow: i.allowDebug(), NotLocal: !i.cfg.DebugLocal, FlightRecorder: i.startFlightRecorder(), Explain: i.explain,
+		Faults: i.faults, MayChange: i.mayChange(), WriteTimeout: i.cfg.WriteTimeout,
 	})
 	server.Handler = handler
 	i.admin = &adminServer{httpServer: *server, handler: handler}
@@ -35,24 +36,16 @@ func (i *instance) allowDebug() func(*http.Request) bool {
 	if len(i.cfg.DebugCallers) == 0 {
 		return nil
 	}
+	var patterns []contract.Pattern
+	for _, text := range i.cfg.DebugCallers {
+		pattern, _ := contract.ParsePattern(text) // validate has told what is wrong with it, and none matches nobody
+		patterns = append(patterns, pattern)
+	}
 	return func(r *http.Request) bool {
 		id, ok := mtls.PeerID(r.Context())
-		if !ok {
-			return false
-		}
-		own, err := i.source.Identity()
-		if err != nil {
-			return false
-		}
-		for _, pattern := range i.cfg.DebugCallers {
-			if !strings.Contains(pattern, "://") {
-				pattern = own.ID.TrustDomain().IDString() + "/" + pattern
-			}
-			if match, err := path.Match(pattern, id.String()); match && err == nil {
-				return true
-			}
-		}
-		return false
+		return ok && slices.ContainsFunc(patterns, func(p contract.Pattern) bool {
+			return p.Match(contract.Caller{ID: id.String()}, i.chain.TrustDomain())
+		})
 	}
 }
 

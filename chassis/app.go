@@ -137,8 +137,13 @@ func (a *App) handler() (handler http.Handler, err error) {
 	}
 }
 
-// Handle serves plain HTTP on the REST port. Pattern is one of [http.ServeMux]; a pattern that is malformed or in
-// conflict with another is reported by the start. After Setup it panics.
+// Handle serves plain HTTP on the REST port, to those who may call. Pattern is one of [http.ServeMux]; a pattern that is
+// malformed or in conflict with another is reported by the start. After Setup it panics.
+//
+// A route is as closed as a method: without callers it takes any service of the own trust domain, else those that callers
+// name as a contract does ("web", "bookmaker-*", "user:*"), and [App.HandlePublic] takes everybody. Others get 401 or 403.
+// Bearer tokens are verified, CHASSIS_RATE_LIMIT holds, and [CallerOf] tells who asks, as for a method. Where mutual TLS is
+// off, somebody else was trusted with the question, and a route without callers takes everybody.
 //
 // Requests are traced, measured and logged, but have no deadline, as a download may take long. A write ends in an error
 // where the reader has taken nothing for CHASSIS_WRITE_TIMEOUT, a read of the body where nothing has come for
@@ -152,7 +157,18 @@ func (a *App) handler() (handler http.Handler, err error) {
 //
 // A stop waits for requests: a handler that may run for long should end when [Draining] is closed. Hijacked connections are
 // closed where their handlers have not done so when streams are ended.
-func (a *App) Handle(pattern string, handler http.Handler) {
+func (a *App) Handle(pattern string, handler http.Handler, callers ...string) {
+	a.handle(pattern, handler, false, callers)
+}
+
+// HandlePublic is [App.Handle] for everybody, with an identity or without: pages, webhooks that prove themselves in another
+// way, what a browser loads first. A bearer token that is not accepted is refused all the same, if the service has
+// Tokens.
+func (a *App) HandlePublic(pattern string, handler http.Handler) {
+	a.handle(pattern, handler, true, nil)
+}
+
+func (a *App) handle(pattern string, handler http.Handler, public bool, callers []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
@@ -163,10 +179,15 @@ func (a *App) Handle(pattern string, handler http.Handler) {
 			a.errs = append(a.errs, fmt.Errorf("chassis: HTTP pattern %q: %v", pattern, p))
 		}
 	}()
+	route, err := contract.Route(pattern, public, callers)
+	if err != nil {
+		a.errs = append(a.errs, fmt.Errorf("chassis: HTTP pattern %q: %w", pattern, err))
+		return
+	}
 	if a.routes == nil {
 		a.routes = http.NewServeMux()
 	}
-	a.routes.Handle(pattern, a.instance.chain.Route(pattern, handler))
+	a.routes.Handle(pattern, a.instance.chain.Route(route, handler))
 }
 
 // HTTPClient returns the client for requests to a third party, one that is no service of the own mesh; [App.Dial] is for
@@ -179,7 +200,8 @@ func (a *App) Handle(pattern string, handler http.Handler) {
 // HEAD, OPTIONS, TRACE, PUT, DELETE, and anything with an Idempotency-Key) is sent up to three times, if its body can be had
 // again (GetBody), where the connection failed, or the answer was 502, 503, 504, or 429 with a Retry-After: that of any
 // answer is obeyed, up to 5 s. Further attempts stop while more than about one call in ten fails. Up to 5 redirects are
-// followed, none from https to http. Answers may have 64 KiB of headers; their bodies have no bound but the deadline, so read
+// followed, none from https to http; another host gets no body, in which case the answer that redirects is returned, and of the
+// header what says which form of the answer is wanted. Answers may have 64 KiB of headers; their bodies have no bound but the deadline, so read
 // what should be small through [io.LimitReader], and close every body.
 //
 // The same name gives the same client, which may be used concurrently and must not be changed. A name that is no name of a
@@ -258,7 +280,8 @@ func (a *App) close() error {
 // bearer token at the REST edge. Each may be empty.
 type Caller = middleware.Caller
 
-// CallerOf returns who makes the call of ctx; the zero value if nothing was proved, or ctx belongs to no call.
+// CallerOf returns who makes the call of ctx, or the request of a handler of [App.Handle]; the zero value if nothing was
+// proved, or ctx belongs to neither.
 func CallerOf(ctx context.Context) Caller { return middleware.CallerOf(ctx) }
 
 // Draining returns a channel that is closed when the service that serves the call or the HTTP request of ctx begins to stop,

@@ -127,7 +127,6 @@ func TestWhoMayCall(t *testing.T) {
 		{"gRPC, team-a/robot", byGRPC(secure.Conn("team-a/robot")), "..DDDDD"},
 		{"gRPC, web/team-a", byGRPC(secure.Conn("web/team-a")), "..DDDDD"},
 		{"gRPC, user", byGRPC(secure.Conn("alice")), "..DDDDD"},
-		{"gRPC, the domain itself", byGRPC(secure.Conn("spiffe://test")), "D.DDDDD"},
 		{"gRPC, a domain that begins alike", byGRPC(secure.Conn("spiffe://test.example/web")), "D.DDDDD"},
 		{"gRPC, other web", byGRPC(secure.Conn(other + "web")), "D.DD.DD"},
 		{"gRPC, other wallet", byGRPC(secure.Conn(other + "wallet")), "D.DDDDD"},

@@ -97,7 +97,7 @@ func messageOf(t *testing.T, err error) string {
 func TestPanicInAnHTTPHandler(t *testing.T) {
 	t.Parallel()
 	svc := start(t, setsUp(func(app *chassis.App) {
-		app.Handle("GET /boom", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret cause") }))
+		app.HandlePublic("GET /boom", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret cause") }))
 	}), nil)
 	got := do(t, svc.HTTP(), "GET", "http://rest/boom", "")
 	if got.status != 500 || strings.Contains(got.body, "secret") {
@@ -306,7 +306,7 @@ func TestUnknownMethodsAreOne(t *testing.T) {
 func TestPlainHTTPHasNoDeadline(t *testing.T) {
 	t.Parallel()
 	svc := start(t, setsUp(func(app *chassis.App) {
-		app.Handle("GET /files/{name}", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		app.HandlePublic("GET /files/{name}", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, limited := r.Context().Deadline()
 			time.Sleep(20 * time.Millisecond)
 			_, _ = fmt.Fprint(w, r.PathValue("name"), limited)

@@ -7,11 +7,13 @@ import (
 	grpcproto "google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/betmakers/paddock/middleware"
 )
 
 // codec writes messages into buffers of no more than twice their size. gRPC's own takes a megabyte for each message of more
 // than 32 KiB, and holds it until the client has read the message: a client that opens all the streams it may and reads none
-// would cost 750 MB. Messages are read as gRPC reads them. It is the codec of every content-subtype.
+// would cost 750 MB. Messages are read as gRPC reads them, unless they are more than their method takes. It is the codec of every content-subtype.
 type codec struct {
 	encoding.CodecV2
 	pool mem.BufferPool
@@ -50,4 +52,13 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 		return nil, err
 	}
 	return mem.BufferSlice{mem.NewBuffer(buf, c.pool)}, nil
+}
+
+// Unmarshal does what gRPC's does, with a message that its method takes.
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	to := middleware.Bound(v, data.Len())
+	if to == nil {
+		return nil
+	}
+	return c.CodecV2.Unmarshal(data, to)
 }

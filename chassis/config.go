@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 // Durations are Go durations such as 1.5s or 2m, sizes are bytes. OTEL_* variables keep their standard names and
 // meanings and are read beside these.
 type Config struct {
-	Environment string `env:"CHASSIS_ENVIRONMENT, default=production" help:"development or production. Where it is not set: production on Kubernetes, development elsewhere."`
+	Environment string `env:"CHASSIS_ENVIRONMENT, default=production" help:"development or production. Where it is not set: development on a machine of one's own, which has no certificates set and no address that others may reach, and production elsewhere."`
 
 	GRPCAddr  string `env:"CHASSIS_GRPC_ADDR, default=:9000" dev:"localhost:9000" help:"Address of gRPC."`
 	HTTPAddr  string `env:"CHASSIS_HTTP_ADDR, default=:8080" dev:"localhost:8080" help:"Address of REST. It is not opened where a service has no HTTP."`
@@ -28,19 +29,24 @@ type Config struct {
 	TLSCertFile  string   `env:"CHASSIS_TLS_CERT_FILE" help:"PEM file of the service's certificate and its intermediates. Read again when it is replaced."`
 	TLSKeyFile   string   `env:"CHASSIS_TLS_KEY_FILE" help:"PEM file of the certificate's private key."`
 	TLSCAFile    string   `env:"CHASSIS_TLS_CA_FILE" help:"PEM file of the authorities that peers are trusted by."`
+	TLSCRLFile   string   `env:"CHASSIS_TLS_CRL_FILE" help:"File of revoked certificates: lists as of RFC 5280, in PEM, or one in DER. It is read again when it is replaced, and then ends the connections of what it lists. Only beside CHASSIS_TLS_CERT_FILE."`
 	HTTPTLS      bool     `env:"CHASSIS_HTTP_TLS, default=true" dev:"false" help:"Serve REST by TLS. A client certificate is verified if one is given."`
 	AdminTLS     bool     `env:"CHASSIS_ADMIN_TLS, default=false" help:"Serve the admin port by TLS, so that CHASSIS_DEBUG_CALLERS can be told apart."`
-	DebugCallers []string `env:"CHASSIS_DEBUG_CALLERS" help:"Identities that may read /debug from elsewhere: SPIFFE IDs, or names of services of the own trust domain; * stands for any part. Needs CHASSIS_ADMIN_TLS."`
+	DebugCallers []string `env:"CHASSIS_DEBUG_CALLERS" help:"Identities that may read /debug from elsewhere: SPIFFE IDs, or names of services of the own trust domain; * stands for any letters but a slash, and not in a trust domain. Needs CHASSIS_ADMIN_TLS."`
+	DebugLocal   bool     `env:"CHASSIS_DEBUG_LOOPBACK, default=true" help:"Let callers of the same machine see /debug, as those of a kubectl port-forward are. Set it to false where a proxy on the machine hands requests of others on: then CHASSIS_DEBUG_CALLERS alone are let in."`
 	HTTPDocs     bool     `env:"CHASSIS_HTTP_DOCS, default=false" dev:"true" help:"Serve the API's description at /openapi.json and a page to try it at /docs, on the REST port."`
 
 	Authorization   string `env:"CHASSIS_AUTHORIZATION, default=enforce" help:"enforce, or audit: callers that a method does not name are let in, logged and counted, as when callers are declared for the first time."`
 	PolicyOverrides string `env:"CHASSIS_POLICY_OVERRIDES" help:"For emergencies: policies of single methods over the declared ones, as JSON: {\"package.Service/Method\": {\"timeout\": \"2s\", \"callers\": [\"web\"]}}."`
+
+	TrustedOrigins []string `env:"CHASSIS_TRUSTED_ORIGINS" help:"Sites whose pages may call by REST in the name of a browser's user, where a certificate, a cookie or a remembered password proves who that is, as https://app.example.com. Pages of the service's own host always may; other sites get 403, and programs that are no browsers are not asked."`
 
 	RateLimit string `env:"CHASSIS_RATE_LIMIT" help:"Calls that each caller may make, as 100/s or 6000/m burst 200, or by caller, the first that fits: web=500/s, user:*=10/s, *=100/s. Callers without an identity are told apart by address. Empty for no limit."`
 	Faults    string `env:"CHASSIS_FAULTS" help:"Faults to inject, for tests, as JSON: {\"method\": \"package.Service/Method\", \"ratio\": 0.1, \"delay\": \"200ms\", \"abort\": \"UNAVAILABLE\"}. Refused in production, where they are set at /debug/faults."`
 
 	LogLevel    slog.Level `env:"CHASSIS_LOG_LEVEL, default=INFO" help:"DEBUG, INFO, WARN or ERROR. Changeable at run time at /debug/log-level."`
 	LogFormat   string     `env:"CHASSIS_LOG_FORMAT, default=auto" help:"json, text, or auto: text on a terminal, else json."`
+	TraceTrust  string     `env:"CHASSIS_TRACE_TRUST, default=domain" help:"Whose traceparent and baggage are taken as they come: domain: those of callers of the own trust domain, in development also those of callers without TLS, and all where CHASSIS_MTLS is off; or anyone. Another caller gets a trace of its own, linked with the one it names, so that it decides neither what is sampled nor what goes on to other services."`
 	LogRequests string     `env:"CHASSIS_LOG_REQUESTS, default=all" help:"Calls that leave a line: all, failed or none."`
 
 	CallTimeout       time.Duration `env:"CHASSIS_CALL_TIMEOUT, default=10s" help:"Deadline of unary calls that declare none, where the caller's is later or missing. 0 for none."`
@@ -54,22 +60,24 @@ type Config struct {
 	ShutdownTimeout time.Duration `env:"CHASSIS_SHUTDOWN_TIMEOUT, default=20s" help:"The whole way from the signal to the exit, drain and flush included. The last 3s are for workers and telemetry, so it must be more than CHASSIS_DRAIN_DELAY and 3s."`
 	GracePeriod     time.Duration `env:"CHASSIS_GRACE_PERIOD, default=0s" help:"The pod's terminationGracePeriodSeconds, for the check that CHASSIS_SHUTDOWN_TIMEOUT fits in. 0 for unknown."`
 
-	MaxMessageBytes    int           `env:"CHASSIS_MAX_MESSAGE_BYTES, default=4194304" help:"Largest message each way, gRPC and REST, after decompression."`
-	MaxHeaderBytes     int           `env:"CHASSIS_MAX_HEADER_BYTES, default=16384" help:"Largest header of a request."`
-	MaxStreams         int           `env:"CHASSIS_MAX_CONCURRENT_STREAMS, default=250" help:"Calls at once on one HTTP/2 connection."`
-	ConnectTimeout     time.Duration `env:"CHASSIS_CONNECT_TIMEOUT, default=10s" help:"Time for handshake, HTTP/2 preface and request headers."`
-	BodyTimeout        time.Duration `env:"CHASSIS_BODY_TIMEOUT, default=15s" help:"Time that the body of a REST request may stand still while it is read. A slow body that moves is not cut."`
-	WriteTimeout       time.Duration `env:"CHASSIS_WRITE_TIMEOUT, default=2m" help:"Time that a write of an HTTP answer may wait for its reader. It does not run while nothing is written: downloads and quiet streams may take as long as they like. The system shows a slow reader's progress in steps of about a megabyte, so one of less than 10 kB/s may be cut."`
-	IdleTimeout        time.Duration `env:"CHASSIS_IDLE_TIMEOUT, default=2m" help:"Idle REST connections are closed after it."`
-	MaxConnectionAge   time.Duration `env:"CHASSIS_MAX_CONNECTION_AGE, default=30m" help:"gRPC connections are asked to leave after it, give or take a tenth, so that clients spread anew."`
-	MaxConnectionGrace time.Duration `env:"CHASSIS_MAX_CONNECTION_GRACE, default=5m" help:"Calls on such a connection may still take so long."`
-	KeepaliveMinTime   time.Duration `env:"CHASSIS_KEEPALIVE_MIN_TIME, default=20s" help:"gRPC clients that ping more often are cut."`
-	KeepaliveTime      time.Duration `env:"CHASSIS_KEEPALIVE_TIME, default=1m" help:"Silent gRPC connections are pinged after it, and cut if no answer comes within 20 s."`
+	MaxMessageBytes          int           `env:"CHASSIS_MAX_MESSAGE_BYTES, default=4194304" help:"Largest message each way, gRPC and REST, after decompression."`
+	MaxHeaderBytes           int           `env:"CHASSIS_MAX_HEADER_BYTES, default=16384" help:"Largest header of a request."`
+	MaxStreams               int           `env:"CHASSIS_MAX_CONCURRENT_STREAMS, default=250" help:"Calls at once on one HTTP/2 connection."`
+	MaxConnections           int           `env:"CHASSIS_MAX_CONNECTIONS, default=10000" help:"Connections at once on each of the ports of gRPC and REST. One more is closed as soon as it comes. An idle one with TLS takes about 40 KiB. Raise it for a service that holds many sockets. 0 for no limit."`
+	MaxConnectionsPerAddress int           `env:"CHASSIS_MAX_CONNECTIONS_PER_ADDRESS, default=0" help:"The same for each client address, or network of 64 bits of IPv6. Loopback is not limited. Set it only where clients connect themselves: behind a proxy or a mesh all connections may come from one address. 0 for no limit."`
+	ConnectTimeout           time.Duration `env:"CHASSIS_CONNECT_TIMEOUT, default=10s" help:"Time for handshake, HTTP/2 preface and request headers."`
+	BodyTimeout              time.Duration `env:"CHASSIS_BODY_TIMEOUT, default=15s" help:"Time that the body of a REST request may stand still while it is read. A slow body that moves is not cut."`
+	WriteTimeout             time.Duration `env:"CHASSIS_WRITE_TIMEOUT, default=2m" help:"Time that a write of an HTTP answer may wait for its reader. It does not run while nothing is written: downloads and quiet streams may take as long as they like. The system shows a slow reader's progress in steps of about a megabyte, so one of less than 10 kB/s may be cut."`
+	IdleTimeout              time.Duration `env:"CHASSIS_IDLE_TIMEOUT, default=2m" help:"Idle REST connections are closed after it."`
+	MaxConnectionAge         time.Duration `env:"CHASSIS_MAX_CONNECTION_AGE, default=30m" help:"gRPC and REST connections are asked to leave after it, give or take a tenth, so that clients spread anew."`
+	MaxConnectionGrace       time.Duration `env:"CHASSIS_MAX_CONNECTION_GRACE, default=5m" help:"Calls on a gRPC connection of that age may still take so long. Those on a REST connection are left to end."`
+	KeepaliveMinTime         time.Duration `env:"CHASSIS_KEEPALIVE_MIN_TIME, default=20s" help:"gRPC clients that ping more often are cut."`
+	KeepaliveTime            time.Duration `env:"CHASSIS_KEEPALIVE_TIME, default=1m" help:"Silent gRPC connections are pinged after it, and cut if no answer comes within 20 s."`
 
 	FlightRecorder bool `env:"CHASSIS_FLIGHT_RECORDER, default=true" help:"Keep the last seconds of execution trace in memory, for /debug/flight."`
 }
 
-// Values of CHASSIS_ENVIRONMENT, CHASSIS_MTLS and CHASSIS_AUTHORIZATION.
+// Values of CHASSIS_ENVIRONMENT, CHASSIS_MTLS, CHASSIS_AUTHORIZATION, CHASSIS_TRACE_TRUST and CHASSIS_ADMISSION.
 const (
 	development = "development"
 	production  = "production"
@@ -81,6 +89,9 @@ const (
 
 	authorizationEnforce = "enforce"
 	authorizationAudit   = "audit"
+
+	traceDomain = "domain"
+	traceAnyone = "anyone"
 
 	admissionOn     = "on"
 	admissionOff    = "off"
@@ -99,6 +110,7 @@ func (c *Config) validate() (errs []error) {
 	choice("CHASSIS_LOG_FORMAT", c.LogFormat, "auto", "json", "text")
 	choice("CHASSIS_LOG_REQUESTS", c.LogRequests, string(middleware.LogAll), string(middleware.LogFailed), string(middleware.LogNone))
 	choice("CHASSIS_ADMISSION", c.Admission, admissionOn, admissionOff, admissionReport)
+	choice("CHASSIS_TRACE_TRUST", c.TraceTrust, traceDomain, traceAnyone)
 	choice("CHASSIS_AUTHORIZATION", c.Authorization, authorizationEnforce, authorizationAudit)
 	if _, err := contract.ParseOverrides(c.PolicyOverrides); err != nil {
 		errs = append(errs, fmt.Errorf("CHASSIS_POLICY_OVERRIDES: %w", err))
@@ -106,9 +118,24 @@ func (c *Config) validate() (errs []error) {
 	if _, err := ratelimit.Parse(c.RateLimit); err != nil {
 		errs = append(errs, fmt.Errorf("CHASSIS_RATE_LIMIT: %w", err))
 	}
+	origins := http.NewCrossOriginProtection()
+	for _, origin := range c.TrustedOrigins {
+		if err := origins.AddTrustedOrigin(origin); err != nil {
+			errs = append(errs, fmt.Errorf("CHASSIS_TRUSTED_ORIGINS: %w; an origin is as https://app.example.com", err))
+		}
+	}
 	errs = append(errs, c.validateFaults()...)
 	errs = append(errs, c.validateNumbers()...)
 	errs = append(errs, c.validateShutdown()...)
+	for _, text := range c.DebugCallers {
+		pattern, err := contract.ParsePattern(text)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("CHASSIS_DEBUG_CALLERS has %q: %w", text, err))
+		case pattern.User():
+			errs = append(errs, fmt.Errorf("CHASSIS_DEBUG_CALLERS has %q: the admin port takes no tokens, so name services", text))
+		}
+	}
 	if len(c.DebugCallers) > 0 && !c.AdminTLS {
 		errs = append(errs, errors.New("CHASSIS_DEBUG_CALLERS names identities, which only mutual TLS can prove: set CHASSIS_ADMIN_TLS=true too"))
 	}
@@ -122,6 +149,13 @@ func (c *Config) validateNumbers() (errs []error) {
 	} {
 		if value <= 0 || value > 1<<31-1 {
 			errs = append(errs, fmt.Errorf("%s is %d; it must be between 1 and %d", name, value, 1<<31-1))
+		}
+	}
+	for name, value := range map[string]int{
+		"CHASSIS_MAX_CONNECTIONS": c.MaxConnections, "CHASSIS_MAX_CONNECTIONS_PER_ADDRESS": c.MaxConnectionsPerAddress,
+	} {
+		if value < 0 {
+			errs = append(errs, fmt.Errorf("%s is %d; it must not be negative", name, value))
 		}
 	}
 	for name, value := range map[string]time.Duration{

@@ -3,12 +3,17 @@ package chassis_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/betmakers/paddock/chassis"
 	"github.com/betmakers/paddock/chassis/chassistest"
 	"github.com/betmakers/paddock/chassis/internal/echo"
+	"github.com/betmakers/paddock/chassis/internal/gate"
 	"github.com/betmakers/paddock/health"
 )
 
@@ -36,6 +41,111 @@ func TestDebugCallers(t *testing.T) {
 	} {
 		if got := debugStatus(t, svc, as); got != want {
 			t.Errorf("%s: got %d, want %d", as, got, want)
+		}
+	}
+}
+
+// Patterns of CHASSIS_DEBUG_CALLERS are those of a contract's callers: no * in a trust domain, where it would let in
+// whoever runs an authority, and nothing that no certificate can prove.
+func TestDebugCallersFollowTheContract(t *testing.T) {
+	t.Parallel()
+	for _, pattern := range []string{"spiffe://*/sre", "spiffe://test*/sre", "spiffe://*", "spiffe://test", "s?e", "[a-z]re", "spiffe://TEST/sre", "user:alice", "../sre", "https://test/sre"} {
+		text := startError(t, echoes(&echo.Service{}), env{"CHASSIS_ADMIN_TLS": "true", "CHASSIS_DEBUG_CALLERS": "web," + pattern})
+		expectAll(t, text, fmt.Sprintf("CHASSIS_DEBUG_CALLERS has %q: ", pattern))
+	}
+	svc := start(t, echoes(&echo.Service{}), env{"CHASSIS_ADMIN_TLS": "true", "CHASSIS_DEBUG_CALLERS": "*"})
+	for as, want := range map[string]int{"sre": 200, "team/sre": 403, "spiffe://evil.example/sre": 403, "spiffe://test.evil.example/sre": 403} {
+		if got := debugStatus(t, svc, as); got != want {
+			t.Errorf("* and %s: got %d, want %d", as, got, want)
+		}
+	}
+}
+
+// Being on the same machine can be taken out of what lets in.
+func TestDebugWithoutLoopback(t *testing.T) {
+	t.Parallel()
+	svc := start(t, echoes(&echo.Service{}), env{"CHASSIS_ADMIN_TLS": "true", "CHASSIS_DEBUG_CALLERS": "ops-*", "CHASSIS_DEBUG_LOOPBACK": "false"})
+	for as, want := range map[string]int{"ops-anna": 200, "web": 403} {
+		for _, path := range []string{"/debug/", "/debug/status.json", "/debug/pprof/heap"} {
+			if got := do(t, svc.HTTP(as), "GET", "https://admin"+path, ""); got.status != want {
+				t.Errorf("%s as %s: %s, want %d", path, as, got, want)
+			}
+		}
+	}
+	if got := do(t, svc.HTTP("web"), "GET", "https://admin/debug/", ""); !strings.Contains(got.body, "CHASSIS_DEBUG_LOOPBACK is false") {
+		t.Errorf("the refusal does not say why: %s", got)
+	}
+	if got := do(t, svc.HTTP("web"), "GET", "https://admin/livez", ""); got.status != 200 {
+		t.Errorf("a probe: %s", got)
+	}
+
+	closed := start(t, echoes(&echo.Service{}), env{"CHASSIS_DEBUG_LOOPBACK": "false"})
+	if got := do(t, closed.HTTP(), "GET", "http://admin/debug/", ""); got.status != 403 {
+		t.Errorf("without callers: %s, want 403", got)
+	}
+}
+
+// In production the log is turned down by an identity alone, as faults are set: a process beside the service is none.
+func TestLogLevelInProductionNeedsAnIdentity(t *testing.T) {
+	t.Parallel()
+	identified := env{"CHASSIS_ADMIN_TLS": "true", "CHASSIS_DEBUG_CALLERS": "ops-*"}
+	for _, tc := range []struct {
+		settings env
+		as, url  string
+		want     int
+	}{
+		{identified, "ops-anna", "https://admin", 200},
+		{identified, "web", "https://admin", 403},
+		{env{"CHASSIS_ADMIN_TLS": "true"}, "ops-anna", "https://admin", 403},
+		{env{}, "ops-anna", "http://admin", 403},
+	} {
+		settings := env{"CHASSIS_ENVIRONMENT": "production", "CHASSIS_DRAIN_DELAY": "0s"}
+		maps.Copy(settings, tc.settings)
+		svc := start(t, echoes(&echo.Service{}), settings)
+		client := svc.HTTP(tc.as)
+		for _, method := range []string{"PUT", "POST"} {
+			got := do(t, client, method, tc.url+"/debug/log-level?level=error&for=1m", "")
+			if got.status != tc.want {
+				t.Errorf("%v, %s by %s: %s, want %d", tc.settings, method, tc.as, got, tc.want)
+			}
+			if tc.want == 403 {
+				expectAll(t, got.body, "CHASSIS_ADMIN_TLS=true", "CHASSIS_DEBUG_CALLERS")
+			}
+		}
+		if got := do(t, client, "GET", tc.url+"/debug/log-level", ""); got.status != 200 {
+			t.Errorf("looking at it: %s", got)
+		}
+		if refused := len(svc.Logs("admin: debug request refused")); (refused == 2) != (tc.want == 403) {
+			t.Errorf("%v by %s: %d lines about refusals", tc.settings, tc.as, refused)
+		}
+	}
+}
+
+// Whoever has turned the log down cannot try doors unseen.
+func TestRefusedCallsAreLoggedAboveTheLevel(t *testing.T) {
+	t.Parallel()
+	for _, format := range []string{"json", "text"} {
+		for _, level := range []string{"INFO", "ERROR"} {
+			svc := start(t, gated(), env{"CHASSIS_LOG_LEVEL": level, "CHASSIS_LOG_FORMAT": format, "CHASSIS_HTTP_TLS": "true"})
+			conn := svc.Conn("mallory")
+			for range 3 {
+				_ = conn.Invoke(t.Context(), gate.Unary("Named"), new(emptypb.Empty), new(emptypb.Empty))
+				_ = conn.Invoke(t.Context(), gate.Unary("Public"), new(emptypb.Empty), new(emptypb.Empty))
+			}
+			do(t, svc.HTTPWith(withoutCertificate(svc)), "GET", "https://rest/unary/Named", "")
+			do(t, svc.HTTP(), "GET", "http://admin/debug/", "", "X-Forwarded-For", "203.0.113.9")
+			denied, refused := 0, len(svc.Logs("admin: debug request refused"))
+			for _, line := range svc.Logs("call") {
+				if text := fmt.Sprint(line); strings.Contains(text, "denied") || strings.Contains(text, "unauthenticated") {
+					denied++
+				}
+			}
+			if denied != 4 || refused != 1 {
+				t.Errorf("%s, %s: %d of 4 refused calls and %d of 1 refused requests for /debug are logged", format, level, denied, refused)
+			}
+			if calls := len(svc.Logs("call")); level == "ERROR" && calls != 4 {
+				t.Errorf("%s: %d lines at ERROR, want none of calls that were let in", format, calls)
+			}
 		}
 	}
 }

@@ -182,13 +182,19 @@ func (s *switched) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// says returns what the instance says of itself, and whether it is ready.
+// says returns what the instance says of itself, to anyone and to its operators, and whether it is ready.
 func (r *replica) says() (string, bool) {
+	probe, ready := r.page("/readyz?verbose")
+	status, _ := r.page("/debug/status.json") // which has why a check fails
+	return probe + status, ready
+}
+
+func (r *replica) page(path string) (string, bool) {
 	scheme := "http"
 	if r.secure {
 		scheme = "https"
 	}
-	response, err := r.admin.Get(scheme + "://" + r.host + ":" + r.port + "/readyz?verbose") //nolint:noctx // to the end of the test
+	response, err := r.admin.Get(scheme + "://" + r.host + ":" + r.port + path) //nolint:noctx // to the end of the test
 	if err != nil {
 		return err.Error(), false
 	}

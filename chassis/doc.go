@@ -51,14 +51,29 @@
 //
 // # Secrets
 //
-// Fields of messages that are marked with the standard option, [debug_redact = true], credentials in headers, settings with
-// a secret name or tag and values of [Secret] appear in no log, span, metric, error or debug page; in log lines with the
-// context of the call (slog's InfoContext and its like) and in the texts of panics and errors also where a handler has
-// printed them into a plain string. What the chassis cannot know is not hidden: a secret in a plain string that is logged
-// without the call's context, that was changed before it was printed, that has fewer than four characters, or that the
-// handler got elsewhere, as from a database; what a handler puts into a span under a name that is not secret, into the name
-// of a metric or into a request path that no route matches, which the log has. A plain HTTP handler of [App.Handle] has no
-// message: its panics are logged as they are. Hold such values in a Secret.
+// What is secret is hidden by the place where it stands, in every log line, span, error and debug page of the chassis:
+//
+//   - fields of messages that are marked with the standard option, [debug_redact = true], of any type, wherever the message
+//     is logged as a value: alone, in a struct, a list, a map, an Any, or as what a handler panics with
+//   - values under a secret name: headers and metadata, attributes of logs and spans, fields of structs, settings
+//   - values of [Secret], and fields of [Service].Config with the tag secret:"true"
+//   - user and query of a URL, as a value and in the errors of [App.HTTPClient]
+//
+// So log the message, and not what it holds:
+//
+//	log.InfoContext(ctx, "bet placed", "request", in)            // marked fields are [REDACTED] or left out
+//	log.InfoContext(ctx, "bet placed", "card", in.GetCard())     // is in the log
+//	return fmt.Errorf("cannot charge %v", in)                    // is in the log, and the caller gets an id
+//	return status.Errorf(codes.NotFound, "no card %s", in.Card)  // is in the log, and the caller reads it
+//
+// What the service prints into a text is its own word, and is neither searched nor changed: the constant text of a log line,
+// the peer and the method that the chassis has proved, and what a handler says stand in the log as they are, whatever a
+// caller sends. A secret that the service prints is therefore in the log. Put it into a Secret as soon as it is read, and
+// keep it out of errors. [github.com/betmakers/paddock/chassis/chassistest.Conformance] finds marked fields that a handler
+// prints.
+//
+// A name is secret by its words: password, token, secret, key, auth, cookie and their like, as in DB_PASS, PARTNER_TOKENS,
+// x-api-key and clientSecret, and not in TOKEN_TTL, PASSWORD_FILE, page_token and partition_key.
 //
 // # Calling other services
 //
@@ -77,8 +92,9 @@
 // # Ports
 //
 // gRPC listens on CHASSIS_GRPC_ADDR and takes mutual TLS alone, unless CHASSIS_MTLS is off. REST and plain HTTP of
-// [App.Handle] share CHASSIS_HTTP_ADDR. CHASSIS_ADMIN_ADDR has /livez, /readyz, /startupz and /metrics for anyone, and
-// /debug for callers on the same machine or for identities that CHASSIS_DEBUG_CALLERS names.
+// [App.Handle], which is as closed as a method, share CHASSIS_HTTP_ADDR. CHASSIS_ADMIN_ADDR has /livez, /readyz, /startupz
+// and /metrics for anyone, and /debug for callers on the same machine, unless CHASSIS_DEBUG_LOOPBACK is false, or for
+// identities that CHASSIS_DEBUG_CALLERS names.
 //
 // # Life and death
 //

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"time"
+
+	"github.com/betmakers/paddock/internal/redact"
 )
 
 // Step names a step of a service's life.
@@ -95,12 +97,12 @@ func (i *instance) logEvent(e Event) {
 	}
 	attrs := []slog.Attr{slog.String("step", string(e.Step)), slog.Float64("took_seconds", e.Took.Seconds())}
 	if e.Detail != "" {
-		attrs = append(attrs, slog.String("detail", e.Detail))
+		attrs = append(attrs, slog.String("detail", redact.Values(e.Detail)))
 	}
 	level := slog.LevelInfo
 	if e.Err != nil {
 		level = slog.LevelError
-		attrs = append(attrs, slog.String("error", e.Err.Error()))
+		attrs = append(attrs, slog.String("error", redact.Values(e.Err.Error())))
 	}
 	i.log.LogAttrs(context.Background(), level, "lifecycle", attrs...)
 	i.telemetry.Settle() // a crash in the next step must not take this line with it

@@ -17,7 +17,7 @@ func ExampleRun() {
 	service := chassis.Service{
 		Name: "tote",
 		Setup: func(_ context.Context, app *chassis.App) error {
-			app.Handle("GET /odds/{race}", http.HandlerFunc(odds))
+			app.HandlePublic("GET /odds/{race}", http.HandlerFunc(odds))
 			app.OnStop("database", func(context.Context) error {
 				fmt.Println("database closed")
 				return nil

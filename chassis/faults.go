@@ -39,8 +39,9 @@ func (i *instance) setFaults(ctx context.Context) error {
 	return nil
 }
 
-// mayInject decides who may set faults at run time. In production being on the same machine is not enough: it proves nobody.
-func (i *instance) mayInject() func(*http.Request) error {
+// mayChange decides who may set faults and the log level at run time. In production being on the same machine is not
+// enough: it proves nobody.
+func (i *instance) mayChange() func(*http.Request) error {
 	if i.development() {
 		return func(*http.Request) error { return nil }
 	}
@@ -49,7 +50,7 @@ func (i *instance) mayInject() func(*http.Request) error {
 		if allowed != nil && allowed(r) {
 			return nil
 		}
-		return errors.New("in production faults are set by an identity alone: set CHASSIS_ADMIN_TLS=true, " +
+		return errors.New("in production faults and the log level are set by an identity alone: set CHASSIS_ADMIN_TLS=true, " +
 			"name the identity in CHASSIS_DEBUG_CALLERS, and call this port with its certificate")
 	}
 }

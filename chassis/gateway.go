@@ -40,6 +40,8 @@ func newGateway() *gateway.ServeMux {
 	return gateway.NewServeMux(
 		gateway.WithMarshalerOption(gateway.MIMEWildcard, newJSONMarshaler()),
 		gateway.WithWriteContentLength(),
+		gateway.WithDisablePathLengthFallback(), // forms are no JSON, and nobody chooses the method by a header
+		gateway.WithMetadata(decideFirst),
 		gateway.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }), // see newMetadata
 		gateway.WithMiddlewares(func(next gateway.HandlerFunc) gateway.HandlerFunc {
 			var route atomic.Pointer[string] // a pattern's text is made once: this function runs once per route
@@ -68,6 +70,14 @@ func newGateway() *gateway.ServeMux {
 			middleware.WriteRoutingError(ctx, w, status)
 		}),
 	)
+}
+
+// decideFirst is where the gateway knows which method a request is for and has read nothing else of it.
+func decideFirst(ctx context.Context, _ *http.Request) metadata.MD {
+	if method, ok := gateway.RPCMethod(ctx); ok {
+		middleware.Decide(ctx, method)
+	}
+	return nil
 }
 
 // newMetadata returns a function that makes metadata of a request's headers as the gateway does. The gateway itself does so

@@ -77,6 +77,9 @@ const firstPart = 4 << 10
 // readWhole reads length bytes. What it allocates grows with what comes: the length is a claim of the caller. Nothing at
 // all is io.EOF, which the gateway takes for an empty message.
 func readWhole(r io.Reader, length int) ([]byte, error) {
+	if length == 0 {
+		return nil, io.EOF
+	}
 	body := make([]byte, min(length, firstPart))
 	for read := 0; ; {
 		n, err := io.ReadFull(r, body[read:])

@@ -7,10 +7,9 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
-
-	"github.com/betmakers/paddock/internal/redact"
 )
 
 // What holds for connections to every third party.
@@ -75,7 +74,10 @@ func newTransport(header time.Duration) *http.Transport {
 	}
 }
 
-// checkRedirect follows few redirects, and none that gives up TLS. Another host gets no secrets.
+// checkRedirect follows few redirects, and none that gives up TLS. Another host gets no body and of the header what says
+// which form of the answer is wanted: any other name may be that of a credential. Where it should get a body, the answer
+// that redirects is the client's answer, as it is in net/http where a body cannot be sent twice; its Location says where
+// the caller may send the body itself. A redirect that leads back from another host is that host's wish, and no better.
 func checkRedirect(next *http.Request, via []*http.Request) error {
 	if len(via) > thirdPartyRedirects {
 		return fmt.Errorf("chassis: more than %d redirects", thirdPartyRedirects)
@@ -86,10 +88,23 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 	if next.URL.Host != via[len(via)-1].URL.Host {
 		next.Header.Del("Referer") // which is the last URL with its query
 	}
-	if !within(next.URL.Hostname(), via[0].URL.Hostname()) {
-		maps.DeleteFunc(next.Header, func(name string, _ []string) bool { return redact.Key(name) })
+	elsewhere := func(r *http.Request) bool { return !within(r.URL.Hostname(), via[0].URL.Hostname()) }
+	if !elsewhere(next) && !slices.ContainsFunc(via, elsewhere) {
+		return nil
+	}
+	maps.DeleteFunc(next.Header, func(name string, _ []string) bool { return !slices.Contains(sentElsewhere, name) })
+	if next.Body != nil && next.Body != http.NoBody {
+		_ = next.Body.Close() // it is a copy that nobody has read
+		return http.ErrUseLastResponse
 	}
 	return nil
+}
+
+// sentElsewhere are the headers that a redirect takes to another host: those by which a part, a language or a newer
+// version is asked for, as of a file behind a presigned URL.
+var sentElsewhere = []string{
+	"Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Cache-Control", "If-Match", "If-Modified-Since",
+	"If-None-Match", "If-Range", "If-Unmodified-Since", "Pragma", "Range", "User-Agent",
 }
 
 // within reports whether host is the other one or below it, which is where http.Client itself sends credentials that it

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -135,14 +137,120 @@ func TestHTTPClientRedirectsWithoutSecrets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Header = http.Header{"X-Api-Key": {"secret"}, "X-Shop": {"one"}}
+		r.Header = http.Header{"X-Api-Key": {"secret"}, "X-Shop": {"one"}, "Accept": {"text/csv"}}
 		answer, err := client.Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_ = answer.Body.Close()
-		if (got["X-Api-Key"] != nil) != kept || got["Referer"] != nil || got.Get("X-Shop") != "one" {
+		if (got["X-Api-Key"] != nil) != kept || (got["X-Shop"] != nil) != kept || got["Referer"] != nil || got.Get("Accept") != "text/csv" {
 			t.Errorf("%s gets %v", host, got)
+		}
+	}
+}
+
+// hops are servers of which each but the last redirects to the next one. Names of the same host take turns with other names.
+func hops(t *testing.T, code int, last http.HandlerFunc, hosts ...string) (first string) {
+	t.Helper()
+	next := ""
+	for n := range hosts {
+		to := next
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if to == "" {
+				last(w, r)
+				return
+			}
+			http.Redirect(w, r, to, code)
+		}))
+		t.Cleanup(server.Close)
+		next = strings.Replace(server.URL, "127.0.0.1", hosts[len(hosts)-1-n], 1)
+	}
+	return next
+}
+
+// Of a request that another host has had its hand in, no host gets more than which form of the answer is wanted: any
+// other name of a header may be that of a credential.
+func TestHTTPClientRedirectsWithFewHeaders(t *testing.T) {
+	t.Parallel()
+	_, client := asksThirdParty(t, nil)
+	for name, hosts := range map[string][]string{
+		"to another host":        {"127.0.0.1", "localhost"},
+		"to the same by another": {"127.0.0.1", "localhost", "127.0.0.1"},
+		"to another by the same": {"127.0.0.1", "127.0.0.1", "localhost"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got http.Header
+			first := hops(t, http.StatusFound, func(_ http.ResponseWriter, r *http.Request) { got = r.Header }, hosts...)
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, first, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, header := range []string{"Authorization", "Cookie", "X-Auth-Key", "Ocp-Apim-Subscription-Key", "X-Functions-Key", "Auth",
+				"X-Session", "X-Signature", "X-Master-Key", "Dd-Application-Key", "Referer", "X-Whatever", "From"} {
+				r.Header.Set(header, "s3cr3t")
+			}
+			r.Header.Set("Range", "bytes=0-9")
+			answer, err := client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = answer.Body.Close()
+			for header, values := range got {
+				if slices.Contains(values, "s3cr3t") {
+					t.Errorf("the other host gets %s", header)
+				}
+			}
+			if got.Get("Range") != "bytes=0-9" {
+				t.Errorf("the other host gets %v, want what is asked for", got)
+			}
+		})
+	}
+}
+
+// A body goes to no other host. The answer that redirects is the answer then; one without a body is followed.
+func TestHTTPClientRedirectsWithoutBody(t *testing.T) {
+	t.Parallel()
+	_, client := asksThirdParty(t, nil)
+	for _, tc := range []struct {
+		code       int
+		method     string
+		body       string
+		host       string
+		want, sent string // what the client gets, and what arrived behind the redirect
+	}{
+		{307, "POST", "client_secret=s3cr3t", "localhost", "307", ""},
+		{308, "PUT", "client_secret=s3cr3t", "localhost", "308", ""},
+		{307, "POST", "", "localhost", "200", "POST "},
+		{307, "GET", "", "localhost", "200", "GET "},
+		{302, "POST", "client_secret=s3cr3t", "localhost", "200", "GET "},
+		{307, "POST", "form", "127.0.0.1", "200", "POST form"},
+	} {
+		var sent string
+		first := hops(t, tc.code, func(_ http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			sent = r.Method + " " + string(body)
+		}, "127.0.0.1", tc.host)
+		var body io.Reader
+		if tc.body != "" {
+			body = strings.NewReader(tc.body)
+		}
+		r, err := http.NewRequestWithContext(t.Context(), tc.method, first, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAll(answer.Body); err != nil {
+			t.Errorf("%+v: the body of the answer: %v", tc, err)
+		}
+		_ = answer.Body.Close()
+		if got := strconv.Itoa(answer.StatusCode); got != tc.want || sent != tc.sent {
+			t.Errorf("%+v: got %s, sent %q", tc, got, sent)
+		}
+		if tc.want != "200" && answer.Header.Get("Location") == "" {
+			t.Errorf("%+v: no Location", tc)
 		}
 	}
 }

@@ -127,15 +127,15 @@ func TestDownloadsOverTCP(t *testing.T) {
 	}
 	ends := make(chan error, 1)
 	addr := onLoopback(t, setsUp(func(app *chassis.App) {
-		app.Handle("GET /file", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		app.HandlePublic("GET /file", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			http.ServeFile(w, r, name)
 			ends <- r.Context().Err()
 		}))
-		app.Handle("GET /write", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		app.HandlePublic("GET /write", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, err := w.Write(make([]byte, size))
 			ends <- err
 		}))
-		app.Handle("GET /copy", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		app.HandlePublic("GET /copy", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, err := io.Copy(w, bytes.NewReader(make([]byte, size)))
 			ends <- err
 		}))
@@ -195,7 +195,7 @@ func TestConnectionsThatTakeNothingAreClosed(t *testing.T) {
 			begun, ended := make(chan struct{}), make(chan error, 1)
 			shut := make(chan struct{})
 			svc := start(t, setsUp(func(app *chassis.App) {
-				app.Handle("GET /endless", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				app.HandlePublic("GET /endless", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 					w.(http.Flusher).Flush()
 					close(begun)
 					<-shut
@@ -295,7 +295,7 @@ func hijackedAtAStop(t *testing.T, wait func(ctx context.Context, conn net.Conn)
 	t.Parallel()
 	opened, ended := make(chan struct{}), make(chan struct{})
 	svc := start(t, setsUp(func(app *chassis.App) {
-		app.Handle("GET /ws", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		app.HandlePublic("GET /ws", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer close(ended)
 			conn, buffers, err := w.(http.Hijacker).Hijack()
 			if err != nil {

@@ -31,7 +31,7 @@ func (i *instance) newHTTPServer(ctx context.Context) (*httpServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	server.Handler = handler
+	server.Handler = endAged(handler)
 	return server, nil
 }
 
@@ -60,7 +60,7 @@ func (i *instance) openHTTP(ctx context.Context, port, setting, addr string, sec
 		// resets the stream, which needs a connection that takes the reset.
 		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: i.cfg.MaxStreams, WriteByteTimeout: i.cfg.WriteTimeout},
 		ErrorLog:    slog.NewLogLogger(i.log.Handler(), slog.LevelDebug),
-		ConnContext: mtls.ConnContext,
+		ConnContext: aging(i.cfg.MaxConnectionAge),
 		BaseContext: func(net.Listener) context.Context { return context.Background() },
 	}
 	return &httpServer{Server: server, idle: idle, listener: listener, done: make(chan error, 1)}, nil

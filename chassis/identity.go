@@ -22,7 +22,6 @@ func (i *instance) startIdentity(ctx context.Context) (string, error) {
 
 func (i *instance) identityText() (string, error) {
 	if i.source == nil {
-		i.log.Warn("mutual TLS is off: calls are neither encrypted nor authenticated", "setting", "CHASSIS_MTLS=off")
 		return "none: CHASSIS_MTLS=off", nil
 	}
 	own, err := i.source.Identity()
@@ -35,15 +34,27 @@ func (i *instance) identityText() (string, error) {
 	}
 	i.chain.SetTrustDomain(own.ID.TrustDomain().Name())
 	if !i.development() && own.ID.TrustDomain().Name() == mtls.DevelopmentTrustDomain {
-		return "", fmt.Errorf("the certificate of %s comes from a development authority, which production does not start on: "+
-			"get one from the authority of the environment", own.ID)
+		return "", fmt.Errorf("the certificate of %s comes from a development authority, which production does not start on. "+
+			"%sGet one from the authority of the environment. On a machine of your own, CHASSIS_ENVIRONMENT=development", own.ID, i.whyProduction())
 	}
 	return own.ID.String(), nil
+}
+
+// whyProduction is a sentence for errors, empty where the operator has set the environment.
+func (i *instance) whyProduction() string {
+	if i.guessed == "" {
+		return ""
+	}
+	return "CHASSIS_ENVIRONMENT is not set and taken for production, because " + i.guessed + ". "
 }
 
 func (i *instance) openSource(ctx context.Context) error {
 	registry := i.telemetry.Registry()
 	socket := i.getenv("SPIFFE_ENDPOINT_SOCKET")
+	if from := i.cfg.source(socket); i.cfg.TLSCRLFile != "" && from != mtlsFiles {
+		return fmt.Errorf("CHASSIS_TLS_CRL_FILE is set, but certificates come from %q: revocation lists go with certificates from files alone. "+
+			"Unset it, or set CHASSIS_MTLS=files", from)
+	}
 	switch i.cfg.source(socket) {
 	case mtlsOff:
 		return nil
@@ -58,12 +69,13 @@ func (i *instance) openSource(ctx context.Context) error {
 			return err
 		}
 		s, err := mtls.Files(ctx, mtls.FilesConfig{
-			CertFile: i.cfg.TLSCertFile, KeyFile: i.cfg.TLSKeyFile, CAFile: i.cfg.TLSCAFile, Logger: i.log, Registerer: registry,
+			CertFile: i.cfg.TLSCertFile, KeyFile: i.cfg.TLSKeyFile, CAFile: i.cfg.TLSCAFile, CRLFile: i.cfg.TLSCRLFile,
+			Logger: i.log, Registerer: registry,
 		})
 		return i.use(s, err)
 	}
 	if !i.development() {
-		return errors.New("no certificates: production does not start on the development authority. " +
+		return errors.New("no certificates: production does not start on the development authority. " + i.whyProduction() +
 			"Set CHASSIS_TLS_CERT_FILE, CHASSIS_TLS_KEY_FILE and CHASSIS_TLS_CA_FILE, or SPIFFE_ENDPOINT_SOCKET. " +
 			"On a machine of your own, CHASSIS_ENVIRONMENT=development")
 	}

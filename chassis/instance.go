@@ -35,6 +35,7 @@ type instance struct {
 	ownsProcess bool // Main: what is global may be set
 
 	cfg        Config
+	guessed    string // why cfg.Environment is what it is; empty where it was set
 	overrides  contract.Overrides
 	rateLimits []ratelimit.Limit
 	settings   []settings.Setting
@@ -102,11 +103,24 @@ func (i *instance) getenv(name string) string {
 	return value
 }
 
+// listen opens a port. Those of the service have limits of connections; that of the probes has none, as a service that is
+// full is alive.
 func (i *instance) listen(ctx context.Context, port, addr string) (net.Listener, error) {
+	listener, err := i.openPort(ctx, port, addr)
+	if err != nil || port == "admin" {
+		return listener, err
+	}
+	return i.limitConns(port, listener), nil
+}
+
+func (i *instance) openPort(ctx context.Context, port, addr string) (net.Listener, error) {
 	if i.harness.Listen != nil {
 		return i.harness.Listen(ctx, port, addr)
 	}
-	var lc net.ListenConfig
+	lc := net.ListenConfig{}
+	if port == "grpc" { // gRPC sets this on a *net.TCPConn alone, which it does not get
+		lc.Control = setUserTimeout
+	}
 	return lc.Listen(ctx, "tcp", addr)
 }
 

@@ -10,11 +10,12 @@ import (
 
 // lifecycleMetrics are made from the events and from the phase that they move.
 type lifecycleMetrics struct {
-	steps *prometheus.GaugeVec
+	steps        *prometheus.GaugeVec
+	refusedConns *prometheus.CounterVec
 }
 
 func newLifecycleMetrics() lifecycleMetrics {
-	return lifecycleMetrics{steps: catalog.LifecycleStepDuration.GaugeVec()}
+	return lifecycleMetrics{steps: catalog.LifecycleStepDuration.GaugeVec(), refusedConns: catalog.ConnectionsRefused.CounterVec()}
 }
 
 func (m lifecycleMetrics) took(e Event) {
@@ -22,7 +23,7 @@ func (m lifecycleMetrics) took(e Event) {
 }
 
 func (m lifecycleMetrics) register(registry prometheus.Registerer, i *instance) error {
-	return errors.Join(registry.Register(m.steps), registry.Register(phaseCollector{
+	return errors.Join(registry.Register(m.steps), registry.Register(m.refusedConns), registry.Register(phaseCollector{
 		instance: i, phase: catalog.Phase.Desc(), ready: catalog.Ready.Desc(),
 	}))
 }

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/betmakers/paddock/internal/redact"
 	"github.com/betmakers/paddock/internal/settings"
 )
 
@@ -45,7 +46,8 @@ func run(ctx context.Context, service Service, args []string, stdout, stderr io.
 	case err != nil:
 		return exitUsage // flags has said why
 	case flags.NArg() > 0:
-		_, _ = fmt.Fprintf(stderr, "%s takes no arguments, but got %q; settings are environment variables: see -help\n", service.Name, flags.Args())
+		_, _ = fmt.Fprintf(stderr, "%s takes no arguments, but got %s; settings are environment variables: see -help\n",
+			service.Name, redact.Values(fmt.Sprintf("%q", flags.Args())))
 		return exitUsage
 	case *version:
 		return i.printVersion(stdout)
@@ -60,10 +62,10 @@ func run(ctx context.Context, service Service, args []string, stdout, stderr io.
 	case err == nil:
 		return 0
 	case errors.Is(err, ErrCallsCut):
-		_, _ = fmt.Fprintln(stderr, err)
+		_, _ = fmt.Fprintln(stderr, redact.Values(err.Error()))
 		return exitCut
 	default:
-		_, _ = fmt.Fprintln(stderr, err)
+		_, _ = fmt.Fprintln(stderr, redact.Values(err.Error()))
 		return exitFailed
 	}
 }
@@ -124,7 +126,7 @@ func (i *instance) printVersion(w io.Writer) int {
 // checkConfig reads the settings and nothing else: certificates and ports are tried by a start.
 func (i *instance) checkConfig(ctx context.Context, stdout, stderr io.Writer) int {
 	if _, err := i.configure(ctx); err != nil {
-		_, _ = fmt.Fprintln(stderr, err)
+		_, _ = fmt.Fprintln(stderr, redact.Values(err.Error()))
 		return exitFailed
 	}
 	for _, s := range i.settings {

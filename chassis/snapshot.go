@@ -10,6 +10,7 @@ import (
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/admin"
 	"github.com/betmakers/paddock/internal/openapi"
+	"github.com/betmakers/paddock/internal/redact"
 )
 
 // snapshot is what the debug page shows at this moment.
@@ -20,7 +21,7 @@ func (i *instance) snapshot() admin.Snapshot {
 		Identity: i.identityNow(), Phase: i.phaseNow(), Ready: i.health.Ready(), Started: i.began,
 		Addresses: i.addresses(), Build: build.facts, Methods: i.methods(), Load: i.load(), Checks: i.checks(),
 		Certificates: i.certificates(), Workers: i.workers.snapshot(), Settings: i.settingsShown(), Events: i.eventsShown(),
-		Faults: i.faultsShown(),
+		Faults: i.faultsShown(), Unprotected: i.protectionsOff(),
 	}
 }
 
@@ -131,7 +132,7 @@ func (i *instance) settingsShown() []admin.Setting {
 	}
 	shown := make([]admin.Setting, len(all))
 	for n, s := range all {
-		shown[n] = admin.Setting{Name: s.Name, Value: s.Value, Origin: s.Origin, Default: s.Default, Meaning: s.Help}
+		shown[n] = admin.Setting{Name: s.Name, Value: redact.Values(s.Value), Origin: s.Origin, Default: s.Default, Meaning: s.Help}
 	}
 	return shown
 }
@@ -139,9 +140,9 @@ func (i *instance) settingsShown() []admin.Setting {
 func (i *instance) eventsShown() []admin.Event {
 	var shown []admin.Event
 	for _, e := range i.eventsSoFar() {
-		event := admin.Event{Time: e.Time, Name: string(e.Step), Detail: e.Detail, Duration: e.Took}
+		event := admin.Event{Time: e.Time, Name: string(e.Step), Detail: redact.Values(e.Detail), Duration: e.Took}
 		if e.Err != nil {
-			event.Error = e.Err.Error()
+			event.Error = redact.Values(e.Err.Error())
 		}
 		shown = append(shown, event)
 	}

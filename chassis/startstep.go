@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"time"
+
+	"github.com/betmakers/paddock/internal/redact"
 )
 
 // startStep is one step of the start.
@@ -85,7 +87,7 @@ func panicked(log *slog.Logger, s startStep, p any) error {
 	if log == nil {
 		return fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 	}
-	log.Error("the start panicked", "doing", s.doing, "error", p, "stack", string(debug.Stack()))
+	log.Error("the start panicked", "doing", s.doing, "error", redact.Values(fmt.Sprint(p)), "stack", string(debug.Stack()))
 	return fmt.Errorf("panic: %v", p)
 }
 

@@ -35,12 +35,13 @@ func (i *instance) configure(ctx context.Context) (string, error) {
 	if i.service.Setup == nil {
 		errs = append(errs, errors.New("Service.Setup is nil: it registers what the service serves"))
 	}
-	loader := settings.Loader{Lookup: i.lookuper(), Development: i.guessEnvironment() == development}
+	environment, why := i.guessEnvironment()
+	loader := settings.Loader{Lookup: i.lookuper(), Development: environment == development}
 	own, err := loader.Load(ctx, &i.cfg)
 	errs = append(errs, err)
-	if guess := i.guessEnvironment(); i.getenv("CHASSIS_ENVIRONMENT") == "" {
-		i.cfg.Environment = guess
-		own[0].Value, own[0].Origin = guess, "guessed: "+i.whyEnvironment()
+	if why != "" {
+		i.cfg.Environment, i.guessed = environment, why
+		own[0].Value, own[0].Origin = environment, "guessed: "+why
 	}
 	errs = append(errs, withoutUnread(i.cfg.validate(), own)...)
 	i.overrides, _ = contract.ParseOverrides(i.cfg.PolicyOverrides) // validate has told what is wrong with it
@@ -63,25 +64,6 @@ func withoutUnread(errs []error, own []settings.Setting) []error {
 	return slices.DeleteFunc(errs, func(err error) bool {
 		return slices.ContainsFunc(own, func(s settings.Setting) bool { return s.Unread && strings.Contains(err.Error(), s.Name) })
 	})
-}
-
-// guessEnvironment is production on Kubernetes, which sets a variable in each pod, and development elsewhere.
-func (i *instance) guessEnvironment() string {
-	switch {
-	case i.getenv("CHASSIS_ENVIRONMENT") != "":
-		return i.getenv("CHASSIS_ENVIRONMENT")
-	case i.getenv("KUBERNETES_SERVICE_HOST") != "":
-		return production
-	default:
-		return development
-	}
-}
-
-func (i *instance) whyEnvironment() string {
-	if i.getenv("KUBERNETES_SERVICE_HOST") != "" {
-		return "KUBERNETES_SERVICE_HOST is set"
-	}
-	return "KUBERNETES_SERVICE_HOST is not set"
 }
 
 // startTelemetry starts logs, traces and metrics, and what works with all of them.
@@ -109,6 +91,7 @@ func (i *instance) startTelemetry(ctx context.Context) (string, error) {
 	for _, e := range i.eventsSoFar() {
 		i.logEvent(e)
 	}
+	i.warnOfProtections()
 	return "", nil
 }
 
@@ -123,8 +106,9 @@ func (i *instance) instrument(t *telemetry.Telemetry) (err error) {
 		Logger: t.Logger(), Lines: t.Lines(), Sinks: t.Sinks(), Requests: middleware.Requests(i.cfg.LogRequests),
 		Tracer: i.tracer(t), TracerProvider: t.TracerProvider(), Sampled: t.Sampled,
 		IgnoreTraceContext: !slices.Contains(fields, "traceparent"), IgnoreBaggage: !slices.Contains(fields, "baggage"),
+		ForeignTraces: i.cfg.TraceTrust == traceAnyone, PlainTraces: i.development(),
 		Tokens: i.service.Tokens, Validate: i.service.Validate, AuditOnly: i.cfg.Authorization == authorizationAudit,
-		Admission: i.admission(), RateLimits: i.rateLimits,
+		Admission: i.admission(), RateLimits: i.rateLimits, TrustedOrigins: i.cfg.TrustedOrigins,
 		Registerer: registry, Unary: i.service.UnaryInterceptors, Stream: i.service.StreamInterceptors,
 	})
 	if err != nil {
@@ -133,6 +117,7 @@ func (i *instance) instrument(t *telemetry.Telemetry) (err error) {
 	i.faults = fault.NewSet(i.chain, t.Logger())
 	restarts, panics := catalog.WorkerRestarts.CounterVec(), catalog.Panics.CounterVec()
 	err = errors.Join(registry.Register(restarts), catalog.Register(registry, &panics), i.metrics.register(registry, i))
+	err = errors.Join(err, registry.Register(newProtectionCollector(i)))
 	i.workers = newSupervisor(t.Logger(), restarts, panics)
 	return err
 }

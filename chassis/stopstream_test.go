@@ -158,7 +158,7 @@ func TestPlainHTTPThatIsCutIsNamed(t *testing.T) {
 			t.Parallel()
 			entered, release, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
 			svc := start(t, echoes(&echo.Service{}, func(app *chassis.App) {
-				app.Handle("GET /long/{id}", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				app.HandlePublic("GET /long/{id}", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 					defer close(left)
 					if hijacks {
 						conn, _, err := http.NewResponseController(w).Hijack()
@@ -229,7 +229,7 @@ func TestPlainHTTPListensToDraining(t *testing.T) {
 	var svc interface{ Events() []chassis.Event }
 	served := false
 	running := start(t, echoes(&echo.Service{}, func(app *chassis.App) {
-		app.Handle("GET /socket", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		app.HandlePublic("GET /socket", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			conn, buffered, err := http.NewResponseController(w).Hijack()
 			if err != nil {
 				t.Error(err)

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/betmakers/paddock/internal/redact"
 )
 
 // OnFailure says what happens when a worker fails.
@@ -122,11 +124,11 @@ func (s *supervisor) supervise(ctx context.Context, t *task) {
 		case ctx.Err() != nil:
 			t.set("stopped", err)
 			t.atStop = err
-			s.log.Error("worker failed at the stop", "worker", t.name, "error", err.Error())
+			s.log.Error("worker failed at the stop", "worker", t.name, "error", redact.Values(err.Error()))
 			return
 		case t.onFailure == StopService:
 			t.set("failed", err)
-			s.log.Error("worker failed: the service stops", "worker", t.name, "error", err.Error())
+			s.log.Error("worker failed: the service stops", "worker", t.name, "error", redact.Values(err.Error()))
 			select {
 			case s.failed <- fmt.Errorf("chassis: worker %s: %w", t.name, err):
 			default: // another was first
@@ -138,7 +140,7 @@ func (s *supervisor) supervise(ctx context.Context, t *task) {
 		}
 		wait := time.Duration(float64(pause) * (0.8 + 0.4*rand.Float64()))
 		t.set("restarting", err)
-		s.log.Error("worker failed: it is started again", "worker", t.name, "error", err.Error(), "pause_seconds", wait.Seconds())
+		s.log.Error("worker failed: it is started again", "worker", t.name, "error", redact.Values(err.Error()), "pause_seconds", wait.Seconds())
 		if sleep(ctx, wait); ctx.Err() != nil {
 			t.set("stopped", err)
 			return
@@ -161,7 +163,7 @@ func (s *supervisor) once(ctx context.Context, name string, run func(context.Con
 		defer func() {
 			if p := recover(); p != nil {
 				s.panics.WithLabelValues("worker").Inc()
-				s.log.Error("worker panicked", "worker", name, "error", p, "stack", string(debug.Stack()))
+				s.log.Error("worker panicked", "worker", name, "error", redact.Values(fmt.Sprint(p)), "stack", string(debug.Stack()))
 				err = misstep{fmt.Errorf("panic: %v", p)}
 			}
 			done <- err
@@ -176,7 +178,7 @@ func (t *task) set(state string, err error) {
 	defer t.mu.Unlock()
 	t.state = state
 	if err != nil {
-		t.lastErr = err.Error()
+		t.lastErr = redact.Values(err.Error())
 	}
 }
 

@@ -23,6 +23,6 @@
 //
 // # Who sees what
 //
-// The text of a probe's error may hold addresses and names of users. It is in the log, in Status and, over HTTP, only in
-// the answer to ?verbose.
+// The text of a probe's error may hold addresses and names of users. It is in the log and in Status; no
+// HTTP handler and no metric of this package has it.
 package health

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"time"
+
+	"github.com/betmakers/paddock/internal/redact"
 )
 
 // grace is what a probe gets on top of its timeout to return with an error of its own, which says more than ours.
@@ -85,7 +87,7 @@ func probe(ctx context.Context, c Check, done chan<- result) {
 	defer func() {
 		if v := recover(); v != nil {
 			res.failed, res.degraded, res.stack = true, false, string(debug.Stack())
-			res.reason = clip(fmt.Sprint("the probe panicked: ", v))
+			res.reason = clip(redact.Values(fmt.Sprint("the probe panicked: ", v)))
 		}
 		res.duration = time.Since(res.start)
 		done <- res
@@ -95,7 +97,7 @@ func probe(ctx context.Context, c Check, done chan<- result) {
 	res.failed, res.reason = err != nil && !res.degraded, ""
 	if err != nil {
 		// Read here and not where it is shown: an Error method that panics is the probe's panic.
-		res.reason = clip(err.Error())
+		res.reason = clip(redact.Values(err.Error())) // errors of drivers quote the address that they were given
 	}
 }
 

@@ -29,7 +29,7 @@ type CheckStatus struct {
 	Since        time.Time     // when State became what it is; for Pending, when the check was added
 	LastRun      time.Time     // start of the newest run that has a result; zero while Pending
 	LastDuration time.Duration // of that run; one that hangs: so far
-	LastError    string        // of the newest result; empty where all was well. For operators' eyes
+	LastError    string        // of the newest result; empty where all was well. For operators' eyes: no probe shows it. Credentials in it are masked
 	Failures     int           // in a row, up to the newest result
 }
 

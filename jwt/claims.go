@@ -22,33 +22,75 @@ var (
 	errTooEarly   = errors.New("jwt: the token is not valid yet")
 	errSubject    = errors.New("jwt: the token's subject is missing, or is not 1 to 255 printable bytes")
 	errUnverified = errors.New("jwt: the issuer does not say that the token's email is verified")
+	errBound      = errors.New("jwt: the token is bound to a key by its cnf claim (RFC 8705, RFC 9449), of which a bearer proves nothing")
+	errEvent      = errors.New("jwt: the token tells of events (RFC 8417), such as a logout, and gives access to nothing")
+	errIDToken    = errors.New("jwt: the token is an ID token of a login: it tells a client who the user is, and gives access to nothing; JWT_ID_TOKENS accepts such")
+	errLife       = errors.New("jwt: the token lives for longer than JWT_MAX_LIFE")
 )
 
 // claims are what a token must claim.
-type claims struct{ issuer, audience, subject string }
+type claims struct {
+	issuer, audience, subject string
+	maxLife                   time.Duration
+	idTokens                  bool
+}
 
-// read returns the subject of the token with a payload whose signature was verified.
-func (c claims) read(payload []byte, now time.Time) (string, error) {
+// read returns the subject and the expiry of the token with a payload whose signature was verified. typ is the type that its
+// header names.
+func (c claims) read(typ string, payload []byte, now time.Time) (subject string, expiry time.Time, err error) {
 	var standard jwt.Claims
 	var all map[string]any
 	if json.Unmarshal(payload, &standard) != nil || json.Unmarshal(payload, &all) != nil {
-		return "", errNotClaims
+		return "", expiry, errNotClaims
 	}
 	if standard.Expiry == nil {
-		return "", errNoExpiry
+		return "", expiry, errNoExpiry
 	}
 	expected := jwt.Expected{Issuer: c.issuer, AnyAudience: jwt.Audience{c.audience}, Time: now}
 	if err := standard.ValidateWithLeeway(expected, leeway); err != nil {
-		return "", inOurWords(err)
+		return "", expiry, inOurWords(err)
+	}
+	if err := c.kind(typ, all); err != nil {
+		return "", expiry, err
+	}
+	if expiry = standard.Expiry.Time(); expiry.Sub(now) > c.maxLife {
+		return "", expiry, errLife
 	}
 	subject, ok := all[c.subject].(string)
 	switch {
 	case !ok || !validSubject(subject):
-		return "", errSubject
+		return "", expiry, errSubject
 	case c.subject == "email" && !isTrue(all["email_verified"]):
-		return "", errUnverified
+		return "", expiry, errUnverified
 	}
-	return subject, nil
+	return subject, expiry, nil
+}
+
+// kind refuses tokens that an issuer has made for something else than access by whoever bears them.
+func (c claims) kind(typ string, all map[string]any) error {
+	if _, bound := all["cnf"]; bound {
+		return errBound
+	}
+	if _, event := all["events"].(map[string]any); event { // a claim of that name may be a service's own, but hardly an object
+		return errEvent
+	}
+	if _, nonce := all["nonce"]; nonce && !c.idTokens && !forAccess(typ, all) {
+		return errIDToken
+	}
+	return nil
+}
+
+// forAccess tells an access token that repeats the nonce of its login, as Keycloak's do before version 25, from an ID token.
+func forAccess(typ string, all map[string]any) bool {
+	if typ == "at+jwt" || all["typ"] == "Bearer" {
+		return true
+	}
+	for _, scopes := range [...]string{"scope", "scp"} { // RFC 9068; Entra ID and Okta
+		if _, ok := all[scopes]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 func inOurWords(err error) error {

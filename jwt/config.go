@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -32,10 +34,31 @@ type Config struct {
 	// and EdDSA. Empty means RS256 and ES256.
 	Algorithms []string `env:"JWT_ALGORITHMS, default=RS256,ES256" help:"Signature algorithms of bearer tokens that are accepted. Symmetric ones and none cannot be."`
 
+	// Types are the types of tokens that are accepted, as the typ of their header names them (RFC 8725, section 3.11), whatever the case
+	// and with or without "application/": "none" stands for tokens that name none. Empty means JWT, at+jwt and none, because Okta,
+	// Cognito and Kubernetes name none and most others JWT. Where the issuer follows RFC 9068, at+jwt alone is the best.
+	Types []string `env:"JWT_TYPES, default=JWT,at+jwt,none" help:"Types of bearer tokens that are accepted, as the typ of their header has it; none stands for tokens without one. at+jwt alone, where the issuer names its access tokens so."`
+
+	// MaxLife is how much time a token may have left. Zero means 366 days: Kubernetes extends the tokens of service accounts to a
+	// year, Auth0 goes to 30 days, others to a day. A token that lives for longer is a password.
+	MaxLife time.Duration `env:"JWT_MAX_LIFE, default=8784h" help:"Longest time that a bearer token may have left. One with more is refused."`
+
+	// IDTokens accepts the ID tokens of logins: those with a nonce, where nothing else says that they are for access. They are made
+	// for a client to know its user by, and some clients send them as bearer tokens all the same.
+	IDTokens bool `env:"JWT_ID_TOKENS, default=false" help:"Accept ID tokens that come from a login, which have a nonce, as bearer tokens."`
+
 	// HTTPClient fetches keys. It gets no redirect to follow, and at most a mebibyte of each answer. Nil means one that
 	// honours the proxies of the environment.
 	HTTPClient *http.Client
 }
+
+// maxLife is the default of Config.MaxLife.
+const maxLife = 366 * 24 * time.Hour
+
+// noType stands for tokens without a typ in Config.Types.
+const noType = "none"
+
+var defaultTypes = []string{"JWT", "at+jwt", noType}
 
 var (
 	allowed  = []jose.SignatureAlgorithm{jose.RS256, jose.RS384, jose.RS512, jose.PS256, jose.PS384, jose.PS512, jose.ES256, jose.ES384, jose.ES512, jose.EdDSA}
@@ -59,6 +82,12 @@ func (c *Config) validate() error {
 		if !slices.Contains(allowed, jose.SignatureAlgorithm(name)) {
 			errs = append(errs, fmt.Errorf("jwt: Algorithms (JWT_ALGORITHMS) has %q; they must be among %q", name, allowed))
 		}
+	}
+	if slices.Contains(c.Types, "") {
+		errs = append(errs, errors.New(`jwt: Types (JWT_TYPES) has an empty type; "none" stands for tokens without one`))
+	}
+	if c.MaxLife < 0 {
+		errs = append(errs, fmt.Errorf("jwt: MaxLife (JWT_MAX_LIFE) is %s; it must not be negative", c.MaxLife))
 	}
 	return errors.Join(errs...)
 }
@@ -92,4 +121,22 @@ func (c *Config) algorithms() []jose.SignatureAlgorithm {
 		list[i] = jose.SignatureAlgorithm(name)
 	}
 	return list
+}
+
+// types returns the types of tokens that are accepted, in the form of typeOf.
+func (c *Config) types() []string {
+	list := c.Types
+	if len(list) == 0 {
+		list = defaultTypes
+	}
+	types := make([]string, len(list))
+	for i, name := range list {
+		types[i] = typeOf(name)
+	}
+	return types
+}
+
+// typeOf makes names of one media type the same: RFC 7515, section 4.1.9.
+func typeOf(name string) string {
+	return strings.TrimPrefix(strings.ToLower(name), "application/")
 }

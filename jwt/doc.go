@@ -25,7 +25,11 @@
 //
 // A token in compact form of at most 16 KiB, signed with an asymmetric algorithm that is allowed, by a key that the
 // issuer publishes; issued by the configured issuer for the configured audience; not expired, not used before its
-// time, by a clock that may be off by 30 s; with a subject. A token without exp is refused.
+// time, by a clock that may be off by 30 s; with a subject. A token without exp is refused, and one that lives for longer than
+// Config.MaxLife. RSA keys of less than 2048 bits do not count.
+//
+// The token must be one for access (RFC 8725, section 3.11 and 3.12). Its type must be of Config.Types; logout tokens and other security events
+// are refused, tokens that cnf binds to a key of which a bearer proves nothing, and ID tokens of logins, which are told by their nonce.
 //
 // # Keys
 //

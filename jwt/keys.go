@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,10 +14,16 @@ import (
 const (
 	maxAge = 15 * time.Minute // keys that are older are fetched again
 	pause  = 10 * time.Second // between the beginnings of two fetches
+
+	// mostWaiting is how many tokens of unknown keys wait for a fetch while other keys are known: more are refused at once.
+	// An issuer that is slow answers in a second, and a new key is in few tokens at first; guesses are in many.
+	mostWaiting = 100
 )
 
 var (
 	errSignature  = errors.New("jwt: the token's signature is not that of its key")
+	errType       = errors.New("jwt: the typ of the token's header is none of JWT_TYPES: it was made for something else")
+	errCrowd      = errors.New("jwt: too many tokens of unknown keys wait for the issuer's keys")
 	errUnknownKey = errors.New("jwt: the issuer publishes no key for the token; a key so new that it is not known yet is looked for 10 s after the last time")
 )
 
@@ -24,6 +31,7 @@ var (
 type keySet struct {
 	fetch      func(context.Context) ([]jose.JSONWebKey, error)
 	algorithms []jose.SignatureAlgorithm
+	types      []string
 
 	mu      sync.Mutex
 	keys    []jose.JSONWebKey // replaced, never changed
@@ -31,26 +39,46 @@ type keySet struct {
 	tried   time.Time         // the beginning of the last fetch
 	err     error             // its end
 	flight  chan struct{}     // closed when the fetch under way ends; nil where there is none
+	waiting int               // for it
 }
 
-func newKeySet(fetch func(context.Context) ([]jose.JSONWebKey, error), algorithms []jose.SignatureAlgorithm) *keySet {
-	return &keySet{fetch: fetch, algorithms: algorithms}
+func newKeySet(fetch func(context.Context) ([]jose.JSONWebKey, error), algorithms []jose.SignatureAlgorithm, types []string) *keySet {
+	return &keySet{fetch: fetch, algorithms: algorithms, types: types}
 }
 
-// verify returns the payload of a token that one of the keys has signed.
-func (s *keySet) verify(ctx context.Context, token string) ([]byte, error) {
+// verify returns the type and the payload of a token of a type that is accepted, which one of the keys has signed.
+func (s *keySet) verify(ctx context.Context, token string) (typ string, payload []byte, err error) {
 	jws, err := jose.ParseSignedCompact(token, s.algorithms)
 	if err != nil {
-		return nil, errMalformed
+		return "", nil, errMalformed
 	}
-	payload, err := verifyWith(s.known(), jws)
+	if typ, err = s.typeOf(jws.Signatures[0].Protected); err != nil {
+		return "", nil, err
+	}
+	payload, err = verifyWith(s.known(), jws)
 	if !errors.Is(err, errUnknownKey) {
-		return payload, err
+		return typ, payload, err
 	}
 	if err := s.refresh(ctx); err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	return verifyWith(s.known(), jws)
+	payload, err = verifyWith(s.known(), jws)
+	return typ, payload, err
+}
+
+// typeOf returns what a header says of its token's type, in the form of the function typeOf.
+func (s *keySet) typeOf(header jose.Header) (string, error) {
+	typ := noType
+	if named, ok := header.ExtraHeaders[jose.HeaderType]; ok {
+		text, ok := named.(string)
+		if typ = typeOf(text); !ok || typ == noType || typ == "" {
+			return "", errType
+		}
+	}
+	if !slices.Contains(s.types, typ) {
+		return "", errType
+	}
+	return typ, nil
 }
 
 // verifyWith tries the keys that may have signed a token. A signature that is wrong for the key that it names is no
@@ -102,21 +130,35 @@ func (s *keySet) check(ctx context.Context) error {
 // keep the others from new keys.
 func (s *keySet) refresh(ctx context.Context) error {
 	s.mu.Lock()
-	flight := s.start(context.Background())
-	s.mu.Unlock()
-	if flight != nil {
-		select {
-		case <-flight:
-		case <-ctx.Done():
+	defer s.mu.Unlock()
+	if flight := s.start(context.Background()); flight != nil {
+		if len(s.keys) > 0 && s.waiting >= mostWaiting {
+			return errCrowd
+		}
+		if !s.wait(ctx, flight) {
 			return errors.New("jwt: the call ended before the issuer's keys came")
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.err != nil {
 		return fmt.Errorf("jwt: the issuer's keys cannot be fetched: %w", s.err)
 	}
 	return nil
+}
+
+// wait reports whether a fetch has ended before ctx. s.mu is held, but not meanwhile.
+func (s *keySet) wait(ctx context.Context, flight <-chan struct{}) bool {
+	s.waiting++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.waiting--
+	}()
+	select {
+	case <-flight:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // start returns what is closed when a fetch ends: of the one under way, else of a new one, and nil where it is too early

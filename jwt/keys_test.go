@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -233,4 +234,31 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 		accepts(t, v, i.token(t, key, nil), true, "a known key")
 		accepts(t, v, i.token(t, newKey(t, "x"), nil), false, "an unknown key")
 	}
+}
+
+// Tokens of unknown keys wait for the issuer, a few at a time: the others are refused at once, and known keys wait for nothing.
+func TestFewUnknownKeysWait(t *testing.T) {
+	bubble(t, func(t *testing.T, i *issuer, v *jwt.Verifier, key jose.JSONWebKey) {
+		i.answerWith(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		time.Sleep(time.Minute)
+		token := i.token(t, newKey(t, "unknown"), nil)
+		var refused atomic.Int64
+		for range 1000 {
+			go func() {
+				if _, err := v.Verify(context.Background(), token); err == nil {
+					t.Error("a token of an unknown key was accepted")
+				}
+				refused.Add(1)
+			}()
+		}
+		synctest.Wait()
+		if got := refused.Load(); got != 900 {
+			t.Errorf("%d of 1000 are refused at once, want 900", got)
+		}
+		accepts(t, v, i.token(t, key, nil), true, "a known key meanwhile")
+		time.Sleep(time.Minute)
+		if got := refused.Load(); got != 1000 {
+			t.Errorf("%d of 1000 are refused in the end", got)
+		}
+	})
 }

@@ -2,6 +2,7 @@ package jwt
 
 import (
 	"context"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,8 +86,11 @@ func (s source) locate(ctx context.Context) (string, error) {
 	return metadata.JWKSURL, nil
 }
 
+// leastRSA is the shortest RSA key that counts, in bits, as RFC 7518 has it in sections 3.3 and 3.5.
+const leastRSA = 2048
+
 // parseKeys reads a JSON Web Key Set. Keys of kinds that are not known are left out, as RFC 7517 has it, and so are those
-// that are not for signatures or are no public keys.
+// that are not for signatures, are no public keys, or are too short.
 func parseKeys(body []byte) ([]jose.JSONWebKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -98,16 +102,31 @@ func parseKeys(body []byte) ([]jose.JSONWebKey, error) {
 		return nil, fmt.Errorf("the key set has %d keys; %d are expected at most", len(set.Keys), maxKeys)
 	}
 	var keys []jose.JSONWebKey
+	tooShort := 0
 	for _, raw := range set.Keys {
 		var key jose.JSONWebKey
-		if json.Unmarshal(raw, &key) == nil && key.Use != "enc" && key.Valid() && key.IsPublic() {
-			keys = append(keys, key)
+		if json.Unmarshal(raw, &key) != nil || key.Use == "enc" || !key.Valid() || !key.IsPublic() {
+			continue
 		}
+		if short(key) {
+			tooShort++
+			continue
+		}
+		keys = append(keys, key)
 	}
-	if len(keys) == 0 {
+	switch {
+	case len(keys) > 0:
+		return keys, nil
+	case tooShort > 0:
+		return nil, fmt.Errorf("the key set has only RSA keys of less than %d bits", leastRSA)
+	default:
 		return nil, errors.New("the key set has no public key for signatures")
 	}
-	return keys, nil
+}
+
+func short(key jose.JSONWebKey) bool {
+	public, ok := key.Key.(*rsa.PublicKey)
+	return ok && public.N.BitLen() < leastRSA
 }
 
 // guard holds answers to a size. One that is not what was asked for, a redirect too, is an error without the issuer's

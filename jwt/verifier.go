@@ -50,10 +50,15 @@ func (v *Verifier) Configure(ctx context.Context, cfg Config) error {
 	if cfg.SubjectClaim == "" {
 		cfg.SubjectClaim = "sub"
 	}
+	if cfg.MaxLife == 0 {
+		cfg.MaxLife = maxLife
+	}
 	r := &rules{
-		keys:   newKeySet(newSource(cfg).fetch, cfg.algorithms()),
-		claims: claims{issuer: cfg.Issuer, audience: cfg.Audience, subject: cfg.SubjectClaim},
-		oidc:   oidc.Config{ClientID: cfg.Audience, Now: func() time.Time { return time.Now().Add(-leeway) }},
+		keys: newKeySet(newSource(cfg).fetch, cfg.algorithms(), cfg.types()),
+		claims: claims{
+			issuer: cfg.Issuer, audience: cfg.Audience, subject: cfg.SubjectClaim, maxLife: cfg.MaxLife, idTokens: cfg.IDTokens,
+		},
+		oidc: oidc.Config{ClientID: cfg.Audience, Now: func() time.Time { return time.Now().Add(-leeway) }},
 	}
 	for _, algorithm := range cfg.algorithms() {
 		r.oidc.SupportedSigningAlgs = append(r.oidc.SupportedSigningAlgs, string(algorithm))
@@ -67,49 +72,57 @@ func (v *Verifier) Configure(ctx context.Context, cfg Config) error {
 // is not, and quotes nothing of it. Where the key of a token is not known, Verify waits for the issuer until ctx ends,
 // 5 s at most.
 func (v *Verifier) Verify(ctx context.Context, token string) (subject string, err error) {
+	subject, _, err = v.VerifyUntil(ctx, token)
+	return subject, err
+}
+
+// VerifyUntil is Verify, and returns too until when the token is accepted: 30 s longer than it says, for clocks that differ. By
+// that the chassis ends streams.
+func (v *Verifier) VerifyUntil(ctx context.Context, token string) (subject string, until time.Time, err error) {
 	r := v.rules.Load()
 	switch {
 	case r == nil:
-		return "", errNotConfigured
+		return "", until, errNotConfigured
 	case len(token) > maxToken:
-		return "", errTooLong
+		return "", until, errTooLong
 	case strings.Count(token, ".") != 2: // go-oidc takes signatures in JSON too
-		return "", errMalformed
+		return "", until, errMalformed
 	}
 	return r.verify(ctx, token)
 }
 
 // verify has go-oidc do what OpenID Connect demands. Its errors quote the token, so that the reason is found again, by
 // rules that are stricter: names of claims in the right case, each once, and little leeway for nbf.
-func (r *rules) verify(ctx context.Context, token string) (string, error) {
+func (r *rules) verify(ctx context.Context, token string) (subject string, until time.Time, err error) {
 	signed := &attempt{keys: r.keys}
-	_, err := oidc.NewVerifier(r.claims.issuer, signed, &r.oidc).Verify(ctx, token)
+	_, err = oidc.NewVerifier(r.claims.issuer, signed, &r.oidc).Verify(ctx, token)
 	switch {
 	case signed.err != nil:
-		return "", signed.err
+		return "", until, signed.err
 	case signed.payload == nil:
-		return "", errMalformed
+		return "", until, errMalformed
 	}
-	subject, reason := r.claims.read(signed.payload, time.Now())
+	subject, expiry, reason := r.claims.read(signed.typ, signed.payload, time.Now())
 	switch {
 	case reason != nil:
-		return "", reason
+		return "", until, reason
 	case err != nil:
-		return "", errClaims
+		return "", until, errClaims
 	}
-	return subject, nil
+	return subject, expiry.Add(leeway), nil
 }
 
 // attempt remembers how the check of one signature went.
 type attempt struct {
 	keys    *keySet
+	typ     string
 	payload []byte
 	err     error
 }
 
 // VerifySignature is what go-oidc asks of a key set.
 func (a *attempt) VerifySignature(ctx context.Context, token string) ([]byte, error) {
-	a.payload, a.err = a.keys.verify(ctx, token)
+	a.typ, a.payload, a.err = a.keys.verify(ctx, token)
 	return a.payload, a.err
 }
 

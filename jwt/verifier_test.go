@@ -182,6 +182,8 @@ func TestConfig(t *testing.T) {
 		{"a name", func(c *jwt.Config) { c.Issuer = "login" }, []string{"JWT_ISSUER", "not a URL"}},
 		{"a password", func(c *jwt.Config) { c.Issuer = "https://me:canary@login.example.org" }, []string{"JWT_ISSUER", "password"}},
 		{"a symmetric algorithm", func(c *jwt.Config) { c.Algorithms = []string{"RS256", "HS256"} }, []string{`"HS256"`, "must be among"}},
+		{"an empty type", func(c *jwt.Config) { c.Types = []string{"JWT", ""} }, []string{"JWT_TYPES", "none"}},
+		{"a negative life", func(c *jwt.Config) { c.MaxLife = -time.Second }, []string{"JWT_MAX_LIFE"}},
 		{"no algorithm", func(c *jwt.Config) { c.Algorithms = []string{"none"} }, []string{`"none"`}},
 	} {
 		cfg := good

@@ -25,18 +25,27 @@ func (c *call) log(out outcome, elapsed time.Duration) {
 	switch c.reason() {
 	case ReasonOverload:
 		level = slog.LevelWarn // the service protects itself, which is no failure of it
-	case ReasonDraining:
-		level = slog.LevelInfo // a stop, which is none either
+	case ReasonDraining, ReasonUnauthenticated:
+		level = slog.LevelInfo // a stop, or the end of a certificate, which are none either
 	}
+	always := turnsAway(c.reason())
 	structured := cfg.Sinks
 	if cfg.Lines == nil {
 		structured = cfg.Logger
-	} else if cfg.enabled(c, level) {
+	} else if always || cfg.enabled(c, level) {
 		c.writeLine(out, level, elapsed)
 	}
-	if structured != nil && structured.Enabled(c, level) {
-		structured.LogAttrs(c, level, "call", c.attrs(out, elapsed)...)
+	if structured != nil && (always || structured.Enabled(c, level)) {
+		record := slog.NewRecord(c.start.Add(elapsed), level, "call", 0)
+		record.AddAttrs(c.attrs(out, elapsed)...)
+		_ = structured.Handler().Handle(c, record) // a sink that is broken has nowhere to say so
 	}
+}
+
+// turnsAway reports whether the reason is who makes the call. Such lines are logged whatever the log's level is: whoever
+// turns the log down shall not be able to try doors unseen.
+func turnsAway(reason Reason) bool {
+	return reason == ReasonUnauthenticated || reason == ReasonDenied || reason == ReasonRateLimited
 }
 
 func (r Requests) wants(code codes.Code) bool {

@@ -179,6 +179,50 @@ func TestWhichCallsLeaveALine(t *testing.T) {
 	}
 }
 
+// Calls that were refused for who makes them leave their line whatever the log's level is, in every sink, and no other
+// call does. Where no call is to leave a line, they leave none either.
+func TestRefusedCallersLeaveALineAboveTheLevel(t *testing.T) {
+	const most = slog.LevelError + 100
+	for _, level := range []slog.Level{slog.LevelInfo, slog.LevelError, most} {
+		for name, tc := range map[string]struct {
+			peer     string
+			requests middleware.Requests
+			logged   bool
+		}{
+			"nobody":             {"", "", true},
+			"stranger":           {"spiffe://other/web", "", true},
+			"failed ones alone":  {"", middleware.LogFailed, true},
+			"none":               {"", middleware.LogNone, false},
+			"own":                {"spiffe://test/web", "", level == slog.LevelInfo},
+			"own, but malformed": {"spiffe://test/bad", "", level == slog.LevelInfo},
+		} {
+			leakcheck.Check(t)
+			log, sinks := new(logBuffer), new(logBuffer)
+			at := func(b *logBuffer) *slog.Logger { // the level is asked for by Enabled alone, as the chassis's pipeline does
+				return slog.New(atLevel{slog.NewJSONHandler(b, &slog.HandlerOptions{Level: slog.Level(-100)}), level})
+			}
+			f := newChain(t, testHandlers{unary: func(ctx context.Context, in *message) (*message, error) {
+				if middleware.CallerOf(ctx).ID == "spiffe://test/bad" {
+					return nil, status.Error(codes.InvalidArgument, "")
+				}
+				return in, nil
+			}}, func(s *setup) { s.Logger, s.Sinks, s.Requests = at(log), at(sinks), tc.requests })
+			f.SetTrustDomain("test")
+			_ = f.method(t, unary).Serve(nil, newFakeStream(asPeer(t.Context(), tc.peer)))
+			if lines, records := len(f.lines.records(t)), len(sinks.records(t)); lines != records || (lines == 1) != tc.logged {
+				t.Errorf("%s at %s: %d lines and %d records, want one: %v", name, level, lines, records, tc.logged)
+			}
+		}
+	}
+}
+
+type atLevel struct {
+	slog.Handler
+	level slog.Level
+}
+
+func (h atLevel) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
+
 func TestLoggerTakesTheLogWithoutLines(t *testing.T) {
 	leakcheck.Check(t)
 	f := newChain(t, testHandlers{unary: echo}, func(s *setup) { s.Lines = nil })

@@ -8,9 +8,9 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/betmakers/paddock/internal/admission"
-	"github.com/betmakers/paddock/internal/redact"
 )
 
 // call is one call: the context and the stream that its handler gets, and what the pass remembers of it. It is the
@@ -26,7 +26,6 @@ type call struct {
 	deadline deadline
 	trace    callTrace
 	caller   Caller
-	secrets  secrets
 	rare     atomic.Pointer[rareCall] // nil for most
 	received bool                     // the caller's message reached the handler
 	returned bool                     // the handler came back, and did not panic
@@ -107,28 +106,45 @@ func (c *call) admit() error {
 		c.refuse(ReasonDeadline, "")
 		return status.FromContextError(err).Err()
 	}
-	if err := c.identify(); err != nil {
-		return err
-	}
-	if err := c.limitRate(); err != nil {
-		return err
-	}
-	if err := c.authorize(); err != nil {
+	if err := c.decide(); err != nil {
 		return err
 	}
 	return c.waitForPlace()
 }
 
+// decide takes what was decided before the message was read, as REST does, or decides now.
+func (c *call) decide() error {
+	d, ahead := c.http.takeAhead(c.method)
+	if !ahead {
+		d = c.method.server.decide(c, c.Parent, c.method, c.http, c.start)
+	}
+	c.caller = d.caller
+	if !d.until.IsZero() && !c.method.Unary() {
+		c.method.server.streams.until(c, d.until)
+	}
+	switch {
+	case d.err != nil:
+		c.refuse(d.reason, d.explain)
+	case d.audited != "":
+		c.alter(func(rare *rareCall) { rare.explain, rare.audited = d.explain, true })
+	}
+	return d.err
+}
+
 // end is the pass after the handler, and returns what the caller is told.
 func (c *call) end(err error, panicked any) error {
 	elapsed := time.Since(c.start)
-	ended := !c.method.Unary() && c.method.server.streams.end(c)
+	var ended error
+	if !c.method.Unary() {
+		ended = c.method.server.streams.end(c)
+	}
 	out := c.outcome(err, panicked, ended)
+	hasty := c.hasty(out.code, panicked, elapsed)
 	c.leavePlace(c.start.Add(elapsed))
 	c.deadline.stop()
 	c.pushBack(out)
 	c.reportLoad(out, elapsed)
-	c.method.metrics.observe(c, out, elapsed)
+	c.method.metrics.observe(c, out, hasty, elapsed)
 	c.trace.end(c, out)
 	c.log(out, elapsed)
 	c.method.metrics.traffic.inFlight.Add(-1)
@@ -153,7 +169,7 @@ func (c *call) messages() grpc.ServerStream {
 }
 
 func (c *call) RecvMsg(m any) error {
-	err := c.messages().RecvMsg(m)
+	err := c.receive(m)
 	if err != nil {
 		if !c.received && !c.method.ClientStreams {
 			c.refuse(reasonOfUnreadable(err), "")
@@ -165,7 +181,23 @@ func (c *call) RecvMsg(m any) error {
 		c.refuse(reason, "")
 	}
 	c.received = c.received || err == nil
-	c.secrets.remember(c.method, m)
+	return err
+}
+
+// receive has a message of gRPC looked at before it is decoded, where the method has a limit of its own.
+func (c *call) receive(m any) error {
+	if c.method.MaxRequest == 0 || c.http != nil {
+		return c.messages().RecvMsg(m)
+	}
+	message, ok := m.(proto.Message)
+	if !ok {
+		return c.messages().RecvMsg(m)
+	}
+	bounded := &boundedMessage{Message: message, limit: c.method.MaxRequest}
+	err := c.messages().RecvMsg(bounded)
+	if err == nil && bounded.size > 0 {
+		return tooLarge(bounded.size, bounded.limit)
+	}
 	return err
 }
 
@@ -181,8 +213,6 @@ func (c *call) Value(key any) any {
 		return c.trace.span()
 	case callKey{}:
 		return c
-	case redact.TextsKey{}:
-		return c.texts()
 	case c.method.server.obs.keys.cancel:
 		if c.deadline.own() {
 			return c.deadline.arm(c.Parent, c.start).Value(key)

@@ -14,8 +14,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-
-	"github.com/betmakers/paddock/internal/redact"
 )
 
 // clientMethod is one method of one service with everything resolved that a call of it needs.
@@ -118,7 +116,7 @@ func (c *clientCall) end(ctx context.Context, err error) {
 	if c.span == nil {
 		h.Observe(elapsed.Seconds())
 	} else {
-		c.endSpan(ctx, h, code, err, elapsed)
+		c.endSpan(h, code, err, elapsed)
 	}
 	if code != codes.OK {
 		c.log(ctx, code, err, elapsed)
@@ -142,7 +140,7 @@ func (m *clientMethod) duration(code codes.Code) histogram {
 
 // endSpan records elapsed with the trace as exemplar, and finishes the span. For a client every code but OK is an error.
 // Its message is another service's, and may quote what it was sent.
-func (c *clientCall) endSpan(ctx context.Context, h histogram, code codes.Code, err error, elapsed time.Duration) {
+func (c *clientCall) endSpan(h histogram, code codes.Code, err error, elapsed time.Duration) {
 	sc := c.span.SpanContext()
 	h.ObserveWithExemplar(elapsed.Seconds(), prometheus.Labels{"trace_id": sc.TraceID().String(), "span_id": sc.SpanID().String()})
 	c.span.SetAttributes(
@@ -153,7 +151,7 @@ func (c *clientCall) endSpan(ctx context.Context, h histogram, code codes.Code, 
 	)
 	if code != codes.OK {
 		c.span.SetAttributes(attribute.String("error.type", codeName(code)))
-		c.span.SetStatus(otelcodes.Error, redact.TextsOf(ctx).Hide(status.Convert(err).Message()))
+		c.span.SetStatus(otelcodes.Error, truncate(status.Convert(err).Message()))
 	}
 	c.span.End()
 }

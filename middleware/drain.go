@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -14,10 +15,12 @@ import (
 // errDraining is what the client of a stream is told that a stop has ended.
 var errDraining = status.Error(codes.Unavailable, "the server is shutting down: connect again")
 
-// streams are the streaming calls that run, so that a stop can end them from outside of their handlers.
+// streams are the streaming calls that run, so that a stop, or the end of what their callers have proved, can end them from
+// outside of their handlers.
 type streams struct {
 	mu      sync.Mutex
 	running map[*call]openStream
+	watched bool                   // a timer will look at the proofs
 	conns   map[*httpCall]net.Conn // that plain HTTP handlers have taken over
 	over    bool                   // streams that the server sends end as they come
 	allOver bool                   // the others too
@@ -25,7 +28,9 @@ type streams struct {
 
 type openStream struct {
 	transport grpc.ServerStream
-	ended     bool
+	proof     proof     // of the connection, nil if that cannot end
+	until     time.Time // when the caller's token ends, zero if that is not known or there is none
+	ended     error     // why it was ended from outside, nil if it was not
 }
 
 // Draining returns a channel that is closed when the service begins to stop, so that a long stream or download can end in
@@ -55,12 +60,10 @@ func (s *Server) EndStreams(uploads bool) (ended int) {
 	defer o.mu.Unlock()
 	o.over, o.allOver = true, o.allOver || uploads
 	for c, open := range o.running {
-		if open.ended || !o.ends(c) {
+		if open.ended != nil || !o.ends(c) {
 			continue
 		}
-		open.ended = true
-		o.running[c] = open
-		open.end(c)
+		o.endOne(c, open, errDraining)
 		ended++
 	}
 	for h, conn := range o.conns {
@@ -97,20 +100,29 @@ func (o *streams) ends(c *call) bool { return o.allOver || o.over && c.method.Se
 
 // begin takes in a call. One that comes too late ends as it begins.
 func (o *streams) begin(c *call) {
-	open := openStream{transport: c.stream}
+	open := openStream{transport: c.stream, proof: proofOf(c.Parent)}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if open.ended = o.ends(c); open.ended {
-		open.end(c)
-	}
 	if o.running == nil {
 		o.running = map[*call]openStream{}
 	}
 	o.running[c] = open
+	if o.ends(c) {
+		o.endOne(c, open, errDraining)
+	} else if open.proof != nil {
+		o.watch()
+	}
 }
 
-// end lets go of a call, and reports whether it was ended from outside.
-func (o *streams) end(c *call) bool {
+// endOne ends one of the calls. The lock is held.
+func (o *streams) endOne(c *call, open openStream, why error) {
+	open.ended = why
+	o.running[c] = open
+	open.end(c)
+}
+
+// end lets go of a call, and returns why it was ended from outside, nil if it was not.
+func (o *streams) end(c *call) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	open := o.running[c]
@@ -120,25 +132,29 @@ func (o *streams) end(c *call) bool {
 
 // end ends a stream from outside of its handler. The lock of streams is held, so that the call has not ended yet.
 func (o openStream) end(c *call) {
-	c.deadline.end(c.Parent, c.start, errDraining)
-	if pipe, ok := o.transport.(interface{ hangUp() }); ok {
-		pipe.hangUp()
+	c.deadline.end(c.Parent, c.start, o.ended)
+	if pipe, ok := o.transport.(interface{ hangUp(error) }); ok {
+		pipe.hangUp(o.ended)
 		return
 	}
 	// grpc-go has no way to end one call, but its stream takes a status from any goroutine: it goes to the client, and
 	// Recv and Send return. The method is of the transport's own; a test tells if it goes.
 	transport := grpc.ServerTransportStreamFromContext(o.transport.Context())
 	if t, ok := transport.(interface{ WriteStatus(*status.Status) error }); ok {
-		_ = t.WriteStatus(status.Convert(errDraining)) // a connection that is gone has ended the stream too
+		_ = t.WriteStatus(status.Convert(o.ended)) // a connection that is gone has ended the stream too
 	}
 }
 
-// drained is the outcome of a stream that a stop has ended, whatever its handler made of that: its client has been told.
-func (c *call) drained(err error) outcome {
-	c.refuse(ReasonDraining, "")
+// endedOutside is the outcome of a stream that was ended from outside, whatever its handler made of that: its client has been told why.
+func (c *call) endedOutside(why, err error) outcome {
+	reason := ReasonDraining
+	if why != errDraining { //nolint:errorlint // it is one of three values
+		reason = ReasonUnauthenticated
+	}
+	c.refuse(reason, "")
 	if err != nil {
 		logger(c.method.server.cfg.Logger).LogAttrs(c, slog.LevelDebug, "handler's error after its stream was ended",
 			slog.String("method", c.method.Name), slog.String("error", err.Error()))
 	}
-	return outcome{codes.Unavailable, errDraining}
+	return outcome{status.Code(why), why}
 }

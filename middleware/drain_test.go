@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/leakcheck"
 	"github.com/betmakers/paddock/middleware"
 )
@@ -235,7 +236,7 @@ func TestInFlight(t *testing.T) {
 	leakcheck.Check(t)
 	entered, release := make(chan struct{}), make(chan struct{})
 	f := newChain(t, testHandlers{unary: echo})
-	handler := f.HTTP(f.Route("GET /download", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	handler := f.HTTP(f.Route(&contract.Method{Name: "GET /download"}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		close(entered)
 		<-middleware.Draining(r.Context())
 		<-release

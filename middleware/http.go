@@ -44,7 +44,7 @@ func (s *Server) HTTP(next http.Handler, limits HTTPLimits) http.Handler {
 			}
 			h.end(r, panicked)
 		}()
-		if h.admit(r, limits) {
+		if h.proved() && h.admit(r, limits) {
 			next.ServeHTTP(h.responseWriter(), r)
 		}
 		h.returned = true
@@ -61,14 +61,19 @@ type httpCall struct {
 	body    limitedBody
 	writes  stallLimit
 	waits   time.Duration // the caller, from start on; zero if it did not say, negative for not at all
+	caller  Caller        // of a route
+	reason  Reason        // why a route has refused it
+	explain string        // the same for operators
+	ahead   decision      // about the call that it is about to make
+	refusal error         // what Decide has come to; nothing is read any more
 
 	route    string // the gateway's; else that of the ServeMux
 	rpc      bool   // a call was made, and leaves the line
 	returned bool
-	over     bool           // guarded by mu: the deadline has answered; what the handler writes is lost
-	broken   bool           // the call was reset by an injected fault; to be read when it has ended
-	streams  sync.WaitGroup // handlers of streams that run beside the request's goroutine
-	hungUp   atomic.Bool    // a stop has ended the stream that it made
+	over     bool                  // guarded by mu: the deadline has answered; what the handler writes is lost
+	broken   bool                  // the call was reset by an injected fault; to be read when it has ended
+	streams  sync.WaitGroup        // handlers of streams that run beside the request's goroutine
+	hungUp   atomic.Pointer[error] // why the stream that it made was ended from outside
 
 	counted *atomic.Int64 // of its route; nil before that is known
 	calls   atomic.Int32  // that it is in
@@ -143,14 +148,15 @@ func (h *httpCall) problem(status int, code, detail string) {
 
 func (t *callTrace) beginHTTP(h *httpCall, r *http.Request) {
 	obs := h.server.obs
-	if !obs.cfg.IgnoreBaggage {
+	believed := h.server.believes(h.parent)
+	if !obs.cfg.IgnoreBaggage && believed {
 		h.parent = withBaggage(h.parent, list(r.Header["Baggage"]))
 	}
-	var parent trace.SpanContext
+	var parent, link trace.SpanContext
 	if traceparent := r.Header.Get("Traceparent"); traceparent != "" && !obs.cfg.IgnoreTraceContext {
-		parent = parseTraceContext(traceparent, list(r.Header["Tracestate"]))
+		parent, link = parentOrLink(believed, parseTraceContext(traceparent, list(r.Header["Tracestate"])))
 	}
-	t.start(h.parent, obs, parent, "HTTP", trace.SpanKindServer)
+	t.start(h.parent, obs, parent, link, "HTTP")
 }
 
 // end is the pass after the handler.
@@ -282,8 +288,15 @@ func (h *httpCall) log(r *http.Request, method, route string, status int, elapse
 		slog.String("http_method", method), slog.String("route", route), slog.Int("status", status),
 		slog.Float64("duration_seconds", elapsed.Seconds()), slog.String("protocol", "http"),
 	}
+	attrs = append(attrs, h.who()...)
 	if route == "" {
 		attrs = append(attrs, slog.String("path", truncate(r.URL.Path))) // never the query: it may hold secrets
 	}
-	cfg.Logger.LogAttrs(h, level, "request", attrs...)
+	if !turnsAway(h.reason) {
+		cfg.Logger.LogAttrs(h, level, "request", attrs...)
+		return
+	}
+	record := slog.NewRecord(h.start.Add(elapsed), level, "request", 0)
+	record.AddAttrs(attrs...)
+	_ = cfg.Logger.Handler().Handle(h, record) // a sink that is broken has nowhere to say so
 }

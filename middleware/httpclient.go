@@ -66,14 +66,10 @@ func (p *peerHTTP) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.begin()
 	answer, err := c.exchange()
 	if err != nil {
-		c.hideQuery()
 		c.end(err)
 		return nil, err
 	}
 	c.status = answer.StatusCode
-	if c.status/100 == 3 { // http.Client may not follow it
-		c.hideQuery()
-	}
 	if answer.Body == http.NoBody || answer.StatusCode == http.StatusSwitchingProtocols {
 		c.end(nil) // nothing to wait for, or no longer HTTP
 		return answer, nil

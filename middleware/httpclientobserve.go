@@ -75,15 +75,6 @@ func (c *httpClientCall) endSpan(h histogram, failed string, elapsed time.Durati
 	c.span.End()
 }
 
-// hideQuery keeps the query, which stands in the errors of [http.Client], out of what is logged and answered by the call
-// that is being served.
-func (c *httpClientCall) hideQuery() {
-	query := c.request.URL.RawQuery
-	if served, ok := c.ctx.Value(callKey{}).(*call); ok && query != "" {
-		served.secrets.ensure().Add(query)
-	}
-}
-
 // log tells of a failure those who look closely: whoever made the request tells what came of it.
 func (c *httpClientCall) log(failed string, elapsed time.Duration) {
 	log := c.peer.client.cfg.Logger

@@ -17,8 +17,10 @@ import (
 func WriteError(w http.ResponseWriter, r *http.Request, err error, httpStatus func(codes.Code) int) {
 	h := httpCallFrom(r.Context())
 	switch {
-	case h != nil && h.hungUp.Load():
-		err = errDraining // which made the body end, too
+	case h != nil && h.refusal != nil:
+		err = h.refusal // which made the body end
+	case h != nil && h.hungUp.Load() != nil:
+		err = *h.hungUp.Load() // which made the body end, too
 	case h != nil:
 		if bad, code, detail := h.bodyProblem(); bad != 0 {
 			h.refuse(w, bad, code, detail)
@@ -26,7 +28,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error, httpStatus fu
 		}
 	}
 	st := status.Convert(err)
-	if h != nil && (!h.rpc || h.body.unread.Load()) {
+	if h != nil && h.refusal == nil && (!h.rpc || h.body.unread.Load()) {
 		st = unreadable(st)
 	}
 	answer := httpStatus(st.Code())

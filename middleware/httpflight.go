@@ -61,17 +61,6 @@ func (s *Server) InFlight() map[string]int {
 	return running
 }
 
-// Route returns next, whose requests InFlight counts under pattern. It must run inside of the handler of HTTP.
-func (s *Server) Route(pattern string, next http.Handler) http.Handler {
-	count := s.routes.of(routeKey{pattern: pattern})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if h := httpCallFrom(r.Context()); h != nil {
-			h.countAs(count)
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
 // countAs has the request counted until it ends, except for the time that it is in a call.
 func (h *httpCall) countAs(count *atomic.Int64) {
 	if h.counted != nil {
@@ -111,13 +100,13 @@ const hangUpTime = 250 * time.Millisecond
 
 // hangUp ends what the request's goroutine waits for: a client that does not read, and one that has more to send. After the
 // request it does nothing: the connection may serve another one.
-func (h *httpCall) hangUp(uploads bool) {
+func (h *httpCall) hangUp(uploads bool, why error) {
 	h.life.Lock()
 	defer h.life.Unlock()
 	if h.ended {
 		return
 	}
-	h.hungUp.Store(true)
+	h.hungUp.Store(&why)
 	control := http.NewResponseController(h.writer) // writers in memory have no deadlines, and wait for nothing
 	_ = control.SetWriteDeadline(time.Now().Add(hangUpTime))
 	if uploads {

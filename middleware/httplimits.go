@@ -38,6 +38,8 @@ type limitedBody struct {
 	tooLarge atomic.Bool // of a stream both ways the answer may be written while another goroutine reads
 	tooSlow  atomic.Bool
 	tooLate  atomic.Bool // the call that it belongs to is over
+	refused  bool        // nobody reads it: set before anything is
+	foreign  bool        // it is no JSON by its media type, and nobody reads it; set before, too
 }
 
 // limit puts the limits on the answer, and on the request's body if it has one.
@@ -80,7 +82,21 @@ func (b *limitedBody) Len() (int, bool) {
 // network, with addresses.
 func (b *limitedBody) Unreadable() { b.unread.Store(true) }
 
+// atMost lowers the limit of a body that nothing was read of.
+func (b *limitedBody) atMost(limit int64) {
+	if b.left < 0 || limit < b.left {
+		b.left = limit
+	}
+}
+
 func (b *limitedBody) Read(p []byte) (int, error) {
+	if b.refused || b.foreign {
+		return 0, errRefused
+	}
+	if b.left >= 0 && b.length-b.arrived > b.left { // it is said to be too large
+		b.noteFailure(errTooLarge)
+		return 0, errTooLarge
+	}
 	if b.left >= 0 && int64(len(p)) > b.left+1 {
 		p = p[:b.left+1] // one byte more than allowed tells that there are more
 	}
@@ -136,10 +152,12 @@ func (b *limitedBody) noteFailure(err error) {
 	}
 }
 
-// bodyProblem reports what was wrong with the request's body: 413, 408 or 504, the name of the code if there is one, and
+// bodyProblem reports what was wrong with the request's body: 415, 413, 408 or 504, the name of the code if there is one, and
 // the text for the caller, or zero.
 func (h *httpCall) bodyProblem() (status int, code, detail string) {
 	switch {
+	case h.body.foreign && h.body.unread.Load():
+		return http.StatusUnsupportedMediaType, "", "a request body must be JSON, with a Content-Type of application/json"
 	case h.body.tooLarge.Load():
 		return http.StatusRequestEntityTooLarge, "", "the request body is too large"
 	case h.body.tooSlow.Load() && h.body.tooLate.Load():

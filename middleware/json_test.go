@@ -14,7 +14,7 @@ import (
 func hostile() []string {
 	return []string{
 		"", "plain", `"quotes" and \ backslash`, "line\nfeed\r\nand tab\t", "\x00\x01\x1b[31mred\x1b[0m\x7f", "bad \xff\xfe utf-8 \xc3",
-		"\u0085\u009b31m C1", "separators \u2028\u2029", "</script>&", "日本語 🐎", "\xed\xa0\x80 surrogate", `{"level":"ERROR"}`,
+		"\u0085\u009b31m C1", "separators \u2028\u2029", "\u202eother way round\u2066\u061c\u200f", "</script>&", "日本語 🐎", "\xed\xa0\x80 surrogate", `{"level":"ERROR"}`,
 		strings.Repeat("long ", 2000), strings.Repeat("é", 5000),
 	}
 }
@@ -22,7 +22,7 @@ func hostile() []string {
 func TestAppendJSONStringEscapesControls(t *testing.T) {
 	for _, s := range hostile() {
 		for _, r := range string(middleware.AppendJSONString(nil, s)) {
-			if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			if unicode.In(r, unicode.Cc, unicode.Bidi_Control) || r == '\u2028' || r == '\u2029' {
 				t.Errorf("%q is written with %U in it", s, r)
 			}
 		}

@@ -122,7 +122,7 @@ func (m *methodMetrics) duration(code codes.Code) histogram {
 	return h
 }
 
-func (m *methodMetrics) observe(c *call, out outcome, elapsed time.Duration) {
+func (m *methodMetrics) observe(c *call, out outcome, hasty bool, elapsed time.Duration) {
 	c.trace.observe(m.duration(out.code), elapsed)
 	m.traffic.calls.Add(1)
 	if out.code != codes.OK {
@@ -133,7 +133,13 @@ func (m *methodMetrics) observe(c *call, out outcome, elapsed time.Duration) {
 		m.obs.rejected.WithLabelValues(m.name, string(reason)).Inc()
 	}
 	switch reason {
-	case "", ReasonOverload, ReasonFault: // none of the caller's: objectives feel injected faults as in earnest
+	case "", ReasonFault: // none of the caller's: objectives feel injected faults as in earnest
+		if hasty {
+			m.slo.countHasty(elapsed)
+			return
+		}
+		fallthrough
+	case ReasonOverload:
 		m.slo.count(out.code, elapsed)
 	}
 }

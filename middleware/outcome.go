@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/betmakers/paddock/internal/redact"
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
@@ -31,14 +32,14 @@ func (o outcome) message() string {
 
 // outcome makes a status of whatever a handler came back with. What may not leave the process, the text of a panic or
 // of an error that is no status, goes to the log under an id, and the caller gets the id.
-func (c *call) outcome(err error, panicked any, drained bool) outcome {
+func (c *call) outcome(err error, panicked any, ended error) outcome {
 	switch {
 	case panicked != nil:
 		return c.panicked(panicked)
 	case !c.returned:
 		return c.hidden("handler ended its goroutine", "runtime.Goexit instead of a return")
-	case drained:
-		return c.drained(err)
+	case ended != nil:
+		return c.endedOutside(ended, err)
 	case err == nil:
 		return outcome{}
 	default:
@@ -64,7 +65,7 @@ func (c *call) failed(err error) (out outcome) {
 				return c.withheld(err, st)
 			}
 			c.logCause(err, st.Code())
-			return outcome{st.Code(), c.clean(st).Err()}
+			return outcome{st.Code(), st.Err()}
 		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
@@ -72,7 +73,7 @@ func (c *call) failed(err error) (out outcome) {
 		c.logCause(err, st.Code())
 		return outcome{st.Code(), status.Error(st.Code(), st.Code().String())}
 	}
-	return c.hidden("handler returned an error that is no status", err.Error())
+	return c.hidden("handler returned an error that is no status", redact.Error(err))
 }
 
 // logCause logs the whole text of a status or context error that wraps another or is wrapped, as the caller gets only the
@@ -89,7 +90,7 @@ func (c *call) logCause(err error, code codes.Code) {
 		level = slog.LevelError
 	}
 	logger(c.method.server.cfg.Logger).LogAttrs(c, level, "handler's error has a cause",
-		slog.String("method", c.method.Name), slog.String("code", codeName(code)), slog.String("error", err.Error()))
+		slog.String("method", c.method.Name), slog.String("code", codeName(code)), slog.String("error", redact.Error(err)))
 }
 
 func (c *call) panicked(value any) outcome {

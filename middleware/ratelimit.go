@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"net"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
@@ -12,22 +13,21 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// limitRate holds the caller to the operator's limit, if there is one. Health checks and reflection have none.
-func (c *call) limitRate() error {
-	s := c.method.server
-	if s.limiter == nil || c.method.Quiet {
-		return nil
+// limitRate holds a caller to the operator's limit, if there is one. Health checks and reflection have none. One without
+// identity is known by the address of conn.
+func (d *decision) limitRate(conn context.Context, caller Caller, h *httpCall, now time.Time) {
+	s := d.method.server
+	if s.limiter == nil || d.method.Quiet {
+		return
 	}
-	d := s.limiter.Take(c.caller, s.trustDomain, remoteAddr(c.Parent), c.start)
-	if d.Limit == nil {
-		return nil
+	taken := s.limiter.Take(caller, s.trustDomain, remoteAddr(conn), now)
+	if taken.Limit == nil {
+		return
 	}
-	c.http.tellQuota(d)
-	if !d.Refused {
-		return nil
+	h.tellQuota(taken)
+	if taken.Refused {
+		d.refuse(ReasonRateLimited, taken.Limit.String(), tooMany(taken))
 	}
-	c.refuse(ReasonRateLimited, d.Limit.String())
-	return tooMany(d)
 }
 
 // tooMany tells the caller when to come again.

@@ -46,11 +46,15 @@ func (c *restConn) Invoke(ctx context.Context, method string, args, reply any, o
 	if !ok1 || !ok2 {
 		return status.Errorf(codes.Internal, "rest: messages of %s are %T and %T, not protobuf messages", method, args, reply)
 	}
+	s := c.server.newStream(ctx, method, c.cfg)
+	if err := s.http.refused(); err != nil {
+		return err
+	}
 	m := c.method(method)
-	s := c.newStream(ctx, method)
 	s.request, s.answer = request, answer
+	s.limit = c.cfg.Timeout
 	if !s.over() {
-		s.timeout = earlier(c.cfg.Timeout, s.timeout)
+		s.timeout = earlier(s.limit, s.timeout)
 	}
 	s.http.enterCall()
 	defer s.http.leaveCall()
@@ -84,6 +88,7 @@ type restStream struct {
 	reading         sync.Once // guards incomingMD
 	incomingMD      metadata.MD
 	timeout         time.Duration // zero for none; negative where the caller waits no longer
+	limit           time.Duration // the server's part of it
 	maxMessage      int
 	request, answer proto.Message
 	headers         chan struct{} // of a stream: closed when the header is complete
@@ -99,14 +104,13 @@ var (
 	_ grpc.ServerTransportStream = restTransport{}
 )
 
-func (c *restConn) newStream(ctx context.Context, method string) *restStream {
-	s := &restStream{parent: ctx, keys: &c.server.obs.keys, http: httpCallFrom(ctx), name: method, maxMessage: c.cfg.MaxMessage}
-	if s.http != nil {
-		s.metadata = c.cfg.Metadata
-		s.http.rpc = true
-		s.timeout = s.http.left()
+func (s *Server) newStream(ctx context.Context, method string, cfg RESTConfig) *restStream {
+	stream := &restStream{parent: ctx, keys: &s.obs.keys, http: httpCallFrom(ctx), name: method, maxMessage: cfg.MaxMessage}
+	if h := stream.http; h != nil && h.refusal == nil {
+		h.rpc = true
+		stream.metadata, stream.timeout = cfg.Metadata, h.left()
 	}
-	return s
+	return stream
 }
 
 func (s *restStream) rest() *restStream           { return s }

@@ -18,8 +18,11 @@ import (
 // that it belongs to waits for it until the call's time is up, which is what the caller and the method allow: then the caller
 // is answered whatever the handler does. ctx must end when the request does, as the gateway's does.
 func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
+	base := c.server.newStream(ctx, method, c.cfg)
+	if err := base.http.refused(); err != nil {
+		return nil, err
+	}
 	m := c.method(method)
-	base := c.newStream(ctx, method)
 	base.headers = make(chan struct{})
 	timeout := earlier(base.timeout, m.Timeout)
 	s := &restPipe{
@@ -76,7 +79,8 @@ type restPipe struct {
 	answers  chan proto.Message // from the handler
 	closed   chan struct{}      // closed when the gateway sends no more
 	done     chan struct{}      // closed when the handler has returned, and err is set
-	ended    chan struct{}      // closed when a stop ends the stream, whatever its handler does
+	ended    chan struct{}      // closed when the stream is ended from outside, whatever its handler does, and why is set
+	why      error
 	err      error
 	refused  error       // err of a handler that ended before it had sent anything
 	released atomic.Bool // the request does not wait for the handler any more
@@ -102,10 +106,11 @@ func (s *restPipe) finish() {
 }
 
 // hangUp ends the stream on both sides.
-func (s *restPipe) hangUp() {
+func (s *restPipe) hangUp(why error) {
+	s.why = why
 	close(s.ended)
 	if s.http != nil {
-		s.http.hangUp(!s.one)
+		s.http.hangUp(!s.one, why)
 	}
 }
 
@@ -116,7 +121,7 @@ func (s *restPipe) whyOver() error {
 	}
 	select {
 	case <-s.ended:
-		return errDraining
+		return s.why
 	default:
 		return status.FromContextError(s.parent.Err()).Err()
 	}
@@ -166,7 +171,7 @@ func (s *restPipe) RecvMsg(m any) error {
 	case answer := <-s.answers:
 		return handOver(m, answer)
 	case <-s.ended:
-		return errDraining
+		return s.why
 	case <-s.parent.Done():
 		if err := s.whyOver(); err != nil {
 			return err
@@ -185,7 +190,7 @@ func (s *restPipe) Header() (metadata.MD, error) {
 	select {
 	case <-s.headers:
 	case <-s.ended:
-		return nil, errDraining
+		return nil, s.why
 	case <-s.parent.Done():
 		if err := s.whyOver(); err != nil {
 			return nil, err
@@ -217,7 +222,7 @@ func (s restPipeServer) RecvMsg(m any) error {
 	case <-s.closed:
 		return io.EOF
 	case <-s.ended:
-		return errDraining
+		return s.why
 	case <-s.parent.Done():
 		return s.whyOver()
 	}
@@ -237,7 +242,7 @@ func (s restPipeServer) SendMsg(m any) error {
 	case s.answers <- proto.Clone(message):
 		return nil
 	case <-s.ended:
-		return errDraining
+		return s.why
 	case <-s.parent.Done():
 		return s.whyOver()
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -42,6 +43,10 @@ type Config struct {
 	TracerProvider trace.TracerProvider
 	// IgnoreTraceContext and IgnoreBaggage leave out the W3C headers of that name, as OTEL_PROPAGATORS may say.
 	IgnoreTraceContext, IgnoreBaggage bool
+	// ForeignTraces takes these headers from every caller, and PlainTraces from those that come without TLS. Else they are
+	// taken from callers of the own trust domain alone; another's trace becomes a link of a new one, and its baggage is
+	// left out. Where mutual TLS is off they are taken from every caller in any case.
+	ForeignTraces, PlainTraces bool
 
 	// Tokens, if not nil, decides about the bearer tokens of REST calls. Nil ignores them.
 	Tokens TokenVerifier
@@ -49,6 +54,9 @@ type Config struct {
 	AuditOnly bool
 	// RateLimits bound how often each caller may call, the first that names it. Nil bounds nobody.
 	RateLimits []ratelimit.Limit
+	// TrustedOrigins are the sites whose pages may call by REST in the name of a browser's user, such as
+	// "https://app.example.com", beside those of the service's own host.
+	TrustedOrigins []string
 	// Validate, if not nil, checks each message that a handler receives. Its error should be a status; another one counts
 	// as INVALID_ARGUMENT. It is called concurrently.
 	Validate func(proto.Message) error
@@ -86,8 +94,9 @@ type Server struct {
 	streams     streams
 	routes      routes
 
-	limiter *ratelimit.Limiter // nil: nobody is limited
-	unknown *Method
+	limiter   *ratelimit.Limiter // nil: nobody is limited
+	crossSite *http.CrossOriginProtection
+	unknown   *Method
 
 	shares   admission.Shares
 	overload []*status.Status // what refused calls are answered with, of which one is taken at random
@@ -106,8 +115,13 @@ func NewServer(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	crossSite, err := newCrossSite(cfg.TrustedOrigins)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{
-		cfg: cfg, obs: obs, draining: make(chan struct{}), limiter: ratelimit.New(cfg.RateLimits),
+		crossSite: crossSite,
+		cfg:       cfg, obs: obs, draining: make(chan struct{}), limiter: ratelimit.New(cfg.RateLimits),
 		shares: admission.NewShares(), overload: overloadStatuses(),
 	}
 	s.byName.Store(&map[string]*Method{})
@@ -174,9 +188,8 @@ type Method struct {
 	handler func(*call) error
 	faults  atomic.Pointer[[]*fault.Rule] // to be injected; nil for none
 	metrics methodMetrics
-	prefix  string       // of its lines in the access log
-	index   int          // in the order of registration
-	marks   atomic.Int32 // whether its requests have secret fields: see secrets.remember
+	prefix  string // of its lines in the access log
+	index   int    // in the order of registration
 }
 
 func (s *Server) newMethod(record *contract.Method, handler func(*call) error) *Method {

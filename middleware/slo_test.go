@@ -3,6 +3,8 @@ package middleware_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,6 +103,94 @@ func TestWhatCountsForAnObjective(t *testing.T) {
 				f.wantSLO(t, tc.requests, tc.unavailable, tc.answered, tc.tardy)
 			})
 		})
+	}
+}
+
+// A caller that does not wait for as long as the contract says proves nothing about the service, whatever the handler makes
+// of its going. One that waits that long, or nearly, has its failure counted.
+func TestHasteCountsForNoObjective(t *testing.T) {
+	const contract = `{"timeout": "2s", "slo": {"availability": 99.9, "latency": {"within": "0.5s", "ratio": 99}}}`
+	var (
+		heeds = func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+		wraps = func(ctx context.Context) error {
+			<-ctx.Done()
+			return errors.New("canceling statement due to user request")
+		}
+		breaks = func(ctx context.Context) error { <-ctx.Done(); return status.Error(codes.Unavailable, "no answer") }
+		panics = func(ctx context.Context) error { <-ctx.Done(); panic("boom") }
+		early  = func(context.Context) error { return status.Error(codes.DeadlineExceeded, "of a query") }
+		slow   = func(context.Context) error { time.Sleep(3 * time.Second); return status.Error(codes.Internal, "") }
+		late   = func(context.Context) error { time.Sleep(300 * time.Millisecond); return nil }
+	)
+	for name, tc := range map[string]struct {
+		waits           time.Duration // the caller; zero for as long as it takes
+		hangsUp         bool          // then, else its deadline is over
+		handler         func(context.Context) error
+		bad, answered   float64
+		tardy, requests float64
+	}{
+		"short deadline":                           {waits: 4 * time.Millisecond, handler: heeds},
+		"short deadline, error of a driver":        {waits: 4 * time.Millisecond, handler: wraps},
+		"short deadline, error of another service": {waits: 4 * time.Millisecond, handler: breaks},
+		"hangs up":                              {waits: 4 * time.Millisecond, hangsUp: true, handler: heeds},
+		"hangs up, error of a driver":           {waits: 4 * time.Millisecond, hangsUp: true, handler: wraps},
+		"short deadline, answered all the same": {waits: 4 * time.Millisecond, handler: late, requests: 1, answered: 1},
+
+		"waits longer than is promised":       {waits: time.Second, handler: heeds, answered: 1, tardy: 1},
+		"hangs up later than is promised":     {waits: time.Second, hangsUp: true, handler: heeds, answered: 1, tardy: 1},
+		"no deadline":                         {handler: heeds, requests: 1, bad: 1},
+		"longer deadline":                     {waits: time.Minute, handler: heeds, requests: 1, bad: 1},
+		"the contract's, less the way":        {waits: 1990 * time.Millisecond, handler: heeds, requests: 1, bad: 1},
+		"fails before the deadline":           {waits: time.Second, handler: early, requests: 1, bad: 1},
+		"panics behind a caller that is gone": {waits: 4 * time.Millisecond, handler: panics, requests: 1, bad: 1},
+		"runs beyond the contract's deadline": {waits: 4 * time.Millisecond, handler: slow, requests: 1, bad: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // its clock is exact
+				f := newChain(t, testHandlers{unary: func(ctx context.Context, in *message) (*message, error) { return in, tc.handler(ctx) }},
+					policy(t, contract, unary))
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				switch {
+				case tc.hangsUp:
+					defer time.AfterFunc(tc.waits, cancel).Stop()
+				case tc.waits > 0:
+					ctx, cancel = context.WithTimeout(ctx, tc.waits)
+					defer cancel()
+				}
+				_ = f.method(t, unary).Serve(nil, newFakeStream(ctx))
+				f.wantSLO(t, tc.requests, tc.bad, tc.answered, tc.tardy)
+			})
+		})
+	}
+}
+
+// The same by REST, whose callers say in a header how long they wait.
+func TestHasteByRESTCountsForNoObjective(t *testing.T) {
+	for _, tc := range []struct {
+		header, value string
+		bad           float64
+	}{
+		{"Request-Timeout", "0.004", 0}, {"Grpc-Timeout", "4m", 0}, {"Request-Timeout", "60", 1}, {"", "", 1},
+	} {
+		leakcheck.Check(t)
+		f := newChain(t, testHandlers{unary: func(ctx context.Context, _ *message) (*message, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}, policy(t, `{"timeout": "2s", "slo": {"availability": 99.9}}`, unary))
+		conn := f.Conn(middleware.RESTConfig{Timeout: 100 * time.Millisecond})
+		handler := f.HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if middleware.TakeTimeout(w, r) {
+				_ = conn.Invoke(r.Context(), unary, new(message), new(message))
+			}
+		}), middleware.HTTPLimits{})
+		r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(t.Context())
+		if tc.header != "" {
+			r.Header.Set(tc.header, tc.value)
+		}
+		handler.ServeHTTP(httptest.NewRecorder(), r)
+		f.wantValue(t, sloBadMetric, labels{"rpc_method": unary[1:], "slo": "availability"}, tc.bad)
+		f.wantValue(t, callsMetric, labels{"rpc_method": unary[1:], "rpc_status_code": "DEADLINE_EXCEEDED"}, 1)
 	}
 }
 

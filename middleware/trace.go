@@ -10,7 +10,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 
+	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/traceid"
 )
 
@@ -49,22 +51,22 @@ func (t *callTrace) context() trace.SpanContext { return t.span().SpanContext() 
 // begin continues the caller's trace, or starts one.
 func (t *callTrace) begin(c *call) {
 	obs := c.method.server.obs
-	var parent trace.SpanContext
+	var parent, link trace.SpanContext
 	if c.http != nil {
 		parent = c.http.trace.context()
 	} else {
-		parent = remoteParent(c, obs)
+		parent, link = remoteParent(c, obs)
 	}
 	if c.method.Quiet {
 		traceID, spanID := newIDs(parent)
 		t.pass(obs, parent, traceID, spanID)
 		return
 	}
-	t.start(c.values(), obs, parent, c.method.Name, trace.SpanKindServer)
+	t.start(c.values(), obs, parent, link, c.method.Name)
 }
 
-// start gives the call its ids and, if it is sampled, a span of the SDK.
-func (t *callTrace) start(ctx context.Context, obs *observer, parent trace.SpanContext, name string, kind trace.SpanKind) {
+// start gives the call its ids and, if it is sampled, a span of the SDK. The span is linked with link, if that is valid.
+func (t *callTrace) start(ctx context.Context, obs *observer, parent, link trace.SpanContext, name string) {
 	traceID, spanID := newIDs(parent)
 	if !obs.sampled(parent, traceID) {
 		t.pass(obs, parent, traceID, spanID)
@@ -74,7 +76,30 @@ func (t *callTrace) start(ctx context.Context, obs *observer, parent trace.SpanC
 		ctx = trace.ContextWithSpanContext(ctx, parent)
 	}
 	ctx = traceid.With(ctx, &traceid.IDs{Trace: traceID, Span: spanID})
-	_, t.recorded = obs.cfg.Tracer.Start(ctx, name, trace.WithSpanKind(kind))
+	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer)}
+	if link.IsValid() {
+		options = append(options, trace.WithLinks(trace.Link{SpanContext: link}))
+	}
+	_, t.recorded = obs.cfg.Tracer.Start(ctx, name, options...)
+}
+
+// believes reports whether traceparent and baggage of the peer in ctx are taken as they come. Strangers could have every
+// call of theirs recorded, and put into the baggage what services further in take for the mesh's own. So a peer that has
+// proved no identity of the own trust domain gets a trace of its own, linked with the one that it names, as OpenTelemetry
+// has it for public endpoints and W3C Trace Context allows it at a border. Where mutual TLS is off there is no border.
+func (s *Server) believes(ctx context.Context) bool {
+	if s.cfg.ForeignTraces || s.trustDomain == "" {
+		return true
+	}
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return s.cfg.PlainTraces
+	}
+	info, secured := p.AuthInfo.(interface{ Identity() string })
+	if !secured {
+		return s.cfg.PlainTraces
+	}
+	return contract.InDomain(info.Identity(), s.trustDomain)
 }
 
 // newIDs returns the ids of a span below parent, or of a new trace where parent is not valid.
@@ -109,27 +134,39 @@ func (t *callTrace) end(c *call, out outcome) {
 	}
 	if kind := errorType(out.code); kind != "" {
 		t.recorded.SetAttributes(attribute.String("error.type", kind))
-		t.recorded.SetStatus(otelcodes.Error, out.message())
+		t.recorded.SetStatus(otelcodes.Error, truncate(out.message()))
 	}
 	t.recorded.End()
 }
 
 // remoteParent reads the caller's W3C trace context from the metadata of a gRPC call, and puts the caller's baggage
-// into the call's context.
-func remoteParent(c *call, obs *observer) trace.SpanContext {
+// into the call's context. That of a caller which is not believed is no parent but a link, and its baggage is left out.
+func remoteParent(c *call, obs *observer) (parent, link trace.SpanContext) {
+	var traceparent, members string
 	if !obs.cfg.IgnoreBaggage {
-		if header := list(metadata.ValueFromIncomingContext(c.Parent, "baggage")); header != "" {
-			c.rare.Store(&rareCall{baggage: withBaggage(c.stream.Context(), header)})
-		}
+		members = list(metadata.ValueFromIncomingContext(c.Parent, "baggage"))
 	}
-	if obs.cfg.IgnoreTraceContext {
-		return trace.SpanContext{}
+	if !obs.cfg.IgnoreTraceContext {
+		traceparent = first(metadata.ValueFromIncomingContext(c.Parent, "traceparent"))
 	}
-	traceparent := first(metadata.ValueFromIncomingContext(c.Parent, "traceparent"))
+	if traceparent == "" && members == "" {
+		return parent, link
+	}
+	believed := c.method.server.believes(c.Parent)
+	if members != "" && believed {
+		c.rare.Store(&rareCall{baggage: withBaggage(c.stream.Context(), members)})
+	}
 	if traceparent == "" {
-		return trace.SpanContext{}
+		return parent, link
 	}
-	return parseTraceContext(traceparent, list(metadata.ValueFromIncomingContext(c.Parent, "tracestate")))
+	return parentOrLink(believed, parseTraceContext(traceparent, list(metadata.ValueFromIncomingContext(c.Parent, "tracestate"))))
+}
+
+func parentOrLink(believed bool, caller trace.SpanContext) (parent, link trace.SpanContext) {
+	if believed {
+		return caller, link
+	}
+	return parent, caller
 }
 
 func first(values []string) string {

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
 	"github.com/betmakers/paddock/internal/leakcheck"
@@ -76,6 +77,81 @@ func (s *seen) look(ctx context.Context) {
 
 func withMetadata(ctx context.Context, pairs ...string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, pairs...)
+}
+
+// A caller from outside of the own trust domain decides neither whether a call is recorded nor what goes on to others. Its
+// trace is linked, as OpenTelemetry has it for public endpoints.
+func TestTraceOfStrangersIsALink(t *testing.T) {
+	plain := peer.NewContext(t.Context(), &peer.Peer{})
+	for name, tc := range map[string]struct {
+		ctx       context.Context
+		change    func(*setup)
+		domain    string
+		continued bool
+	}{
+		"own domain":              {asPeer(t.Context(), "spiffe://test/web"), nil, "test", true},
+		"other domain":            {asPeer(t.Context(), "spiffe://other/web"), nil, "test", false},
+		"domain that looks alike": {asPeer(t.Context(), "spiffe://test.evil/web"), nil, "test", false},
+		"TLS without certificate": {asPeer(t.Context(), ""), nil, "test", false},
+		"without TLS":             {plain, nil, "test", false},
+		"no peer":                 {t.Context(), nil, "test", false},
+		"without TLS, allowed":    {plain, func(s *setup) { s.PlainTraces = true }, "test", true},
+		"no certificate, allowed": {asPeer(t.Context(), ""), func(s *setup) { s.PlainTraces = true }, "test", false},
+		"anyone":                  {asPeer(t.Context(), "spiffe://other/web"), func(s *setup) { s.ForeignTraces = true }, "test", true},
+		"mutual TLS is off":       {plain, nil, "", true},
+	} {
+		for _, sampled := range []bool{false, true} {
+			leakcheck.Check(t)
+			spans, saw := tracetest.NewSpanRecorder(), seen{}
+			decide := asParent
+			if sampled {
+				decide = always
+			}
+			f := newChain(t, testHandlers{unary: look(&saw)}, recording(spans, decide), func(s *setup) {
+				if tc.change != nil {
+					tc.change(s)
+				}
+			}, policy(t, `{"public": true}`))
+			f.SetTrustDomain(tc.domain)
+			check := func(way string) {
+				t.Helper()
+				if continued := saw.span.TraceID().String() == traceHex; continued != tc.continued || !saw.span.IsValid() {
+					t.Errorf("%s by %s: the handler's trace is %s", name, way, saw.span.TraceID())
+				}
+				if passedOn := saw.bag == "gold" && saw.outgoing["baggage"] != ""; passedOn != tc.continued {
+					t.Errorf("%s by %s: the baggage is %q", name, way, saw.outgoing["baggage"])
+				}
+				if (saw.span.TraceState().String() == "vendor=1") != tc.continued {
+					t.Errorf("%s by %s: the state is %q", name, way, saw.span.TraceState())
+				}
+				if saw.records != (tc.continued || sampled) {
+					t.Errorf("%s by %s: recorded is %v", name, way, saw.records)
+				}
+				for _, span := range spans.Ended() {
+					linked := len(span.Links()) == 1 && span.Links()[0].SpanContext.TraceID().String() == traceHex
+					if outer := !span.Parent().IsValid() || span.Parent().IsRemote(); outer && linked == tc.continued {
+						t.Errorf("%s by %s: links of %s are %v", name, way, span.Name(), span.Links())
+					}
+				}
+				spans.Reset()
+				saw = seen{}
+			}
+			incoming := metadata.NewIncomingContext(tc.ctx, metadata.Pairs("traceparent", parent01, "tracestate", "vendor=1", "baggage", "tier=gold"))
+			_ = f.method(t, unary).Serve(nil, newFakeStream(incoming))
+			check("gRPC")
+
+			r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(tc.ctx)
+			r.Header = http.Header{"Traceparent": {parent01}, "Tracestate": {"vendor=1"}, "Baggage": {"tier=gold"}}
+			f.HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				_ = f.Conn(middleware.RESTConfig{}).Invoke(r.Context(), unary, new(message), new(message))
+			}), middleware.HTTPLimits{}).ServeHTTP(httptest.NewRecorder(), r)
+			check("REST")
+
+			f.HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { saw.look(r.Context()) }),
+				middleware.HTTPLimits{}).ServeHTTP(httptest.NewRecorder(), r)
+			check("HTTP")
+		}
+	}
 }
 
 func TestTraceContinuesThatOfTheCaller(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/betmakers/paddock/internal/contract"
+	"github.com/betmakers/paddock/internal/redact"
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
@@ -28,10 +29,10 @@ func (c *call) withheld(err error, st *status.Status) outcome {
 	}
 	logger(c.method.server.cfg.Logger).LogAttrs(c, level, "handler's error is not for callers from outside",
 		slog.String("method", c.method.Name), slog.String("code", codeName(code)), slog.String("error_id", id),
-		slog.String("error", err.Error()))
+		slog.String("error", redact.Error(err)))
 	p := st.Proto() // a copy
 	p.Message = fixedText(code, id)
-	return outcome{code, c.clean(status.FromProto(p)).Err()}
+	return outcome{code, status.FromProto(p).Err()}
 }
 
 // fixedText is what a caller gets in place of a text that is not for it.
@@ -56,16 +57,16 @@ func ofTheInside(carrier any, st *status.Status) bool {
 
 // beginsPart reports whether text, or an error that is quoted in it, begins with part.
 func beginsPart(text, part string) bool {
-	for before, after := "", text; ; {
-		skipped, rest, found := strings.Cut(after, part)
-		before += skipped
-		if !found {
+	for from := 0; ; {
+		i := strings.Index(text[from:], part)
+		if i < 0 {
 			return false
 		}
+		before := text[:from+i]
 		if before == "" || strings.HasSuffix(before, `"`) || strings.HasSuffix(before, ": ") || strings.HasSuffix(before, "= ") {
 			return true
 		}
-		before, after = before+part, rest
+		from += i + len(part)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -156,5 +157,29 @@ func TestHeaderSentTwice(t *testing.T) {
 			}
 			f.settle(t)
 		})
+	}
+}
+
+// A text with gRPC's words in it again and again, as a caller can send one that is repeated, costs what it is long.
+func TestWordsOfTheInsideCostNoMore(t *testing.T) {
+	cost := func(part string) uint64 {
+		text := strings.Repeat(part, 200_000/len(part))
+		f := newChain(t, testHandlers{unary: func(context.Context, *message) (*message, error) {
+			return nil, status.Error(codes.InvalidArgument, "no such name: x"+text)
+		}})
+		m := f.method(t, unary)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		err := m.Serve(nil, newFakeStream(t.Context()))
+		runtime.ReadMemStats(&after)
+		if status.Code(err) != codes.InvalidArgument || len(status.Convert(err).Message()) < 100_000 {
+			t.Fatalf("answered %.100v", err)
+		}
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	for _, part := range []string{"xgrpc: ", "xtransport: ", "xtls: ", "xdns: "} {
+		if with, without := cost(part), cost("nothing"); with > without+without/2+64<<10 {
+			t.Errorf("%q: %d KiB allocated, and %d without", part, with>>10, without>>10)
+		}
 	}
 }

@@ -4,41 +4,60 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"unicode"
+	"unicode/utf8"
 )
 
-// controlEscaper escapes the control characters in a line of JSON that JSON itself allows in a string, DEL and U+0080
-// to U+009F: some terminals obey them. They occur nowhere else in a line, so no parsing is needed.
+// controlEscaper escapes the characters in a line of JSON that JSON itself allows in a string and that some readers obey:
+// DEL and U+0080 to U+009F are controls of terminals, the marks of bidirectional text show a line in another order than it
+// has (CVE-2021-42574). They occur nowhere else in a line, so no parsing is needed.
 type controlEscaper struct{ out io.Writer }
 
 func (e controlEscaper) Write(line []byte) (int, error) {
-	if !bytes.Contains(line, []byte{0x7f}) && !hasC1(line) {
+	if !mayBeObeyed(line) {
 		return e.out.Write(line)
 	}
-	escaped := make([]byte, 0, len(line)+64)
-	for i := 0; i < len(line); i++ {
-		switch {
-		case line[i] == 0x7f:
-			escaped = append(escaped, `\u007f`...)
-		case isC1(line[i:]):
-			escaped = fmt.Appendf(escaped, `\u%04x`, line[i+1])
-			i++
-		default:
-			escaped = append(escaped, line[i])
-		}
+	next := obeyed(line)
+	if next < 0 {
+		return e.out.Write(line)
 	}
-	_, err := e.out.Write(escaped)
+	escaped, rest := make([]byte, 0, len(line)+64), line
+	for ; next >= 0; next = obeyed(rest) {
+		r, size := utf8.DecodeRune(rest[next:])
+		escaped = fmt.Appendf(append(escaped, rest[:next]...), `\u%04x`, r)
+		rest = rest[next+size:]
+	}
+	_, err := e.out.Write(append(escaped, rest...))
 	return len(line), err
 }
 
-func hasC1(line []byte) bool {
-	for {
-		i := bytes.IndexByte(line, 0xc2)
-		if i < 0 || isC1(line[i:]) {
-			return i >= 0
+// mayBeObeyed reports whether line has one of the bytes with which the UTF-8 forms of such characters begin. Most lines have
+// none.
+func mayBeObeyed(line []byte) bool {
+	for _, first := range [...]byte{0x7f, 0xc2, 0xd8, 0xe2} {
+		if bytes.IndexByte(line, first) >= 0 {
+			return true
 		}
-		line = line[i+1:]
 	}
+	return false
 }
 
-// isC1 tells whether p begins with the UTF-8 form of one of U+0080 to U+009F. A byte 0xC2 begins no other character.
-func isC1(p []byte) bool { return len(p) > 1 && p[0] == 0xc2 && 0x80 <= p[1] && p[1] <= 0x9f }
+// obeyed returns where the first character to be escaped is, and -1 if there is none.
+func obeyed(line []byte) int {
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == 0x7f:
+			return i
+		case c < 0x80, c != 0xc2 && c != 0xd8 && c != 0xe2:
+		case isObeyed(line[i:]):
+			return i
+		}
+	}
+	return -1
+}
+
+// isObeyed reports whether p begins with the UTF-8 form of U+0080 to U+009F or of a mark of bidirectional text.
+func isObeyed(p []byte) bool {
+	r, _ := utf8.DecodeRune(p)
+	return r >= 0x80 && r <= 0x9f || unicode.Is(unicode.Bidi_Control, r)
+}

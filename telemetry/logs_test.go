@@ -215,6 +215,7 @@ func FuzzLogLine(f *testing.F) {
 	f.Add("two\nlines", "k\n", "\x1b[31m\u2028")
 	f.Add(`{"a":1}`, "", "{\"a\":\"\u009b\"}")
 	f.Add("\x7f", "\u0085", "\u009bm \u00a0")
+	f.Add("\u202egnp.exe", "\u061c", "\u2066\u200e\u200f\u2069 \u202a\u202b\u202c\u202d\u2067\u2068")
 	f.Fuzz(func(t *testing.T, message, key, value string) {
 		for _, format := range []string{"json", "text"} {
 			out := &buffer{}
@@ -222,7 +223,7 @@ func FuzzLogLine(f *testing.F) {
 			tel.Logger().With(key, value).WithGroup(key).Info(message, key, value)
 			flush(t, tel)
 			line := strings.TrimSuffix(out.String(), "\n")
-			if i := strings.IndexFunc(line, unicode.IsControl); i >= 0 {
+			if i := strings.IndexFunc(line, func(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Bidi_Control) }); i >= 0 {
 				t.Errorf("%s: control character at %d of %q", format, i, line)
 			}
 			if format == "json" && !json.Valid([]byte(line)) {
@@ -255,11 +256,11 @@ func TestLinesAndSinks(t *testing.T) {
 	}
 	out := &buffer{}
 	tel := start(t, telemetry.Config{Output: out})
-	if _, err := tel.Lines().Write([]byte("{\"msg\":\"ready-made \x7f\u009b\"}")); err != nil {
+	if _, err := tel.Lines().Write([]byte("{\"msg\":\"ready-made \x7f\u009b \u202e\u061c– “text” \u2069\"}")); err != nil {
 		t.Fatal(err)
 	}
 	flush(t, tel)
-	if got, want := out.String(), `{"msg":"ready-made \u007f\u009b"}`+"\n"; got != want {
+	if got, want := out.String(), `{"msg":"ready-made \u007f\u009b \u202e\u061c– “text” \u2069"}`+"\n"; got != want {
 		t.Errorf("output is %q, want %q", got, want)
 	}
 }

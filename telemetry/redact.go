@@ -11,9 +11,8 @@ import (
 	"github.com/betmakers/paddock/internal/redact"
 )
 
-// redactor masks what package redact knows to be secret, and passes records without such attributes
-// as they are. In records with the context of a call, the call's secrets are masked in plain text
-// too.
+// redactor masks what package redact knows to be secret by its place, and passes records without such attributes as they
+// are. Messages and plain texts are the service's own words, and stay.
 type redactor struct {
 	next slog.Handler
 	hide bool // a group with a secret name is open, so everything in it is secret
@@ -24,34 +23,33 @@ func redaction(next slog.Handler) slog.Handler { return &redactor{next: next} }
 func (h *redactor) Enabled(ctx context.Context, l slog.Level) bool { return h.next.Enabled(ctx, l) }
 
 func (h *redactor) Handle(ctx context.Context, r slog.Record) error {
-	texts := redact.TextsOf(ctx)
-	if texts == nil && !h.concerns(r) {
+	if !h.concerns(r) {
 		return h.next.Handle(ctx, r)
 	}
-	out := slog.NewRecord(expressible(r.Time), r.Level, texts.Hide(redact.Valid(r.Message)), r.PC)
+	out := slog.NewRecord(expressible(r.Time), r.Level, redact.Valid(r.Message), r.PC)
 	attrs := make([]slog.Attr, 0, r.NumAttrs())
 	r.Attrs(func(a slog.Attr) bool {
 		attrs = append(attrs, a)
 		return true
 	})
-	return h.finish(ctx, out, attrs, texts)
+	return h.finish(ctx, out, attrs)
 }
 
 // finish adds attrs to a record and hands it on. The methods of values are called here, and those
 // that sinks call again have been tried: a value that ends the goroutine (runtime.Goexit) costs
 // itself, as the line is written on the way out.
-func (h *redactor) finish(ctx context.Context, out slog.Record, attrs []slog.Attr, texts *redact.Texts) (err error) {
+func (h *redactor) finish(ctx context.Context, out slog.Record, attrs []slog.Attr) (err error) {
 	i := 0
 	defer func() {
 		if i < len(attrs) {
 			_ = recover() // nil where the goroutine ends
 			out.AddAttrs(slog.String(redact.Valid(attrs[i].Key), "[unreadable]"))
-			err = h.finish(ctx, out, attrs[i+1:], texts)
+			err = h.finish(ctx, out, attrs[i+1:])
 		}
 	}()
 	m := masker{left: mostValues}
 	for ; i < len(attrs); i++ {
-		out.AddAttrs(hidden(m.masked(attrs[i], h.hide, mostGroups), texts))
+		out.AddAttrs(m.masked(attrs[i], h.hide, mostGroups))
 	}
 	return h.next.Handle(ctx, out)
 }
@@ -62,7 +60,7 @@ func (h *redactor) WithAttrs(attrs []slog.Attr) slog.Handler {
 }
 
 func (h *redactor) WithGroup(name string) slog.Handler {
-	return &redactor{h.next.WithGroup(redact.Valid(name)), h.hide || redact.Key(name)}
+	return &redactor{h.next.WithGroup(redact.Valid(name)), h.hide || redact.SecretName(name)}
 }
 
 // concerns tells whether a record has to be looked into.
@@ -88,7 +86,7 @@ func suspicious(a slog.Attr) bool {
 			return true
 		}
 	}
-	return redact.Key(a.Key) || !utf8.ValidString(a.Key)
+	return redact.SecretName(a.Key) || !utf8.ValidString(a.Key)
 }
 
 // expressible returns t, or now where JSON has no form for t: the line must have its time.
@@ -129,8 +127,8 @@ func (m *masker) masked(a slog.Attr, hide bool, depth int) slog.Attr {
 	v := a.Value.Resolve()
 	switch {
 	case v.Kind() == slog.KindGroup:
-		return slog.Attr{Key: key, Value: slog.GroupValue(m.all(v.Group(), hide || redact.Key(a.Key), depth-1)...)}
-	case hide || redact.Key(a.Key):
+		return slog.Attr{Key: key, Value: slog.GroupValue(m.all(v.Group(), hide || redact.SecretName(a.Key), depth-1)...)}
+	case hide || redact.SecretName(a.Key):
 		return slog.String(key, redact.Mask)
 	}
 	return slog.Attr{Key: key, Value: plain(v)}
@@ -157,24 +155,4 @@ func plain(v slog.Value) slog.Value {
 		}
 	}
 	return v
-}
-
-// hidden masks secrets in the texts of an attribute that is masked by names already.
-func hidden(a slog.Attr, texts *redact.Texts) slog.Attr {
-	if texts == nil {
-		return a
-	}
-	switch a.Value.Kind() {
-	case slog.KindString:
-		a.Value = slog.StringValue(texts.Hide(a.Value.String()))
-	case slog.KindAny:
-		a.Value = slog.AnyValue(texts.HideIn(a.Value.Any()))
-	case slog.KindGroup:
-		group := make([]slog.Attr, len(a.Value.Group()))
-		for i, inner := range a.Value.Group() {
-			group[i] = hidden(inner, texts)
-		}
-		a.Value = slog.GroupValue(group...)
-	}
-	return a
 }

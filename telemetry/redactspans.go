@@ -33,7 +33,7 @@ func concernsSpan(s sdktrace.ReadOnlySpan) bool {
 }
 
 func concernsAttribute(a attribute.KeyValue) bool {
-	return redact.Key(string(a.Key)) || !utf8.ValidString(string(a.Key)) || !validValue(a.Value)
+	return redact.SecretName(string(a.Key)) || !utf8.ValidString(string(a.Key)) || !validValue(a.Value)
 }
 
 func validValue(v attribute.Value) bool {
@@ -86,7 +86,7 @@ func maskedAttributes(attributes []attribute.KeyValue) []attribute.KeyValue {
 	out := slices.Clone(attributes)
 	for i, a := range out {
 		out[i].Key = attribute.Key(redact.Valid(string(a.Key)))
-		if redact.Key(string(a.Key)) {
+		if redact.SecretName(string(a.Key)) {
 			out[i].Value = attribute.StringValue(redact.Mask)
 		} else {
 			out[i].Value = maskedValue(a.Value)

@@ -52,7 +52,7 @@ func (i *Identity) checkClient(state tls.ConnectionState) error {
 	if len(state.PeerCertificates) == 0 {
 		return nil
 	}
-	if _, err := i.checkPeer(state.PeerCertificates[0], state.VerifiedChains); err != nil {
+	if _, _, err := i.accept(state.PeerCertificates[0], state.VerifiedChains); err != nil {
 		return verificationError(state, err)
 	}
 	return nil
@@ -101,7 +101,7 @@ func (i *Identity) checkServer(state tls.ConnectionState, serverID func(spiffeid
 	if err != nil {
 		return verificationError(state, err)
 	}
-	id, err := i.checkPeer(state.PeerCertificates[0], chains)
+	id, _, err := i.accept(state.PeerCertificates[0], chains)
 	if err == nil && serverID != nil {
 		err = serverID(id)
 	}

@@ -55,7 +55,8 @@ const maintenance = 10 * time.Second
 //
 // Beside the authority it keeps a certificate for the developer's own clients: see [DevelopmentSource.ClientFiles].
 //
-// It fails, and says what to delete, if the authority on disk is damaged or was open to the changes of others.
+// It fails, and says what to delete, if the authority on disk is damaged or was open to the changes of others, if it or its folder
+// belongs to another user, and if one of its files is a link.
 // The source renews until ctx is done or Close is called.
 func Development(ctx context.Context, cfg DevelopmentConfig) (*DevelopmentSource, error) {
 	dir, err := developmentDir(cfg.Dir)
@@ -136,7 +137,7 @@ func (s *DevelopmentSource) due(now time.Time) bool {
 	if now.After(s.renewAt) || s.store.clientDue(now) {
 		return true
 	}
-	onDisk, err := os.ReadFile(s.store.path(authorityFile))
+	onDisk, err := readPlain(s.store.path(authorityFile))
 	return err != nil || !bytes.Equal(onDisk, s.authority.pem)
 }
 

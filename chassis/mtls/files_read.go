@@ -14,7 +14,15 @@ import (
 )
 
 // fileSet names the files of a [FileSource].
-type fileSet struct{ cert, key, ca string }
+type fileSet struct{ cert, key, ca, crl string }
+
+// each returns the files that are named, in the order in which they are read.
+func (f fileSet) each() []string {
+	if f.crl == "" {
+		return []string{f.cert, f.key, f.ca}
+	}
+	return []string{f.cert, f.key, f.ca, f.crl}
+}
 
 func (f fileSet) named() error {
 	var errs []error
@@ -29,34 +37,35 @@ func (f fileSet) named() error {
 // folders returns the folders of the files, each once. A replaced link is a change in its own folder, so watching
 // these covers Kubernetes' swap of "..data".
 func (f fileSet) folders() []string {
-	folders := []string{filepath.Dir(f.cert), filepath.Dir(f.key), filepath.Dir(f.ca)}
+	var folders []string
+	for _, path := range f.each() {
+		folders = append(folders, filepath.Dir(path))
+	}
 	slices.Sort(folders)
 	return slices.Compact(folders)
 }
 
-// fingerprint stands for the contents of the three files, readable or not.
+// fingerprint stands for the contents of the files, readable or not.
 type fingerprint [sha256.Size]byte
 
 // contents is what one look at the files found.
 type contents struct {
-	files         fileSet
-	cert, key, ca []byte
-	err           error // of the first file that could not be read
-	print         fingerprint
+	files              fileSet
+	cert, key, ca, crl []byte
+	err                error // of the first file that could not be read
+	print              fingerprint
 }
 
 func (f fileSet) read() contents {
 	c := contents{files: f}
 	sum := sha256.New()
-	for _, file := range []struct {
-		path string
-		to   *[]byte
-	}{{f.cert, &c.cert}, {f.key, &c.key}, {f.ca, &c.ca}} {
-		data, err := readFile(file.path)
+	to := [...]*[]byte{&c.cert, &c.key, &c.ca, &c.crl}
+	for n, path := range f.each() {
+		data, err := readFile(path)
 		if err != nil && c.err == nil {
 			c.err = err
 		}
-		*file.to = data
+		*to[n] = data
 		_, _ = fmt.Fprintf(sum, "%d %v\n", len(data), err)
 		sum.Write(data)
 	}
@@ -64,8 +73,8 @@ func (f fileSet) read() contents {
 	return c
 }
 
-// fileLimit is far above any bundle of roots; the Mozilla list has 220 kB.
-const fileLimit = 4 << 20
+// fileLimit is far above any bundle of roots, of which the Mozilla list has 220 kB, and above lists of 200,000 revoked certificates.
+const fileLimit = 8 << 20
 
 func readFile(path string) ([]byte, error) {
 	file, err := os.Open(path)
@@ -110,6 +119,15 @@ func (c contents) identity(now time.Time) (*Identity, error) {
 	if !slices.ContainsFunc(authorities, func(ca *x509.Certificate) bool { return now.Before(ca.NotAfter) }) {
 		return nil, fmt.Errorf("mtls: trusted roots file %s: every certificate in it has expired", c.files.ca)
 	}
+	if c.files.crl == "" {
+		return identity, nil
+	}
+	if identity.revoked, err = parseRevocations(c.crl); err == nil {
+		err = identity.revoked.check(authorities)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("mtls: revocation list file %s: %w", c.files.crl, err)
+	}
 	return identity, nil
 }
 
@@ -121,8 +139,11 @@ func (i *Identity) verifiesItself() error {
 			intermediates.AddCert(cert)
 		}
 	}
-	_, err := i.Certificate.Leaf.Verify(x509.VerifyOptions{
+	chains, err := i.Certificate.Leaf.Verify(x509.VerifyOptions{
 		Roots: i.Roots, Intermediates: intermediates, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	})
+	if err == nil {
+		_, _, err = i.accept(i.Certificate.Leaf, chains)
+	}
 	return err
 }

@@ -53,14 +53,21 @@ func (f *inForce) stop() {
 // last good one, even after Close.
 func (f *inForce) Identity() (*Identity, error) { return f.current.Load(), nil }
 
-// replace puts next in force.
-func (f *inForce) replace(next *Identity) {
+// replace puts next in force, unless it is of somebody else: who a service is was decided when it started, and authorization
+// and logs go by that. It reports whether it did.
+func (f *inForce) replace(next *Identity) bool {
+	if is := f.current.Load().ID; next.ID != is {
+		f.refuse("id "+next.ID.String(), fmt.Errorf("mtls: the new certificate is of %q, and this service has started as %q: "+
+			"start it anew if it is to be another one", next.ID, is))
+		return false
+	}
 	f.current.Store(next)
 	f.failure = ""
 	f.reloads.WithLabelValues("ok").Inc()
 	leaf := next.Certificate.Leaf
 	f.logger.Info("certificates replaced", "id", next.ID.String(), "subject", leaf.Subject.String(), "serial", leaf.SerialNumber.Text(16),
 		"not_after", next.NotAfter.UTC().Format(time.RFC3339), "authorities", len(next.Authorities))
+	return true
 }
 
 // refuse reports a replacement that was not put in force: once for each key, until a good one comes.
@@ -69,8 +76,8 @@ func (f *inForce) refuse(key string, err error) {
 		return
 	}
 	f.failure = key
-	f.reloads.WithLabelValues("error").Inc()
 	f.logger.Error("certificates not replaced, the last good ones stay in force", "error", err)
+	f.reloads.WithLabelValues("error").Inc() // behind the line: who sees the count finds the reason
 }
 
 // restored notes that what is in force was found again after a refusal.

@@ -3,6 +3,7 @@ package mtls
 import (
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/credentials"
@@ -18,31 +19,46 @@ type ObserverOptions struct {
 // ServerCredentials returns credentials for a gRPC server that speaks TLS 1.3 and demands a client certificate, with
 // what src has in force at each handshake. The connection's AuthInfo is an [*AuthInfo]. Handshakes are bounded in time by
 // the server's grpc.ConnectionTimeout. It fails only if the metric cannot be registered.
+//
+// A client whose certificate will soon end, or has lost its trust, is sent a GOAWAY, so that it makes a new connection; 10 s after
+// the certificate has ended the connection is closed. Calls on it until then are for the server to refuse: see
+// [AuthInfo.Valid].
 func ServerCredentials(src Source, opts ObserverOptions) (credentials.TransportCredentials, error) {
 	refused, err := newRefusals(opts.Logger, opts.Registerer)
 	if err != nil {
 		return nil, err
 	}
 	config := ServerTLS(src, ServerOptions{NextProtos: []string{"h2"}})
-	return &serverCredentials{TransportCredentials: credentials.NewTLS(config), refused: refused}, nil
+	return &serverCredentials{
+		TransportCredentials: credentials.NewTLS(config), src: src, refused: refused, connections: new(connections),
+	}, nil
 }
 
 type serverCredentials struct {
 	credentials.TransportCredentials
-	refused *refusals
+	src         Source
+	refused     *refusals
+	connections *connections
 }
 
 func (c *serverCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	own, _ := c.src.Identity() // before the handshake asks: a later one is looked at again
 	conn, info, err := c.TransportCredentials.ServerHandshake(raw)
 	if err != nil {
 		c.refused.observe(raw.RemoteAddr(), err)
 		return nil, nil, err
 	}
 	auth := &AuthInfo{TLSInfo: info.(credentials.TLSInfo), raw: raw} //nolint:forcetypeassert // what credentials.NewTLS documents
+	auth.proof = newProof(c.src, own, auth.State, time.Now())
 	auth.readID()
-	return conn, auth, nil
+	plain := &goAwayConn{Conn: conn}
+	w := &watched{Conn: plain, raw: raw, all: c.connections, proof: auth.proof, notify: plain.leave}
+	c.connections.watch(w)
+	return w, auth, nil
 }
 
 func (c *serverCredentials) Clone() credentials.TransportCredentials {
-	return &serverCredentials{TransportCredentials: c.TransportCredentials.Clone(), refused: c.refused}
+	clone := *c
+	clone.TransportCredentials = c.TransportCredentials.Clone()
+	return &clone
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 )
 
-// Source tells what identity is in force now. It is asked at every handshake: Identity must be safe for concurrent use
-// and must not block. The Identity it returns is shared, and nobody changes it.
+// Source tells what identity is in force now. It is asked at every handshake and for every call: Identity must be safe for
+// concurrent use, must not block, and should return the same pointer until something has changed. The Identity it returns
+// is shared, and nobody changes it.
 type Source interface {
 	Identity() (*Identity, error)
 }
@@ -31,13 +32,15 @@ type Identity struct {
 	// Authorities are the certificates in Roots, for a person to read.
 	Authorities []*x509.Certificate
 
-	// domains limits each authority to the IDs of its trust domain; nil means no limit.
+	// domains limits each authority to the IDs of its trust domain; nil means that an authority limits itself, if it names one.
 	domains map[spiffeid.TrustDomain][]*x509.Certificate
+	revoked revocations
 }
 
-// NewIdentity returns an identity of cert that trusts authorities for any peer. It fails if cert has no chain or no
-// key, if it is itself no acceptable peer certificate (see the package's comment), or if there are no authorities: an empty
-// list would make crypto/tls trust the roots of the operating system. It does not look at expiry.
+// NewIdentity returns an identity of cert that trusts authorities for any peer, each of them for the trust domain that it
+// names (see the package's comment). It fails if cert has no chain or no key, if it is itself no acceptable peer certificate, or
+// if there are no authorities: an empty list would make crypto/tls trust the roots of the operating system. It does not
+// look at expiry.
 func NewIdentity(cert tls.Certificate, authorities []*x509.Certificate) (*Identity, error) {
 	if len(cert.Certificate) == 0 || cert.PrivateKey == nil {
 		return nil, errors.New("mtls: identity needs a certificate chain and its private key")
@@ -52,48 +55,19 @@ func NewIdentity(cert tls.Certificate, authorities []*x509.Certificate) (*Identi
 		}
 		cert.Leaf = leaf
 	}
-	id, err := certificateID(cert.Leaf)
+	id, err := leafID(cert.Leaf)
 	if err != nil {
 		return nil, fmt.Errorf("mtls: own certificate: %w", err)
+	}
+	for _, authority := range authorities {
+		if _, _, err := domainOf(authority); err != nil {
+			return nil, fmt.Errorf("mtls: trusted root %q: %w", authority.Subject, err)
+		}
 	}
 	return &Identity{
 		Certificate: cert, ID: id, NotAfter: cert.Leaf.NotAfter,
 		Roots: pool(authorities), Authorities: slices.Clone(authorities),
 	}, nil
-}
-
-// certificateID returns the SPIFFE ID of cert: zero without any URI, an error for several or a malformed one.
-func certificateID(cert *x509.Certificate) (spiffeid.ID, error) {
-	switch len(cert.URIs) {
-	case 0:
-		return spiffeid.ID{}, nil
-	case 1:
-		id, err := spiffeid.FromURI(cert.URIs[0])
-		if err != nil {
-			return spiffeid.ID{}, fmt.Errorf("URI in the alternative names is not a SPIFFE ID: %w", err)
-		}
-		return id, nil
-	default:
-		return spiffeid.ID{}, fmt.Errorf("%d URIs in the alternative names, expected the SPIFFE ID alone", len(cert.URIs))
-	}
-}
-
-// checkPeer returns the ID of a peer whose certificate Roots has verified by chains.
-func (i *Identity) checkPeer(leaf *x509.Certificate, chains [][]*x509.Certificate) (spiffeid.ID, error) {
-	id, err := certificateID(leaf)
-	if err != nil || i.domains == nil {
-		return id, err
-	}
-	domain := id.TrustDomain()
-	if id.IsZero() {
-		domain = i.ID.TrustDomain()
-	}
-	for _, chain := range chains {
-		if slices.ContainsFunc(i.domains[domain], chain[len(chain)-1].Equal) {
-			return id, nil
-		}
-	}
-	return spiffeid.ID{}, fmt.Errorf("no root of trust domain %q vouches for %q", domain.Name(), id.String())
 }
 
 // current checks that the leaf is valid at now.
@@ -106,12 +80,4 @@ func (i *Identity) current(now time.Time) error {
 		return fmt.Errorf("certificate is not valid before %s", leaf.NotBefore.UTC().Format(time.RFC3339))
 	}
 	return nil
-}
-
-func pool(certs []*x509.Certificate) *x509.CertPool {
-	p := x509.NewCertPool()
-	for _, c := range certs {
-		p.AddCert(c)
-	}
-	return p
 }

@@ -30,6 +30,9 @@ type ListenerOptions struct {
 // handshake done, as [net/http.Server.Serve] takes them. Handshakes run beside each other, so that a slow client delays
 // nobody. Close closes inner, ends the handshakes under way and waits for them. It fails only if the metric cannot be registered;
 // inner is then still open.
+//
+// Ten seconds after a client's certificate has ended or lost its trust, its connection is closed. Until then it is for the
+// server to refuse requests, and to end connections in good order before: see [AuthInfo.Valid] and [AuthInfo.Leaving].
 func Listener(inner net.Listener, src Source, opts ListenerOptions) (net.Listener, error) {
 	refused, err := newRefusals(opts.Logger, opts.Registerer)
 	if err != nil {
@@ -40,7 +43,7 @@ func Listener(inner net.Listener, src Source, opts ListenerOptions) (net.Listene
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &listener{
-		Listener: inner, refused: refused, timeout: opts.HandshakeTimeout, done: ctx.Done(), cancel: cancel,
+		Listener: inner, src: src, refused: refused, timeout: opts.HandshakeTimeout, done: ctx.Done(), cancel: cancel,
 		config: ServerTLS(src, ServerOptions{CertificateOptional: !opts.CertificateRequired, NextProtos: []string{"h2", "http/1.1"}}),
 		ready:  make(chan net.Conn), failed: make(chan error),
 	}
@@ -50,6 +53,7 @@ func Listener(inner net.Listener, src Source, opts ListenerOptions) (net.Listene
 
 type listener struct {
 	net.Listener
+	src     Source
 	config  *tls.Config
 	refused *refusals
 	timeout time.Duration
@@ -59,6 +63,8 @@ type listener struct {
 	done    <-chan struct{}
 	cancel  context.CancelFunc
 	running sync.WaitGroup
+
+	connections connections
 }
 
 func (l *listener) Accept() (net.Conn, error) {
@@ -97,7 +103,9 @@ func (l *listener) accept(ctx context.Context) {
 func (l *listener) handshake(ctx context.Context, raw net.Conn) {
 	timed, cancel := context.WithTimeout(ctx, l.timeout)
 	defer cancel()
-	conn := tls.Server(raw, l.config)
+	own, _ := l.src.Identity() // before the handshake asks: a later one is looked at again
+	w := &watched{Conn: raw, raw: raw, all: &l.connections}
+	conn := tls.Server(w, l.config)
 	if err := conn.HandshakeContext(timed); err != nil {
 		if ctx.Err() == nil {
 			answerPlainHTTP(raw, err)
@@ -106,10 +114,12 @@ func (l *listener) handshake(ctx context.Context, raw net.Conn) {
 		_ = raw.Close()
 		return
 	}
+	w.proof = newProof(l.src, own, conn.ConnectionState(), time.Now())
+	l.connections.watch(w)
 	select {
 	case l.ready <- conn:
 	case <-l.done:
-		_ = raw.Close()
+		_ = w.Close()
 	}
 }
 

@@ -9,8 +9,12 @@ import (
 	"time"
 )
 
-// permissions says that the mode bits of files mean nothing here.
+// permissions says that the mode bits and owners of files mean nothing here.
 const permissions = false
+
+const noFollow = 0
+
+func owner(fs.FileInfo) int { return os.Geteuid() }
 
 // stale is the age at which a lock counts as left behind by a process that died. It is held for milliseconds.
 const stale = 5 * time.Second

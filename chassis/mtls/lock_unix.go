@@ -4,16 +4,28 @@ package mtls
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 )
 
-// permissions says that the mode bits of files mean something here.
+// permissions says that the mode bits and owners of files mean something here.
 const permissions = true
+
+// noFollow makes opening a symbolic link an error.
+const noFollow = syscall.O_NOFOLLOW
+
+// owner returns the user that a file belongs to.
+func owner(info fs.FileInfo) int {
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(stat.Uid)
+	}
+	return -1
+}
 
 // tryLock takes an advisory lock, which the kernel releases if the process dies.
 func tryLock(path string) (unlock func(), err error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|noFollow, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ import (
 
 // refusalReasons are the values of the label reason, as the catalogue documents them.
 var refusalReasons = [...]string{
-	"no_tls", "version", "no_certificate", "unknown_authority", "expired", "bad_certificate", "rejected_by_peer", "timeout", "other",
+	"no_tls", "version", "no_certificate", "unknown_authority", "expired", "revoked", "bad_certificate", "rejected_by_peer", "timeout", "other",
 }
 
 // refusalReason says why a handshake on the server's side failed.
@@ -53,12 +53,15 @@ func certificateReason(err *tls.CertificateVerificationError) string {
 	var (
 		unknown x509.UnknownAuthorityError
 		invalid x509.CertificateInvalidError
+		revoked *revokedError
 	)
 	switch {
 	case errors.As(err, &unknown):
 		return "unknown_authority"
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return "expired"
+	case errors.As(err, &revoked):
+		return "revoked"
 	}
 	return "bad_certificate"
 }

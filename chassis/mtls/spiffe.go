@@ -46,7 +46,8 @@ type SPIFFESource struct {
 // not come in time.
 //
 // Later the API may go away and come back: what it has delivered last stays in force meanwhile. An answer that cannot be
-// used changes nothing and is reported once.
+// used changes nothing and is reported once. Of several SVIDs the one of the first ID is taken; where there is none any
+// more, the answer cannot be used.
 //
 // The source follows the API until ctx is done or Close is called.
 func SPIFFE(ctx context.Context, cfg SPIFFEConfig) (*SPIFFESource, error) {
@@ -67,7 +68,7 @@ func SPIFFE(ctx context.Context, cfg SPIFFEConfig) (*SPIFFESource, error) {
 	s := &SPIFFESource{client: client}
 	ctx, s.cancel = context.WithCancel(ctx)
 	updates := make(chan update)
-	s.running.Go(func() { watch(ctx, client, updates) })
+	s.running.Go(func() { watch(ctx, client, updates, s.current.Load) })
 
 	first, err := s.first(ctx, updates, cfg.StartTimeout)
 	if err == nil {
@@ -147,9 +148,9 @@ type update struct {
 // watch sends what the Workload API says until ctx is done. go-spiffe ends a watch for good when the agent answers
 // CANCELED, as one does that is being restarted, or INVALID_ARGUMENT: here it is begun again. Its own X509Source is not used
 // for this reason, and because it tells neither errors nor which domains are federated.
-func watch(ctx context.Context, client *workloadapi.Client, updates chan<- update) {
+func watch(ctx context.Context, client *workloadapi.Client, updates chan<- update, started func() *Identity) {
 	for ctx.Err() == nil {
-		_ = client.WatchX509Context(ctx, relay{ctx.Done(), updates}) // the relay has sent the error
+		_ = client.WatchX509Context(ctx, relay{ctx.Done(), updates, started}) // the relay has sent the error
 		select {
 		case <-ctx.Done():
 		case <-time.After(time.Second):
@@ -161,10 +162,23 @@ func watch(ctx context.Context, client *workloadapi.Client, updates chan<- updat
 type relay struct {
 	done    <-chan struct{}
 	updates chan<- update
+	started func() *Identity // what is in force, nil before the start
+}
+
+// choose returns the SVID of the identity that the service has started with, if there is one among several, else the default one.
+func (r relay) choose(x *workloadapi.X509Context) *x509svid.SVID {
+	if own := r.started(); own != nil {
+		for _, svid := range x.SVIDs {
+			if svid.ID == own.ID {
+				return svid
+			}
+		}
+	}
+	return x.DefaultSVID()
 }
 
 func (r relay) OnX509ContextUpdate(x *workloadapi.X509Context) {
-	identity, err := spiffeIdentity(x.DefaultSVID(), x.Bundles)
+	identity, err := spiffeIdentity(r.choose(x), x.Bundles)
 	r.send(update{identity: identity, err: err})
 }
 
@@ -205,15 +219,7 @@ func spiffeIdentity(svid *x509svid.SVID, bundles *x509bundle.Set) (*Identity, er
 
 // equal reports whether the Workload API has delivered the same once more, as it does after a reconnection.
 func (i *Identity) equal(other *Identity) bool {
-	if !i.Certificate.Leaf.Equal(other.Certificate.Leaf) || !i.Roots.Equal(other.Roots) || len(i.domains) != len(other.domains) {
-		return false
-	}
-	for domain, certs := range i.domains {
-		if !pool(certs).Equal(pool(other.domains[domain])) {
-			return false
-		}
-	}
-	return true
+	return i.Certificate.Leaf.Equal(other.Certificate.Leaf) && i.trustsAs(other)
 }
 
 // reconnect waits 100 ms, then twice as long each time up to 5 s: the socket is on the same machine, and a service that

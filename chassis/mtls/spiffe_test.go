@@ -161,6 +161,10 @@ func TestSPIFFERotationUnderTraffic(t *testing.T) {
 	eventually(t, "the new certificate", inForce(t, src, next))
 	ok(t, call(t, addr, clientCreds(newClient)))
 
+	if calls := stop(); calls == 0 {
+		t.Error("no call was made meanwhile")
+	}
+
 	last := after.issue(t, uris(wallet))
 	a.set(delivery(t, wallet, last, nil, after), nil)
 	eventually(t, "the last certificate", inForce(t, src, last))
@@ -168,9 +172,6 @@ func TestSPIFFERotationUnderTraffic(t *testing.T) {
 		t.Error("a root that was taken away is still trusted")
 	}
 	ok(t, call(t, addr, clientCreds(newClient)))
-	if calls := stop(); calls == 0 {
-		t.Error("no call was made meanwhile")
-	}
 	eventually(t, "a count of both", func() bool { return metric(t, registry, "chassis_certificate_reloads_total", "ok") == 2 })
 	if got, want := metric(t, registry, "chassis_certificate_not_after_timestamp_seconds"), float64(last.Leaf.NotAfter.Unix()); got != want {
 		t.Errorf("expiry %v in the metric, want %v", got, want)

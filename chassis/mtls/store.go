@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -57,33 +58,72 @@ func (s *store) open(ctx context.Context, now time.Time) (*authority, error) {
 }
 
 // secure makes the folder, and takes other users' rights from what is there already. What others could have written is
-// refused, because the authority in it may be theirs.
+// refused, because the authority in it may be theirs, and so is what belongs to them or leads elsewhere.
 func (s *store) secure() error {
+	if err := s.checkParent(); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return fmt.Errorf("mtls: cannot make the folder of the development authority, set XDG_STATE_HOME to one that can be written: %w", err)
 	}
-	_, err := os.Stat(s.path(authorityFile))
+	_, err := os.Lstat(s.path(authorityFile))
 	inUse := err == nil
-	if err := s.restrict(s.dir, 0o700, inUse); err != nil {
+	if err := s.restrict(s.dir, fs.ModeDir, 0o700, inUse); err != nil {
 		return err
 	}
-	for _, name := range []string{authorityFile, clientKeyFile} {
-		if err := s.restrict(s.path(name), 0o600, true); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, name := range []string{authorityFile, clientKeyFile, rootsFile, clientCertFile, lockFile} {
+		var mode fs.FileMode = 0o600
+		if name == rootsFile || name == clientCertFile {
+			mode = 0o644
+		}
+		if err := s.restrict(s.path(name), 0, mode, true); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
 	return nil
 }
 
-// restrict takes the rights of others from path. If holdsTrust, it is an error that they could write there.
-func (s *store) restrict(path string, mode fs.FileMode, holdsTrust bool) error {
-	info, err := os.Stat(path)
+// checkParent keeps root from making anything where another user says, as in that user's home after sudo -E.
+func (s *store) checkParent() error {
+	if !permissions || os.Geteuid() != 0 {
+		return nil
+	}
+	for dir := s.dir; ; dir = filepath.Dir(dir) {
+		info, err := os.Stat(dir)
+		if err != nil && dir != filepath.Dir(dir) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("mtls: development authority: %w", err)
+		}
+		return s.checkOwner(dir, info)
+	}
+}
+
+func (s *store) checkOwner(path string, info fs.FileInfo) error {
+	if has, own := owner(info), os.Geteuid(); permissions && has != own {
+		return fmt.Errorf("mtls: %s belongs to user %d and this process runs as %d: a development authority is trusted from a folder of one's own alone; "+
+			"set XDG_STATE_HOME to one", path, has, own)
+	}
+	return nil
+}
+
+// restrict takes the rights of others from path, which must be of the kind and of this user. If holdsTrust, it is an error that
+// others could write there.
+func (s *store) restrict(path string, kind, mode fs.FileMode, holdsTrust bool) error {
+	info, err := os.Lstat(path)
 	if err != nil {
 		return fmt.Errorf("mtls: development authority: %w", err)
 	}
+	if info.Mode().Type() != kind {
+		return fmt.Errorf("mtls: %s is %s, where a development authority has a folder with plain files: delete it and start again", path, info.Mode().Type())
+	}
+	if err := s.checkOwner(path, info); err != nil {
+		return err
+	}
 	has := info.Mode().Perm()
 	switch {
-	case !permissions || has&0o077 == 0:
+	case !permissions || has&0o077&^mode == 0:
 		return nil
 	case holdsTrust && has&0o022 != 0:
 		return fmt.Errorf("mtls: %s has mode %04o, so others could have changed the development authority: delete the folder %s and start again", path, has, s.dir)
@@ -96,7 +136,7 @@ func (s *store) restrict(path string, mode fs.FileMode, holdsTrust bool) error {
 }
 
 func (s *store) authority(now time.Time) (*authority, error) {
-	data, err := os.ReadFile(s.path(authorityFile))
+	data, err := readPlain(s.path(authorityFile))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return s.create(now, "made")
@@ -128,7 +168,7 @@ func (s *store) create(now time.Time, what string) (*authority, error) {
 // publish writes what tools read: the roots, and a fresh client certificate if the one there is not good for long.
 func (s *store) publish(a *authority, now time.Time) error {
 	roots := marshalCertificate(a.cert.Raw)
-	if onDisk, err := os.ReadFile(s.path(rootsFile)); err != nil || !bytes.Equal(onDisk, roots) {
+	if onDisk, err := readPlain(s.path(rootsFile)); err != nil || !bytes.Equal(onDisk, roots) {
 		if err := writeFile(s.path(rootsFile), roots, 0o644); err != nil {
 			return err
 		}
@@ -152,7 +192,15 @@ func (s *store) publish(a *authority, now time.Time) error {
 }
 
 func (s *store) client() (tls.Certificate, error) {
-	return tls.LoadX509KeyPair(s.path(clientCertFile), s.path(clientKeyFile))
+	cert, err := readPlain(s.path(clientCertFile))
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := readPlain(s.path(clientKeyFile))
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(cert, key)
 }
 
 // clientDue reports whether the client certificate is missing, damaged, or past two thirds of its life.
@@ -164,7 +212,7 @@ func (s *store) clientDue(now time.Time) bool {
 // clientKey returns the client's key, made if there is none that is good. It outlives its certificates, so that a tool
 // that reads both files during a renewal still gets a pair.
 func (s *store) clientKey() (crypto.Signer, error) {
-	if data, err := os.ReadFile(s.path(clientKeyFile)); err == nil {
+	if data, err := readPlain(s.path(clientKeyFile)); err == nil {
 		if key, err := parseKey(data); err == nil {
 			return key, nil
 		}
@@ -178,6 +226,16 @@ func (s *store) clientKey() (crypto.Signer, error) {
 		return nil, err
 	}
 	return key, writeFile(s.path(clientKeyFile), data, 0o600)
+}
+
+// readPlain reads a file that is not a link.
+func readPlain(path string) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|noFollow, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, fileLimit))
 }
 
 // writeFile replaces the file at path as a whole.

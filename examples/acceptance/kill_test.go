@@ -107,7 +107,7 @@ func writeIdentity(t *testing.T, ca *chassistest.CA, name string) []string {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	env := []string{"CHASSIS_MTLS=files"}
+	env := []string{"CHASSIS_ENVIRONMENT=development", "CHASSIS_MTLS=files"} // certificates alone would mean production
 	for _, f := range []struct {
 		variable, kind string
 		der            []byte

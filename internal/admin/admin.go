@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/trace"
+	"time"
 
 	"github.com/betmakers/paddock/internal/fault"
 )
@@ -24,8 +25,8 @@ type Config struct {
 	// that it cannot be changed.
 	Level *slog.LevelVar
 
-	// Logger gets a line for each change of the level and, at debug, for each
-	// refused request. Nil discards them.
+	// Logger gets a line for each change of the level and, whatever the level
+	// is, for each refused request. Nil discards them.
 	Logger *slog.Logger
 
 	// Snapshot is called for each request for a page, from many goroutines at
@@ -41,6 +42,10 @@ type Config struct {
 	// goroutines. Nil means loopback callers only.
 	Allow func(r *http.Request) bool
 
+	// NotLocal takes loopback callers out of those who may see /debug: Allow
+	// alone decides, and with a nil Allow nobody sees it.
+	NotLocal bool
+
 	// Explain tells in words whether a caller may call a method, for
 	// /debug/authorize. Method is "package.Service/Method", id a SPIFFE ID or the
 	// name of a service, subject that of a bearer token; either or both may be
@@ -51,9 +56,13 @@ type Config struct {
 	// Faults are the rules that /debug/faults shows and changes. Nil answers 404.
 	Faults *fault.Set
 
-	// MayInject returns why a caller that sees /debug may not set faults, nil
-	// if it may. Nil means that all of them may.
-	MayInject func(r *http.Request) error
+	// MayChange returns why a caller that sees /debug may not set faults or the
+	// log level, nil if it may. Nil means that all of them may.
+	MayChange func(r *http.Request) error
+
+	// WriteTimeout is how long one write of an answer may wait for its reader.
+	// It does not run while nothing is written. 0 means no limit.
+	WriteTimeout time.Duration
 
 	// FlightRecorder is what /debug/flight downloads. The caller starts and
 	// stops it, and stops it only when requests have ended. Nil or one that
@@ -76,8 +85,8 @@ func New(cfg Config) *Handler {
 		cfg.Snapshot = func() Snapshot { return Snapshot{} }
 	}
 	levels := &levelSwitch{level: cfg.Level, logger: cfg.Logger}
-	debug := newGuard(cfg.Allow, cfg.Logger).wrap(debugRoutes(cfg, levels))
-	return &Handler{root: withHeaders(routes(cfg, debug)), levels: levels}
+	debug := newGuard(cfg).wrap(debugRoutes(cfg, levels))
+	return &Handler{root: withHeaders(limitWrites(routes(cfg, debug), cfg.WriteTimeout)), levels: levels}
 }
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.root.ServeHTTP(w, r) }
@@ -124,11 +133,11 @@ func debugRoutes(cfg Config, levels *levelSwitch) http.Handler {
 		})
 	}
 	mux.HandleFunc("GET /debug/log-level", levels.show)
-	mux.HandleFunc("PUT /debug/log-level", levels.change)
-	mux.HandleFunc("POST /debug/log-level", levels.change)
-	faults := &faultSwitch{set: cfg.Faults, mayInject: cfg.MayInject}
+	mux.Handle("PUT /debug/log-level", changing(cfg, levels.change))
+	mux.Handle("POST /debug/log-level", changing(cfg, levels.change))
+	faults := &faultSwitch{set: cfg.Faults}
 	mux.Handle("GET /debug/faults", faults)
-	mux.Handle("POST /debug/faults", faults)
+	mux.Handle("POST /debug/faults", changing(cfg, faults.add))
 	mux.Handle("DELETE /debug/faults", faults)
 	mux.Handle("GET /debug/flight", &flight{recorder: cfg.FlightRecorder, service: cfg.Service})
 	registerPprof(mux)

@@ -9,8 +9,8 @@
 //	/debug/status.json      the same facts, for programs
 //	/debug/config           the effective settings, secrets masked
 //	/debug/authorize        whether a caller may call a method, and why
-//	/debug/log-level        GET shows it, PUT or POST changes it, for a while or for good
-//	/debug/faults           GET shows the injected faults, POST sets some for a while, DELETE ends them
+//	/debug/log-level        GET shows it, PUT or POST changes it, for a while or for good, if Config.MayChange agrees
+//	/debug/faults           GET shows the injected faults, POST sets some for a while (Config.MayChange), DELETE ends them
 //	/debug/flight           the last seconds of the execution trace, as a file
 //	/debug/pprof/           the profiles of net/http/pprof, bounded in time
 //
@@ -23,7 +23,9 @@
 // on this machine:
 //
 //   - a proxy or a mesh's sidecar hands on strangers' requests: a request that
-//     carries a forwarding header is refused, and nothing in it is believed;
+//     carries a forwarding header is refused, and nothing in it is believed. A
+//     proxy that adds no header cannot be told from a neighbour: where one runs,
+//     Config.NotLocal closes /debug to loopback;
 //   - a page in the developer's browser can point a name of its own at
 //     127.0.0.1 (DNS rebinding): the Host has to be localhost or a loopback
 //     address;
@@ -33,7 +35,8 @@
 //     pages is allowed, since nothing happens there and the page that holds
 //     the link can see nothing.
 //
-// A refusal says which of these it was and what to do instead.
+// A refusal says which of these it was and what to do instead, and is logged
+// whatever the log's level is.
 //
 // # What the package does not know
 //

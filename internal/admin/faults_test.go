@@ -23,7 +23,7 @@ const aFault = `{"method":"*","abort":"UNAVAILABLE","for":"10m"}`
 
 func TestFaultsAreSetByThoseWhoMay(t *testing.T) {
 	set := fault.NewSet(anything{}, slog.New(slog.DiscardHandler))
-	h := admin.New(admin.Config{Faults: set, MayInject: func(r *http.Request) error {
+	h := admin.New(admin.Config{Faults: set, MayChange: func(r *http.Request) error {
 		if r.Header.Get("Test-May") == "" {
 			return errors.New("because of the moon")
 		}

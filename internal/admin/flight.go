@@ -11,9 +11,6 @@ import (
 	"time"
 )
 
-// flightWriteTimeout is how long the download of a snapshot may take.
-const flightWriteTimeout = time.Minute
-
 const flightOff = "no flight recorder is running: a process can have one only, " +
 	"so of several services in a process at most one has it"
 
@@ -48,9 +45,6 @@ func (f *flight) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("Content-Length", strconv.Itoa(snapshot.Len()))
 	h.Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", f.fileName(time.Now())))
-	// Not every writer has deadlines (a test's recorder has none), and a
-	// download without one is only slower to be given up.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(flightWriteTimeout))
 	_, _ = snapshot.WriteTo(w) // an error means that the reader has gone
 }
 

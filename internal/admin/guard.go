@@ -3,21 +3,25 @@ package admin
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
+	"time"
 )
 
 // guard decides who reaches /debug; doc.go says by which rules.
 type guard struct {
-	allow  func(*http.Request) bool
-	logger *slog.Logger
-	origin *http.CrossOriginProtection
+	allow    func(*http.Request) bool
+	notLocal bool // loopback callers are nobody special
+	logger   *slog.Logger
+	origin   *http.CrossOriginProtection
 }
 
-func newGuard(allow func(*http.Request) bool, logger *slog.Logger) *guard {
-	return &guard{allow: allow, logger: logger, origin: http.NewCrossOriginProtection()}
+func newGuard(cfg Config) *guard {
+	return &guard{allow: cfg.Allow, notLocal: cfg.NotLocal, logger: cfg.Logger, origin: http.NewCrossOriginProtection()}
 }
 
 func (g *guard) wrap(next http.Handler) http.Handler {
@@ -27,15 +31,41 @@ func (g *guard) wrap(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		g.logger.DebugContext(r.Context(), "admin: debug request refused",
-			"reason", reason, "caller", r.RemoteAddr, "method", r.Method, "path", r.URL.Path)
-		http.Error(w, refusalText(r, reason), http.StatusForbidden)
+		logRefused(g.logger, r, reason)
+		http.Error(w, refusalText(r, reason, g.notLocal), http.StatusForbidden)
+	})
+}
+
+// logRefused logs a refused request whatever the log's level is: whoever turns the log down shall not be able to try
+// doors unseen.
+func logRefused(logger *slog.Logger, r *http.Request, reason string) {
+	record := slog.NewRecord(time.Now(), slog.LevelWarn, "admin: debug request refused", 0)
+	record.AddAttrs(slog.String("reason", reason), slog.String("caller", callerOf(r)),
+		slog.String("method", r.Method), slog.String("path", r.URL.Path))
+	_ = logger.Handler().Handle(r.Context(), record) // a log that fails has nowhere to say so
+}
+
+// changing lets those change something who may.
+func changing(cfg Config, change http.HandlerFunc) http.Handler {
+	if cfg.MayChange == nil {
+		return change
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := cfg.MayChange(r); err != nil {
+			logRefused(cfg.Logger, r, err.Error())
+			http.Error(w, err.Error(), http.StatusForbidden)
+			return
+		}
+		change(w, r)
 	})
 }
 
 // refusal says why a request may not see /debug, and "" if it may.
 func (g *guard) refusal(r *http.Request) string {
 	if g.allow == nil || !g.allow(r) {
+		if g.notLocal {
+			return "it answers none but the identities of CHASSIS_DEBUG_CALLERS, as CHASSIS_DEBUG_LOOPBACK is false"
+		}
 		if reason := notLocal(r); reason != "" {
 			return reason
 		}
@@ -87,15 +117,21 @@ func localHost(host string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// forwardingHeader returns the first header that a proxy has added.
+// What headers of proxies, balancers, meshes and content networks have in their names, once _ is - and capitals are
+// small. Browsers, curl and scrapers send none of them by themselves.
+var (
+	proxyParts    = []string{"forward", "proxy", "client-ip", "clientip", "real-ip", "connecting-ip", "remote-ip", "remote-addr", "client-cert", "original-"}
+	proxyPrefixes = []string{"x-envoy-", "l5d-", "cf-", "x-amzn-", "x-amz-cf-", "x-azure-", "x-appengine-", "x-arr-", "x-akamai-", "fastly-", "x-real-", "x-client-"}
+	proxyNames    = []string{"via", "cdn-loop", "x-varnish", "x-scheme", "x-host"}
+)
+
+// forwardingHeader returns the first header, in the order of the alphabet, that a proxy has added.
 func forwardingHeader(h http.Header) string {
-	for _, name := range []string{"Forwarded", "Via", "X-Real-Ip"} {
-		if len(h[name]) > 0 {
-			return name
-		}
-	}
-	for name := range h {
-		if strings.HasPrefix(name, "X-Forwarded-") || strings.HasPrefix(name, "X-Envoy-") {
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		plain := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+		if slices.Contains(proxyNames, plain) ||
+			slices.ContainsFunc(proxyPrefixes, func(prefix string) bool { return strings.HasPrefix(plain, prefix) }) ||
+			slices.ContainsFunc(proxyParts, func(part string) bool { return strings.Contains(plain, part) }) {
 			return name
 		}
 	}
@@ -124,7 +160,11 @@ func followsLinkToPage(r *http.Request) bool {
 	return r.URL.Path == "/debug" || r.URL.Path == "/debug/" || r.URL.Path == "/debug/config"
 }
 
-func refusalText(r *http.Request, reason string) string {
+func refusalText(r *http.Request, reason string, notLocal bool) string {
+	if notLocal {
+		return "/debug is refused: " + reason + ".\n\nTo see it, call this port with the certificate of one of them; CHASSIS_ADMIN_TLS " +
+			"has to be set for that.\n\nThe probes and /metrics answer anyone."
+	}
 	port := "8081"
 	if local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
 		port = fmt.Sprint(local.Port)

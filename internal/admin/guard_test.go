@@ -1,6 +1,10 @@
 package admin_test
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -46,6 +50,27 @@ func TestDebugIsForCallersOnThisMachine(t *testing.T) {
 		{name: "X-Forwarded-Proto", headers: map[string]string{"X-Forwarded-Proto": "http"}, refused: "header X-Forwarded-Proto"},
 		{name: "X-Real-IP", headers: map[string]string{"X-Real-IP": "127.0.0.1"}, refused: "header X-Real-Ip"},
 		{name: "Via", headers: map[string]string{"Via": "1.1 proxy"}, refused: "header Via"},
+		{name: "X-Client-Ip", headers: map[string]string{"X-Client-Ip": "1.2.3.4"}, refused: "header X-Client-Ip"},
+		{name: "True-Client-Ip", headers: map[string]string{"True-Client-Ip": "1.2.3.4"}, refused: "header True-Client-Ip"},
+		{name: "Client-Ip", headers: map[string]string{"Client-Ip": "1.2.3.4"}, refused: "header Client-Ip"},
+		{name: "Cf-Connecting-Ip", headers: map[string]string{"Cf-Connecting-Ip": "1.2.3.4"}, refused: "header Cf-Connecting-Ip"},
+		{name: "Cf-Ray", headers: map[string]string{"Cf-Ray": "1"}, refused: "header Cf-Ray"},
+		{name: "linkerd", headers: map[string]string{"L5d-Client-Id": "web"}, refused: "header L5d-Client-Id"},
+		{name: "underscores", headers: map[string]string{"X_Forwarded_For": "1.2.3.4"}, refused: "header X_forwarded_for"},
+		{name: "X-Original-Forwarded-For", headers: map[string]string{"X-Original-Forwarded-For": "1.2.3.4"}, refused: "header X-Original-Forwarded-For"},
+		{name: "X-Original-Host", headers: map[string]string{"X-Original-Host": "a"}, refused: "header X-Original-Host"},
+		{name: "X-Cluster-Client-Ip", headers: map[string]string{"X-Cluster-Client-Ip": "1.2.3.4"}, refused: "header X-Cluster-Client-Ip"},
+		{name: "Fastly", headers: map[string]string{"Fastly-Client-Ip": "1.2.3.4"}, refused: "header Fastly-Client-Ip"},
+		{name: "AWS", headers: map[string]string{"X-Amzn-Trace-Id": "Root=1"}, refused: "header X-Amzn-Trace-Id"},
+		{name: "CloudFront", headers: map[string]string{"X-Amz-Cf-Id": "1"}, refused: "header X-Amz-Cf-Id"},
+		{name: "Azure", headers: map[string]string{"X-Azure-Clientip": "1.2.3.4"}, refused: "header X-Azure-Clientip"},
+		{name: "certificate handed on", headers: map[string]string{"Ssl-Client-Cert": "x"}, refused: "header Ssl-Client-Cert"},
+		{name: "proxy's own", headers: map[string]string{"Proxy-Connection": "keep-alive"}, refused: "header Proxy-Connection"},
+		{name: "empty header of a proxy", headers: map[string]string{"X-Forwarded-For": ""}, refused: "header X-Forwarded-For"},
+		{name: "what browsers, curl and scrapers send", headers: map[string]string{
+			"Accept": "*/*", "Accept-Encoding": "gzip", "Accept-Language": "en", "User-Agent": "curl/8", "Cache-Control": "no-cache", "Pragma": "no-cache",
+			"Connection": "keep-alive", "Upgrade-Insecure-Requests": "1", "Sec-Ch-Ua": "x", "Sec-Ch-Ua-Platform": "x", "Dnt": "1", "Cookie": "a=b", "Referer": "http://localhost:8081/debug/",
+			"X-Prometheus-Scrape-Timeout-Seconds": "10", "Traceparent": "00-x", "Priority": "u=0", "Sec-Fetch-User": "?1", "If-None-Match": "x", "X-Request-Id": "1"}},
 		{name: "Envoy", headers: map[string]string{"X-Envoy-Internal": "true"}, refused: "header X-Envoy-Internal"},
 		{name: "forwarded for loopback from elsewhere", remote: "10.1.2.3:5000",
 			headers: map[string]string{"X-Forwarded-For": "127.0.0.1"}, refused: "came from 10.1.2.3"},
@@ -111,6 +136,51 @@ func TestDebugIsForCallersOnThisMachine(t *testing.T) {
 		})
 	}
 }
+
+// Where loopback is no reason to be let in, an identity is.
+func TestDebugIsForIdentitiesAlone(t *testing.T) {
+	allow := func(r *http.Request) bool { return r.Header.Get("Test-Identity") == "allowed" }
+	for _, tc := range []struct {
+		allow    func(*http.Request) bool
+		identity string
+		want     int
+	}{{allow, "allowed", 200}, {allow, "", 403}, {nil, "allowed", 403}} {
+		h := admin.New(admin.Config{Allow: tc.allow, NotLocal: true})
+		r := httptest.NewRequest(http.MethodGet, "http://localhost:8081/debug/status.json", nil)
+		r.RemoteAddr = "127.0.0.1:5000"
+		r.Header.Set("Test-Identity", tc.identity)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != tc.want || tc.want == 403 && !strings.Contains(w.Body.String(), "CHASSIS_DEBUG_CALLERS") {
+			t.Errorf("%+v: got %d %s", tc, w.Code, w.Body)
+		}
+	}
+}
+
+// A refusal is logged whatever the log's level is, once.
+func TestRefusalsAreLogged(t *testing.T) {
+	var log bytes.Buffer
+	silent := slog.New(above{slog.NewTextHandler(&log, nil)})
+	h := admin.New(admin.Config{Logger: silent, Level: new(slog.LevelVar), MayChange: func(*http.Request) error { return errors.New("you may not") }})
+	for _, r := range []*http.Request{
+		httptest.NewRequest(http.MethodGet, "http://evil.example/debug/config", nil),
+		httptest.NewRequest(http.MethodPut, "http://localhost/debug/log-level?level=error", nil),
+		httptest.NewRequest(http.MethodPost, "http://localhost/debug/faults", nil),
+		httptest.NewRequest(http.MethodGet, "http://localhost/debug/log-level", nil), // is let in
+	} {
+		r.RemoteAddr = "127.0.0.1:5000"
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	text := log.String()
+	if strings.Count(text, "admin: debug request refused") != 3 || strings.Count(text, "caller=127.0.0.1:5000") != 3 || strings.Count(text, "you may not") != 2 {
+		t.Errorf("the log has:\n%s", text)
+	}
+}
+
+// above lets nothing through that asks.
+type above struct{ slog.Handler }
+
+func (above) Enabled(context.Context, slog.Level) bool { return false }
 
 func TestEveryDebugPathIsGuarded(t *testing.T) {
 	h := admin.New(admin.Config{Level: newLevel()})

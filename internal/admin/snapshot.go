@@ -16,8 +16,9 @@ type Snapshot struct {
 	Ready       bool      `json:"ready"`
 	Started     time.Time `json:"started,omitzero"`
 
-	Addresses    []KV          `json:"addresses,omitempty"` // "gRPC" -> "[::]:9000"
-	Build        []KV          `json:"build,omitempty"`     // Go and module versions, revision, commit time
+	Unprotected  []string      `json:"unprotected,omitempty"` // protections that are off, in words
+	Addresses    []KV          `json:"addresses,omitempty"`   // "gRPC" -> "[::]:9000"
+	Build        []KV          `json:"build,omitempty"`       // Go and module versions, revision, commit time
 	Methods      []Method      `json:"methods,omitempty"`
 	Load         []KV          `json:"load,omitempty"` // how many calls run and wait
 	Checks       []Check       `json:"checks,omitempty"`

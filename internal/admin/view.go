@@ -126,6 +126,7 @@ func certViewOf(c Certificate, now time.Time) certView {
 
 // troubles is what a reader should see first, one line each.
 func troubles(v view) (lines []string) {
+	lines = append(lines, v.Unprotected...)
 	if len(v.Faults) > 0 {
 		lines = append(lines, "faults are injected on purpose: see below, and DELETE /debug/faults ends them")
 	}

@@ -4,11 +4,12 @@ package catalog
 var durationBuckets = []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10}
 
 var (
-	resource     = Label{"resource", "the names that the service has declared"}
-	rpcMethod    = Label{"rpc_method", "full names of the registered methods, `package.Service/Method`, and `_OTHER` for any other"}
-	linkedMethod = Label{"rpc_method", "full names of the methods linked into the binary, `package.Service/Method`, and `_OTHER` for any other"}
-	dialledName  = Label{"server_address", "names given to Dial by the service"}
-	httpPeer     = Label{"server_address", "names given to HTTPClient by the service, never hosts"}
+	resource      = Label{"resource", "the names that the service has declared"}
+	rpcMethod     = Label{"rpc_method", "full names of the registered methods, `package.Service/Method`, and `_OTHER` for any other"}
+	methodOrRoute = Label{"rpc_method", rpcMethod.Values + "; the patterns that the service gives to App.Handle"}
+	linkedMethod  = Label{"rpc_method", "full names of the methods linked into the binary, `package.Service/Method`, and `_OTHER` for any other"}
+	dialledName   = Label{"server_address", "names given to Dial by the service"}
+	httpPeer      = Label{"server_address", "names given to HTTPClient by the service, never hosts"}
 
 	sloKind   = Label{"slo", "`availability`, `latency`"}
 	errorType = Label{"error_type", "empty, or the status code where it is the server's fault: `UNKNOWN`, `DEADLINE_EXCEEDED`, `UNIMPLEMENTED`, `INTERNAL`, `UNAVAILABLE`, `DATA_LOSS`"}
@@ -82,8 +83,8 @@ var (
 	}
 	RPCRejected = Metric{
 		Name: "chassis_rpc_rejected_total", Type: Counter,
-		Help:   "Calls refused before their handler ran, or because a declared resource was overloaded, and streams that a stop has ended.",
-		Labels: []Label{rpcMethod, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `overload`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`, `draining`"}},
+		Help:   "Calls refused before their handler ran, or because a declared resource was overloaded, and streams that a stop, or the end of the caller's certificate or token, has ended; refused requests of App.Handle.",
+		Labels: []Label{methodOrRoute, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `overload`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`, `draining`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
 	FaultsInjected = Metric{
@@ -139,13 +140,19 @@ var (
 	RPCAudited = Metric{
 		Name: "chassis_rpc_audited_total", Type: Counter,
 		Help:   "Calls let in by the audit mode of authorization, or the report mode of admission, that would have been refused.",
-		Labels: []Label{rpcMethod, {"reason", "`unauthenticated`, `denied`, `overload`"}},
+		Labels: []Label{methodOrRoute, {"reason", "`unauthenticated`, `denied`, `overload`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
 	PolicyOverridden = Metric{
 		Name: "chassis_policy_overridden", Type: Gauge,
 		Help:   "1 for each method for which an operator's override holds.",
 		Labels: []Label{rpcMethod},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	ProtectionOff = Metric{
+		Name: "chassis_protection_off", Type: Gauge,
+		Help:   "1 for each protection that a setting, or for faults somebody at run time, has switched off.",
+		Labels: []Label{{"protection", "a fixed list: `authorization`, `admission`, `mtls`, `rest_tls`, `production` (development that others can reach), `faults` (some are injected)"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
 	SLOObjective = Metric{
@@ -156,7 +163,7 @@ var (
 	}
 	SLORequests = Metric{
 		Name: "chassis_slo_requests_total", Type: Counter,
-		Help:   "Calls that count for an objective; a caller's mistake does not.",
+		Help:   "Calls that count for an objective; a caller's mistake does not, and neither does its haste.",
 		Labels: []Label{rpcMethod, sloKind},
 		Since:  "0.1.0", Stability: Stable,
 	}
@@ -279,7 +286,13 @@ var (
 	TLSHandshakeErrors = Metric{
 		Name: "chassis_tls_handshake_errors_total", Type: Counter,
 		Help:   "TLS handshakes refused or failed on a port of the service.",
-		Labels: []Label{{"reason", "a fixed list: `no_tls`, `version`, `no_certificate`, `unknown_authority`, `expired`, `bad_certificate`, `rejected_by_peer`, `timeout`, `other`"}},
+		Labels: []Label{{"reason", "a fixed list: `no_tls`, `version`, `no_certificate`, `unknown_authority`, `expired`, `revoked`, `bad_certificate`, `rejected_by_peer`, `timeout`, `other`"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	ConnectionsRefused = Metric{
+		Name: "chassis_connections_refused_total", Type: Counter,
+		Help:   "Connections closed as soon as they had come, because the port had as many as it may have.",
+		Labels: []Label{{"port", "`grpc`, `http`"}, {"reason", "`total` for the limit of the port, `address` for that of one address"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
 	LogLinesDropped = Metric{
@@ -313,12 +326,12 @@ func All() []Metric {
 		RPCServerCallDuration, RPCInFlight, RPCClientCallDuration, RPCClientAttempts, RPCClientRetries, RPCClientRefused, RPCClientHedges,
 		RPCClientEjections, RPCClientEjected, RPCRejected, FaultsInjected, RPCAudited,
 		AdmissionHolding, AdmissionRunning, AdmissionQueued, AdmissionWait,
-		ResourceLimit, ResourceInUse, ResourceQueued, ResourceWait, PolicyOverridden,
+		ResourceLimit, ResourceInUse, ResourceQueued, ResourceWait, PolicyOverridden, ProtectionOff,
 		SLOObjective, SLORequests, SLOBadRequests, HTTPServerRequestDuration,
 		HTTPClientRequestDuration, HTTPClientRetries, HTTPClientRetriesWithheld, Panics,
 		BuildInfo, BuildCommitTimestamp, StartTimestamp, Ready, Phase, LifecycleStepDuration, WorkerRestarts,
 		HealthCheckUp, HealthCheckDegraded, HealthCheckDuration,
-		CertificateNotAfter, CertificateReloads, TLSHandshakeErrors,
+		CertificateNotAfter, CertificateReloads, TLSHandshakeErrors, ConnectionsRefused,
 		LogLinesDropped, CollectorFailures, SpansDropped, SpansExported,
 	}
 }

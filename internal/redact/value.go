@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"net/url"
 	"reflect"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -52,8 +52,8 @@ func readable(err error) (out any) {
 			}
 		}
 	}()
-	if text := err.Error(); !utf8.ValidString(text) {
-		return Valid(text)
+	if text := Valid(Error(err)); text != err.Error() {
+		return text
 	}
 	return err
 }
@@ -134,7 +134,7 @@ func (w *walker) byMethod(v reflect.Value, depth int) (any, bool) {
 	}
 	x := v.Interface()
 	switch x.(type) {
-	case proto.Message, json.Marshaler, encoding.TextMarshaler, error:
+	case proto.Message, json.Marshaler, encoding.TextMarshaler, error, *url.URL:
 		return w.render(x, depth), true
 	}
 	return nil, false
@@ -154,6 +154,8 @@ func (w *walker) render(x any, depth int) (out any) {
 		return Time(x)
 	case *time.Time:
 		return Time(*x)
+	case *url.URL:
+		return Valid(Values(x.String()))
 	case json.Marshaler:
 		raw, err := x.MarshalJSON()
 		if err != nil {
@@ -167,7 +169,7 @@ func (w *walker) render(x any, depth int) (out any) {
 		}
 		return Valid(string(text))
 	case error:
-		return Valid(x.Error())
+		return Valid(Error(x))
 	}
 	return unreadable(x)
 }
@@ -202,7 +204,7 @@ func (w *walker) mapping(v reflect.Value, depth int) any {
 }
 
 func (w *walker) named(name string, v reflect.Value, depth int) any {
-	if Key(name) {
+	if SecretName(name) {
 		return Mask
 	}
 	return w.walk(v, depth-1)

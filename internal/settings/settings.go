@@ -5,9 +5,9 @@
 //
 //	help:"…"      what the setting means, for -help and the debug page
 //	dev:"…"       the default in development, where it differs
-//	secret:"true" never show the value; names that end in PASSWORD, SECRET, TOKEN, KEY or DSN are secret without it
+//	secret:"true" never show the value; names that logs take for those of secrets need no such tag
 //
-// and so are the values of chassis.Secret.
+// and neither do values of chassis.Secret. Of other values the credentials in them are masked, in errors too.
 package settings
 
 import (
@@ -112,6 +112,7 @@ func (r *reader) read(ctx context.Context, field reflect.StructField, value refl
 		s.Origin = lookup.origin
 	}
 	secret := isSecret(name, field.Tag) || redact.IsSecret(value.Interface())
+	s.Default = showText(s.Default, secret)
 	if err != nil {
 		r.errs = append(r.errs, explain(s, lookup.value, secret, err))
 		s.Unread = true
@@ -139,7 +140,8 @@ func parseTag(field reflect.StructField) (name, fallback string) {
 }
 
 // explain says what was wrong with a setting and what was expected. The value of a secret one stays out of it, and so
-// does the cause, which may quote it.
+// does the cause, which may quote it. The credentials in others are masked, in the cause too, which is why it is not
+// wrapped.
 func explain(s Setting, value string, secret bool, err error) error {
 	if errors.Is(err, envconfig.ErrMissingRequired) {
 		return fmt.Errorf("%s is required but not set (%s)", s.Name, orText(s.Help, s.Type))
@@ -151,7 +153,7 @@ func explain(s Setting, value string, secret bool, err error) error {
 	for next := errors.Unwrap(cause); next != nil; next = errors.Unwrap(cause) {
 		cause = next
 	}
-	return fmt.Errorf("%s: %q is no valid %s: %w", s.Name, value, s.Type, cause)
+	return fmt.Errorf("%s: %q is no valid %s: %s", s.Name, redact.Values(value), s.Type, redact.Values(cause.Error()))
 }
 
 func orText(s, fallback string) string {

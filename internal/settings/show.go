@@ -3,63 +3,42 @@ package settings
 import (
 	"fmt"
 	"io"
-	"net/url"
 	"reflect"
 	"strings"
+
+	"github.com/betmakers/paddock/internal/redact"
 )
 
 const mask = "••••••"
 
-// secretSuffixes end the names of settings that are secret whatever their tags say.
-var secretSuffixes = []string{"PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "KEY", "DSN", "CREDENTIALS"}
-
 func isSecret(name string, tag reflect.StructTag) bool {
-	if tag.Get("secret") == "true" {
-		return true
-	}
-	for _, suffix := range secretSuffixes {
-		if strings.HasSuffix(name, suffix) {
-			return true
-		}
-	}
-	return false
+	return tag.Get("secret") == "true" || redact.SecretName(name)
 }
 
-// show returns the value for people: nothing of a secret one, and of an address neither user nor query.
+// show returns the value for people: nothing of a secret one, and of others what is no credential.
 func show(v reflect.Value, secret bool) string {
-	text := fmt.Sprint(v.Interface())
-	if v.Kind() == reflect.Slice {
-		parts := make([]string, v.Len())
-		for i := range parts {
-			parts[i] = show(v.Index(i), secret)
-		}
-		text = strings.Join(parts, ",")
+	if v.Kind() != reflect.Slice {
+		return showText(fmt.Sprint(v.Interface()), secret)
 	}
+	if secret && v.Len() > 0 {
+		return mask
+	}
+	parts := make([]string, v.Len())
+	for i := range parts {
+		parts[i] = show(v.Index(i), false)
+	}
+	return strings.Join(parts, ",")
+}
+
+func showText(text string, secret bool) string {
 	switch {
 	case text == "":
 		return ""
 	case secret:
 		return mask
 	default:
-		return maskURL(text)
+		return redact.Values(text)
 	}
-}
-
-func maskURL(text string) string {
-	if !strings.Contains(text, "://") {
-		return text
-	}
-	u, err := url.Parse(text)
-	if err != nil {
-		return mask // it has the form of an address, and what cannot be parsed cannot be cleaned
-	}
-	if u.User != nil {
-		u.User = url.User("***")
-	}
-	if u.RawQuery != "" {
-		u.RawQuery = "***"
-	}
-	return u.String()
 }
 
 // Usage writes one block for each setting: name, default, meaning.

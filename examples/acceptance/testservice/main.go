@@ -19,7 +19,7 @@ func main() { chassis.Main(context.Background(), service()) }
 func service() chassis.Service {
 	return chassis.Service{Name: "testservice", Setup: func(ctx context.Context, app *chassis.App) error {
 		hellov1.RegisterHelloServiceServer(app, &server{log: app.Logger()})
-		app.Handle("GET /panic", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(secret) }))
+		app.HandlePublic("GET /panic", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(secret) }))
 		return app.Gateway(ctx, hellov1.RegisterHelloServiceHandler)
 	}}
 }

@@ -137,8 +137,8 @@ type Policy struct {
 	Slo *SLO `protobuf:"bytes,5,opt,name=slo,proto3" json:"slo,omitempty"`
 	// How callers may repeat a call that failed. Default: as idempotency_level says.
 	Retry *Retry `protobuf:"bytes,6,opt,name=retry,proto3" json:"retry,omitempty"`
-	// The largest request in bytes, where CHASSIS_MAX_MESSAGE_BYTES allows more. It must be more than zero. Default: that
-	// setting.
+	// The largest request in bytes, where CHASSIS_MAX_MESSAGE_BYTES allows more: by gRPC of the message, by REST of its JSON
+	// text. More is not decoded. It must be more than zero. Default: that setting.
 	MaxRequestBytes *int32 `protobuf:"varint,7,opt,name=max_request_bytes,json=maxRequestBytes,proto3,oneof" json:"max_request_bytes,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -227,7 +227,8 @@ func (x *Policy) GetMaxRequestBytes() int32 {
 type SLO struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The share of calls that must not fail by the service's fault: more than 0, less than 100. A caller's mistake counts
-	// neither way.
+	// neither way, nor does a call that failed when its caller had gone before nine tenths of the method's timeout. For
+	// latency that is a slow call if the caller waited for longer than within, and none at all if not.
 	Availability *float64 `protobuf:"fixed64,1,opt,name=availability,proto3,oneof" json:"availability,omitempty"`
 	// The share of calls that must be fast.
 	Latency       *LatencyObjective `protobuf:"bytes,2,opt,name=latency,proto3" json:"latency,omitempty"`

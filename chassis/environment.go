@@ -1,0 +1,48 @@
+package chassis
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+)
+
+// guessEnvironment returns the environment and, where CHASSIS_ENVIRONMENT does not set it, why it was chosen. Development
+// opens what production keeps closed, so it is chosen only for a process that nothing but this machine reaches and that
+// has no certificates of an environment. Whatever hints at more is production.
+func (i *instance) guessEnvironment() (environment, why string) {
+	if set := i.getenv("CHASSIS_ENVIRONMENT"); set != "" {
+		return set, ""
+	}
+	// Kubernetes sets the first in each pod, the others say where certificates come from.
+	for _, name := range [...]string{"KUBERNETES_SERVICE_HOST", "SPIFFE_ENDPOINT_SOCKET",
+		"CHASSIS_TLS_CERT_FILE", "CHASSIS_TLS_KEY_FILE", "CHASSIS_TLS_CA_FILE"} {
+		if i.getenv(name) != "" {
+			return production, name + " is set"
+		}
+	}
+	if mode := i.getenv("CHASSIS_MTLS"); mode == mtlsSPIFFE || mode == mtlsFiles {
+		return production, "CHASSIS_MTLS is " + mode
+	}
+	for _, name := range addressSettings {
+		if addr := i.getenv(name); addr != "" && !onLoopback(addr) {
+			return production, name + " is " + addr + ", which other machines may reach"
+		}
+	}
+	return development, "no certificates are set, and no address that other machines may reach"
+}
+
+var addressSettings = [...]string{"CHASSIS_GRPC_ADDR", "CHASSIS_HTTP_ADDR", "CHASSIS_ADMIN_ADDR"}
+
+// onLoopback reports whether an address to listen on can be reached from this machine alone. A name other than localhost
+// may stand for anything.
+func onLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}

@@ -1,0 +1,83 @@
+package mtls
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
+)
+
+// leastRSA is the shortest RSA key that is accepted, in bits: what NIST SP 800-57 and the CA/Browser Forum ask for.
+const leastRSA = 2048
+
+// leafID returns the SPIFFE ID of a certificate that is to prove one, zero if it has no URI. The error of one that must not
+// prove anything names the rule of X.509-SVID, section 4 and 5, that it breaks.
+func leafID(cert *x509.Certificate) (spiffeid.ID, error) {
+	if cert.IsCA {
+		return spiffeid.ID{}, errors.New("it is the certificate of an authority, which must not be used as a peer's own")
+	}
+	if err := strongKey(cert); err != nil {
+		return spiffeid.ID{}, err
+	}
+	id, err := certificateID(cert)
+	if err != nil || id.IsZero() {
+		return id, err
+	}
+	switch {
+	case id.Path() == "":
+		err = fmt.Errorf("SPIFFE ID %q has no path: it names a trust domain and not a service", id)
+	case cert.KeyUsage&(x509.KeyUsageCertSign|x509.KeyUsageCRLSign) != 0:
+		err = errors.New("its key usage has keyCertSign or cRLSign, which are for authorities")
+	case cert.KeyUsage&x509.KeyUsageDigitalSignature == 0:
+		err = errors.New("its key usage lacks digitalSignature")
+	}
+	if err != nil {
+		return spiffeid.ID{}, err
+	}
+	return id, nil
+}
+
+// certificateID returns the SPIFFE ID of cert: zero without any URI, an error for several or a malformed one.
+func certificateID(cert *x509.Certificate) (spiffeid.ID, error) {
+	switch len(cert.URIs) {
+	case 0:
+		return spiffeid.ID{}, nil
+	case 1:
+		id, err := spiffeid.FromURI(cert.URIs[0])
+		if err != nil {
+			return spiffeid.ID{}, fmt.Errorf("URI in the alternative names is not a SPIFFE ID: %w", err)
+		}
+		return id, nil
+	default:
+		return spiffeid.ID{}, fmt.Errorf("%d URIs in the alternative names, expected the SPIFFE ID alone", len(cert.URIs))
+	}
+}
+
+// strongKey refuses RSA keys that are too short. Curves need no look: TLS 1.3 has no weak one.
+func strongKey(cert *x509.Certificate) error {
+	if key, ok := cert.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < leastRSA {
+		return fmt.Errorf("RSA key of %q has %d bits, expected %d at least", cert.Subject, key.N.BitLen(), leastRSA)
+	}
+	return nil
+}
+
+// domainOf returns the trust domain that the certificate of an authority names by a SPIFFE ID of its own. Most name none. URIs
+// of other kinds are none of our business; a malformed or second SPIFFE ID is an error, as nobody could say what it binds.
+func domainOf(authority *x509.Certificate) (domain spiffeid.TrustDomain, named bool, err error) {
+	for _, uri := range authority.URIs {
+		if uri.Scheme != "spiffe" {
+			continue
+		}
+		id, err := spiffeid.FromURI(uri)
+		switch {
+		case err != nil:
+			return spiffeid.TrustDomain{}, false, fmt.Errorf("its URI %q is not a SPIFFE ID: %w", uri, err)
+		case named && domain != id.TrustDomain():
+			return spiffeid.TrustDomain{}, false, fmt.Errorf("it names two trust domains, %q and %q", domain.Name(), id.TrustDomain().Name())
+		}
+		domain, named = id.TrustDomain(), true
+	}
+	return domain, named, nil
+}

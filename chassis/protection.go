@@ -1,0 +1,84 @@
+package chassis
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/betmakers/paddock/internal/catalog"
+)
+
+// protection is something that keeps callers out or load away, and that a setting can switch off.
+type protection struct {
+	name    string // the label of chassis_protection_off
+	off     bool
+	setting string // what has switched it off
+	means   string // for people
+}
+
+// faultsLabel is the label of the protection that a fault is: that calls do not fail on purpose. It is no setting alone.
+const faultsLabel = "faults"
+
+// protections are all of them, as the settings have them.
+func (i *instance) protections() []protection {
+	c := &i.cfg
+	mtls := c.source(i.getenv("SPIFFE_ENDPOINT_SOCKET")) != mtlsOff || i.harness.Source != nil
+	return []protection{
+		{"authorization", c.Authorization == authorizationAudit, "CHASSIS_AUTHORIZATION=audit",
+			"authorization is off: callers that a method does not name are let in, and only logged"},
+		{"admission", c.Admission != admissionOn, "CHASSIS_ADMISSION=" + c.Admission,
+			"admission is off: no call is held back or refused in an overload"},
+		{"mtls", !mtls, "CHASSIS_MTLS=off", "mutual TLS is off: calls are neither encrypted nor authenticated"},
+		{"rest_tls", mtls && !c.HTTPTLS && (!i.development() || !onLoopback(c.HTTPAddr)), "CHASSIS_HTTP_TLS=false",
+			"REST is served without TLS: requests are neither encrypted nor, by certificate, authenticated"},
+		{"production", i.development() && c.reachable() != "", "CHASSIS_ENVIRONMENT=development",
+			"this is development on an address that other machines may reach: the API is described to anyone, and REST is served without TLS unless CHASSIS_HTTP_TLS is set"},
+	}
+}
+
+// reachable returns the first setting of an address that other machines may reach, empty if there is none.
+func (c *Config) reachable() string {
+	for n, addr := range [...]string{c.GRPCAddr, c.HTTPAddr, c.AdminAddr} {
+		if !onLoopback(addr) {
+			return addressSettings[n]
+		}
+	}
+	return ""
+}
+
+// warnOfProtections logs each protection that is off. Faults are logged as they are set.
+func (i *instance) warnOfProtections() {
+	for _, p := range i.protections() {
+		if p.off {
+			i.log.Warn(p.means, "protection", p.name, "setting", p.setting)
+		}
+	}
+}
+
+// protectionsOff says the same to those who look at the debug page.
+func (i *instance) protectionsOff() (off []string) {
+	for _, p := range i.protections() {
+		if p.off {
+			off = append(off, p.means+" ("+p.setting+")")
+		}
+	}
+	return off
+}
+
+// protectionCollector has what is off when somebody asks: faults come and go.
+type protectionCollector struct {
+	instance *instance
+	settings []protection
+	off      *prometheus.Desc
+}
+
+func newProtectionCollector(i *instance) protectionCollector {
+	return protectionCollector{instance: i, settings: i.protections(), off: catalog.ProtectionOff.Desc()}
+}
+
+func (c protectionCollector) Describe(ch chan<- *prometheus.Desc) { ch <- c.off }
+
+func (c protectionCollector) Collect(ch chan<- prometheus.Metric) {
+	for _, p := range c.settings {
+		ch <- prometheus.MustNewConstMetric(c.off, prometheus.GaugeValue, one(p.off), p.name)
+	}
+	ch <- prometheus.MustNewConstMetric(c.off, prometheus.GaugeValue, one(len(c.instance.faults.Active()) > 0), faultsLabel)
+}

@@ -1,0 +1,137 @@
+package middleware
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+)
+
+// proof is what a connection keeps of its authenticated peer, where that can end while the connection lasts: a certificate
+// expires, or loses its trust. Valid says so for operators. It is asked for every call and must not allocate while it holds.
+type proof interface {
+	Identity() string
+	Valid(now time.Time) error
+}
+
+// What callers are told of a proof that has ended: calls that come then, and streams that run. A stream gets a code that has its
+// client connect again, which is all that one has to do whose certificate was renewed.
+var (
+	errProofEnded  = status.Error(codes.Unauthenticated, "the certificate of this connection is not accepted any more: connect again")
+	errStreamProof = status.Error(codes.Unavailable, "the certificate of this connection is not accepted any more: connect again")
+	errStreamToken = status.Error(codes.Unauthenticated, "the bearer token has expired")
+)
+
+func proofOf(ctx context.Context) proof {
+	p, ok := peer.FromContext(ctx)
+	if !ok {
+		return nil
+	}
+	held, _ := p.AuthInfo.(proof)
+	return held
+}
+
+// prove takes the identity that mutual TLS has proved, none if it proved none, and refuses a call whose proof has ended.
+func (d *decision) prove(conn context.Context, now time.Time) {
+	p, ok := peer.FromContext(conn)
+	if !ok {
+		return
+	}
+	switch info := p.AuthInfo.(type) {
+	case proof:
+		if err := info.Valid(now); err != nil {
+			d.refuse(ReasonUnauthenticated, "the caller was "+nameOf(info.Identity())+", but "+err.Error(), errProofEnded)
+			return
+		}
+		d.caller.ID = info.Identity()
+	case interface{ Identity() string }:
+		d.caller.ID = info.Identity()
+	}
+}
+
+func nameOf(id string) string {
+	if id == "" {
+		return "one without identity"
+	}
+	return id
+}
+
+// proved refuses a request on a connection whose proof has ended, of whatever handler, and has the connection closed.
+func (h *httpCall) proved() bool {
+	held := proofOf(h.parent)
+	if held == nil || held.Valid(h.start) == nil {
+		return true
+	}
+	st := status.Convert(errProofEnded)
+	h.writer.Header().Set("Connection", "close") // HTTP/2 makes a GOAWAY of it
+	h.problem(http.StatusUnauthorized, codeName(st.Code()), st.Message())
+	return false
+}
+
+// proofInterval is how often the proofs of running streams are looked at.
+const proofInterval = time.Second
+
+// watch has the streams looked at from time to time, while there are any whose proof may end. The lock is held.
+func (o *streams) watch() {
+	if !o.watched {
+		o.watched = true
+		time.AfterFunc(proofInterval, o.checkProofs)
+	}
+}
+
+// until bounds a stream by the end of its caller's token, where its verifier tells that.
+func (o *streams) until(c *call, at time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if open, ok := o.running[c]; ok {
+		open.until = at
+		o.running[c] = open
+		o.watch()
+	}
+}
+
+// checkProofs ends the streams whose proof has ended. A proof may have to be verified anew, for which nobody should have to
+// wait for the lock.
+func (o *streams) checkProofs() {
+	now := time.Now()
+	over := map[*call]error{}
+	for c, open := range o.provable() {
+		switch {
+		case open.proof != nil && open.proof.Valid(now) != nil:
+			over[c] = errStreamProof
+		case !open.until.IsZero() && now.After(open.until):
+			over[c] = errStreamToken
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for c, why := range over {
+		if open, ok := o.running[c]; ok && open.ended == nil {
+			o.endOne(c, open, why)
+		}
+	}
+	o.watched = false
+	for _, open := range o.running {
+		if open.mayEnd() {
+			o.watch()
+			break
+		}
+	}
+}
+
+func (o *streams) provable() map[*call]openStream {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	provable := map[*call]openStream{}
+	for c, open := range o.running {
+		if open.mayEnd() {
+			provable[c] = open
+		}
+	}
+	return provable
+}
+
+func (o openStream) mayEnd() bool { return o.ended == nil && (o.proof != nil || !o.until.IsZero()) }

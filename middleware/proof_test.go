@@ -1,0 +1,195 @@
+package middleware_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"github.com/betmakers/paddock/middleware"
+)
+
+// passport is an identity that may end, or ends at a time.
+type passport struct {
+	identity
+	ended atomic.Bool
+	at    time.Time
+}
+
+func (p *passport) Valid(now time.Time) error {
+	if p.ended.Load() || !p.at.IsZero() && now.After(p.at) {
+		return errors.New("its certificate expired yesterday")
+	}
+	return nil
+}
+
+func (p *passport) in(ctx context.Context) context.Context {
+	return peer.NewContext(ctx, &peer.Peer{AuthInfo: p})
+}
+
+const alice = "spiffe://betmakers/alice"
+
+// A call whose caller's proof has ended is refused, of public methods too, and operators learn why.
+func TestProofHasEnded(t *testing.T) {
+	call := func(t *testing.T, p *passport) (*fixture, error, int) {
+		t.Helper()
+		handled := 0
+		f := newChain(t, testHandlers{unary: func(ctx context.Context, in *message) (*message, error) {
+			handled++
+			if got := middleware.CallerOf(ctx).ID; got != alice {
+				t.Errorf("the caller is %q", got)
+			}
+			return in, nil
+		}}, policy(t, `{"public": true}`))
+		err := f.Conn(middleware.RESTConfig{}).Invoke(p.in(t.Context()), unary, new(message), new(message))
+		return f, err, handled
+	}
+	p := &passport{identity: alice}
+	if _, err, handled := call(t, p); err != nil || handled != 1 {
+		t.Fatalf("got %v, handled %d times", err, handled)
+	}
+	p.ended.Store(true)
+	f, err, handled := call(t, p)
+	f.rejected(t, err, unary[1:], middleware.ReasonUnauthenticated, codes.Unauthenticated, "UNAUTHENTICATED")
+	if handled != 0 {
+		t.Error("the handler was called")
+	}
+	if explain, _ := f.lines.only(t)["explain"].(string); !strings.Contains(explain, alice+", but its certificate expired yesterday") {
+		t.Errorf("operators are told %q", explain)
+	}
+	if strings.Contains(err.Error(), "yesterday") {
+		t.Errorf("the caller is told %v", err)
+	}
+}
+
+// Streams end with the proof, whichever way of proving it was, and only those.
+func TestProofEndsWithinAStream(t *testing.T) {
+	for name, tc := range map[string]struct {
+		passport *passport
+		tokens   middleware.TokenVerifier
+		code     codes.Code // OK for a stream that goes on
+	}{
+		"nothing ends":            {&passport{identity: alice}, nil, codes.OK},
+		"a certificate":           {&passport{identity: alice, at: time.Unix(0, 0)}, nil, codes.Unavailable},
+		"a token":                 {nil, timed{time.Hour}, codes.Unauthenticated},
+		"a token without a time":  {nil, timed{0}, codes.OK},
+		"a token, by a plain way": {nil, plain{}, codes.OK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				if tc.passport != nil && !tc.passport.at.IsZero() {
+					tc.passport.at = time.Now().Add(time.Hour)
+				}
+				ended := make(chan error, 1)
+				f := newChain(t, testHandlers{stream: func(s grpc.ServerStream) error {
+					<-s.Context().Done()
+					ended <- context.Cause(s.Context())
+					return nil
+				}}, policy(t, `{"public": true}`), func(s *setup) { s.Tokens = tc.tokens })
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if tc.passport != nil {
+					ctx = tc.passport.in(ctx)
+				}
+				conn := f.Conn(middleware.RESTConfig{})
+				open := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if _, err := conn.NewStream(r.Context(), &grpc.StreamDesc{ServerStreams: true}, serverStream); err != nil {
+						t.Error(err)
+					}
+				})
+				r := httptest.NewRequestWithContext(ctx, "GET", "/", nil)
+				r.Header.Set("Authorization", "Bearer x")
+				go f.HTTP(open, middleware.HTTPLimits{}).ServeHTTP(httptest.NewRecorder(), r)
+				time.Sleep(59 * time.Minute)
+				select {
+				case err := <-ended:
+					t.Fatalf("it ended early, by %v", err)
+				default:
+				}
+				time.Sleep(2 * time.Minute)
+				select {
+				case err := <-ended:
+					if status.Code(err) != tc.code {
+						t.Errorf("it ended by %v, want %s", err, tc.code)
+					}
+				default:
+					if tc.code != codes.OK {
+						t.Error("it has not ended")
+					}
+				}
+				cancel()
+				synctest.Wait()
+				if tc.code != codes.OK {
+					f.wantValue(t, "chassis_rpc_rejected_total", labels{"reason": "unauthenticated"}, 1)
+				}
+			})
+		})
+	}
+}
+
+// timed verifies every token and gives it a time.
+type timed struct{ life time.Duration }
+
+func (timed) Verify(context.Context, string) (string, error) { return "", errors.New("not the way") }
+func (v timed) VerifyUntil(context.Context, string) (string, time.Time, error) {
+	if v.life == 0 {
+		return "alice", time.Time{}, nil
+	}
+	return "alice", time.Now().Add(v.life), nil
+}
+
+type plain struct{}
+
+func (plain) Verify(context.Context, string) (string, error) { return "alice", nil }
+
+// A request on a connection whose proof has ended reaches no handler, a plain one either, and ends the connection.
+func TestProofOfPlainHTTP(t *testing.T) {
+	f := newChain(t, testHandlers{})
+	handled := 0
+	handler := f.HTTP(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { handled++ }), middleware.HTTPLimits{})
+	p := &passport{identity: alice}
+	request := func() *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequestWithContext(p.in(t.Context()), "GET", "/", nil))
+		return w
+	}
+	if w := request(); w.Code != http.StatusOK || handled != 1 {
+		t.Fatalf("got %d", w.Code)
+	}
+	p.ended.Store(true)
+	if w := request(); w.Code != http.StatusUnauthorized || handled != 1 || w.Header().Get("Connection") != "close" || strings.Contains(w.Body.String(), "yesterday") {
+		t.Errorf("got %d, %v, %s; want 401 that ends the connection and tells nothing of the certificate", w.Code, w.Header(), w.Body)
+	}
+}
+
+// The look at the proof costs a call no allocation.
+func TestAllocationsOfProofs(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector makes sync.Pool forget")
+	}
+	f := newChain(t, testHandlers{unary: echo})
+	m := f.method(t, unary)
+	count := func(ctx context.Context) float64 {
+		stream := &reused{*newFakeStream(ctx)}
+		return testing.AllocsPerRun(1000, func() {
+			stream.unread = true
+			if err := m.Serve(nil, stream); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	without, with := count(asPeer(t.Context(), alice)), count((&passport{identity: alice}).in(t.Context()))
+	if with > without {
+		t.Errorf("%v allocations, %v without an end to look for", with, without)
+	}
+}

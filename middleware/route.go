@@ -1,0 +1,70 @@
+package middleware
+
+import (
+	"log/slog"
+	"net/http"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/betmakers/paddock/internal/contract"
+)
+
+// Route returns next for the callers of record, which is open to the own trust domain where it says nothing, as a method is.
+// A token that is not accepted is refused on public routes too, and the rate limit is that of the calls. Others get 401,
+// 403 or 429 before a byte of the body is read; they are counted under the record's name, by which InFlight counts the
+// requests. It must run inside of the handler of HTTP, and does nothing outside of it.
+func (s *Server) Route(record *contract.Method, next http.Handler) http.Handler {
+	route := &Method{Method: record, server: s}
+	count := s.routes.of(routeKey{pattern: record.Name})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h := httpCallFrom(r.Context()); h != nil {
+			h.countAs(count)
+			if !h.enter(w, r, route) {
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// enter lets the caller in, or answers.
+func (h *httpCall) enter(w http.ResponseWriter, r *http.Request, route *Method) bool {
+	d := h.server.decide(h, h.parent, route, h, h.start)
+	h.caller, h.reason, h.explain = d.caller, d.reason, d.explain
+	if d.err == nil {
+		return true
+	}
+	h.server.obs.rejected.WithLabelValues(route.Name, string(d.reason)).Inc()
+	WriteError(w, r, d.err, routeStatus)
+	return false
+}
+
+// routeStatus is the HTTP status of a refusal.
+func routeStatus(code codes.Code) int {
+	switch code { //nolint:exhaustive // there are no other refusals
+	case codes.Unauthenticated:
+		return http.StatusUnauthorized
+	case codes.PermissionDenied:
+		return http.StatusForbidden
+	case codes.ResourceExhausted:
+		return http.StatusTooManyRequests
+	case codes.DeadlineExceeded, codes.Canceled:
+		return http.StatusGatewayTimeout
+	default:
+		return http.StatusInternalServerError
+	}
+}
+
+// who returns the attributes of an access-log line that tell who asked and why that was refused, as those of a call do.
+func (h *httpCall) who() (attrs []slog.Attr) {
+	explained := "explain"
+	if h.reason == "" {
+		explained = "would_refuse"
+	}
+	for _, f := range [...]field{{"peer", h.caller.ID}, {"reason", string(h.reason)}, {explained, h.explain}} {
+		if f.value != "" {
+			attrs = append(attrs, slog.String(f.key, f.value))
+		}
+	}
+	return attrs
+}
