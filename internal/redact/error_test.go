@@ -15,7 +15,7 @@ import (
 func TestErrorMasksItsURLs(t *testing.T) {
 	failed := func(address string) error { return &url.Error{Op: "Get", URL: address, Err: io.EOF} }
 	short, long := failed("http://a/?k=hunter2"), failed("http://a/?k=hunter2hunter2")
-	_, unparsed := url.Parse("http://bob:hunter2@a:port/" + string(rune(0x7f)))
+	_, unparsed := url.Parse("http://bob:hunter2@a:port/" + string(rune(0x7f))) //nolint:staticcheck // it is meant to fail
 	for name, err := range map[string]error{
 		"itself":        short,
 		"wrapped":       fmt.Errorf("asking: %w", fmt.Errorf("again: %w", long)),
