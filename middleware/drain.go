@@ -145,6 +145,19 @@ func (o openStream) end(c *call) {
 	}
 }
 
+// leaves reports whether c is a stream that has been told of a stop: what it ends with UNAVAILABLE it ends for that.
+func (c *call) leaves() bool {
+	if c.method.Unary() {
+		return false
+	}
+	select {
+	case <-c.method.server.draining:
+		return c.reason() == ""
+	default:
+		return false
+	}
+}
+
 // endedOutside is the outcome of a stream that was ended from outside, whatever its handler made of that: its client has been told why.
 func (c *call) endedOutside(why, err error) outcome {
 	reason := ReasonDraining

@@ -231,6 +231,28 @@ func TestEndedStreamBurnsNoObjective(t *testing.T) {
 	f.wantValue(t, sloBadMetric, nil, 0)
 }
 
+// A stream that listens to Draining and ends in good order burns nothing either, and its line says why it has ended.
+func TestStreamThatListensBurnsNoObjective(t *testing.T) {
+	entered := make(chan struct{})
+	f, conn := start(t, testHandlers{stream: func(s grpc.ServerStream) error {
+		close(entered)
+		<-middleware.Draining(s.Context())
+		return status.Error(codes.Unavailable, "this replica stops")
+	}}, policy(t, `{"slo": {"availability": 99.9}}`, serverStream))
+	stream := openStream(t, conn, serverStream)
+	<-entered
+	f.Drain()
+	if err := drainStream(stream); status.Convert(err).Message() != "this replica stops" {
+		t.Errorf("the client got %v", err)
+	}
+	f.settle(t)
+	f.wantValue(t, sloBadMetric, nil, 0)
+	f.wantValue(t, rejectedMetric, labels{"reason": "draining"}, 1)
+	if line := f.lines.records(t)[0]; line["reason"] != "draining" || line["level"] != "INFO" {
+		t.Errorf("the line is %v", line)
+	}
+}
+
 // Plain HTTP handlers are told of the stop too, and counted by their route, but for the time that they are in a call.
 func TestInFlight(t *testing.T) {
 	leakcheck.Check(t)

@@ -64,7 +64,11 @@ func (c *call) failed(err error) (out outcome) {
 			if c.outside() && c.reason() == "" && ofTheInside(carrier, st) {
 				return c.withheld(err, st)
 			}
-			c.logCause(err, st.Code())
+			if st.Code() == codes.Unavailable && c.leaves() {
+				c.refuse(ReasonDraining, "")
+			} else {
+				c.logCause(err, st.Code())
+			}
 			return outcome{st.Code(), st.Err()}
 		}
 	}
