@@ -148,7 +148,9 @@ func TestOverloadIsRefusedByREST(t *testing.T) {
 	onHold(t, func(t *testing.T, b *crowded) {
 		f := newChain(t, testHandlers{unary: echo}, b.limits)
 		b.overload(t)
-		errs := together(200, func() error { return f.Conn(middleware.RESTConfig{}).Invoke(t.Context(), unary, new(message), new(message)) })
+		errs := together(200, func() error {
+			return f.Conn(middleware.RESTConfig{}).Invoke(t.Context(), unary, new(message), new(message))
+		})
 		for _, err := range errs {
 			if status.Code(err) != codes.Unavailable {
 				t.Errorf("the caller got %v", err)

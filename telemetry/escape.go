@@ -44,7 +44,7 @@ func mayBeObeyed(line []byte) bool {
 
 // obeyed returns where the first character to be escaped is, and -1 if there is none.
 func obeyed(line []byte) int {
-	for i := 0; i < len(line); i++ {
+	for i := range line {
 		switch c := line[i]; {
 		case c == 0x7f:
 			return i
