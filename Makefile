@@ -25,7 +25,7 @@ export PATH := $(BIN):$(PATH)
 RACE = $(shell $(GO) build -race -o /dev/null runtime/race 2>/dev/null && echo -race)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run build test lint generate bench fuzz mutate clean
+.PHONY: help setup tools run build test lint generate bench soak fuzz mutate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ generate: $(BIN)/buf $(PLUGINS) ## Write generated code and documentation anew
 
 bench: ## Measure what a call costs beside others, what admission does to honest calls, and what overload leaves
 	@cd bench && $(GO) run . && $(GO) run ./overload -honest 4s -lasts 6s -calm 2s -peak 600ms
+
+soak: ## Send all honest shapes to two replicas for 20 minutes, and restart them: none may be refused or lost
+	@cd bench && $(GO) run ./overload -soak 20m
 
 fuzz: ## Run each fuzz target for FUZZTIME, a minute unless set
 	@for module in . jwt; do ( \

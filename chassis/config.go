@@ -64,7 +64,7 @@ type Config struct {
 	MaxConnectionsPerAddress int           `env:"CHASSIS_MAX_CONNECTIONS_PER_ADDRESS, default=0" help:"The same for each client address, or network of 64 bits of IPv6. Loopback is not limited. Set it only where clients connect themselves: behind a proxy or a mesh all connections may come from one address. 0 for no limit."`
 	ConnectTimeout           time.Duration `env:"CHASSIS_CONNECT_TIMEOUT, default=10s" help:"Time for handshake, HTTP/2 preface and request headers."`
 	BodyTimeout              time.Duration `env:"CHASSIS_BODY_TIMEOUT, default=15s" help:"Time that the body of a REST request may stand still while it is read. A slow body that moves is not cut."`
-	WriteTimeout             time.Duration `env:"CHASSIS_WRITE_TIMEOUT, default=30s" help:"Time that a write of an HTTP answer may wait for its reader. It does not run while nothing is written: downloads and quiet streams may take as long as they like."`
+	WriteTimeout             time.Duration `env:"CHASSIS_WRITE_TIMEOUT, default=2m" help:"Time that a write of an HTTP answer may wait for its reader. It does not run while nothing is written: downloads and quiet streams may take as long as they like. The system shows a slow reader's progress in steps of about a megabyte, so one of less than 10 kB/s may be cut."`
 	IdleTimeout              time.Duration `env:"CHASSIS_IDLE_TIMEOUT, default=2m" help:"Idle REST connections are closed after it."`
 	MaxConnectionAge         time.Duration `env:"CHASSIS_MAX_CONNECTION_AGE, default=30m" help:"gRPC connections are asked to leave after it, give or take a tenth, so that clients spread anew."`
 	MaxConnectionGrace       time.Duration `env:"CHASSIS_MAX_CONNECTION_GRACE, default=5m" help:"Calls on such a connection may still take so long."`

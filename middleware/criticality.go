@@ -3,6 +3,8 @@ package middleware
 import (
 	"strings"
 
+	"google.golang.org/grpc/metadata"
+
 	"github.com/betmakers/paddock/internal/admission"
 	"github.com/betmakers/paddock/internal/contract"
 )
@@ -12,10 +14,14 @@ import (
 const criticalityKey = "paddock-criticality"
 
 // weigh decides what the call is worth: what its method declares, unless a caller of the own trust domain says that it
-// makes the call for one that is worth more, or less.
-func (c *call) weigh(header []string) {
+// makes the call for one that is worth more, or less. By REST nobody is asked.
+func (c *call) weigh() {
 	c.Worth = admission.Worth(c.method.Criticality) //nolint:gosec // one of three
-	if len(header) != 1 || !c.method.server.own(c.caller.ID) {
+	if c.http != nil || !c.method.server.own(c.caller.ID) {
+		return
+	}
+	header := metadata.ValueFromIncomingContext(c.Parent, criticalityKey)
+	if len(header) != 1 {
 		return
 	}
 	switch header[0] {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/betmakers/paddock/internal/admission"
@@ -21,12 +20,12 @@ func (m *Method) limited() bool {
 
 // waitForPlace returns when the call may run, or with the refusal.
 func (c *call) waitForPlace() error {
-	c.weigh(c.stated())
+	c.weigh()
 	if !c.method.limited() {
 		return nil
 	}
-	c.Share = c.method.share(c.Parent, c.caller.ID)
-	switch c.method.server.cfg.Admission.Enter(c, &c.Ticket, c.start) {
+	c.Share, c.TimesOut = c.method.share(c.Parent, c.caller.ID), c.deadline.after > 0
+	switch c.method.server.cfg.Admission.Enter(inLine{c}, &c.Ticket, c.start) {
 	case admission.Refused:
 		return c.refuseOverload()
 	case admission.Reported:
@@ -37,13 +36,10 @@ func (c *call) waitForPlace() error {
 	return nil
 }
 
-// stated is what the caller says that the call is worth. By REST nobody is asked.
-func (c *call) stated() []string {
-	if c.http != nil {
-		return nil
-	}
-	return metadata.ValueFromIncomingContext(c.Parent, criticalityKey)
-}
+// inLine is the context of a call that waits in the line, which has timers of its own: the call needs none for its deadline yet.
+type inLine struct{ *call }
+
+func (w inLine) Done() <-chan struct{} { return w.Parent.Done() }
 
 // leavePlace gives the place back.
 func (c *call) leavePlace(now time.Time) {

@@ -9,6 +9,8 @@
 //	go run ./overload -timeline               what became of the calls of each half second of an overload, too
 //	go run ./overload -admission on           one column; default leaves CHASSIS_ADMISSION as it is
 //
+//	go run ./overload -soak 20m               neither: all honest shapes mixed, for so long
+//
 // The service is a process of its own, this same binary started again, with mutual TLS and the settings of production.
 // Calls start on a schedule that waits for no answer, as those of many independent users do. Time counts from the
 // scheduled start.
@@ -35,6 +37,13 @@
 // No call is to be refused, and none lost: to end otherwise than it asked for. The time before handlers counts from a call's
 // arrival in the chassis to the beginning of its handler; for it every call is traced. What calls have been held back is
 // the service's own metric. Answers are compared with what their calls asked for, the rest being the machine's doing.
+//
+// # Soak
+//
+// Two replicas get the honest shapes together, by gRPC in turns and by REST where a load balancer would send it. A neighbour takes
+// the processors half of the time, a replica stands still every 20 s, certificates are renewed every 30 s, and the replicas are
+// restarted one after the other, twice. The program fails if a call is refused or lost. Memory and goroutines are printed every
+// 15 s.
 //
 // # Overload
 //

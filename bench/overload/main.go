@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/betmakers/paddock/bench/internal/certs"
@@ -24,7 +25,9 @@ func main() {
 // playPart does not return in a process that was started to be the service, or a neighbour on the machine.
 func playPart() {
 	if shape := os.Getenv(envShape); shape != "" {
-		exit(serve(context.Background(), shape))
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		exit(serve(ctx, shape))
 	}
 	if os.Getenv(envNeighbour) != "" {
 		exit(beNeighbour())
@@ -52,8 +55,12 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.DurationVar(&p.calm, "calm", p.calm, "how long the calls after it are watched")
 	flags.DurationVar(&p.peak, "peak", p.peak, "how long the peak is measured at each number of calls at once")
 	flags.Float64Var(&p.times, "times", p.times, "the overload, in times of the peak")
+	lasts := flags.Duration("soak", 0, "instead of the tables: all honest shapes mixed, for so long")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if *lasts > 0 {
+		return withCertificates(func(dir certs.Dir) error { return soak(ctx, out, *lasts, dir) })
 	}
 	first, second, err := choose(*names)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/procfs"
@@ -21,6 +22,7 @@ import (
 type process struct {
 	cmd               *exec.Cmd
 	grpc, http, admin string // addresses
+	env               []string
 }
 
 // unset leaves CHASSIS_ADMISSION as the environment has it.
@@ -29,34 +31,49 @@ const unset = "default"
 // start runs the service where on says, with the settings of production and of env, and returns when it is ready. What it
 // logs goes to /dev/null.
 func start(ctx context.Context, on cores.Pair, dir certs.Dir, shape, admission string, env ...string) (*process, error) {
-	binary, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	p := &process{cmd: exec.Command(binary)}
+	p := new(process)
 	for _, addr := range []*string{&p.grpc, &p.http, &p.admin} {
+		var err error
 		if *addr, err = freeAddr(ctx); err != nil {
 			return nil, err
 		}
 	}
-	p.cmd.Stderr = os.Stderr
-	p.cmd.Env = append(os.Environ(),
+	p.env = append(os.Environ(),
 		envShape+"="+shape, "CHASSIS_ENVIRONMENT=production", "CHASSIS_MTLS=files",
 		"CHASSIS_GRPC_ADDR="+p.grpc, "CHASSIS_HTTP_ADDR="+p.http, "CHASSIS_ADMIN_ADDR="+p.admin,
 		"CHASSIS_TLS_CERT_FILE="+dir.ServerCert(), "CHASSIS_TLS_KEY_FILE="+dir.ServerKey(), "CHASSIS_TLS_CA_FILE="+dir.CA(),
 	)
 	if admission != unset {
-		p.cmd.Env = append(p.cmd.Env, "CHASSIS_ADMISSION="+admission)
+		p.env = append(p.env, "CHASSIS_ADMISSION="+admission)
 	}
-	p.cmd.Env = append(p.cmd.Env, env...)
+	p.env = append(p.env, env...)
+	return p, p.begin(ctx, on)
+}
+
+// begin starts the process where on says, at its addresses, and returns when it is ready.
+func (p *process) begin(ctx context.Context, on cores.Pair) error {
+	binary, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	p.cmd = exec.Command(binary)
+	p.cmd.Stderr, p.cmd.Env = os.Stderr, p.env
 	if err := on.StartServer(p.cmd.Start); err != nil {
-		return nil, err
+		return err
 	}
 	if err := p.waitReady(ctx); err != nil {
 		p.stop()
-		return nil, err
+		return err
 	}
-	return p, nil
+	return nil
+}
+
+// leave asks the process to end, as Kubernetes does, and waits until it has.
+func (p *process) leave() error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return p.cmd.Wait()
 }
 
 func freeAddr(ctx context.Context) (string, error) {

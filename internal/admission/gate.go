@@ -15,10 +15,17 @@ const (
 	quiet    = 500 * time.Millisecond
 
 	// Now and then many more calls are let in, for tried at most. Calls that are too many soon fill any limit, or the
-	// scheduler's queue. If they do not, what is short is not processors for calls, or no longer: the gate opens. It is tried first after firstTry, then
-	// each time after four times as long, up to lastTry. Before it has failed once, no call is refused.
+	// scheduler's queue. If they do not, what is short is not processors for calls, or no longer: the gate opens. It is tried
+	// first after firstTry, then each time after four times as long, up to lastTry. Before it has failed once, no call is
+	// refused.
+	//
+	// How many more is more times the floor. Where more calls come than go it is no more than what is done in few, as others
+	// wait for it. Where those that wait would be let in soon anyway, it is beside all calls that there have been: many
+	// callers who wait for each answer are no overload, and fill the limit only if it is smaller than they are many.
 	tried    = 300 * time.Millisecond
-	more     = 8    // times the floor
+	more     = 8
+	few      = 25 * time.Millisecond
+	soon     = 50 * time.Millisecond
 	grown    = 1.15 // times is the queue longer in the end that grows
 	firstTry = 40 * time.Millisecond
 	lastTry  = 16 * time.Second
@@ -37,9 +44,14 @@ type gate struct {
 	closed bool
 	procs  int
 	at     time.Duration // of the last look
+	most   int           // calls there were since the last try, with those that have not come as far yet
 	proof  proof
 	limit  limit
 	try    try
+
+	// So many goroutines waited for a processor while many more calls were let in, and it did no harm. The gate closes for
+	// more, until the queue has been short again.
+	harmless int
 
 	// For how long each look has shown it, without the time in which the process stood still.
 	long  time.Duration // a long queue
@@ -48,7 +60,11 @@ type gate struct {
 }
 
 // calls are how many run and wait.
-type calls struct{ running, waiting int }
+type calls struct {
+	running, waiting int
+	each             time.Duration // the time from one that is let in to the next; zero if it is not known
+	overload         bool          // more come than go
+}
 
 // floor is how many calls run in any case.
 func (g *gate) floor() int { return 2 * g.procs }
@@ -66,10 +82,14 @@ func (g *gate) saw(l Look, c calls, now time.Duration) {
 	g.long = lasting(g.long, gap, long)
 	g.short = lasting(g.short, gap, !long && c.waiting == 0)
 	g.idle = lasting(g.idle, gap, c.waiting == 0)
+	g.most = max(g.most, c.running+c.waiting+l.Runnable)
 	full := c.waiting > 0 && !g.free(c.running)
 	switch {
 	case !g.closed:
-		if g.proof.given(l.Runnable, g.procs, long, gap) {
+		if g.short >= calm {
+			g.harmless = 0
+		}
+		if g.proof.given(l.Runnable, g.procs, l.Runnable > g.harmless+g.floor(), gap) {
 			g.close(c.running)
 		}
 	case g.short >= calm || g.idle >= quiet:
@@ -78,10 +98,12 @@ func (g *gate) saw(l Look, c calls, now time.Duration) {
 		if g.try.goesOn(full, l.Runnable, g.floor(), gap) {
 			return
 		}
-		g.closed, g.proof = g.try.lost, proof{}
-		g.limit.now = g.limit.before
+		g.closed, g.proof, g.limit.now = g.try.lost, proof{}, g.limit.before
+		if !g.closed {
+			g.harmless = g.try.longest
+		}
 	case g.try.begins(gap):
-		g.limit.before, g.limit.now = g.limit.now, c.running+more*g.floor()
+		g.limit.before, g.limit.now = g.limit.now, g.many(c)
 	case c.waiting == 0:
 	case g.long >= standing:
 		g.limit.shrink(c.running, l.Runnable, g.floor())
@@ -97,7 +119,21 @@ func (g *gate) close(running int) {
 	g.closed, g.long, g.short, g.idle = true, 0, 0, 0
 	g.limit = limit{now: running, first: running, step: g.procs}
 	g.try = try{next: firstTry, every: firstTry}
-	g.proof = proof{}
+	g.proof, g.most, g.harmless = proof{}, 0, 0
+}
+
+// many is how many calls run in a try.
+func (g *gate) many(c calls) int {
+	most := g.most
+	g.most = 0
+	switch {
+	case c.overload:
+		return c.running + max(g.floor(), min(more*g.floor(), int(few/max(c.each, 1))))
+	case c.each > 0 && time.Duration(c.waiting)*c.each <= soon:
+		return max(c.running, most) + more*g.floor()
+	default:
+		return c.running + more*g.floor()
+	}
 }
 
 // lasting adds up for how long something has been so.
@@ -179,6 +215,7 @@ type try struct {
 	failed bool          // one has
 
 	middle, end mean // of the runnable goroutines, in the second and in the last third
+	longest     int  // of them
 }
 
 // begins takes in that time has passed, and reports whether a try begins.
@@ -187,12 +224,13 @@ func (t *try) begins(gap time.Duration) bool {
 		return false
 	}
 	t.every = min(4*t.every, lastTry)
-	t.under, t.left, t.next, t.middle, t.end = true, tried, t.every, mean{}, mean{}
+	t.under, t.left, t.next, t.middle, t.end, t.longest = true, tried, t.every, mean{}, mean{}, 0
 	return true
 }
 
 // goesOn takes in a look, and whether calls have filled the limit of the try, and reports whether it goes on.
 func (t *try) goesOn(full bool, runnable, floor int, gap time.Duration) bool {
+	t.longest = max(t.longest, runnable)
 	switch t.left -= gap; {
 	case t.left < tried/3:
 		t.end.add(runnable)

@@ -43,6 +43,14 @@ type judge struct {
 	fair        int            // what each share could have had of the window before
 }
 
+// each returns the time from one call that is let in to the next, zero if it is not known.
+func (j *judge) each() time.Duration {
+	if j.interval == 0 && j.let >= enoughLet {
+		return j.stood / time.Duration(j.let)
+	}
+	return j.interval
+}
+
 // refuses reports whether calls are refused whose turn does not come soon.
 func (j *judge) refuses() bool { return j.overload && !j.doubt }
 

@@ -63,7 +63,7 @@ func (l *Limiter) Open() {
 	defer l.mu.Unlock()
 	l.open = true
 	l.closed.Store(false)
-	l.dispatch(time.Since(l.born))
+	l.dispatch(l.now())
 }
 
 // Enter returns when t may run, or may not. A call that runs must come to [Limiter.Leave]. now is about the present.
@@ -87,8 +87,8 @@ func (l *Limiter) enter(ctx context.Context, t *Ticket) Verdict {
 	if !l.join(ctx, t) {
 		return Refused
 	}
-	if t.ready != nil {
-		l.wait(ctx, t)
+	if t.waiter != nil {
+		l.line.wait(ctx, t, &l.mu, l.now)
 	}
 	if t.state != running {
 		return Refused
@@ -100,11 +100,11 @@ func (l *Limiter) enter(ctx context.Context, t *Ticket) Verdict {
 	return Runs
 }
 
-// join puts t into the line and lets those in whose turn it is: false where it is refused. If it has to wait it is ready later.
+// join puts t into the line and lets those in whose turn it is: false where it is refused. If it has to wait it has a waiter.
 func (l *Limiter) join(ctx context.Context, t *Ticket) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Since(l.born)
+	now := l.now()
 	if l.open {
 		l.line.admit(t)
 		return true
@@ -114,28 +114,19 @@ func (l *Limiter) join(ctx context.Context, t *Ticket) bool {
 		return false
 	}
 	l.dispatch(now)
-	if t.state == waiting {
-		t.ready = make(chan struct{})
-	}
+	l.line.seat(t)
 	return true
 }
 
-// wait returns when t is no longer in the line.
-func (l *Limiter) wait(ctx context.Context, t *Ticket) {
-	if t.await(ctx) {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.line.giveUp(t, time.Since(l.born))
-}
+// now is the time since the limiter was made.
+func (l *Limiter) now() time.Duration { return time.Since(l.born) }
 
 // report counts t in as one that runs in any case, and says whether it would have been refused.
 func (l *Limiter) report(t *Ticket) Verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t.state = running
-	if l.line.excess.beyond(t.Worth, time.Since(l.born)) && l.gate.try.failed {
+	if l.line.excess.beyond(t.Worth, l.now()) && l.gate.try.failed {
 		return Reported
 	}
 	return Runs
@@ -155,10 +146,10 @@ func (l *Limiter) Leave(t *Ticket, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.reports {
-		l.line.excess.done(time.Since(l.born))
+		l.line.excess.done(l.now())
 		return
 	}
-	since := time.Since(l.born)
+	since := l.now()
 	l.line.ended(t, since)
 	l.dispatch(since)
 }
@@ -178,11 +169,11 @@ func (l *Limiter) dispatch(now time.Duration) {
 
 // tick looks again while calls wait: processors do not say when they become free.
 func (l *Limiter) tick() {
-	l.lookIfDue(time.Since(l.born))
+	l.lookIfDue(l.now())
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.ticks = false
-	l.dispatch(time.Since(l.born))
+	l.dispatch(l.now())
 }
 
 // lookIfDue looks at the scheduler if the last look is long enough ago for so many calls that run. One goroutine looks at a
@@ -193,7 +184,7 @@ func (l *Limiter) lookIfDue(now time.Duration) {
 	}
 	defer l.looking.Unlock()
 	seen := l.look()
-	now = time.Since(l.born)
+	now = l.now()
 	l.looked.Store(int64(now))
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -201,7 +192,7 @@ func (l *Limiter) lookIfDue(now time.Duration) {
 	if l.reports && seen.Runnable > l.gate.floor() {
 		waiting++ // nothing is held back: the line is the scheduler's
 	}
-	l.gate.saw(seen, calls{int(l.running.Load()), waiting}, now)
+	l.gate.saw(seen, calls{int(l.running.Load()), waiting, l.line.judge.each(), l.line.judge.overload || l.line.judge.growing > 0}, now)
 	l.line.judge.doubt = !l.gate.try.failed
 	l.closed.Store(l.gate.closed && !l.open)
 }

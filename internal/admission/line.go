@@ -3,6 +3,7 @@ package admission
 import (
 	"context"
 	"math"
+	"sync"
 	"time"
 )
 
@@ -31,6 +32,7 @@ type line struct {
 	waited  time.Duration // of all calls together
 	patient bool          // no call is refused
 	excess  excess        // tells which would be
+	waiters sync.Pool     // that no call uses
 }
 
 // join puts t into the line, or refuses it: false.
@@ -54,6 +56,35 @@ func (l *line) join(ctx context.Context, t *Ticket, now time.Duration) bool {
 	return true
 }
 
+// seat gives t what it waits with, if it has to wait.
+func (l *line) seat(t *Ticket) {
+	if t.state != waiting {
+		return
+	}
+	if w, ok := l.waiters.Get().(*waiter); ok {
+		t.waiter = w
+		return
+	}
+	t.waiter = &waiter{done: make(chan struct{}, 1)}
+}
+
+// wait returns when t is no longer in the line. It must not hold the lock.
+func (l *line) wait(ctx context.Context, t *Ticket, lock sync.Locker, now func() time.Duration) {
+	w := t.waiter
+	most := t.mayWait
+	if t.TimesOut {
+		most = min(most, left(ctx))
+	}
+	if !w.await(ctx, most) {
+		lock.Lock()
+		l.giveUp(t, now())
+		lock.Unlock()
+		<-w.done
+	}
+	t.waiter = nil
+	l.waiters.Put(w)
+}
+
 // worthWaiting reports whether t gets its turn soon enough in an overload, and notes how long it may wait.
 func (l *line) worthWaiting(ctx context.Context, t *Ticket) bool {
 	t.mayWait = longerWait
@@ -71,14 +102,6 @@ func (l *line) worthWaiting(ctx context.Context, t *Ticket) bool {
 		t.mayWait = most
 	}
 	return time.Duration(l.queue.ahead(t))*l.judge.interval <= most
-}
-
-// left is the time that the caller of a call still has.
-func left(ctx context.Context) time.Duration {
-	if deadline, ok := ctx.Deadline(); ok {
-		return time.Until(deadline)
-	}
-	return forever
 }
 
 // first returns the call whose turn it is, nil if none waits. What died waiting, or has waited for too long, leaves.
@@ -141,8 +164,8 @@ func (l *line) leave(t *Ticket, to state, now time.Duration) {
 	l.queue.remove(t)
 	l.waited += now - t.since
 	t.state, t.ctx = to, nil
-	if t.ready != nil {
-		close(t.ready)
+	if t.waiter != nil {
+		t.waiter.done <- struct{}{}
 	}
 }
 

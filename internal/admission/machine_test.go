@@ -146,7 +146,7 @@ func (r *result) call(m *machine, l *Limiter, k kind) {
 	r.sent++
 	r.delayed = max(r.delayed, held)
 	switch {
-	case verdict == Refused && ctx.Err() == nil:
+	case verdict == Refused && time.Since(sent) < k.deadline:
 		r.refused++
 		r.refusals = append(r.refusals, time.Since(sent))
 	case verdict == Refused, err != nil:

@@ -32,8 +32,8 @@ func (r *Resource) Open() {
 // Acquire returns when t has one, or may not wait for it any longer. What runs must be released.
 func (r *Resource) Acquire(ctx context.Context, t *Ticket) Verdict {
 	r.join(ctx, t)
-	if t.ready != nil {
-		r.wait(ctx, t)
+	if t.waiter != nil {
+		r.line.wait(ctx, t, &r.mu, r.now)
 	}
 	switch {
 	case t.state != running:
@@ -48,24 +48,16 @@ func (r *Resource) Acquire(ctx context.Context, t *Ticket) Verdict {
 func (r *Resource) join(ctx context.Context, t *Ticket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Since(r.born)
+	now := r.now()
 	if !r.line.join(ctx, t, now) {
 		return
 	}
 	r.dispatch(now)
-	if t.state == waiting {
-		t.ready = make(chan struct{})
-	}
+	r.line.seat(t)
 }
 
-func (r *Resource) wait(ctx context.Context, t *Ticket) {
-	if t.await(ctx) {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.line.giveUp(t, time.Since(r.born))
-}
+// now is the time since the resource was made.
+func (r *Resource) now() time.Duration { return time.Since(r.born) }
 
 // Release gives back what t has. For a ticket that has nothing it does nothing.
 func (r *Resource) Release(t *Ticket) {
@@ -76,7 +68,7 @@ func (r *Resource) Release(t *Ticket) {
 	}
 	t.state = absent
 	r.held--
-	now := time.Since(r.born)
+	now := r.now()
 	r.line.ended(t, now)
 	r.dispatch(now)
 }

@@ -81,7 +81,7 @@ func TestOneMethodOverloaded(t *testing.T) {
 	for _, test := range []struct {
 		work  time.Duration
 		least float64 // now and then the limit is tried, which long calls feel
-	}{{2 * ms, .99}, {20 * ms, .93}} {
+	}{{2 * ms, .99}, {20 * ms, .96}} {
 		t.Run(test.work.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				work := test.work
@@ -92,10 +92,12 @@ func TestOneMethodOverloaded(t *testing.T) {
 				r := offer(m, l, 20*time.Second,
 					kind{do: m.computes(work), rate: 3 * capacity, deadline: deadline, share: s.Of("caller", 0)},
 					kind{do: m.computes(work), rate: .1 * capacity, deadline: deadline, share: s.Of("caller", 1)})
-				if served := ratio(r[1]); served < test.least {
+				served := ratio(r[1])
+				t.Logf("%.3f of the other method, of the capacity %.3f", served, (r[0].goodput(20*time.Second)+r[1].goodput(20*time.Second))/capacity)
+				if served < test.least {
 					t.Errorf("%.3f of the calls of the other method are served", served)
 				}
-				if goodput := (r[0].goodput(20*time.Second) + r[1].goodput(20*time.Second)) / capacity; goodput < .85 {
+				if goodput := (r[0].goodput(20*time.Second) + r[1].goodput(20*time.Second)) / capacity; goodput < .95 {
 					t.Errorf("%.3f of the capacity is served", goodput)
 				}
 			})

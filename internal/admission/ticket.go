@@ -17,6 +17,10 @@ type Ticket struct {
 	// Patient says that the call is not refused while its caller waits. It is set before the call asks for a place.
 	Patient bool
 
+	// TimesOut says that the Done of the call's context is not closed at its deadline: the line sees to it. It is set before the
+	// call asks for a place.
+	TimesOut bool
+
 	state    state
 	counted  bool // its share counts it as running
 	reported bool // a line that refuses would have refused it
@@ -25,7 +29,7 @@ type Ticket struct {
 	next, prev *Ticket         // in the line
 	since      time.Duration   // when it began to wait
 	mayWait    time.Duration   // in an overload
-	ready      chan struct{}   // closed when it no longer waits
+	waiter     *waiter         // of a call that has to wait
 }
 
 type state uint8
@@ -36,23 +40,6 @@ const (
 	running
 	refused
 )
-
-// await returns true when t is no longer in the line, and false when it has waited for long enough.
-func (t *Ticket) await(ctx context.Context) bool {
-	var late <-chan time.Time
-	if t.mayWait < forever {
-		timer := time.NewTimer(t.mayWait)
-		defer timer.Stop()
-		late = timer.C
-	}
-	select {
-	case <-t.ready:
-		return true
-	case <-late:
-	case <-ctx.Done():
-	}
-	return false
-}
 
 // Worth is what a call is worth in an overload. The values are those of the contract's criticality.
 type Worth int8

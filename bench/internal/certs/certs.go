@@ -35,6 +35,8 @@ func (d Dir) ServerKey() string { return d.key("server") }
 func (d Dir) cert(name string) string { return filepath.Join(string(d), name+".pem") }
 func (d Dir) key(name string) string  { return filepath.Join(string(d), name+"-key.pem") }
 
+func (d Dir) caKey() string { return filepath.Join(string(d), "ca-key.pem") }
+
 // Write makes everything new: the server is spiffe://bench.test/SERVICE, and each caller spiffe://bench.test/NAME.
 func (d Dir) Write(service string, callers ...string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -49,12 +51,26 @@ func (d Dir) Write(service string, callers ...string) error {
 	}
 	errs := []error{
 		writePEM(d.CA(), "CERTIFICATE", der),
+		writeKey(d.caKey(), key),
 		writeLeaf(ca, key, 2, service, d.ServerCert(), d.ServerKey()),
 	}
 	for i, name := range callers {
 		errs = append(errs, writeLeaf(ca, key, int64(3+i), name, d.cert(name), d.key(name)))
 	}
 	return errors.Join(errs...)
+}
+
+// Renew gives the server another certificate and key, of the same authority.
+func (d Dir) Renew(service string) error {
+	authority, err := tls.LoadX509KeyPair(d.CA(), d.caKey())
+	if err != nil {
+		return err
+	}
+	key, ok := authority.PrivateKey.(*ecdsa.PrivateKey)
+	if !ok {
+		return errors.New("the authority's key is not one that Write made")
+	}
+	return writeLeaf(authority.Leaf, key, time.Now().UnixNano(), service, d.ServerCert(), d.ServerKey())
 }
 
 func template(serial int64, name string) *x509.Certificate {
@@ -81,11 +97,15 @@ func writeLeaf(ca *x509.Certificate, caKey *ecdsa.PrivateKey, serial int64, name
 	if err != nil {
 		return err
 	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	return errors.Join(writePEM(certFile, "CERTIFICATE", der), writeKey(keyFile, key))
+}
+
+func writeKey(file string, key *ecdsa.PrivateKey) error {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return err
 	}
-	return errors.Join(writePEM(certFile, "CERTIFICATE", der), writePEM(keyFile, "PRIVATE KEY", keyDER))
+	return writePEM(file, "PRIVATE KEY", der)
 }
 
 func writePEM(file, kind string, der []byte) error {

@@ -1,0 +1,42 @@
+package admission
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// Short calls of many callers who wait for each answer fill the processors for good, and by chance their queue grows. Nothing is
+// gained by holding them back, so that ends soon and does not begin again, until the queue has been short.
+func TestGateLeavesABoundedQueueAlone(t *testing.T) {
+	const callers, each = 64, 20 * time.Microsecond
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same for each run
+	g := gate{procs: 1}
+	closed, closings := 0, 0
+	for at := time.Millisecond; at < 10*time.Second; at += time.Millisecond {
+		before := g.closed
+		here := 1 + random.IntN(callers) // the others are on their way
+		running, waiting := 1+random.IntN(min(here, 8)), 0
+		if g.closed {
+			running = min(here, max(g.limit.now, g.floor()))
+			waiting = here - running
+			closed++
+		}
+		g.saw(Look{1, g.floor() + 1 + random.IntN(callers)}, calls{running, waiting, each, false}, at)
+		if g.closed && !before {
+			closings++
+		}
+	}
+	if closings != 1 || closed > 1500 {
+		t.Errorf("calls were held back %d times, for %d ms of 10 s", closings, closed)
+	}
+	if g.harmless == 0 {
+		t.Error("a queue that did no harm is not remembered")
+	}
+	for at := 10 * time.Second; at < 10*time.Second+2*calm; at += time.Millisecond {
+		g.saw(Look{1, 0}, calls{1, 0, each, false}, at)
+	}
+	if g.harmless != 0 {
+		t.Errorf("when the queue has been short, one of %d is still thought harmless", g.harmless)
+	}
+}
