@@ -151,7 +151,11 @@ func (a *App) handler() (handler http.Handler, err error) {
 // handler that panics before its first byte is answered for with 500; later the connection is cut, so that the client does not
 // take half an answer for a whole one.
 //
-// The handler's writer has the interfaces of net/http's own: [http.Hijacker] and [io.ReaderFrom] by HTTP/1,
+// The body comes as it was sent, compressed or not, and has no limit but CHASSIS_MAX_HANDLER_BYTES, which is none unless it is
+// set: a handler that keeps a body in memory bounds it by [http.MaxBytesReader], as with a server of net/http. Over the limit
+// a read returns an [http.MaxBytesError].
+//
+// The handler's writer has the methods of net/http's own: [http.Hijacker] and [io.ReaderFrom] by HTTP/1,
 // [http.Pusher] by HTTP/2. A hijacked connection, such as a WebSocket, belongs to the handler. It has no deadline, and counts
 // as one request with the status 101 when the handler returns.
 //
@@ -184,6 +188,7 @@ func (a *App) handle(pattern string, handler http.Handler, public bool, callers 
 		a.errs = append(a.errs, fmt.Errorf("chassis: HTTP pattern %q: %w", pattern, err))
 		return
 	}
+	route.MaxRequest = a.instance.cfg.MaxHandlerBytes
 	if a.routes == nil {
 		a.routes = http.NewServeMux()
 	}

@@ -60,7 +60,8 @@ type Config struct {
 	ShutdownTimeout time.Duration `env:"CHASSIS_SHUTDOWN_TIMEOUT, default=20s" help:"The whole way from the signal to the exit, drain and flush included. The last 3s are for workers and telemetry, so it must be more than CHASSIS_DRAIN_DELAY and 3s."`
 	GracePeriod     time.Duration `env:"CHASSIS_GRACE_PERIOD, default=0s" help:"The pod's terminationGracePeriodSeconds, for the check that CHASSIS_SHUTDOWN_TIMEOUT fits in. 0 for unknown."`
 
-	MaxMessageBytes          int           `env:"CHASSIS_MAX_MESSAGE_BYTES, default=4194304" help:"Largest message each way, gRPC and REST, after decompression."`
+	MaxMessageBytes          int           `env:"CHASSIS_MAX_MESSAGE_BYTES, default=4194304" help:"Largest message each way, gRPC and REST, after decompression. Handlers of plain HTTP have CHASSIS_MAX_HANDLER_BYTES."`
+	MaxHandlerBytes          int           `env:"CHASSIS_MAX_HANDLER_BYTES, default=0" help:"Largest request body that a handler of plain HTTP (App.Handle) can read. Reading more ends in an error. It says nothing of gRPC and REST methods. Set it where handlers keep whole bodies in memory. 0 for no limit."`
 	MaxHeaderBytes           int           `env:"CHASSIS_MAX_HEADER_BYTES, default=16384" help:"Largest header of a request."`
 	MaxStreams               int           `env:"CHASSIS_MAX_CONCURRENT_STREAMS, default=250" help:"Calls at once on one HTTP/2 connection."`
 	MaxConnections           int           `env:"CHASSIS_MAX_CONNECTIONS, default=10000" help:"Connections at once on each of the ports of gRPC and REST. One more is closed as soon as it comes. An idle one with TLS takes about 40 KiB. Raise it for a service that holds many sockets. 0 for no limit."`
@@ -153,6 +154,7 @@ func (c *Config) validateNumbers() (errs []error) {
 	}
 	for name, value := range map[string]int{
 		"CHASSIS_MAX_CONNECTIONS": c.MaxConnections, "CHASSIS_MAX_CONNECTIONS_PER_ADDRESS": c.MaxConnectionsPerAddress,
+		"CHASSIS_MAX_HANDLER_BYTES": c.MaxHandlerBytes,
 	} {
 		if value < 0 {
 			errs = append(errs, fmt.Errorf("%s is %d; it must not be negative", name, value))

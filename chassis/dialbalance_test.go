@@ -17,7 +17,8 @@ import (
 )
 
 // One of three replicas becomes fifty times slower. Within ten seconds at the most (three on a machine with time to spare)
-// it has hardly any calls, and once it is fast again it has its share back within twenty, without anybody's hands. It runs
+// it has few calls, as it may be merely cold, and once it is fast again it has its share back within twenty, without anybody's
+// hands. It runs
 // in real time; internal/balance has the same in no time, with tighter bounds.
 func TestDialOneSlowReplica(t *testing.T) {
 	t.Parallel()
@@ -53,13 +54,13 @@ func TestDialOneSlowReplica(t *testing.T) {
 	spell("warm-up", time.Second)
 	spell("all fast", 3*time.Second)
 	pause.Store(int64(slow))
-	for second := 1; spell(fmt.Sprintf("one slow, second %d", second), time.Second) >= .01; second++ {
+	for second := 1; spell(fmt.Sprintf("one slow, second %d", second), time.Second) >= .05; second++ {
 		if second == found {
-			t.Fatal("the slow replica keeps its calls, and makes the p99")
+			t.Fatal("the slow replica keeps its calls")
 		}
 	}
-	if share := spell("one slow, from then on", 5*time.Second); share >= .01 {
-		t.Errorf("the slow replica has a share of %.2f %%, want less than one", 100*share)
+	if share := spell("one slow, from then on", 5*time.Second); share >= .05 {
+		t.Errorf("the slow replica has a share of %.2f %%, want less than five", 100*share)
 	}
 	pause.Store(int64(fast))
 	for second := 1; spell(fmt.Sprintf("fast again, second %d", second), time.Second) < .25; second++ {

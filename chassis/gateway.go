@@ -22,7 +22,7 @@ import (
 // interceptors hand every call to the chain: it never connects, and its target is never resolved.
 func (i *instance) gatewayConn() (*grpc.ClientConn, error) {
 	conn := i.chain.Conn(middleware.RESTConfig{
-		Timeout: i.cfg.HTTPTimeout, MaxMessage: i.cfg.MaxMessageBytes, Metadata: newMetadata(),
+		Timeout: i.cfg.HTTPTimeout, MaxMessage: i.cfg.MaxMessageBytes, Metadata: newMetadata(), Encode: newJSONMarshaler().encode,
 	})
 	return grpc.NewClient("passthrough:///in-process",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -39,6 +39,7 @@ func (i *instance) gatewayConn() (*grpc.ClientConn, error) {
 func newGateway() *gateway.ServeMux {
 	return gateway.NewServeMux(
 		gateway.WithMarshalerOption(gateway.MIMEWildcard, newJSONMarshaler()),
+		gateway.WithForwardResponseRewriter(alreadyEncoded),
 		gateway.WithWriteContentLength(),
 		gateway.WithDisablePathLengthFallback(), // forms are no JSON, and nobody chooses the method by a header
 		gateway.WithMetadata(decideFirst),

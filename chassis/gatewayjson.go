@@ -1,6 +1,8 @@
 package chassis
 
 import (
+	"context"
+	"encoding/json"
 	"io"
 
 	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -8,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/betmakers/paddock/internal/openapi"
+	"github.com/betmakers/paddock/middleware"
 )
 
 // jsonMarshaler is the gateway's own JSON, without its second scan of a request that can be read as a whole.
@@ -23,8 +26,27 @@ func newJSONMarshaler() *jsonMarshaler {
 // StreamContentType names what a streamed answer is: one JSON value a line.
 func (*jsonMarshaler) StreamContentType(any) string { return openapi.StreamContentType }
 
+// encode makes JSON of an answer while its call runs. HttpBody has no such form in a stream: the gateway sends its data.
+func (m *jsonMarshaler) encode(answer proto.Message) ([]byte, error) {
+	if answer.ProtoReflect().Descriptor().FullName() == "google.api.HttpBody" {
+		return nil, nil
+	}
+	return m.MarshalOptions.Marshal(answer)
+}
+
+// alreadyEncoded gives the gateway what encode has made of an answer.
+func alreadyEncoded(ctx context.Context, answer proto.Message) (any, error) {
+	if encoded := middleware.Encoded(ctx, answer); encoded != nil {
+		return json.RawMessage(encoded), nil
+	}
+	return answer, nil
+}
+
 // Marshal returns a message without the copy of the gateway's.
 func (m *jsonMarshaler) Marshal(v any) ([]byte, error) {
+	if encoded, ok := v.(json.RawMessage); ok {
+		return encoded, nil
+	}
 	if message, ok := v.(proto.Message); ok {
 		return m.MarshalOptions.Marshal(message)
 	}

@@ -16,6 +16,7 @@ import (
 	otelcodes "go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/betmakers/paddock/internal/problem"
 	"github.com/betmakers/paddock/internal/ratelimit"
@@ -44,7 +45,8 @@ func (s *Server) HTTP(next http.Handler, limits HTTPLimits) http.Handler {
 			}
 			h.end(r, panicked)
 		}()
-		if h.proved() && h.admit(r, limits) {
+		if h.proved() {
+			h.limit(r, limits)
 			next.ServeHTTP(h.responseWriter(), r)
 		}
 		h.returned = true
@@ -66,6 +68,9 @@ type httpCall struct {
 	explain string        // the same for operators
 	ahead   decision      // about the call that it is about to make
 	refusal error         // what Decide has come to; nothing is read any more
+
+	answer  proto.Message // the newest of a call
+	encoded []byte        // the same as its caller gets it
 
 	route    string // the gateway's; else that of the ServeMux
 	rpc      bool   // a call was made, and leaves the line
@@ -131,16 +136,6 @@ func (h *httpCall) String() string { return "HTTP request" }
 
 // GoString is String.
 func (h *httpCall) GoString() string { return h.String() }
-
-// admit refuses what no handler takes.
-func (h *httpCall) admit(r *http.Request, limits HTTPLimits) bool {
-	h.limit(r, limits)
-	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
-		h.problem(http.StatusUnsupportedMediaType, "", "a request body must not be compressed")
-		return false
-	}
-	return true
-}
 
 func (h *httpCall) problem(status int, code, detail string) {
 	problem.New(status, code, detail, h.trace.context()).Write(h)

@@ -12,7 +12,8 @@ import (
 
 // HTTPLimits bound what one HTTP request may cost.
 type HTTPLimits struct {
-	// MaxBody is the largest request body in bytes, read before it is decoded. Zero means no limit.
+	// MaxBody is the largest request body in bytes, read before it is decoded. Zero means no limit. A [Server.Route] has the
+	// limit of its record in its place.
 	MaxBody int64
 	// BodyTimeout is how long the body may stand still while it is read. A body that is slow and moves is not cut. Zero
 	// means no limit.
@@ -30,7 +31,8 @@ type limitedBody struct {
 	io.ReadCloser
 	length   int64 // as announced; -1 if it was not
 	arrived  int64 // bytes of it
-	left     int64 // until it is too large; -1 for no limit
+	most     int64 // that it may be; -1 for no limit
+	left     int64 // of these
 	reads    stallLimit
 	lends    bool // HTTP/1: net/http reads what the handler has not, before it answers
 	complete atomic.Bool
@@ -40,6 +42,7 @@ type limitedBody struct {
 	tooLate  atomic.Bool // the call that it belongs to is over
 	refused  bool        // nobody reads it: set before anything is
 	foreign  bool        // it is no JSON by its media type, and nobody reads it; set before, too
+	encoded  bool        // it is compressed, and nobody reads it; set before, too
 }
 
 // limit puts the limits on the answer, and on the request's body if it has one.
@@ -54,10 +57,13 @@ func (h *httpCall) limit(r *http.Request, limits HTTPLimits) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
-	h.body = limitedBody{ReadCloser: r.Body, length: r.ContentLength, left: -1, lends: r.ProtoMajor == 1}
+	h.body = limitedBody{ReadCloser: r.Body, length: r.ContentLength, most: -1, left: -1, lends: r.ProtoMajor == 1}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		h.body.encoded = true
+	}
 	h.body.reads = stallLimit{server: h.server, conn: conn, reads: true, timeout: limits.BodyTimeout}
 	if limits.MaxBody > 0 {
-		h.body.left = limits.MaxBody
+		h.body.most, h.body.left = limits.MaxBody, limits.MaxBody
 	}
 	r.Body = &h.body
 }
@@ -85,17 +91,30 @@ func (b *limitedBody) Unreadable() { b.unread.Store(true) }
 // atMost lowers the limit of a body that nothing was read of.
 func (b *limitedBody) atMost(limit int64) {
 	if b.left < 0 || limit < b.left {
-		b.left = limit
+		b.most, b.left = limit, limit
 	}
 }
 
+// plain leaves a body that nothing was read of to a handler that reads it as it came: up to limit bytes, 0 for no limit.
+func (b *limitedBody) plain(limit int) {
+	b.encoded, b.most = false, -1
+	if limit > 0 {
+		b.most = int64(limit)
+	}
+	b.left = b.most
+}
+
 func (b *limitedBody) Read(p []byte) (int, error) {
-	if b.refused || b.foreign {
+	if b.encoded {
+		b.unread.Store(true)
+	}
+	if b.refused || b.foreign || b.encoded {
 		return 0, errRefused
 	}
 	if b.left >= 0 && b.length-b.arrived > b.left { // it is said to be too large
-		b.noteFailure(errTooLarge)
-		return 0, errTooLarge
+		err := b.tooLargeError()
+		b.noteFailure(err)
+		return 0, err
 	}
 	if b.left >= 0 && int64(len(p)) > b.left+1 {
 		p = p[:b.left+1] // one byte more than allowed tells that there are more
@@ -107,7 +126,7 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	}
 	if b.left >= 0 {
 		if int64(n) > b.left {
-			n, err = int(b.left), errTooLarge
+			n, err = int(b.left), b.tooLargeError()
 		}
 		b.left -= int64(n)
 	}
@@ -140,11 +159,12 @@ func (b *limitedBody) end() {
 	b.reads.stop()
 }
 
-var errTooLarge = errors.New("the request body is too large")
+// tooLargeError returns what handlers know from http.MaxBytesReader, and answer with 413.
+func (b *limitedBody) tooLargeError() error { return &http.MaxBytesError{Limit: b.most} }
 
 func (b *limitedBody) noteFailure(err error) {
 	var slow interface{ Timeout() bool }
-	if errors.Is(err, errTooLarge) {
+	if errors.As(err, new(*http.MaxBytesError)) {
 		b.tooLarge.Store(true)
 	}
 	if errors.As(err, &slow) && slow.Timeout() {
@@ -156,6 +176,8 @@ func (b *limitedBody) noteFailure(err error) {
 // the text for the caller, or zero.
 func (h *httpCall) bodyProblem() (status int, code, detail string) {
 	switch {
+	case h.body.encoded && h.body.unread.Load():
+		return http.StatusUnsupportedMediaType, "", "a request body must not be compressed"
 	case h.body.foreign && h.body.unread.Load():
 		return http.StatusUnsupportedMediaType, "", "a request body must be JSON, with a Content-Type of application/json"
 	case h.body.tooLarge.Load():

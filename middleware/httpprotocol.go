@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"math"
 	"net"
@@ -9,8 +10,8 @@ import (
 	"os"
 )
 
-// responseWriter returns h with the interfaces that the writers of net/http have beside http.Flusher, so that a handler
-// finds by a type assertion what it would find without the pass.
+// responseWriter returns h with the methods that the writers of net/http have, so that a handler finds by a type assertion
+// what it would find without the pass.
 func (h *httpCall) responseWriter() http.ResponseWriter {
 	switch h.writer.(type) {
 	case http.Hijacker:
@@ -30,6 +31,8 @@ var (
 	_ http.Flusher    = http1Writer{}
 	_ io.ReaderFrom   = http1Writer{}
 	_ io.StringWriter = http1Writer{}
+
+	_ http.CloseNotifier = http1Writer{} //nolint:staticcheck // deprecated, and asked for all the same: gin's Stream panics without
 )
 
 // Hijack gives the handler the connection, without any deadline. The request counts as 101 unless it was answered before,
@@ -67,6 +70,9 @@ func (w http1Writer) ReadFrom(src io.Reader) (int64, error) {
 	}
 	return w.sendFile(sender, part)
 }
+
+// CloseNotify returns a channel that has one value when the caller has gone.
+func (w http1Writer) CloseNotify() <-chan bool { return w.closeNotify() }
 
 // isFile reports whether r is a file that is read without waiting for anybody.
 func isFile(r io.Reader) bool {
@@ -109,9 +115,24 @@ var (
 	_ http.Flusher    = http2Writer{}
 	_ http.Pusher     = http2Writer{}
 	_ io.StringWriter = http2Writer{}
+
+	_ http.CloseNotifier = http2Writer{} //nolint:staticcheck // as above
 )
 
 // Push is that of the server's own writer.
 func (w http2Writer) Push(target string, opts *http.PushOptions) error {
 	return w.writer.(http.Pusher).Push(target, opts)
+}
+
+// CloseNotify returns a channel that has one value when the caller has gone.
+func (w http2Writer) CloseNotify() <-chan bool { return w.closeNotify() }
+
+// closeNotify is that of the server's own writer. Of another one that has none, the request's context has the same to say.
+func (h *httpCall) closeNotify() <-chan bool {
+	if w, ok := h.writer.(http.CloseNotifier); ok { //nolint:staticcheck // as above
+		return w.CloseNotify()
+	}
+	gone := make(chan bool, 1)
+	context.AfterFunc(h.parent, func() { gone <- true })
+	return gone
 }

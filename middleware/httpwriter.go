@@ -129,6 +129,11 @@ func (h *httpCall) SetReadDeadline(at time.Time) error {
 	return h.body.reads.replace(at)
 }
 
+// EnableFullDuplex lets the handler of a request by HTTP/1 answer while it reads the body.
+func (h *httpCall) EnableFullDuplex() error {
+	return http.NewResponseController(h.writer).EnableFullDuplex()
+}
+
 // Unwrap lets http.ResponseController reach the writer of the server.
 func (h *httpCall) Unwrap() http.ResponseWriter { return h.writer }
 

@@ -3,6 +3,7 @@ package middleware
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -25,6 +26,18 @@ type RESTConfig struct {
 	// Metadata makes the metadata of a call from its HTTP request, when a handler asks for it: few do. Nil takes what the
 	// gateway has put into the context of the call.
 	Metadata func(*http.Request) metadata.MD
+	// Encode makes of an answer what its caller gets, while the call runs: a call whose answer cannot be encoded has failed,
+	// with INTERNAL, in log and metric too. The gateway finds the result with [Encoded]. Nil leaves it to the gateway, which
+	// comes too late for that.
+	Encode func(proto.Message) ([]byte, error)
+}
+
+// Encoded returns what [RESTConfig].Encode has made of answer, the newest of the request of ctx, and nil of anything else.
+func Encoded(ctx context.Context, answer proto.Message) []byte {
+	if h := httpCallFrom(ctx); h != nil && answer != nil && h.answer == answer {
+		return h.encoded
+	}
+	return nil
 }
 
 // Conn returns the registered methods as a client connection for grpc-gateway: calls run through the same function as
@@ -90,6 +103,7 @@ type restStream struct {
 	timeout         time.Duration // zero for none; negative where the caller waits no longer
 	limit           time.Duration // the server's part of it
 	maxMessage      int
+	encode          func(proto.Message) ([]byte, error)
 	request, answer proto.Message
 	headers         chan struct{} // of a stream: closed when the header is complete
 
@@ -105,7 +119,7 @@ var (
 )
 
 func (s *Server) newStream(ctx context.Context, method string, cfg RESTConfig) *restStream {
-	stream := &restStream{parent: ctx, keys: &s.obs.keys, http: httpCallFrom(ctx), name: method, maxMessage: cfg.MaxMessage}
+	stream := &restStream{parent: ctx, keys: &s.obs.keys, http: httpCallFrom(ctx), name: method, maxMessage: cfg.MaxMessage, encode: cfg.Encode}
 	if h := stream.http; h != nil && h.refusal == nil {
 		h.rpc = true
 		stream.metadata, stream.timeout = cfg.Metadata, h.left()
@@ -172,8 +186,33 @@ func (s *restStream) SendMsg(m any) error {
 	if err := s.checkSize(m); err != nil {
 		return err
 	}
+	encoded, err := s.encoded(m)
+	if err != nil {
+		return err
+	}
 	s.headerComplete()
+	s.http.keep(s.answer, encoded)
 	return handOver(s.answer, m)
+}
+
+// encoded returns an answer as its caller gets it, nil where that is left to the gateway.
+func (s *restStream) encoded(m any) ([]byte, error) {
+	message, ok := m.(proto.Message)
+	if !ok || s.encode == nil {
+		return nil, nil
+	}
+	encoded, err := s.encode(message)
+	if err != nil {
+		return nil, fmt.Errorf("rest: the answer cannot be written: %w", err) // no status: its text is for the log alone
+	}
+	return encoded, nil
+}
+
+// keep remembers an answer in both forms, for the gateway.
+func (h *httpCall) keep(answer proto.Message, encoded []byte) {
+	if h != nil {
+		h.answer, h.encoded = answer, encoded
+	}
 }
 
 // checkSize holds an answer to the limit that gRPC has for it.

@@ -29,7 +29,7 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 		restStream: base,
 		one:        !desc.ClientStreams,
 		requests:   make(chan proto.Message),
-		answers:    make(chan proto.Message),
+		answers:    make(chan restAnswer),
 		closed:     make(chan struct{}),
 		done:       make(chan struct{}),
 		ended:      make(chan struct{}),
@@ -76,7 +76,7 @@ type restPipe struct {
 	*restStream
 	one      bool               // the gateway sends one message
 	requests chan proto.Message // from the gateway
-	answers  chan proto.Message // from the handler
+	answers  chan restAnswer    // from the handler
 	closed   chan struct{}      // closed when the gateway sends no more
 	done     chan struct{}      // closed when the handler has returned, and err is set
 	ended    chan struct{}      // closed when the stream is ended from outside, whatever its handler does, and why is set
@@ -169,7 +169,10 @@ func (s *restPipe) CloseSend() error {
 func (s *restPipe) RecvMsg(m any) error {
 	select {
 	case answer := <-s.answers:
-		return handOver(m, answer)
+		if message, ok := m.(proto.Message); ok {
+			s.http.keep(message, answer.encoded)
+		}
+		return handOver(m, answer.message)
 	case <-s.ended:
 		return s.why
 	case <-s.parent.Done():
@@ -212,6 +215,12 @@ func (s *restPipe) Trailer() metadata.MD {
 	return s.trailer
 }
 
+// restAnswer is an answer in both forms.
+type restAnswer struct {
+	message proto.Message
+	encoded []byte
+}
+
 // restPipeServer is the handler's end.
 type restPipeServer struct{ *restPipe }
 
@@ -237,9 +246,13 @@ func (s restPipeServer) SendMsg(m any) error {
 	if err := s.checkSize(m); err != nil {
 		return err
 	}
+	encoded, err := s.encoded(m)
+	if err != nil {
+		return err
+	}
 	s.headerComplete()
 	select {
-	case s.answers <- proto.Clone(message):
+	case s.answers <- restAnswer{proto.Clone(message), encoded}:
 		return nil
 	case <-s.ended:
 		return s.why

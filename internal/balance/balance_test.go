@@ -16,7 +16,8 @@ import (
 	"github.com/betmakers/paddock/internal/balance"
 )
 
-// A replica that becomes twenty times slower loses its calls within seconds, and has its share back by itself.
+// A replica that becomes twenty times slower loses most of its calls within seconds. It keeps as many as would have made it
+// warm, and few once those are used up. It has its share back by itself.
 func TestSlowReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 3)
@@ -25,18 +26,23 @@ func TestSlowReplica(t *testing.T) {
 		before := f.load(10*time.Second, every, charge)
 		f.replicas[1].answers(after(100 * time.Millisecond))
 		first := f.load(10*time.Second, every, charge)
+		cold := f.load(2*time.Minute, every, charge)
 		then := f.load(30*time.Second, every, charge)
 		f.replicas[1].answers(after(5 * time.Millisecond))
 		f.load(45*time.Second, every, charge)
 		again := f.load(10*time.Second, every, charge)
 		t.Logf("before            %v", before)
 		t.Logf("first ten seconds %v", first)
+		t.Logf("two minutes       %v", cold)
 		t.Logf("half a minute     %v", then)
 		t.Logf("fast again        %v", again)
 		for i := range f.replicas {
 			if before.shares[i] < .3 || again.shares[i] < .3 {
 				t.Errorf("replica %d had shares of %.2f and %.2f while all were fast, want a third", i, before.shares[i], again.shares[i])
 			}
+		}
+		if first.shares[1] > .12 || cold.shares[1] > .06 {
+			t.Errorf("the slow replica had shares of %.4f and %.4f, want what is left for one that may be cold", first.shares[1], cold.shares[1])
 		}
 		if then.shares[1] > .01 || then.shares[1] == 0 {
 			t.Errorf("the slow replica had a share of %.4f, want few calls but some", then.shares[1])
@@ -50,14 +56,14 @@ func TestSlowReplica(t *testing.T) {
 	})
 }
 
-// Of many calls, too, few go to a replica that is out.
+// Of many calls, too, few go to a replica that is out and had enough to warm up.
 func TestTrickle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 3)
 		defer f.close()
 		f.replicas[0].answers(after(100 * time.Millisecond))
-		f.load(10*time.Second, 2*time.Millisecond, charge)
-		if got := f.load(10*time.Second, 2*time.Millisecond, charge); got.shares[0] == 0 || got.shares[0] > .006 {
+		f.load(2*time.Minute, 2*time.Millisecond, charge)
+		if got := f.load(time.Minute, 2*time.Millisecond, charge); got.shares[0] == 0 || got.shares[0] > .006 {
 			t.Errorf("got %v, want at most one in two hundred calls at the first", got)
 		}
 	})

@@ -14,11 +14,17 @@ const (
 	// to compare it with.
 	outShare = .5
 
-	// outFor a replica gets no calls, twice that when it is taken out again, and so on; the count falls by one for each
-	// calmFor that it does well.
-	outFor       = 5 * time.Second
+	// outFor a replica gets next to no calls, twice that when its trial shows no better, and so on; one step less for each
+	// calmFor that it does well. Then its share grows: see [terms].
+	outFor       = 3 * time.Second
 	outForAtMost = 30 * time.Second
 	calmFor      = 10 * time.Second
+
+	// A replica that is slow and does not fail may be merely cold, and calls make it warm. So its trial is a fair one: it
+	// lasts for trialFor whatever is seen before, and has a part of the calls. After warmUp calls it is not cold but slow,
+	// and a trial ends with the first few of them, as it does at once where calls fail.
+	trialFor = 30 * time.Second
+	warmUp   = 500
 
 	// few attempts say enough about a replica that is tried again.
 	few = 5
@@ -73,7 +79,9 @@ func (p *policy) decide(r *replica, i int, found verdict, now instant) {
 	switch {
 	case !r.absence.out.Load():
 		p.decideInUse(r, found, now)
-	case int64(now) < r.absence.until.Load():
+	case now < r.until:
+	case r.trial == 0:
+		r.beginTrial(now)
 	default:
 		p.decideOut(r, i, now)
 	}
@@ -87,12 +95,25 @@ func (p *policy) decideInUse(r *replica, found verdict, now instant) {
 		p.takeOut(r, now, found)
 	case !r.suspect && r.times > 0 && now-r.changed >= milliseconds(calmFor):
 		r.times, r.changed = r.times-1, now
+		if r.times == 0 {
+			r.absence.tried.Store(0)
+		}
 	}
 }
 
-// decideOut looks at the attempts that were made to find out how r does.
+// beginTrial has calls come to r, to find out how it does.
+func (r *replica) beginTrial(now instant) {
+	r.trial, r.looked = now, now
+	if r.mayBeCold() {
+		r.absence.terms.Store(tried)
+	} else {
+		r.absence.terms.Store(probed)
+	}
+}
+
+// decideOut looks at the newest attempts of a trial. Where they did well, r gets more, until it has its share.
 func (p *policy) decideOut(r *replica, i int, now instant) {
-	tries, _ := r.attempts.appendTo(nil, i, instant(r.absence.until.Load()), now)
+	tries, _ := r.attempts.appendTo(nil, i, r.looked, now)
 	ended := 0
 	for _, s := range tries {
 		if s.ended {
@@ -102,14 +123,29 @@ func (p *policy) decideOut(r *replica, i int, now instant) {
 	if ended < few {
 		return
 	}
-	others := p.samples(tries[0].begun, now)
+	reason := p.reasonAgainst(i, append(p.samples(tries[0].begun, now), tries...))
+	r.looked = now
+	terms := r.absence.terms.Load().next()
+	switch {
+	case reason == reasonLatency && r.mayBeCold() && now-r.trial < milliseconds(trialFor):
+		r.absence.terms.Store(tried)
+	case reason != reasonNone:
+		p.leaveOut(r, now, reason)
+	case terms != nil:
+		r.absence.terms.Store(terms)
+	default:
+		p.takeBack(r, now)
+	}
+}
+
+// reasonAgainst returns what stands against replica i.
+func (p *policy) reasonAgainst(i int, samples []sample) string {
 	for _, kind := range kinds {
-		if p.stands(kind, i, append(others, tries...)) {
-			p.leaveOut(r, now)
-			return
+		if p.stands(kind, i, samples) {
+			return kind.reason
 		}
 	}
-	p.takeBack(r, now)
+	return reasonNone
 }
 
 // takeOut keeps calls away from r, unless too many are out.
@@ -120,19 +156,25 @@ func (p *policy) takeOut(r *replica, now instant, found verdict) {
 	p.peer.log.Warn("replica is taken out", "address", r.address, "reason", found.reason, "attempts", found.attempts,
 		"failing", found.failing, "typical", found.typical)
 	p.peer.ejected.WithLabelValues(found.reason).Inc()
-	p.leaveOut(r, now)
+	p.leaveOut(r, now, found.reason)
 }
 
-// leaveOut begins the time that r has no calls.
-func (p *policy) leaveOut(r *replica, now instant) {
+// leaveOut begins the time that r has next to no calls.
+func (p *policy) leaveOut(r *replica, now instant, reason string) {
+	r.changed, r.suspect, r.reason, r.trial = now, false, reason, 0
+	r.until = now + milliseconds(min(outForAtMost, outFor<<min(r.times, mostDoublings)))
 	r.times++
-	r.changed, r.suspect = now, false
-	until := int64(now + milliseconds(min(outForAtMost, time.Duration(r.times)*outFor)))
-	r.absence.until.Store(until)
-	r.absence.probed.Store(until)
+	terms := absent
+	if r.mayBeCold() {
+		terms = warmed
+	}
+	r.absence.terms.Store(terms)
+	r.absence.probed.Store(int64(now))
 	r.absence.skipped.Store(0)
 	r.absence.out.Store(true)
 }
+
+const mostDoublings = 8 // of outFor: far beyond what it is at most
 
 func (p *policy) takeBack(r *replica, now instant) {
 	p.peer.log.Info("replica is back", "address", r.address, "after", time.Duration(now-r.changed)*time.Millisecond)

@@ -18,21 +18,48 @@ type replica struct {
 	suspect  bool    // it was an outlier in the last round
 	times    int     // that it was taken out without a long enough time in between
 	changed  instant // when it was taken out, or came back
+	reason   string  // why it is out
+	until    instant // when its trial begins
+	trial    instant // when it began, 0 before
+	looked   instant // its attempts from then on are judged next
 }
 
-// absence is the time that a replica is out: none of it is called at first, then a few, to find out how it does.
+// absence is the time that a replica is out: few attempts go there, to find out how it does and to warm it up.
 type absence struct {
 	out     atomic.Bool
-	until   atomic.Int64 // no calls before: an instant
-	probed  atomic.Int64 // when the newest of the few was let through
+	terms   atomic.Pointer[terms]
+	probed  atomic.Int64 // when the newest of the few was let through: an instant
 	skipped atomic.Int64 // attempts since
+	tried   atomic.Int64 // those that were let through since it did well last
 }
 
-// One attempt goes to a replica that is out for so many that do not, or after so long.
-const (
-	probeEvery = 200
-	probeAfter = time.Second
+// terms say which attempts go to a replica that is out, at most one at a time.
+type terms struct {
+	every int64   // one for so many that come by; 0 for none
+	after instant // one after so long, however few come by; 0 for no such time
+}
+
+var (
+	absent    = &terms{}                           //nolint:gochecknoglobals // constants
+	warmed    = &terms{every: 40}                  //nolint:gochecknoglobals // it may be merely cold
+	probed    = &terms{200, milliseconds(oneIn)}   //nolint:gochecknoglobals // it is tried, and calls may fail
+	tried     = &terms{4, milliseconds(2 * oneIn)} //nolint:gochecknoglobals // it is tried, and calls may be slow
+	returning = &terms{2, milliseconds(oneIn)}     //nolint:gochecknoglobals // it does well with fewer
 )
+
+const oneIn = time.Second
+
+// next are the terms of a replica that did well with these: nil for no terms at all.
+func (t *terms) next() *terms {
+	switch t {
+	case returning:
+		return nil
+	case tried:
+		return returning
+	default:
+		return tried
+	}
+}
 
 // admits reports whether an attempt may go to r.
 func (r *replica) admits(now instant) bool {
@@ -40,18 +67,24 @@ func (r *replica) admits(now instant) bool {
 	if !a.out.Load() {
 		return true
 	}
-	at, last := int64(now), a.probed.Load()
-	if at < a.until.Load() {
+	terms, at, last := a.terms.Load(), int64(now), a.probed.Load()
+	if terms.every == 0 {
 		return false
 	}
-	if skipped := a.skipped.Add(1); skipped < probeEvery && at-last < int64(milliseconds(probeAfter)) {
+	if a.skipped.Add(1) < terms.every && (terms.after == 0 || at-last < int64(terms.after)) {
 		return false
 	}
 	if r.waiting.Load() > 0 && at-last < int64(milliseconds(probePatience)) || !a.probed.CompareAndSwap(last, at) {
 		return false
 	}
 	a.skipped.Store(0)
+	a.tried.Add(1)
 	return true
+}
+
+// mayBeCold reports whether r, which is out, gets the calls to warm up: one that answers, if slowly, and has not had enough.
+func (r *replica) mayBeCold() bool {
+	return r.reason == reasonLatency && r.absence.tried.Load() < warmUp
 }
 
 // probePatience is how long the next attempt is held back where the last has not come back: it may hang.
