@@ -33,6 +33,7 @@ type instance struct {
 	began   time.Time
 
 	ownsProcess bool // Main: what is global may be set
+	libraries   *libraryLogs
 
 	cfg        Config
 	guessed    string // why cfg.Environment is what it is; empty where it was set

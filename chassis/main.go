@@ -25,15 +25,18 @@ const (
 // a wrong flag, 3 where calls outlived the shutdown's deadline.
 //
 // Main owns the process: it makes the service's telemetry the one that OpenTelemetry hands to libraries which ask for the
-// global one.
+// global one, and the service's log the one of gRPC and of the packages log and log/slog, unless these were told where to
+// write before.
 //
 // SIGTERM and SIGINT stop it in good order, a second one at once. -help lists every setting, -version says what is
 // running, -check-config reads the settings, reports what is wrong and exits.
 func Main(ctx context.Context, service Service) {
-	os.Exit(run(ctx, service, os.Args[1:], os.Stdout, os.Stderr))
+	libraries := new(libraryLogs)
+	libraries.takeGRPC()
+	os.Exit(run(ctx, service, libraries, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-func run(ctx context.Context, service Service, args []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, service Service, libraries *libraryLogs, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet(service.Name, flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	version := flags.Bool("version", false, "print what this is and exit")
@@ -56,7 +59,7 @@ func run(ctx context.Context, service Service, args []string, stdout, stderr io.
 	}
 	ctx, release := onSignals(ctx)
 	defer release()
-	i.ownsProcess = true
+	i.ownsProcess, i.libraries = true, libraries
 	err := i.run(ctx)
 	switch {
 	case err == nil:

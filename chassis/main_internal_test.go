@@ -35,7 +35,7 @@ func process(ctx context.Context, service Service, environ []string, args ...str
 		Environ: append([]string{"CHASSIS_ENVIRONMENT=development"}, environ...), Output: io.Discard,
 		Listen: func(context.Context, string, string) (net.Listener, error) { return net.Listen("tcp", "localhost:0") },
 	})
-	code = run(ctx, service, args, &out, &err)
+	code = run(ctx, service, nil, args, &out, &err)
 	return code, out.String(), err.String()
 }
 

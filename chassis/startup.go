@@ -84,6 +84,7 @@ func (i *instance) startTelemetry(ctx context.Context) (string, error) {
 		otel.SetTracerProvider(t.TracerProvider())
 		otel.SetMeterProvider(t.MeterProvider())
 		otel.SetTextMapPropagator(t.Propagator())
+		i.libraries.use(i.log)
 	}
 	if i.harness.Registered != nil {
 		i.harness.Registered(t.Registry())

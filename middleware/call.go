@@ -75,6 +75,9 @@ func (m *Method) Serve(_ any, stream grpc.ServerStream) (err error) {
 			panicked = recover()
 		}
 		err = c.end(err, panicked)
+		if !c.returned && panicked == nil {
+			c.answerForGoexit(err)
+		}
 	}()
 	if err = c.admit(); err == nil {
 		err = m.handler(c)
@@ -149,6 +152,15 @@ func (c *call) end(err error, panicked any) error {
 	c.log(out, elapsed)
 	c.method.metrics.traffic.inFlight.Add(-1)
 	return out.err
+}
+
+// answerForGoexit sends the end of a call by gRPC whose handler has ended its goroutine, and gRPC's part of it with it: else
+// the caller would wait until its deadline. What transport there is tells whether it can.
+func (c *call) answerForGoexit(err error) {
+	stream, ok := grpc.ServerTransportStreamFromContext(c.Parent).(interface{ WriteStatus(st *status.Status) error })
+	if ok && c.http == nil {
+		_ = stream.WriteStatus(status.Convert(err)) // a caller that is gone needs none
+	}
 }
 
 // The stream of the handler is the transport's, with the call as its context and an eye on what comes in.

@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/url"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -112,14 +113,34 @@ func plain(v reflect.Value) any {
 	return fmt.Sprint(v)
 }
 
+// number returns n in a type that every sink knows, without losing a digit: as text where no number has all of them.
 func number(n json.Number) any {
 	if i, err := n.Int64(); err == nil {
 		return i
 	}
-	if f, err := n.Float64(); err == nil {
+	if u, err := strconv.ParseUint(n.String(), 10, 64); err == nil {
+		return u
+	}
+	if f, err := n.Float64(); err == nil && f != 0 && digits(n.String()) <= exactDigits {
 		return f
 	}
-	return n.String()
+	return Valid(n.String())
+}
+
+// exactDigits is how many digits any float64 keeps.
+const exactDigits = 15
+
+// digits counts those of a number that tell its value and not its size.
+func digits(n string) (count int) {
+	for _, c := range strings.TrimLeft(n, "-0.") {
+		if c == 'e' || c == 'E' {
+			break
+		}
+		if '0' <= c && c <= '9' {
+			count++
+		}
+	}
+	return count
 }
 
 // byMethod renders what knows how to render itself.

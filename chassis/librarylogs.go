@@ -1,0 +1,63 @@
+package chassis
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"google.golang.org/grpc/grpclog"
+)
+
+// libraryLogs has what gRPC logs go through the service's log, once there is one. Its zero value writes to standard error.
+type libraryLogs struct{ logger atomic.Pointer[slog.Logger] }
+
+// takeGRPC has gRPC log here: what GRPC_GO_LOG_SEVERITY_LEVEL and GRPC_GO_LOG_VERBOSITY_LEVEL say, which is errors alone. It
+// must be called before anything of gRPC runs.
+func (l *libraryLogs) takeGRPC() {
+	verbosity, _ := strconv.Atoi(os.Getenv("GRPC_GO_LOG_VERBOSITY_LEVEL"))
+	var errors, warnings, infos io.Writer = io.Discard, io.Discard, io.Discard
+	switch strings.ToLower(os.Getenv("GRPC_GO_LOG_SEVERITY_LEVEL")) {
+	case "info":
+		infos = l // gRPC writes what is worse there, too
+	case "warning":
+		warnings = l
+	default:
+		errors = l
+	}
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2WithVerbosity(infos, warnings, errors, verbosity))
+}
+
+// use has everything go to logger: what gRPC logs, and what is written to the standard library's loggers, unless the service
+// has told these where to write.
+func (l *libraryLogs) use(logger *slog.Logger) {
+	if l == nil {
+		return
+	}
+	l.logger.Store(logger)
+	if log.Writer() == os.Stderr && fmt.Sprintf("%T", slog.Default().Handler()) == "*slog.defaultHandler" {
+		slog.SetDefault(logger) // and log's
+	}
+}
+
+// Write takes a line of gRPC, such as "2026/11/28 02:37:05 ERROR: text".
+func (l *libraryLogs) Write(line []byte) (int, error) {
+	severity, text, ok := strings.Cut(string(bytes.TrimSpace(line)), ": ")
+	severity = severity[strings.LastIndexByte(severity, ' ')+1:]
+	logger := l.logger.Load()
+	if logger == nil || !ok || severity == "FATAL" { // of which no more than this would be written
+		return os.Stderr.Write(line)
+	}
+	level := slog.LevelWarn // gRPC's errors are those of connections as a rule
+	if severity == "INFO" {
+		level = slog.LevelInfo
+	}
+	logger.Log(context.Background(), level, "gRPC says", "severity", strings.ToLower(severity), "text", text)
+	return len(line), nil
+}
