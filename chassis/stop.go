@@ -126,8 +126,9 @@ func sleep(ctx context.Context, d time.Duration) {
 func (i *instance) finishCalls(ctx context.Context) error {
 	finished := make(chan struct{})
 	go func() {
-		defer close(finished)
-		i.finishGracefully(ctx)
+		if i.finishGracefully(ctx) {
+			close(finished)
+		}
 	}()
 	at, _ := ctx.Deadline()
 	left := time.Until(at)
@@ -164,8 +165,9 @@ func (i *instance) endStreams(uploads bool) {
 	}
 }
 
-// finishGracefully ends HTTP and gRPC beside each other: neither waits for calls of the other.
-func (i *instance) finishGracefully(ctx context.Context) {
+// finishGracefully ends HTTP and gRPC beside each other: neither waits for calls of the other. It reports whether all calls have
+// ended, and gives up with ctx.
+func (i *instance) finishGracefully(ctx context.Context) bool {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -177,9 +179,13 @@ func (i *instance) finishGracefully(ctx context.Context) {
 		i.grpc.GracefulStop()
 	}
 	<-done
-	for len(i.chain.InFlight()) > 0 && ctx.Err() == nil {
+	for len(i.chain.InFlight()) > 0 {
+		if ctx.Err() != nil {
+			return false
+		}
 		sleep(ctx, hijackedPoll) // handlers that have hijacked their connections, which net/http does not wait for
 	}
+	return true
 }
 
 // hijackedPoll is how often it is looked whether such handlers still run, as net/http does for others.

@@ -209,7 +209,8 @@ func TestRESTCallThatIsCutIsNamed(t *testing.T) {
 			_ = resp.Body.Close()
 		}
 	}()
-	if _, err := io.WriteString(more, `"half of`); err != nil {
+	half := `"half of` + strings.Repeat(" it", 1<<20) // more than buffers take: the service reads it
+	if _, err := io.WriteString(more, half); err != nil {
 		t.Fatal(err)
 	}
 	svc.RequestStop()
