@@ -401,9 +401,9 @@ func TestMaxRequestBoundsWhatIsReceived(t *testing.T) {
 			in.Load.Persons = append(in.Load.Persons, empty) // two bytes each, a few hundred in memory
 		}
 		var before, after runtime.MemStats
-		_, err := client.Store(t.Context(), in, grpc.UseCompressor(gzip.Name))
+		_, _ = client.Store(t.Context(), in, grpc.UseCompressor(gzip.Name))
 		runtime.ReadMemStats(&before)
-		_, err = client.Store(t.Context(), in, grpc.UseCompressor(gzip.Name))
+		_, err := client.Store(t.Context(), in, grpc.UseCompressor(gzip.Name))
 		runtime.ReadMemStats(&after)
 		if status.Code(err) != want {
 			t.Errorf("%d persons by gRPC: got %v, want %s", persons, err, want)
