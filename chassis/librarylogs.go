@@ -22,7 +22,7 @@ type libraryLogs struct{ logger atomic.Pointer[slog.Logger] }
 // must be called before anything of gRPC runs.
 func (l *libraryLogs) takeGRPC() {
 	verbosity, _ := strconv.Atoi(os.Getenv("GRPC_GO_LOG_VERBOSITY_LEVEL"))
-	var errors, warnings, infos io.Writer = io.Discard, io.Discard, io.Discard
+	errors, warnings, infos := io.Discard, io.Discard, io.Discard
 	switch strings.ToLower(os.Getenv("GRPC_GO_LOG_SEVERITY_LEVEL")) {
 	case "info":
 		infos = l // gRPC writes what is worse there, too
