@@ -35,12 +35,12 @@ var reconnect = backoff.Config{BaseDelay: 100 * ms, Multiplier: 1.6, Jitter: .2,
 // still, certificates are renewed, and the replicas are restarted one after the other, twice.
 func soak(ctx context.Context, out io.Writer, lasts time.Duration, dir certs.Dir) error {
 	s := &soaked{dir: dir, lasts: lasts}
+	defer s.stop()
 	for i := range s.replicas {
 		service, err := start(ctx, cores.Pair{}, dir, honestShape, "on", "CHASSIS_CALL_TIMEOUT=5m", "OTEL_TRACES_EXPORTER=none")
 		if err != nil {
 			return err
 		}
-		defer service.stop()
 		s.replicas[i].process = service
 		s.replicas[i].ready.Store(true)
 	}
@@ -68,6 +68,15 @@ func soak(ctx context.Context, out io.Writer, lasts time.Duration, dir certs.Dir
 		failure = errors.Join(failure, <-errs)
 	}
 	return errors.Join(failure, s.report(ctx, out, calls))
+}
+
+// stop ends the replicas that there are.
+func (s *soaked) stop() {
+	for i := range s.replicas {
+		if s.replicas[i].process != nil {
+			s.replicas[i].stop()
+		}
+	}
 }
 
 // soaked is a soak under way.
