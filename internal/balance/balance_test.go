@@ -62,8 +62,8 @@ func TestTrickle(t *testing.T) {
 		f := newFleet(t, 3)
 		defer f.close()
 		f.replicas[0].answers(after(100 * time.Millisecond))
-		f.load(2*time.Minute, 2*time.Millisecond, charge)
-		if got := f.load(time.Minute, 2*time.Millisecond, charge); got.shares[0] == 0 || got.shares[0] > .006 {
+		f.load(2*time.Minute, 4*time.Millisecond, charge)
+		if got := f.load(time.Minute, 4*time.Millisecond, charge); got.shares[0] == 0 || got.shares[0] > .006 {
 			t.Errorf("got %v, want at most one in two hundred calls at the first", got)
 		}
 	})
