@@ -38,7 +38,7 @@ func (i *instance) allowDebug() func(*http.Request) bool {
 	}
 	var patterns []contract.Pattern
 	for _, text := range i.cfg.DebugCallers {
-		pattern, _ := contract.ParsePattern(text) // validate has told what is wrong with it, and none matches nobody
+		pattern, _ := contract.ParsePattern(text) // validate has refused what is no pattern
 		patterns = append(patterns, pattern)
 	}
 	return func(r *http.Request) bool {
@@ -49,8 +49,8 @@ func (i *instance) allowDebug() func(*http.Request) bool {
 	}
 }
 
-// explain tells an operator whether a caller may call a method, as it would be decided now. A caller given by name is one
-// of the own trust domain.
+// explain tells an operator whether a caller may call a method, as it would be decided now. A caller given by name is
+// one of the own trust domain.
 func (i *instance) explain(method, id, subject string) (string, bool) {
 	domain := i.chain.TrustDomain()
 	if id != "" && domain != "" && !strings.Contains(id, "://") {

@@ -116,8 +116,8 @@ func (a *App) openGateway() (*gateway.ServeMux, *grpc.ClientConn, error) {
 	return a.gateway, a.conn, nil
 }
 
-// handler returns what serves the REST port, nil if the service has no HTTP. Without patterns of Handle it is the gateway
-// alone: another mux in front would cost each call.
+// handler returns what serves the REST port, nil if the service has no HTTP. Without patterns of Handle it is the
+// gateway alone: another mux in front would cost each call.
 func (a *App) handler() (handler http.Handler, err error) {
 	defer func() {
 		if p := recover(); p != nil { // http.ServeMux panics
@@ -137,37 +137,37 @@ func (a *App) handler() (handler http.Handler, err error) {
 	}
 }
 
-// Handle serves plain HTTP on the REST port, to those who may call. Pattern is one of [http.ServeMux]; a pattern that is
-// malformed or in conflict with another is reported by the start. After Setup it panics.
+// Handle serves plain HTTP on the REST port, to those who may call. Pattern is one of [http.ServeMux]; a pattern that
+// is malformed or in conflict with another is reported by the start. After Setup it panics.
 //
-// A route is as closed as a method: without callers it takes any service of the own trust domain, else those that callers
-// name as a contract does ("web", "bookmaker-*", "user:*"), and [App.HandlePublic] takes everybody. Others get 401 or 403.
-// Bearer tokens are verified, CHASSIS_RATE_LIMIT holds, and [CallerOf] tells who asks, as for a method. Where mutual TLS is
-// off, somebody else was trusted with the question, and a route without callers takes everybody.
+// A route is closed like a method. Without callers it is open to the services of the own trust domain, with callers to
+// those that they name, as a contract does ("web", "bookmaker-*", "user:*"). [App.HandlePublic] opens a route to
+// everybody. Others get 401 or 403. Bearer tokens are verified, CHASSIS_RATE_LIMIT holds, and [CallerOf] tells who asks,
+// as for a method. Where mutual TLS is off, a route without callers is open to everybody.
 //
 // Requests are traced, measured and logged, but have no deadline, as a download may take long. A write ends in an error
 // where the reader has taken nothing for CHASSIS_WRITE_TIMEOUT, a read of the body where nothing has come for
 // CHASSIS_BODY_TIMEOUT; a handler that sets a deadline of its own by [http.ResponseController] has that one instead. A
-// handler that panics before its first byte is answered for with 500; later the connection is cut, so that the client does not
-// take half an answer for a whole one.
+// handler that panics before its first byte is answered for with 500; later the connection is cut, so that the client
+// does not take half an answer for a whole one.
 //
-// The body comes as it was sent, compressed or not, and has no limit but CHASSIS_MAX_HANDLER_BYTES, which is none unless it is
-// set: a handler that keeps a body in memory bounds it by [http.MaxBytesReader], as with a server of net/http. Over the limit
-// a read returns an [http.MaxBytesError].
+// The body comes as it was sent, compressed or not, and has no limit but CHASSIS_MAX_HANDLER_BYTES, which is none
+// unless it is set: a handler that keeps a body in memory bounds it by [http.MaxBytesReader], as with a server of
+// net/http. Over the limit a read returns an [http.MaxBytesError].
 //
 // The handler's writer has the methods of net/http's own: [http.Hijacker] and [io.ReaderFrom] by HTTP/1,
-// [http.Pusher] by HTTP/2. A hijacked connection, such as a WebSocket, belongs to the handler. It has no deadline, and counts
-// as one request with the status 101 when the handler returns.
+// [http.Pusher] by HTTP/2. A hijacked connection, such as a WebSocket, belongs to the handler. It has no deadline,
+// and counts as one request with the status 101 when the handler returns.
 //
-// A stop waits for requests: a handler that may run for long should end when [Draining] is closed. Hijacked connections are
-// closed where their handlers have not done so when streams are ended.
+// A stop waits for requests: a handler that may run for long should end when [Draining] is closed. Hijacked
+// connections are closed where their handlers have not done so when streams are ended.
 func (a *App) Handle(pattern string, handler http.Handler, callers ...string) {
 	a.handle(pattern, handler, false, callers)
 }
 
-// HandlePublic is [App.Handle] for everybody, with an identity or without: pages, webhooks that prove themselves in another
-// way, what a browser loads first. A bearer token that is not accepted is refused all the same, if the service has
-// Tokens.
+// HandlePublic is [App.Handle] for everybody, with an identity or without: pages, webhooks that prove themselves in
+// another way, what a browser loads first. A bearer token that is not accepted is refused all the same, if the
+// service has Tokens.
 func (a *App) HandlePublic(pattern string, handler http.Handler) {
 	a.handle(pattern, handler, true, nil)
 }
@@ -195,23 +195,24 @@ func (a *App) handle(pattern string, handler http.Handler, public bool, callers 
 	a.routes.Handle(pattern, a.instance.chain.Route(route, handler))
 }
 
-// HTTPClient returns the client for requests to a third party, one that is no service of the own mesh; [App.Dial] is for
-// those. Name stands for it in metrics and spans, where its hosts, paths and queries never do: a name like a service's.
-// Requests are traced and measured, hand on the trace but no baggage, and prove no identity: they take TLS 1.2 at least,
-// from servers that the system's roots vouch for.
+// HTTPClient returns the client for requests to a third party, one that is no service of the own mesh; [App.Dial] is
+// for those. Name stands for it in metrics and spans, where its hosts, paths and queries never do: a name like a
+// service's. Requests are traced and measured, hand on the trace but no baggage, and prove no identity: they take TLS
+// 1.2 at least, from servers that the system's roots vouch for.
 //
-// A request ends, its body read, at the deadline of its context, less up to 10 ms, or after CHASSIS_HTTP_CLIENT_TIMEOUT where
-// that has none, redirects and further attempts included; the server is told by Request-Timeout. What may be repeated (GET,
-// HEAD, OPTIONS, TRACE, PUT, DELETE, and anything with an Idempotency-Key) is sent up to three times, if its body can be had
-// again (GetBody), where the connection failed, or the answer was 502, 503, 504, or 429 with a Retry-After: that of any
-// answer is obeyed, up to 5 s. Further attempts stop while more than about one call in ten fails. Up to 5 redirects are
-// followed, none from https to http; another host gets no body, in which case the answer that redirects is returned, and of the
-// header what says which form of the answer is wanted. Answers may have 64 KiB of headers; their bodies have no bound but the deadline, so read
-// what should be small through [io.LimitReader], and close every body.
+// A request ends, its body read, at the deadline of its context, less up to 10 ms, or after
+// CHASSIS_HTTP_CLIENT_TIMEOUT where that has none, redirects and further attempts included; the server is told by
+// Request-Timeout. What may be repeated (GET, HEAD, OPTIONS, TRACE, PUT, DELETE, and anything with an
+// Idempotency-Key) is sent up to three times, if its body can be had again (GetBody), where the connection failed, or
+// the answer was 502, 503, 504, or 429 with a Retry-After: that of any answer is obeyed, up to 5 s. Further attempts
+// stop while more than about one call in ten fails. Up to 5 redirects are followed, none from https to http; another
+// host gets no body, in which case the answer that redirects is returned, and of the header what says which form of
+// the answer is wanted. Answers may have 64 KiB of headers; their bodies have no bound but the deadline, so read what
+// should be small through [io.LimitReader], and close every body.
 //
-// The same name gives the same client, which may be used concurrently and must not be changed. A name that is no name of a
-// service is an error of the start. After Setup it panics. The chassis closes idle connections when calls and workers
-// have ended.
+// The same name gives the same client, which may be used concurrently and must not be changed. A name that is no name
+// of a service is an error of the start. After Setup it panics. The chassis closes idle connections when calls and
+// workers have ended.
 func (a *App) HTTPClient(name string) *http.Client {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -258,9 +259,9 @@ func (a *App) Go(name string, run func(ctx context.Context) error, onFailure ...
 	a.addTask(t)
 }
 
-// OnStop calls stop when the last call has ended or was cut, in the reverse order of registration, together with the end of
-// the workers. Its context ends with its share of the time for the shutdown: all that is left but a second for each worker
-// and function still to come, and an equal part of what is left where that is less.
+// OnStop calls stop when the last call has ended or was cut, in the reverse order of registration, together with the
+// end of the workers. Its context ends with its share of the time for the shutdown: all that is left but a second for
+// each worker and function still to come, and an equal part of what is left where that is less.
 func (a *App) OnStop(name string, stop func(ctx context.Context) error) {
 	a.addTask(&task{name: name, onStop: stop})
 }
@@ -281,17 +282,17 @@ func (a *App) close() error {
 	return errors.Join(a.errs...)
 }
 
-// Caller is who makes a call, as far as that was proved: ID is a SPIFFE ID that mutual TLS has proved, Subject that of a
-// bearer token at the REST edge. Each may be empty.
+// Caller is who makes a call, as far as that was proved: ID is a SPIFFE ID that mutual TLS has proved, Subject that
+// of a bearer token at the REST edge. Each may be empty.
 type Caller = middleware.Caller
 
-// CallerOf returns who makes the call of ctx, or the request of a handler of [App.Handle]; the zero value if nothing was
-// proved, or ctx belongs to neither.
+// CallerOf returns who makes the call of ctx, or the request of a handler of [App.Handle]; the zero value if nothing
+// was proved, or ctx belongs to neither.
 func CallerOf(ctx context.Context) Caller { return middleware.CallerOf(ctx) }
 
-// Draining returns a channel that is closed when the service that serves the call or the HTTP request of ctx begins to stop,
-// so that a long stream can end in good order while its client still has time to go elsewhere. A streaming call that has
-// not ended after half of the time that calls have left is ended: its context ends, Recv and Send fail, and its client gets
-// UNAVAILABLE. Streams that the client alone sends have nearly all of that time. For a ctx that belongs to no call and no
-// request it is nil, which never closes.
+// Draining returns a channel that is closed when the service that serves the call or the HTTP request of ctx begins
+// to stop, so that a long stream can end in good order while its client still has time to go elsewhere. A streaming
+// call that has not ended after half of the time that calls have left is ended: its context ends, Recv and Send fail,
+// and its client gets UNAVAILABLE. Streams that the client alone sends have nearly all of that time. For a ctx that
+// belongs to no call and no request it is nil, which never closes.
 func Draining(ctx context.Context) <-chan struct{} { return middleware.Draining(ctx) }

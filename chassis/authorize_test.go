@@ -40,8 +40,8 @@ func gated() chassis.Service {
 	}}
 }
 
-// attempt calls the unary method or the stream of a policy and tells how it went: "." let in, "U" told to say who it is,
-// "D" denied.
+// attempt calls the unary method or the stream of a policy and tells how it went: "." let in, "U" told to say who it
+// is, "D" denied.
 type attempt func(t *testing.T, policy string, stream bool) string
 
 func byGRPC(conn *grpc.ClientConn, header ...string) attempt {

@@ -11,16 +11,17 @@ import (
 	"github.com/betmakers/paddock/middleware"
 )
 
-// codec writes messages into buffers of no more than twice their size. gRPC's own takes a megabyte for each message of more
-// than 32 KiB, and holds it until the client has read the message: a client that opens all the streams it may and reads none
-// would cost 750 MB. Messages are read as gRPC reads them, unless they are more than their method takes. It is the codec of every content-subtype.
+// codec writes messages into buffers of no more than twice their size. gRPC's own takes a megabyte for each message
+// of more than 32 KiB, and holds it until the client has read the message: a client that opens all the streams it may
+// and reads none would cost 750 MB. Messages are read as gRPC reads them, unless they are more than their method
+// takes. It is the codec of every content-subtype.
 type codec struct {
 	encoding.CodecV2
 	pool mem.BufferPool
 }
 
-// bufferSizes are the powers of two that buffers have, from 2 KiB to 4 MiB. Greater ones are not kept, and smaller ones not
-// needed: what has up to 1 KiB is cheaper to allocate.
+// bufferSizes are the powers of two that buffers have, from 2 KiB to 4 MiB. Greater ones are not kept, and smaller
+// ones not needed: what has up to 1 KiB is cheaper to allocate.
 var bufferSizes = [...]uint8{11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22}
 
 func newCodec() (codec, error) {

@@ -186,8 +186,8 @@ func (c *Config) validateNumbers() (errs []error) {
 // defaultShutdownTimeout is that of CHASSIS_SHUTDOWN_TIMEOUT, for a stop before the settings are read.
 const defaultShutdownTimeout = 20 * time.Second
 
-// validateShutdown holds the parts of the way out against the whole. The graces of streams are parts of what is left for
-// calls, and fit always.
+// validateShutdown holds the parts of the way out against the whole. The graces of streams are parts of what is left
+// for calls, and fit always.
 func (c *Config) validateShutdown() (errs []error) {
 	if c.GracePeriod > 0 && c.ShutdownTimeout > c.GracePeriod {
 		errs = append(errs, fmt.Errorf("CHASSIS_SHUTDOWN_TIMEOUT is %s, but the pod is killed after CHASSIS_GRACE_PERIOD, %s: "+

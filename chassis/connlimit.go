@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/betmakers/paddock/internal/ratelimit"
 )
 
 // connLimits bound the connections of one port. Zero is no limit.
@@ -23,8 +25,9 @@ const (
 	refusedAddress = "address"
 )
 
-// connLimit counts the connections of one port. One beyond the limits is closed as soon as it has come, so that it costs
-// no memory and no handshake, and its client learns of it at once. Each is counted, and one logged now and then.
+// connLimit counts the connections of one port. One beyond the limits is closed as soon as it has come, so that it
+// costs no memory and no handshake, and its client learns of it at once. Each is counted, and one logged now and
+// then.
 type connLimit struct {
 	port    string
 	limits  connLimits
@@ -33,7 +36,7 @@ type connLimit struct {
 
 	mu     sync.Mutex
 	open   int
-	byAddr map[netip.Addr]int // of those that are limited by address
+	byAddr map[netip.Addr]int // how many each limited address has
 	logged time.Time
 }
 
@@ -74,11 +77,11 @@ func (l *connLimit) take(conn net.Conn) *connPlace {
 	if reason == "" {
 		return &connPlace{limit: l, addr: addr}
 	}
-	_ = conn.Close() // it was never used
-	l.refused.WithLabelValues(l.port, reason).Inc()
+	l.refused.WithLabelValues(l.port, reason).Inc() // before the close: who sees that finds the count
 	if tell {
 		l.tell(reason, conn)
 	}
+	_ = conn.Close() // it was never used
 	return nil
 }
 
@@ -123,25 +126,18 @@ func (l *connLimit) tell(reason string, conn net.Conn) {
 		"port", l.port, "reason", reason, "limit", limit, "newest", fmt.Sprint(conn.RemoteAddr()))
 }
 
-// limitedAddr is what counts as one address: all of an IPv6 network of 64 bits, as a single customer gets no less than that.
-// It is not valid for loopback, where a proxy of the same pod brings everybody's connections, and what is no IP address.
+// limitedAddr is what counts as one address: see [ratelimit.Network]. It is not valid for loopback, where a proxy of
+// the same pod brings everybody's connections, and what is no IP address.
 func limitedAddr(addr net.Addr) netip.Addr {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok {
 		return netip.Addr{}
 	}
-	ip := tcp.AddrPort().Addr().Unmap().WithZone("")
+	ip := tcp.AddrPort().Addr().Unmap()
 	if ip.IsLoopback() {
 		return netip.Addr{}
 	}
-	if ip.Is6() {
-		network, err := ip.Prefix(64)
-		if err != nil {
-			return netip.Addr{}
-		}
-		return network.Addr()
-	}
-	return ip
+	return ratelimit.Network(ip)
 }
 
 // connPlace is a connection's place on its port.

@@ -1,7 +1,6 @@
 package chassis_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net"
@@ -9,9 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/betmakers/paddock/chassis"
 	"github.com/betmakers/paddock/chassis/internal/echo"
-	"github.com/betmakers/paddock/chassis/internal/harness"
 )
 
 // from is a listener whose connections come from an address of the test's choice.
@@ -38,47 +35,24 @@ func (c fromConn) RemoteAddr() net.Addr { return c.addr }
 // limited runs a service and returns what connects to one of its ports from an address, and what reads its metrics.
 func limited(t *testing.T, port string, settings ...string) (dial func(ip string) net.Conn, metrics func() string) {
 	t.Helper()
-	addr, admin, addrs := "", "", make(chan net.Addr, 1)
-	ready, ended := make(chan struct{}), make(chan error, 1)
-	service := echoes(&echo.Service{})
-	service.OnEvent = func(e chassis.Event) {
-		if e.Step == chassis.Ready {
-			close(ready)
+	addrs := make(chan net.Addr, 1)
+	ports := listening(t, echoes(&echo.Service{}), func(name string, l net.Listener) net.Listener {
+		if name == port {
+			return from{l, addrs}
 		}
-	}
-	ctx, cancel := context.WithCancel(harness.With(context.Background(), &harness.Harness{
-		Environ: append([]string{"CHASSIS_ENVIRONMENT=development", "CHASSIS_MTLS=off", "CHASSIS_FLIGHT_RECORDER=false"}, settings...),
-		Output:  io.Discard,
-		Listen: func(_ context.Context, name, _ string) (net.Listener, error) {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			switch {
-			case err != nil:
-			case name == port:
-				addr = l.Addr().String()
-				return from{l, addrs}, nil
-			case name == "admin":
-				admin = l.Addr().String()
-			}
-			return l, err
-		},
-	}))
-	go func() { ended <- chassis.Run(ctx, service) }()
-	t.Cleanup(func() {
-		cancel()
-		<-ended
-	})
-	await(t, ready, "the service is ready")
+		return l
+	}, settings...)
 	dial = func(ip string) net.Conn {
 		t.Helper()
 		addrs <- &net.TCPAddr{IP: net.ParseIP(ip), Port: 1}
-		conn, err := net.Dial("tcp", addr)
+		conn, err := net.Dial("tcp", ports[port])
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = conn.Close() })
 		return conn
 	}
-	return dial, func() string { return rawRequest(t, admin, "GET /metrics HTTP/1.0\r\n\r\n") }
+	return dial, func() string { return rawRequest(t, ports["admin"], "GET /metrics HTTP/1.0\r\n\r\n") }
 }
 
 func rawRequest(t *testing.T, addr, text string) string {
@@ -162,8 +136,8 @@ func TestBrokenHandshakesKeepNoPlace(t *testing.T) {
 	}
 }
 
-// The limit of an address is that of a network of 64 bits of IPv6, and loopback has none: a proxy of the same pod brings
-// everybody's connections from there.
+// The limit of an address is that of a network of 64 bits of IPv6, and loopback has none: a proxy of the same pod
+// brings everybody's connections from there.
 func TestMaxConnectionsPerAddress(t *testing.T) {
 	t.Parallel()
 	dial, metrics := limited(t, "http", "CHASSIS_MAX_CONNECTIONS_PER_ADDRESS=2", "CHASSIS_MAX_CONNECTIONS=0")

@@ -46,7 +46,7 @@ func TestDebugCallers(t *testing.T) {
 }
 
 // Patterns of CHASSIS_DEBUG_CALLERS are those of a contract's callers: no * in a trust domain, where it would let in
-// whoever runs an authority, and nothing that no certificate can prove.
+// whoever runs an authority, and no users, whom no certificate proves.
 func TestDebugCallersFollowTheContract(t *testing.T) {
 	t.Parallel()
 	for _, pattern := range []string{"spiffe://*/sre", "spiffe://test*/sre", "spiffe://*", "spiffe://test", "s?e", "[a-z]re", "spiffe://TEST/sre", "user:alice", "../sre", "https://test/sre"} {

@@ -16,10 +16,9 @@ import (
 	"github.com/betmakers/paddock/chassis/chassistest"
 )
 
-// One of three replicas becomes fifty times slower. Within ten seconds at the most (three on a machine with time to spare)
-// it has few calls, as it may be merely cold, and once it is fast again it has its share back within twenty, without anybody's
-// hands. It runs
-// in real time; internal/balance has the same in no time, with tighter bounds.
+// One of three replicas becomes fifty times slower. Within ten seconds at the most (three on a machine with time to
+// spare) it has few calls, as it may be merely cold, and once it is fast again it has its share back within twenty,
+// without anybody's hands. It runs in real time; internal/balance has the same in no time, with tighter bounds.
 func TestDialOneSlowReplica(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

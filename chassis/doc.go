@@ -13,8 +13,9 @@
 //
 // # A service
 //
-// A [Service] is what its programmer describes: a name, a struct of its own settings, and Setup, which registers what it
-// serves with an [App]. [Main] runs it as a process, [Run] inside one, and package chassistest in memory in a test.
+// A [Service] is what its programmer describes: a name, a struct of its own settings, and Setup, which registers what
+// it serves with an [App]. [Main] runs it as a process, [Run] inside one, and package chassistest in memory in a
+// test.
 //
 // # Settings
 //
@@ -30,8 +31,8 @@
 //
 // # Errors
 //
-// A handler tells its caller what went wrong with an [Error], also wrapped: code, reason, fields, when to try again. Reasons
-// that callers branch on are declared in the proto and made by [Reason]:
+// A handler tells its caller what went wrong with an [Error], also wrapped: code, reason, fields, when to try again.
+// Reasons that callers branch on are declared in the proto and made by [Reason]:
 //
 //	enum ErrorReason {
 //		ERROR_REASON_UNSPECIFIED = 0;
@@ -40,14 +41,14 @@
 //
 //	return nil, chassis.Reason(hellov1.ErrorReason_NAME_TOO_LONG)
 //
-// By gRPC it arrives as google.rpc.Status with the standard details, by REST as problem details of RFC 9457. A client in Go
-// gets the same Error back, with [ErrorOf] or from a connection that decodes by itself, however many services it came
-// through:
+// By gRPC it arrives as google.rpc.Status with the standard details, by REST as problem details of RFC 9457. A client
+// in Go gets the same Error back, with [ErrorOf] or from a connection that decodes by itself, however many services
+// it came through:
 //
 //	if errors.Is(err, chassis.Reason(hellov1.ErrorReason_NAME_TOO_LONG)) { …
 //
-// Causes and the text of wrapping stay in the process and go to the log. An error that is no status, and a panic, reach the
-// caller as INTERNAL with an id, under which the log has the rest.
+// Causes and the text of wrapping stay in the process and go to the log. An error that is no status, and a panic,
+// reach the caller as INTERNAL with an id, under which the log has the rest.
 //
 // # Secrets
 //
@@ -66,14 +67,14 @@
 //	return fmt.Errorf("cannot charge %v", in)                    // is in the log, and the caller gets an id
 //	return status.Errorf(codes.NotFound, "no card %s", in.Card)  // is in the log, and the caller reads it
 //
-// What the service prints into a text is its own word, and is neither searched nor changed: the constant text of a log line,
-// the peer and the method that the chassis has proved, and what a handler says stand in the log as they are, whatever a
-// caller sends. A secret that the service prints is therefore in the log. Put it into a Secret as soon as it is read, and
-// keep it out of errors. [github.com/betmakers/paddock/chassis/chassistest.Conformance] finds marked fields that a handler
-// prints.
+// What the service prints into a text is its own word, and is neither searched nor changed: the constant text of a
+// log line, the peer and the method that the chassis has proved, and what a handler says stand in the log as they
+// are, whatever a caller sends. A secret that the service prints is therefore in the log. Put it into a Secret as
+// soon as it is read, and keep it out of errors. [github.com/betmakers/paddock/chassis/chassistest.Conformance] finds
+// marked fields that a handler prints.
 //
-// A name is secret by its words: password, token, secret, key, auth, cookie and their like, as in DB_PASS, PARTNER_TOKENS,
-// x-api-key and clientSecret, and not in TOKEN_TTL, PASSWORD_FILE, page_token and partition_key.
+// A name is secret by its words: password, token, secret, key, auth, cookie and their like, as in DB_PASS,
+// PARTNER_TOKENS, x-api-key and clientSecret, and not in TOKEN_TTL, PASSWORD_FILE, page_token and partition_key.
 //
 // # Calling other services
 //
@@ -83,23 +84,23 @@
 //	…
 //	wallets := walletv1.NewWalletServiceClient(conn)
 //
-// It is the mirror of the server. This service proves its identity, and answers are taken from nobody but the wallet of the
-// own trust domain. Calls go to every address of dns:///wallet:9000 in turn, or to what CHASSIS_WALLET_TARGET says; traces and
-// deadlines go along. The wallet's contract, which its generated code brings, sets the deadline where the caller has none
-// earlier, CHASSIS_CALL_TIMEOUT where the contract has none, and has calls that may be repeated sent again when the wallet is
-// unavailable, as long as that stays few of all.
+// It is the mirror of the server. This service proves its identity, and answers are taken from nobody but the wallet
+// of the own trust domain. Calls go to every address of dns:///wallet:9000 in turn, or to what CHASSIS_WALLET_TARGET
+// says; traces and deadlines go along. The wallet's contract, which its generated code brings, sets the deadline
+// where the caller has none earlier, CHASSIS_CALL_TIMEOUT where the contract has none, and has calls that may be
+// repeated sent again when the wallet is unavailable, as long as that stays few of all.
 //
 // # Ports
 //
 // gRPC listens on CHASSIS_GRPC_ADDR and takes mutual TLS alone, unless CHASSIS_MTLS is off. REST and plain HTTP of
-// [App.Handle], which is as closed as a method, share CHASSIS_HTTP_ADDR. CHASSIS_ADMIN_ADDR has /livez, /readyz, /startupz
-// and /metrics for anyone, and /debug for callers on the same machine, unless CHASSIS_DEBUG_LOOPBACK is false, or for
-// identities that CHASSIS_DEBUG_CALLERS names.
+// [App.Handle], which is as closed as a method, share CHASSIS_HTTP_ADDR. CHASSIS_ADMIN_ADDR has /livez, /readyz,
+// /startupz and /metrics for anyone, and /debug for callers on the same machine, unless CHASSIS_DEBUG_LOOPBACK is
+// false, or for identities that CHASSIS_DEBUG_CALLERS names.
 //
 // # Life and death
 //
 // A start takes the steps from [Configured] to [Ready], a stop those from [StopRequested] to [Stopped]; each is an
-// [Event], which logs, the phase metric, the debug page and [Service].OnEvent see alike. Whatever can fail does so before
-// the service asks for traffic. A stop has one deadline, CHASSIS_SHUTDOWN_TIMEOUT, and after it the calls still running
-// are cut and named.
+// [Event], which logs, the phase metric, the debug page and [Service].OnEvent see alike. Whatever can fail does so
+// before the service asks for traffic. A stop has one deadline, CHASSIS_SHUTDOWN_TIMEOUT, and after it the calls
+// still running are cut and named.
 package chassis

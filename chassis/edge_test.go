@@ -85,8 +85,8 @@ func announce(t *testing.T, client *http.Client, url string, header ...string) r
 	return send(t, client, req)
 }
 
-// An answer to a caller that may not call is made without its body: each way in, each identity that is not enough, and each
-// body: none, one that is announced and does not come, one that cannot be read.
+// An answer to a caller that may not call is made without its body: each way in, each identity that is not enough,
+// and each body: none, one that is announced and does not come, one that cannot be read.
 func TestDecidedBeforeTheBody(t *testing.T) {
 	t.Parallel()
 	ca := chassistest.NewCA(t)
@@ -165,7 +165,7 @@ func TestPortsOfOperatorsReadNoBody(t *testing.T) {
 	}
 }
 
-// Callers that may call are served as before, and a body that cannot be read is told of to them alone.
+// Callers that may call are served, and only they are told that a body cannot be read.
 func TestBodiesOfThoseWhoMayCall(t *testing.T) {
 	t.Parallel()
 	svc := start(t, edge(), env{"CHASSIS_HTTP_TLS": "true", "CHASSIS_POLICY_OVERRIDES": policy(`"public": false`)})
@@ -282,8 +282,8 @@ func TestHandleWithCallersThatAreNone(t *testing.T) {
 	}), nil), `HTTP pattern "GET /a"`, `callers have "spiffe://*/web"`)
 }
 
-// A page of another site does nothing in the name of a browser's user; programs, pages of the own host, and those that the
-// operator trusts do.
+// A page of another site does nothing in the name of a browser's user; programs, pages of the own host, and those
+// that the operator trusts do.
 func TestCrossSiteRequests(t *testing.T) {
 	t.Parallel()
 	ca := chassistest.NewCA(t)

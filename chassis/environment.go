@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// guessEnvironment returns the environment and, where CHASSIS_ENVIRONMENT does not set it, why it was chosen. Development
-// opens what production keeps closed, so it is chosen only for a process that nothing but this machine reaches and that
-// has no certificates of an environment. Whatever hints at more is production.
+// guessEnvironment returns the environment and, where CHASSIS_ENVIRONMENT does not set it, why it was chosen.
+// Development opens what production keeps closed, so it is chosen only for a process that nothing but this machine
+// reaches and that has no certificates of an environment. Whatever hints at more is production.
 func (i *instance) guessEnvironment() (environment, why string) {
 	if set := i.getenv("CHASSIS_ENVIRONMENT"); set != "" {
 		return set, ""
@@ -33,8 +33,8 @@ func (i *instance) guessEnvironment() (environment, why string) {
 
 var addressSettings = [...]string{"CHASSIS_GRPC_ADDR", "CHASSIS_HTTP_ADDR", "CHASSIS_ADMIN_ADDR"}
 
-// onLoopback reports whether an address to listen on can be reached from this machine alone. A name other than localhost
-// may stand for anything.
+// onLoopback reports whether an address to listen on can be reached from this machine alone. A name other than
+// localhost may stand for anything.
 func onLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

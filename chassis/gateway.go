@@ -81,8 +81,8 @@ func decideFirst(ctx context.Context, _ *http.Request) metadata.MD {
 	return nil
 }
 
-// newMetadata returns a function that makes metadata of a request's headers as the gateway does. The gateway itself does so
-// for each call, at a cost that shows, and most handlers never look.
+// newMetadata returns a function that makes metadata of a request's headers as the gateway does. The gateway itself
+// does so for each call, at a cost that shows, and most handlers never look.
 func newMetadata() func(*http.Request) metadata.MD {
 	mux := gateway.NewServeMux(gateway.WithIncomingHeaderMatcher(forwardedHeader))
 	return func(r *http.Request) metadata.MD {

@@ -26,7 +26,8 @@ func newJSONMarshaler() *jsonMarshaler {
 // StreamContentType names what a streamed answer is: one JSON value a line.
 func (*jsonMarshaler) StreamContentType(any) string { return openapi.StreamContentType }
 
-// encode makes JSON of an answer while its call runs. HttpBody has no such form in a stream: the gateway sends its data.
+// encode makes JSON of an answer while its call runs. HttpBody has no such form in a stream: the gateway sends its
+// data.
 func (m *jsonMarshaler) encode(answer proto.Message) ([]byte, error) {
 	if answer.ProtoReflect().Descriptor().FullName() == "google.api.HttpBody" {
 		return nil, nil
@@ -96,8 +97,8 @@ func (m *jsonMarshaler) decodeWhole(r io.Reader, length int, v any) error {
 // firstPart is what is allocated for a body before any of it has come.
 const firstPart = 4 << 10
 
-// readWhole reads length bytes. What it allocates grows with what comes: the length is a claim of the caller. Nothing at
-// all is io.EOF, which the gateway takes for an empty message.
+// readWhole reads length bytes. What it allocates grows with what comes: the length is a claim of the caller. Nothing
+// at all is io.EOF, which the gateway takes for an empty message.
 func readWhole(r io.Reader, length int) ([]byte, error) {
 	if length == 0 {
 		return nil, io.EOF

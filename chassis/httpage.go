@@ -33,9 +33,9 @@ func aging(age time.Duration) func(context.Context, net.Conn) context.Context {
 	}
 }
 
-// endAged has the answer to a request on a connection that is old enough end it: with Connection: close by HTTP/1.1, of which
-// net/http makes a GOAWAY by HTTP/2. No request is lost by either. A connection without requests has the idle timeout, and what runs
-// on an old one is left to end.
+// endAged has the answer to a request on a connection that is old enough end it: with Connection: close by HTTP/1.1,
+// of which net/http makes a GOAWAY by HTTP/2. No request is lost by either. A connection without requests has the
+// idle timeout, and what runs on an old one is left to end.
 func endAged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if a, ok := r.Context().Value(connAgeKey{}).(*connAge); ok && a.over(time.Now()) {

@@ -74,10 +74,11 @@ func newTransport(header time.Duration) *http.Transport {
 	}
 }
 
-// checkRedirect follows few redirects, and none that gives up TLS. Another host gets no body and of the header what says
-// which form of the answer is wanted: any other name may be that of a credential. Where it should get a body, the answer
-// that redirects is the client's answer, as it is in net/http where a body cannot be sent twice; its Location says where
-// the caller may send the body itself. A redirect that leads back from another host is that host's wish, and no better.
+// checkRedirect follows few redirects, and none that gives up TLS. Another host gets no body and of the header what
+// says which form of the answer is wanted: any other name may be that of a credential. Where it should get a body,
+// the answer that redirects is the client's answer, as it is in net/http where a body cannot be sent twice; its
+// Location says where the caller may send the body itself. A redirect that leads back from another host is that
+// host's wish, and no better.
 func checkRedirect(next *http.Request, via []*http.Request) error {
 	if len(via) > thirdPartyRedirects {
 		return fmt.Errorf("chassis: more than %d redirects", thirdPartyRedirects)

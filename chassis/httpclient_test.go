@@ -149,7 +149,8 @@ func TestHTTPClientRedirectsWithoutSecrets(t *testing.T) {
 	}
 }
 
-// hops are servers of which each but the last redirects to the next one. Names of the same host take turns with other names.
+// hops are servers of which each but the last redirects to the next one. Names of the same host take turns with other
+// names.
 func hops(t *testing.T, code int, last http.HandlerFunc, hosts ...string) (first string) {
 	t.Helper()
 	next := ""
@@ -255,7 +256,8 @@ func TestHTTPClientRedirectsWithoutBody(t *testing.T) {
 	}
 }
 
-// The client trusts the system's roots, and the test's server has none of those; the rule is that of the client all the same.
+// The client trusts the system's roots, and the test's server has none of those; the rule is that of the client all
+// the same.
 func TestHTTPClientKeepsTLS(t *testing.T) {
 	t.Parallel()
 	_, client := asksThirdParty(t, nil)

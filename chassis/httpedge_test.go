@@ -31,7 +31,14 @@ import (
 // onLoopback runs a service on ports of the loopback interface, without TLS, and returns the address of its REST port.
 func onLoopback(t *testing.T, service chassis.Service, settings ...string) string {
 	t.Helper()
-	var addr string
+	return listening(t, service, func(_ string, l net.Listener) net.Listener { return l }, settings...)["http"]
+}
+
+// listening runs a service on ports of the loopback interface, without TLS, whose listeners are what wrap makes of
+// them. It returns the addresses of its ports by their names.
+func listening(t *testing.T, service chassis.Service, wrap func(port string, l net.Listener) net.Listener, settings ...string) map[string]string {
+	t.Helper()
+	addrs := map[string]string{}
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	service.OnEvent = func(e chassis.Event) {
 		if e.Step == chassis.Ready {
@@ -43,10 +50,11 @@ func onLoopback(t *testing.T, service chassis.Service, settings ...string) strin
 		Output:  io.Discard,
 		Listen: func(_ context.Context, port, _ string) (net.Listener, error) {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err == nil && port == "http" {
-				addr = l.Addr().String()
+			if err != nil {
+				return nil, err
 			}
-			return l, err
+			addrs[port] = l.Addr().String()
+			return wrap(port, l), nil
 		},
 	}))
 	go func() { ended <- chassis.Run(ctx, service) }()
@@ -55,13 +63,13 @@ func onLoopback(t *testing.T, service chassis.Service, settings ...string) strin
 		<-ended
 	})
 	await(t, ready, "the service is ready")
-	return addr
+	return addrs
 }
 
 var schemes = map[string]string{"http": "false", "https": "true"} // HTTP/1.1 and HTTP/2
 
-// A stream by REST is not cut while its handler is quiet, and neither its last message nor its error is lost; nor is a call
-// that takes longer than a write may.
+// A stream by REST is not cut while its handler is quiet, and neither its last message nor its error is lost; nor is
+// a call that takes longer than a write may.
 func TestQuietCallsByREST(t *testing.T) {
 	t.Parallel()
 	for scheme, secure := range schemes {

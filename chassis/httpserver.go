@@ -56,8 +56,8 @@ func (i *instance) openHTTP(ctx context.Context, port, setting, addr string, sec
 		ReadHeaderTimeout: i.cfg.ConnectTimeout,
 		IdleTimeout:       i.cfg.IdleTimeout,
 		MaxHeaderBytes:    i.cfg.MaxHeaderBytes,
-		// No WriteTimeout, which counts from the request on: the chain has one for each write. That of a stream of HTTP/2
-		// resets the stream, which needs a connection that takes the reset.
+		// No WriteTimeout, which counts from the request on: the chain has one for each write. That of a stream of
+		// HTTP/2 resets the stream, which needs a connection that takes the reset.
 		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: min(i.cfg.MaxStreams, restStreams), WriteByteTimeout: i.cfg.WriteTimeout},
 		ErrorLog:    slog.NewLogLogger(i.log.Handler(), slog.LevelDebug),
 		ConnContext: aging(i.cfg.MaxConnectionAge),
@@ -66,7 +66,8 @@ func (i *instance) openHTTP(ctx context.Context, port, setting, addr string, sec
 	return &httpServer{Server: server, idle: idle, listener: listener, done: make(chan error, 1)}, nil
 }
 
-// restStreams is how many requests one connection by HTTP/2 has at once: net/http's own limit. The callers may be anybody.
+// restStreams is how many requests one connection by HTTP/2 has at once: net/http's own limit. The callers may be
+// anybody.
 const restStreams = 250
 
 func (s *httpServer) serve() {

@@ -51,11 +51,12 @@ func (i *instance) whyProduction() string {
 func (i *instance) openSource(ctx context.Context) error {
 	registry := i.telemetry.Registry()
 	socket := i.getenv("SPIFFE_ENDPOINT_SOCKET")
-	if from := i.cfg.source(socket); i.cfg.TLSCRLFile != "" && from != mtlsFiles {
+	from := i.cfg.source(socket)
+	if i.cfg.TLSCRLFile != "" && from != mtlsFiles {
 		return fmt.Errorf("CHASSIS_TLS_CRL_FILE is set, but certificates come from %q: revocation lists go with certificates from files alone. "+
 			"Unset it, or set CHASSIS_MTLS=files", from)
 	}
-	switch i.cfg.source(socket) {
+	switch from {
 	case mtlsOff:
 		return nil
 	case mtlsSPIFFE:

@@ -104,8 +104,8 @@ func (i *instance) getenv(name string) string {
 	return value
 }
 
-// listen opens a port. Those of the service have limits of connections; that of the probes has none, as a service that is
-// full is alive.
+// listen opens a port. Those of the service have limits of connections; that of the probes has none, as a service
+// that is full is alive.
 func (i *instance) listen(ctx context.Context, port, addr string) (net.Listener, error) {
 	listener, err := i.openPort(ctx, port, addr)
 	if err != nil || port == "admin" {

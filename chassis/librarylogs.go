@@ -15,11 +15,12 @@ import (
 	"google.golang.org/grpc/grpclog"
 )
 
-// libraryLogs has what gRPC logs go through the service's log, once there is one. Its zero value writes to standard error.
+// libraryLogs has what gRPC logs go through the service's log, once there is one. Its zero value writes to standard
+// error.
 type libraryLogs struct{ logger atomic.Pointer[slog.Logger] }
 
-// takeGRPC has gRPC log here: what GRPC_GO_LOG_SEVERITY_LEVEL and GRPC_GO_LOG_VERBOSITY_LEVEL say, which is errors alone. It
-// must be called before anything of gRPC runs.
+// takeGRPC has gRPC log here: what GRPC_GO_LOG_SEVERITY_LEVEL and GRPC_GO_LOG_VERBOSITY_LEVEL say, which is errors
+// alone. It must be called before anything of gRPC runs.
 func (l *libraryLogs) takeGRPC() {
 	verbosity, _ := strconv.Atoi(os.Getenv("GRPC_GO_LOG_VERBOSITY_LEVEL"))
 	errors, warnings, infos := io.Discard, io.Discard, io.Discard
@@ -34,8 +35,8 @@ func (l *libraryLogs) takeGRPC() {
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2WithVerbosity(infos, warnings, errors, verbosity))
 }
 
-// use has everything go to logger: what gRPC logs, and what is written to the standard library's loggers, unless the service
-// has told these where to write.
+// use has everything go to logger: what gRPC logs, and what is written to the standard library's loggers, unless the
+// service has told these where to write.
 func (l *libraryLogs) use(logger *slog.Logger) {
 	if l == nil {
 		return

@@ -24,9 +24,9 @@ const (
 // Main runs service as the whole of a process, and exits with its code: 0 after a clean stop, 1 where it failed, 2 for
 // a wrong flag, 3 where calls outlived the shutdown's deadline.
 //
-// Main owns the process: it makes the service's telemetry the one that OpenTelemetry hands to libraries which ask for the
-// global one, and the service's log the one of gRPC and of the packages log and log/slog, unless these were told where to
-// write before.
+// Main owns the process: it makes the service's telemetry the one that OpenTelemetry hands to libraries which ask for
+// the global one, and the service's log the one of gRPC and of the packages log and log/slog, unless these were told
+// where to write before.
 //
 // SIGTERM and SIGINT stop it in good order, a second one at once. -help lists every setting, -version says what is
 // running, -check-config reads the settings, reports what is wrong and exits.

@@ -271,8 +271,8 @@ func until(t *testing.T, what string, condition func() bool) {
 	}
 }
 
-// A client whose certificate is replaced in time loses no call when the authority of its old one goes: it has made a new
-// connection with the new one by then. Nothing that other callers prove is touched.
+// A client whose certificate is replaced in time loses no call when the authority of its old one goes: it has made a
+// new connection with the new one by then. Nothing that other callers prove is touched.
 func TestEndOfOneIsNotOfOthers(t *testing.T) {
 	t.Parallel()
 	f, cert := startOnFiles(t, time.Hour)

@@ -14,7 +14,8 @@ type protection struct {
 	means   string // for people
 }
 
-// faultsLabel is the label of the protection that a fault is: that calls do not fail on purpose. It is no setting alone.
+// faultsLabel is the label of the protection that a fault is: that calls do not fail on purpose. It is no setting
+// alone.
 const faultsLabel = "faults"
 
 // protections are all of them, as the settings have them.

@@ -14,8 +14,8 @@ import (
 // CHASSIS_SHUTDOWN_TIMEOUT, and were cut. The error that wraps it names them.
 var ErrCallsCut = errors.New("calls were cut at the deadline of the shutdown")
 
-// What of CHASSIS_SHUTDOWN_TIMEOUT is kept for what comes after the calls. The last part is the telemetry's own, the part
-// before it the workers' and the stop functions'. Who comes later has what those before have left besides.
+// What of CHASSIS_SHUTDOWN_TIMEOUT is kept for what comes after the calls. The last part is the telemetry's own, the
+// part before it the workers' and the stop functions'. Who comes later has what those before have left besides.
 const (
 	telemetryReserve = 2 * time.Second
 	stopReserve      = time.Second + telemetryReserve
@@ -24,8 +24,8 @@ const (
 // flushTimeout bounds the last export of telemetry, which has a context of its own: the one of the calls may be spent.
 const flushTimeout = 2 * time.Second
 
-// closeTimeout bounds what comes after the flush: half of it a last export, half the log's last lines, which tell what was
-// lost also where the machine stands still for a moment.
+// closeTimeout bounds what comes after the flush: half of it a last export, half the log's last lines, which tell
+// what was lost also where the machine stands still for a moment.
 const closeTimeout = 800 * time.Millisecond
 
 // closeAdminTimeout is for answers under way at the admin port.
@@ -149,8 +149,8 @@ func (i *instance) finishCalls(ctx context.Context) error {
 	}
 }
 
-// streamGrace is how long streams may go on after they were told to end, out of what calls have. Where the server sends,
-// a stream may have no end of its own.
+// streamGrace is how long streams may go on after they were told to end, out of what calls have. Where the server
+// sends, a stream may have no end of its own.
 func streamGrace(left time.Duration) time.Duration { return max(left, 0) / 2 }
 
 // uploadGrace is the same for streams that the client alone sends, which end when it has sent everything: they have
@@ -165,8 +165,8 @@ func (i *instance) endStreams(uploads bool) {
 	}
 }
 
-// finishGracefully ends HTTP and gRPC beside each other: neither waits for calls of the other. It reports whether all calls have
-// ended, and gives up with ctx.
+// finishGracefully ends HTTP and gRPC beside each other: neither waits for calls of the other. It reports whether all
+// calls have ended, and gives up with ctx.
 func (i *instance) finishGracefully(ctx context.Context) bool {
 	done := make(chan struct{})
 	go func() {

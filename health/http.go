@@ -36,8 +36,8 @@ func (m *Monitor) Startupz() http.Handler {
 	})
 }
 
-// handler answers as the probes of kube-apiserver do: the status code is for machines and says all; the body is `ok`, or
-// for people a list that ends in a verdict.
+// handler answers as the probes of kube-apiserver do: the status code is for machines and says all; the body is `ok`,
+// or for people a list that ends in a verdict.
 func handler(name string, report func(verbose bool) (ok bool, list string)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()

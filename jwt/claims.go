@@ -35,8 +35,8 @@ type claims struct {
 	idTokens                  bool
 }
 
-// read returns the subject and the expiry of the token with a payload whose signature was verified. typ is the type that its
-// header names.
+// read returns the subject and the expiry of the token with a payload whose signature was verified. typ is the type
+// that its header names.
 func (c claims) read(typ string, payload []byte, now time.Time) (subject string, expiry time.Time, err error) {
 	var standard jwt.Claims
 	var all map[string]any
@@ -80,7 +80,8 @@ func (c claims) kind(typ string, all map[string]any) error {
 	return nil
 }
 
-// forAccess tells an access token that repeats the nonce of its login, as Keycloak's do before version 25, from an ID token.
+// forAccess tells an access token that repeats the nonce of its login, as Keycloak's do before version 25, from an ID
+// token.
 func forAccess(typ string, all map[string]any) bool {
 	if typ == "at+jwt" || all["typ"] == "Bearer" {
 		return true

@@ -26,25 +26,27 @@ type Config struct {
 	// JWKSURL is where the issuer publishes its keys. Empty asks the issuer, by OpenID Connect discovery.
 	JWKSURL string `env:"JWT_JWKS_URL" help:"Where the issuer of bearer tokens publishes its keys: an https URL. Empty asks the issuer, by OpenID Connect discovery."`
 
-	// SubjectClaim names the claim that tells who the user is. Empty means sub, the only one that an issuer promises never
-	// to give to another user. With email, tokens must have email_verified too: an issuer may let users claim any address.
+	// SubjectClaim names the claim that tells who the user is. Empty means sub, the only one that an issuer promises
+	// never to give to another user. With email, tokens must have email_verified too: an issuer may let users claim
+	// any address.
 	SubjectClaim string `env:"JWT_SUBJECT_CLAIM, default=sub" help:"Claim of bearer tokens that methods know as user:SUBJECT."`
 
-	// Algorithms are the signatures that are accepted, among RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512
-	// and EdDSA. Empty means RS256 and ES256.
+	// Algorithms are the signatures that are accepted, among RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384,
+	// ES512 and EdDSA. Empty means RS256 and ES256.
 	Algorithms []string `env:"JWT_ALGORITHMS, default=RS256,ES256" help:"Signature algorithms of bearer tokens that are accepted. Symmetric ones and none cannot be."`
 
-	// Types are the types of tokens that are accepted, as the typ of their header names them (RFC 8725, section 3.11), whatever the case
-	// and with or without "application/": "none" stands for tokens that name none. Empty means JWT, at+jwt and none, because Okta,
-	// Cognito and Kubernetes name none and most others JWT. Where the issuer follows RFC 9068, at+jwt alone is the best.
+	// Types are the types of tokens that are accepted, as the typ of their header names them (RFC 8725, section
+	// 3.11), whatever the case and with or without "application/": "none" stands for tokens that name none. Empty
+	// means JWT, at+jwt and none, because Okta, Cognito and Kubernetes name none and most others JWT. Where the
+	// issuer follows RFC 9068, at+jwt alone is the best.
 	Types []string `env:"JWT_TYPES, default=JWT,at+jwt,none" help:"Types of bearer tokens that are accepted, as the typ of their header has it; none stands for tokens without one. at+jwt alone, where the issuer names its access tokens so."`
 
-	// MaxLife is how much time a token may have left. Zero means 366 days: Kubernetes extends the tokens of service accounts to a
-	// year, Auth0 goes to 30 days, others to a day. A token that lives for longer is a password.
+	// MaxLife is how much time a token may have left. Zero means 366 days: Kubernetes extends the tokens of service
+	// accounts to a year, Auth0 goes to 30 days, others to a day. A token that lives for longer is a password.
 	MaxLife time.Duration `env:"JWT_MAX_LIFE, default=8784h" help:"Longest time that a bearer token may have left. One with more is refused."`
 
-	// IDTokens accepts the ID tokens of logins: those with a nonce, where nothing else says that they are for access. They are made
-	// for a client to know its user by, and some clients send them as bearer tokens all the same.
+	// IDTokens accepts the ID tokens of logins: those with a nonce, where nothing else says that they are for access.
+	// They are made for a client to know its user by, and some clients send them as bearer tokens all the same.
 	IDTokens bool `env:"JWT_ID_TOKENS, default=false" help:"Accept ID tokens that come from a login, which have a nonce, as bearer tokens."`
 
 	// HTTPClient fetches keys. It gets no redirect to follow, and at most a mebibyte of each answer. Nil means one that

@@ -15,8 +15,8 @@ const (
 	maxAge = 15 * time.Minute // keys that are older are fetched again
 	pause  = 10 * time.Second // between the beginnings of two fetches
 
-	// mostWaiting is how many tokens of unknown keys wait for a fetch while other keys are known: more are refused at once.
-	// An issuer that is slow answers in a second, and a new key is in few tokens at first; guesses are in many.
+	// mostWaiting is how many tokens of unknown keys wait for a fetch while other keys are known: more are refused at
+	// once. An issuer that is slow answers in a second, and a new key is in few tokens at first; guesses are in many.
 	mostWaiting = 100
 )
 
@@ -161,8 +161,8 @@ func (s *keySet) wait(ctx context.Context, flight <-chan struct{}) bool {
 	}
 }
 
-// start returns what is closed when a fetch ends: of the one under way, else of a new one, and nil where it is too early
-// for that. s.mu is held.
+// start returns what is closed when a fetch ends: of the one under way, else of a new one, and nil where it is too
+// early for that. s.mu is held.
 func (s *keySet) start(ctx context.Context) <-chan struct{} {
 	if s.flight != nil {
 		return s.flight

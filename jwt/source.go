@@ -89,8 +89,8 @@ func (s source) locate(ctx context.Context) (string, error) {
 // leastRSA is the shortest RSA key that counts, in bits, as RFC 7518 has it in sections 3.3 and 3.5.
 const leastRSA = 2048
 
-// parseKeys reads a JSON Web Key Set. Keys of kinds that are not known are left out, as RFC 7517 has it, and so are those
-// that are not for signatures, are no public keys, or are too short.
+// parseKeys reads a JSON Web Key Set. Keys of kinds that are not known are left out, as RFC 7517 has it, and so are
+// those that are not for signatures, are no public keys, or are too short.
 func parseKeys(body []byte) ([]jose.JSONWebKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`

@@ -68,16 +68,16 @@ func (v *Verifier) Configure(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-// Verify returns the subject of a token that is accepted: 1 to 255 printable bytes. The error of another one says why it
-// is not, and quotes nothing of it. Where the key of a token is not known, Verify waits for the issuer until ctx ends,
-// 5 s at most.
+// Verify returns the subject of a token that is accepted: 1 to 255 printable bytes. The error of another one says why
+// it is not, and quotes nothing of it. Where the key of a token is not known, Verify waits for the issuer until ctx
+// ends, 5 s at most.
 func (v *Verifier) Verify(ctx context.Context, token string) (subject string, err error) {
 	subject, _, err = v.VerifyUntil(ctx, token)
 	return subject, err
 }
 
-// VerifyUntil is Verify, and returns too until when the token is accepted: 30 s longer than it says, for clocks that differ. By
-// that the chassis ends streams.
+// VerifyUntil is Verify, and returns too until when the token is accepted: 30 s longer than it says, for clocks that
+// differ. By that the chassis ends streams.
 func (v *Verifier) VerifyUntil(ctx context.Context, token string) (subject string, until time.Time, err error) {
 	r := v.rules.Load()
 	switch {
@@ -126,8 +126,8 @@ func (a *attempt) VerifySignature(ctx context.Context, token string) ([]byte, er
 	return a.payload, a.err
 }
 
-// Check returns nil if keys of the issuer are known, as a health check wants it. Else it tries to fetch them, unless that
-// was tried in the last 10 s, and says why there are none.
+// Check returns nil if keys of the issuer are known, as a health check wants it. Else it tries to fetch them, unless
+// that was tried in the last 10 s, and says why there are none.
 func (v *Verifier) Check(ctx context.Context) error {
 	r := v.rules.Load()
 	if r == nil {

@@ -36,14 +36,19 @@ func (c *call) log(out outcome, elapsed time.Duration) {
 		c.writeLine(out, level, elapsed)
 	}
 	if structured != nil && (always || structured.Enabled(c, level)) {
-		record := slog.NewRecord(c.start.Add(elapsed), level, "call", 0)
-		record.AddAttrs(c.attrs(out, elapsed)...)
-		_ = structured.Handler().Handle(c, record) // a sink that is broken has nowhere to say so
+		logAnyway(c, structured, c.start.Add(elapsed), level, "call", c.attrs(out, elapsed))
 	}
 }
 
-// turnsAway reports whether the reason is who makes the call. Such lines are logged whatever the log's level is: whoever
-// turns the log down shall not be able to try doors unseen.
+// logAnyway logs a line whatever the log's level is.
+func logAnyway(ctx context.Context, log *slog.Logger, at time.Time, level slog.Level, message string, attrs []slog.Attr) {
+	record := slog.NewRecord(at, level, message, 0)
+	record.AddAttrs(attrs...)
+	_ = log.Handler().Handle(ctx, record) // a sink that is broken has nowhere to say so
+}
+
+// turnsAway reports whether the reason is who makes the call. Such lines are logged whatever the log's level is:
+// whoever turns the log down shall not be able to try doors unseen.
 func turnsAway(reason Reason) bool {
 	return reason == ReasonUnauthenticated || reason == ReasonDenied || reason == ReasonRateLimited
 }

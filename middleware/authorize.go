@@ -14,9 +14,9 @@ import (
 // Caller is who makes a call, as far as that was proved.
 type Caller = contract.Caller
 
-// TokenVerifier decides about the bearer tokens of callers from outside the mesh. Verify returns the subject of a token,
-// or an error, which is for the log: it must not quote the token. It is called for each REST call that brings a token,
-// concurrently.
+// TokenVerifier decides about the bearer tokens of callers from outside the mesh. Verify returns the subject of a
+// token, or an error, which is for the log: it must not quote the token. It is called for each REST call that brings
+// a token, concurrently.
 //
 // One that knows when a token ends may have a method
 //
@@ -28,8 +28,8 @@ type TokenVerifier interface {
 	Verify(ctx context.Context, token string) (subject string, err error)
 }
 
-// CallerOf returns who makes the call of ctx, or the HTTP request that runs through [Server.Route]; the zero value if nothing
-// was proved, or ctx belongs to neither.
+// CallerOf returns who makes the call of ctx, or the HTTP request that runs through [Server.Route]; the zero value if
+// nothing was proved, or ctx belongs to neither.
 func CallerOf(ctx context.Context) Caller {
 	if c, ok := ctx.Value(callKey{}).(*call); ok {
 		return c.caller
@@ -40,8 +40,8 @@ func CallerOf(ctx context.Context) Caller {
 	return Caller{}
 }
 
-// identifyUser finds out for which user a call is made, where REST brings a bearer token. A token that is not accepted takes
-// from the bucket of the address that it came from: guessing is not free.
+// identifyUser finds out for which user a call is made, where REST brings a bearer token. A token that is not
+// accepted takes from the bucket of the address that it came from: guessing is not free.
 func (d *decision) identifyUser(ctx, conn context.Context, h *httpCall, now time.Time) {
 	tokens := d.method.server.cfg.Tokens
 	if tokens == nil || h == nil {

@@ -75,8 +75,8 @@ func (m *Method) Serve(_ any, stream grpc.ServerStream) (err error) {
 			panicked = recover()
 		}
 		err = c.end(err, panicked)
-		if !c.returned && panicked == nil {
-			c.answerForGoexit(err)
+		if !c.returned && panicked == nil && c.http == nil {
+			writeStatus(c.Parent, err) // its goroutine ends, and gRPC's part of it: the caller would wait until its deadline
 		}
 	}()
 	if err = c.admit(); err == nil {
@@ -90,9 +90,8 @@ func (m *Method) Serve(_ any, stream grpc.ServerStream) (err error) {
 func (c *call) begin() {
 	c.method.metrics.traffic.inFlight.Add(1)
 	timeout := c.method.Timeout
-	if byREST, ok := c.stream.(interface{ rest() *restStream }); ok {
-		c.http = byREST.rest().http
-		timeout = earlier(timeout, byREST.rest().timeout)
+	if s := restOf(c.stream); s != nil {
+		c.http, timeout = s.http, earlier(timeout, s.timeout)
 	}
 	c.deadline.set(c.Parent, c.start, timeout)
 	c.trace.begin(c)
@@ -152,15 +151,6 @@ func (c *call) end(err error, panicked any) error {
 	c.log(out, elapsed)
 	c.method.metrics.traffic.inFlight.Add(-1)
 	return out.err
-}
-
-// answerForGoexit sends the end of a call by gRPC whose handler has ended its goroutine, and gRPC's part of it with it: else
-// the caller would wait until its deadline. What transport there is tells whether it can.
-func (c *call) answerForGoexit(err error) {
-	stream, ok := grpc.ServerTransportStreamFromContext(c.Parent).(interface{ WriteStatus(st *status.Status) error })
-	if ok && c.http == nil {
-		_ = stream.WriteStatus(status.Convert(err)) // a caller that is gone needs none
-	}
 }
 
 // The stream of the handler is the transport's, with the call as its context and an eye on what comes in.
@@ -255,8 +245,8 @@ func (c *call) Deadline() (time.Time, bool) {
 	return c.Parent.Deadline()
 }
 
-// Done arms the method's deadline when it is first asked for: a handler that never waits never pays for a timer. A stream
-// gets a context that a stop can end.
+// Done arms the method's deadline when it is first asked for: a handler that never waits never pays for a timer. A
+// stream gets a context that a stop can end.
 func (c *call) Done() <-chan struct{} {
 	if c.deadline.own() {
 		return c.deadline.arm(c.Parent, c.start).Done()

@@ -138,8 +138,8 @@ func (m *clientMethod) duration(code codes.Code) histogram {
 	return h
 }
 
-// endSpan records elapsed with the trace as exemplar, and finishes the span. For a client every code but OK is an error.
-// Its message is another service's, and may quote what it was sent.
+// endSpan records elapsed with the trace as exemplar, and finishes the span. For a client every code but OK is an
+// error. Its message is another service's, and may quote what it was sent.
 func (c *clientCall) endSpan(h histogram, code codes.Code, err error, elapsed time.Duration) {
 	sc := c.span.SpanContext()
 	h.ObserveWithExemplar(elapsed.Seconds(), prometheus.Labels{"trace_id": sc.TraceID().String(), "span_id": sc.SpanID().String()})

@@ -1,8 +1,6 @@
 package middleware
 
 import (
-	"strings"
-
 	"google.golang.org/grpc/metadata"
 
 	"github.com/betmakers/paddock/internal/admission"
@@ -17,7 +15,7 @@ const criticalityKey = "paddock-criticality"
 // makes the call for one that is worth more, or less. By REST nobody is asked.
 func (c *call) weigh() {
 	c.Worth = admission.Worth(c.method.Criticality) //nolint:gosec // one of three
-	if c.http != nil || !c.method.server.own(c.caller.ID) {
+	if c.http != nil || !contract.InDomain(c.caller.ID, c.method.server.trustDomain) {
 		return
 	}
 	header := metadata.ValueFromIncomingContext(c.Parent, criticalityKey)
@@ -30,13 +28,6 @@ func (c *call) weigh() {
 	case contract.Sheddable.String():
 		c.Worth = admission.Sheddable
 	}
-}
-
-// own reports whether an identity is one of the own trust domain.
-func (s *Server) own(id string) bool {
-	rest, ok := strings.CutPrefix(id, "spiffe://")
-	rest, own := strings.CutPrefix(rest, s.trustDomain)
-	return ok && own && s.trustDomain != "" && strings.HasPrefix(rest, "/")
 }
 
 // criticality is what the call is worth.

@@ -9,7 +9,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// newCrossSite returns the check of a request's origin. Origins are scheme, host and port, as "https://app.example.com".
+// newCrossSite returns the check of a request's origin. Origins are scheme, host and port, as
+// "https://app.example.com".
 func newCrossSite(trusted []string) (*http.CrossOriginProtection, error) {
 	check := http.NewCrossOriginProtection()
 	for _, origin := range trusted {
@@ -20,9 +21,9 @@ func newCrossSite(trusted []string) (*http.CrossOriginProtection, error) {
 	return check, nil
 }
 
-// refuseCrossSite refuses a request that a browser makes for a page of another site, if the browser proves on its own who
-// calls: the page must not do in the user's name what the user did not ask for. What other programs send has none of a
-// browser's headers, and passes.
+// refuseCrossSite refuses a request that a browser makes for a page of another site, if the browser proves on its own
+// who calls: the page must not do in the user's name what the user did not ask for. What other programs send has none
+// of a browser's headers, and passes.
 func (d *decision) refuseCrossSite(h *httpCall) {
 	if h == nil || !ambient(h.request, d.caller) {
 		return
@@ -33,8 +34,8 @@ func (d *decision) refuseCrossSite(h *httpCall) {
 	}
 }
 
-// ambient reports whether a browser would send what vouches for the caller with every request, whatever page asks for it:
-// a client certificate, a cookie, a password that it remembers. A page that sends a bearer token has it.
+// ambient reports whether a browser would send what vouches for the caller with every request, whatever page asks for
+// it: a client certificate, a cookie, a password that it remembers. A page that sends a bearer token has it.
 func ambient(r *http.Request, c Caller) bool {
 	if c.ID != "" || r.TLS != nil && len(r.TLS.PeerCertificates) > 0 || r.Header["Cookie"] != nil {
 		return true

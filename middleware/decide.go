@@ -27,8 +27,9 @@ func (d *decision) refuse(reason Reason, explain string, err error) {
 	d.reason, d.explain, d.err = reason, explain, err
 }
 
-// decide finds out who calls m, and holds the caller to the operator's limit and to the method's declaration, in this order.
-// A request that a browser makes for another site is refused where it is the browser that vouches for the caller. Ctx ends the wait for a token's issuer; conn is the transport's context. H is nil for a call by gRPC.
+// decide finds out who calls m, and holds the caller to the operator's limit and to the method's declaration, in this
+// order. A request that a browser makes for another site is refused where it is the browser that vouches for the
+// caller. Ctx ends the wait for a token's issuer; conn is the transport's context. H is nil for a call by gRPC.
 func (s *Server) decide(ctx, conn context.Context, m *Method, h *httpCall, now time.Time) decision {
 	d := decision{method: m}
 	if d.prove(conn, now); d.err != nil {
@@ -47,11 +48,11 @@ func (s *Server) decide(ctx, conn context.Context, m *Method, h *httpCall, now t
 	return d
 }
 
-// Decide decides about the call of method, "/package.Service/Method", that the REST request of ctx is about to make: before
-// its body is read, and before its path and its query are decoded. It belongs between the choice of the method and the
-// reading of the request, as in an annotator of grpc-gateway. A refused call is observed there and then. Nothing of its
-// body can be read any more, and whatever the gateway does next, [WriteError] answers with the refusal. Without Decide a
-// call is decided about when it is made.
+// Decide decides about the call of method, "/package.Service/Method", that the REST request of ctx is about to make:
+// before its body is read, and before its path and its query are decoded. It belongs between the choice of the method
+// and the reading of the request, as in an annotator of grpc-gateway. A refused call is observed there and then.
+// Nothing of its body can be read any more, and whatever the gateway does next, [WriteError] answers with the
+// refusal. Without Decide a call is decided about when it is made.
 func Decide(ctx context.Context, method string) {
 	h := httpCallFrom(ctx)
 	if h == nil || h.refusal != nil {

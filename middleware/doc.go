@@ -14,8 +14,8 @@
 //	interceptors those of the service, unary or stream                        (server.go)
 //	handler
 //
-// By REST, identity, rate limit and authorize come before the request is read (decide.go), and so they do for plain HTTP
-// (route.go); a browser's request for another site is refused between the two (crosssite.go).
+// By REST, identity, rate limit and authorize come before the request is read (decide.go), and so they do for plain
+// HTTP (route.go); a browser's request for another site is refused between the two (crosssite.go).
 //
 // Observe is outermost, so that a call refused by anything inside it is counted and logged like any other, with the
 // reason. It is one fused pass rather than a chain of interceptors and a stats.Handler: what depends on the method

@@ -15,8 +15,8 @@ import (
 // errDraining is what the client of a stream is told that a stop has ended.
 var errDraining = status.Error(codes.Unavailable, "the server is shutting down: connect again")
 
-// streams are the streaming calls that run, so that a stop, or the end of what their callers have proved, can end them from
-// outside of their handlers.
+// streams are the streaming calls that run, so that a stop, or the end of what their callers have proved, can end
+// them from outside of their handlers.
 type streams struct {
 	mu      sync.Mutex
 	running map[*call]openStream
@@ -33,9 +33,9 @@ type openStream struct {
 	ended     error     // why it was ended from outside, nil if it was not
 }
 
-// Draining returns a channel that is closed when the service begins to stop, so that a long stream or download can end in
-// good order while its client still has time to go elsewhere. For a ctx that belongs to no call and to no request it is
-// nil: it never closes.
+// Draining returns a channel that is closed when the service begins to stop, so that a long stream or download can
+// end in good order while its client still has time to go elsewhere. For a ctx that belongs to no call and to no
+// request it is nil: it never closes.
 func Draining(ctx context.Context) <-chan struct{} {
 	if c, ok := ctx.Value(callKey{}).(*call); ok {
 		return c.method.server.draining
@@ -50,10 +50,10 @@ func Draining(ctx context.Context) <-chan struct{} {
 // Further calls do nothing.
 func (s *Server) Drain() { s.drain.Do(func() { close(s.draining) }) }
 
-// EndStreams ends the streaming calls that run, and those that still come, and returns how many there were. Their clients get
-// UNAVAILABLE at once, and what their handlers wait for ends: contexts, whose [context.Cause] is that status, Recv and
-// Send. Streams that the client alone sends are left alone unless uploads is true. Unary calls go on. Connections that HTTP
-// handlers have taken over, as for WebSockets, are streams both ways: they are closed.
+// EndStreams ends the streaming calls that run, and those that still come, and returns how many there were. Their
+// clients get UNAVAILABLE at once, and what their handlers wait for ends: contexts, whose [context.Cause] is that
+// status, Recv and Send. Streams that the client alone sends are left alone unless uploads is true. Unary calls go
+// on. Connections that HTTP handlers have taken over, as for WebSockets, are streams both ways: they are closed.
 func (s *Server) EndStreams(uploads bool) (ended int) {
 	o := &s.streams
 	o.mu.Lock()
@@ -137,11 +137,15 @@ func (o openStream) end(c *call) {
 		pipe.hangUp(o.ended)
 		return
 	}
-	// grpc-go has no way to end one call, but its stream takes a status from any goroutine: it goes to the client, and
-	// Recv and Send return. The method is of the transport's own; a test tells if it goes.
-	transport := grpc.ServerTransportStreamFromContext(o.transport.Context())
-	if t, ok := transport.(interface{ WriteStatus(*status.Status) error }); ok {
-		_ = t.WriteStatus(status.Convert(o.ended)) // a connection that is gone has ended the stream too
+	writeStatus(o.transport.Context(), o.ended)
+}
+
+// writeStatus ends the call of ctx, the transport's. Grpc-go has no way to do that from outside of the handler, but
+// its stream takes a status from any goroutine: it goes to the client, and Recv and Send return. The method is of the
+// transport's own; a test tells if it goes.
+func writeStatus(ctx context.Context, err error) {
+	if t, ok := grpc.ServerTransportStreamFromContext(ctx).(interface{ WriteStatus(*status.Status) error }); ok {
+		_ = t.WriteStatus(status.Convert(err)) // a connection that is gone has ended the call too
 	}
 }
 
@@ -158,7 +162,8 @@ func (c *call) leaves() bool {
 	}
 }
 
-// endedOutside is the outcome of a stream that was ended from outside, whatever its handler made of that: its client has been told why.
+// endedOutside is the outcome of a stream that was ended from outside, whatever its handler made of that: its client
+// has been told why.
 func (c *call) endedOutside(why, err error) outcome {
 	reason := ReasonDraining
 	if why != errDraining { //nolint:errorlint // it is one of three values

@@ -52,7 +52,8 @@ var waits = map[string]streamFunc{
 	},
 }
 
-// A stream that does not listen to Draining is ended from outside, whatever its handler waits for, and its client is told.
+// A stream that does not listen to Draining is ended from outside, whatever its handler waits for, and its client is
+// told.
 func TestEndStreams(t *testing.T) {
 	transports := map[string]func(*testing.T, testHandlers) (*fixture, grpc.ClientConnInterface){
 		"gRPC": func(t *testing.T, h testHandlers) (*fixture, grpc.ClientConnInterface) { return start(t, h) },

@@ -95,8 +95,8 @@ type httpCall struct {
 	quota    *ratelimit.Decision // of the caller's rate limit; nil if it has none
 }
 
-// SetRoute names the pattern that the request of ctx matched, for the http_route label and for [Server.InFlight]. It must
-// come from a bounded set. Without a request it does nothing.
+// SetRoute names the pattern that the request of ctx matched, for the http_route label and for [Server.InFlight]. It
+// must come from a bounded set. Without a request it does nothing.
 func SetRoute(ctx context.Context, route string) {
 	if h := httpCallFrom(ctx); h != nil {
 		h.route = route
@@ -143,13 +143,13 @@ func (h *httpCall) problem(status int, code, detail string) {
 
 func (t *callTrace) beginHTTP(h *httpCall, r *http.Request) {
 	obs := h.server.obs
-	believed := h.server.believes(h.parent)
-	if !obs.cfg.IgnoreBaggage && believed {
-		h.parent = withBaggage(h.parent, list(r.Header["Baggage"]))
+	conn := h.parent
+	if members := list(r.Header["Baggage"]); members != "" && !obs.cfg.IgnoreBaggage && h.server.believes(conn) {
+		h.parent = withBaggage(conn, members)
 	}
 	var parent, link trace.SpanContext
 	if traceparent := r.Header.Get("Traceparent"); traceparent != "" && !obs.cfg.IgnoreTraceContext {
-		parent, link = parentOrLink(believed, parseTraceContext(traceparent, list(r.Header["Tracestate"])))
+		parent, link = parentOrLink(h.server.believes(conn), parseTraceContext(traceparent, list(r.Header["Tracestate"])))
 	}
 	t.start(h.parent, obs, parent, link, "HTTP")
 }
@@ -287,11 +287,7 @@ func (h *httpCall) log(r *http.Request, method, route string, status int, elapse
 	if route == "" {
 		attrs = append(attrs, slog.String("path", truncate(r.URL.Path))) // never the query: it may hold secrets
 	}
-	if !turnsAway(h.reason) {
-		cfg.Logger.LogAttrs(h, level, "request", attrs...)
-		return
+	if turnsAway(h.reason) || cfg.Logger.Enabled(h, level) {
+		logAnyway(h, cfg.Logger, h.start.Add(elapsed), level, "request", attrs)
 	}
-	record := slog.NewRecord(h.start.Add(elapsed), level, "request", 0)
-	record.AddAttrs(attrs...)
-	_ = cfg.Logger.Handler().Handle(h, record) // a sink that is broken has nowhere to say so
 }

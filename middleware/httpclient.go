@@ -18,10 +18,10 @@ const RequestTimeoutHeader = "Request-Timeout"
 // further attempts of what may be repeated, within a retry budget of this RoundTripper. Name is a label of the metrics:
 // there must be few of them. It fails where a metric of the same name is registered by somebody else.
 //
-// A request has until the deadline of its context, less a reserve of up to 10 ms in which its maker can still do something
-// about it; timeout bounds a request whose context has none, all redirects that [http.Client] follows included. Zero
-// leaves such requests without bound. Deadline and observation end with the body: when it has been read to its end, or
-// closed. A body that is never closed is never counted.
+// A request has until the deadline of its context, less a reserve of up to 10 ms in which its maker can still do
+// something about it; timeout bounds a request whose context has none, all redirects that [http.Client] follows
+// included. Zero leaves such requests without bound. Deadline and observation end with the body: when it has been
+// read to its end, or closed. A body that is never closed is never counted.
 //
 // Baggage stays inside: it is the service's own, and the other end is somebody else's.
 func (c *Client) RoundTripper(name string, next http.RoundTripper, timeout time.Duration) (http.RoundTripper, error) {
@@ -95,8 +95,8 @@ func (c *httpClientCall) begin() {
 	c.ctx, c.span, c.sc = c.peer.client.startSpan(c.ctx, methodLabel(c.request.Method))
 }
 
-// deadline returns when a request must have ended, zero if there is no bound. What a redirect led to has the deadline of
-// the request that was redirected.
+// deadline returns when a request must have ended, zero if there is no bound. What a redirect led to has the deadline
+// of the request that was redirected.
 func (p *peerHTTP) deadline(r *http.Request, now time.Time) time.Time {
 	if r.Response != nil && r.Response.Request != nil {
 		if at, ok := r.Response.Request.Context().Deadline(); ok {

@@ -54,8 +54,8 @@ func (c *httpClientCall) end(err error) {
 	}
 }
 
-// endSpan records elapsed with the trace as exemplar, and finishes the span. It tells neither of the URL nor of headers:
-// paths and queries of others hold tokens often enough.
+// endSpan records elapsed with the trace as exemplar, and finishes the span. It tells neither of the URL nor of
+// headers: paths and queries of others hold tokens often enough.
 func (c *httpClientCall) endSpan(h histogram, failed string, elapsed time.Duration) {
 	h.ObserveWithExemplar(elapsed.Seconds(), prometheus.Labels{"trace_id": c.sc.TraceID().String(), "span_id": c.sc.SpanID().String()})
 	c.span.SetAttributes(

@@ -39,8 +39,8 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error, httpStatus fu
 	problem.FromStatus(answer, codeName(st.Code()), st, accept, trace.SpanContextFromContext(r.Context())).Write(w)
 }
 
-// StreamError returns the error of a REST stream under way, which the gateway writes as {"error": …}: with those details
-// alone that it can write, as it would write nothing at all for the others.
+// StreamError returns the error of a REST stream under way, which the gateway writes as {"error": …}: with those
+// details alone that it can write, as it would write nothing at all for the others.
 func StreamError(err error) *status.Status { return rpcstatus.Showable(status.Convert(err)) }
 
 // refuse answers for a body that was not read to its end, after which the connection is of no more use.

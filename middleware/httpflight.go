@@ -42,8 +42,8 @@ func (r *routes) of(key routeKey) *atomic.Int64 {
 	return n
 }
 
-// InFlight returns what runs at this moment and how often: calls by their method, and by their route the HTTP requests that
-// are not in a call.
+// InFlight returns what runs at this moment and how often: calls by their method, and by their route the HTTP
+// requests that are not in a call.
 func (s *Server) InFlight() map[string]int {
 	running := map[string]int{}
 	for _, m := range s.Methods() {
@@ -98,8 +98,8 @@ func (h *httpCall) leaveCall() {
 // hangUpTime is what the last part of the answer to a stream that was ended gets to be taken.
 const hangUpTime = 250 * time.Millisecond
 
-// hangUp ends what the request's goroutine waits for: a client that does not read, and one that has more to send. After the
-// request it does nothing: the connection may serve another one.
+// hangUp ends what the request's goroutine waits for: a client that does not read, and one that has more to send.
+// After the request it does nothing: the connection may serve another one.
 func (h *httpCall) hangUp(uploads bool, why error) {
 	h.life.Lock()
 	defer h.life.Unlock()

@@ -12,17 +12,17 @@ import (
 
 // HTTPLimits bound what one HTTP request may cost.
 type HTTPLimits struct {
-	// MaxBody is the largest request body in bytes, read before it is decoded. Zero means no limit. A [Server.Route] has the
-	// limit of its record in its place.
+	// MaxBody is the largest request body in bytes, read before it is decoded. Zero means no limit. A [Server.Route]
+	// has the limit of its record in its place.
 	MaxBody int64
 	// BodyTimeout is how long the body may stand still while it is read. A body that is slow and moves is not cut. Zero
 	// means no limit.
 	BodyTimeout time.Duration
-	// WriteTimeout is how long a write of the answer may wait for the reader: 64 KiB of it at most, as a larger write has
-	// the time for each such part. It does not run while nothing is written, so an answer may begin late, and a stream may
-	// be quiet. It takes the place of the WriteTimeout of the http.Server, which is best left at zero. Zero leaves that.
-	// The system keeps up to some MiB for a reader, and takes more when about a third of that has gone: a reader should
-	// take so much within the timeout.
+	// WriteTimeout is how long a write of the answer may wait for the reader: 64 KiB of it at most, as a larger write
+	// has the time for each such part. It does not run while nothing is written, so an answer may begin late, and a
+	// stream may be quiet. It takes the place of the WriteTimeout of the http.Server, which is best left at zero.
+	// Zero leaves that. The system keeps up to some MiB for a reader, and takes more when about a third of that has
+	// gone: a reader should take so much within the timeout.
 	WriteTimeout time.Duration
 }
 
@@ -84,8 +84,8 @@ func (b *limitedBody) Len() (int, bool) {
 	return int(b.length), b.length >= 0 && (b.left < 0 || b.length <= b.left)
 }
 
-// Unreadable says that the body could not be decoded, so that the answer does not quote it or the reason: that may be of the
-// network, with addresses.
+// Unreadable says that the body could not be decoded, so that the answer does not quote it or the reason: that may be
+// of the network, with addresses.
 func (b *limitedBody) Unreadable() { b.unread.Store(true) }
 
 // atMost lowers the limit of a body that nothing was read of.
@@ -95,7 +95,8 @@ func (b *limitedBody) atMost(limit int64) {
 	}
 }
 
-// plain leaves a body that nothing was read of to a handler that reads it as it came: up to limit bytes, 0 for no limit.
+// plain leaves a body that nothing was read of to a handler that reads it as it came: up to limit bytes, 0 for no
+// limit.
 func (b *limitedBody) plain(limit int) {
 	b.encoded, b.most = false, -1
 	if limit > 0 {
@@ -146,8 +147,8 @@ func (b *limitedBody) read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// lend leaves net/http the time of one more read while it answers: by HTTP/1 it first reads what has not arrived, and would
-// wait for ever. It reports whether unlend must follow.
+// lend leaves net/http the time of one more read while it answers: by HTTP/1 it first reads what has not arrived, and
+// would wait for ever. It reports whether unlend must follow.
 func (b *limitedBody) lend() bool { return b.lends && !b.complete.Load() && b.reads.lend() }
 
 // unlend takes it back: the connection is read while the handler runs, to learn whether the caller is gone.
@@ -172,8 +173,8 @@ func (b *limitedBody) noteFailure(err error) {
 	}
 }
 
-// bodyProblem reports what was wrong with the request's body: 415, 413, 408 or 504, the name of the code if there is one, and
-// the text for the caller, or zero.
+// bodyProblem reports what was wrong with the request's body: 415, 413, 408 or 504, the name of the code if there is
+// one, and the text for the caller, or zero.
 func (h *httpCall) bodyProblem() (status int, code, detail string) {
 	switch {
 	case h.body.encoded && h.body.unread.Load():

@@ -10,8 +10,8 @@ import (
 	"os"
 )
 
-// responseWriter returns h with the methods that the writers of net/http have, so that a handler finds by a type assertion
-// what it would find without the pass.
+// responseWriter returns h with the methods that the writers of net/http have, so that a handler finds by a type
+// assertion what it would find without the pass.
 func (h *httpCall) responseWriter() http.ResponseWriter {
 	switch h.writer.(type) {
 	case http.Hijacker:
@@ -35,8 +35,9 @@ var (
 	_ http.CloseNotifier = http1Writer{} //nolint:staticcheck // deprecated, and asked for all the same: gin's Stream panics without
 )
 
-// Hijack gives the handler the connection, without any deadline. The request counts as 101 unless it was answered before,
-// and has its line and its measure when the handler returns. Closing the connection is up to the handler, but for a panic.
+// Hijack gives the handler the connection, without any deadline. The request counts as 101 unless it was answered
+// before, and has its line and its measure when the handler returns. Closing the connection is up to the handler, but
+// for a panic.
 func (w http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	h := w.httpCall
 	h.mu.Lock()
@@ -127,7 +128,8 @@ func (w http2Writer) Push(target string, opts *http.PushOptions) error {
 // CloseNotify returns a channel that has one value when the caller has gone.
 func (w http2Writer) CloseNotify() <-chan bool { return w.closeNotify() }
 
-// closeNotify is that of the server's own writer. Of another one that has none, the request's context has the same to say.
+// closeNotify is that of the server's own writer. Of another one that has none, the request's context has the same to
+// say.
 func (h *httpCall) closeNotify() <-chan bool {
 	if w, ok := h.writer.(http.CloseNotifier); ok { //nolint:staticcheck // as above
 		return w.CloseNotify()

@@ -10,7 +10,8 @@ import (
 	"github.com/betmakers/paddock/internal/problem"
 )
 
-// An httpCall is the http.ResponseWriter of its handler where the server's own is of neither protocol: see responseWriter.
+// An httpCall is the http.ResponseWriter of its handler where the server's own is of neither protocol: see
+// responseWriter.
 var _ http.ResponseWriter = (*httpCall)(nil)
 
 // Header returns the header of the answer; one that leads nowhere once the deadline has answered.

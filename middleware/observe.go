@@ -73,8 +73,8 @@ func (o *observer) sampled(parent trace.SpanContext, id trace.TraceID) bool {
 	return o.cfg.Tracer != nil && o.cfg.Sampled != nil && o.cfg.Sampled(parent, id)
 }
 
-// unsampled returns the flags of a call that is not recorded. A service that records nothing at all hands the caller's on
-// as they came, as others may record; one that chose not to says so.
+// unsampled returns the flags of a call that is not recorded. A service that records nothing at all hands the
+// caller's on as they came, as others may record; one that chose not to says so.
 func (o *observer) unsampled(callers trace.TraceFlags) trace.TraceFlags {
 	if o.cfg.Tracer == nil {
 		return callers

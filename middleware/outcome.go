@@ -80,8 +80,8 @@ func (c *call) failed(err error) (out outcome) {
 	return c.hidden("handler returned an error that is no status", redact.Error(err))
 }
 
-// logCause logs the whole text of a status or context error that wraps another or is wrapped, as the caller gets only the
-// status: as an error where the fault is the service's, else for those who look closely.
+// logCause logs the whole text of a status or context error that wraps another or is wrapped, as the caller gets only
+// the status: as an error where the fault is the service's, else for those who look closely.
 func (c *call) logCause(err error, code codes.Code) {
 	if _, direct := err.(interface{ GRPCStatus() *status.Status }); direct && errors.Unwrap(err) == nil {
 		return

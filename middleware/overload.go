@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/betmakers/paddock/internal/admission"
+	"github.com/betmakers/paddock/internal/ratelimit"
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
@@ -36,7 +37,8 @@ func (c *call) waitForPlace() error {
 	return nil
 }
 
-// inLine is the context of a call that waits in the line, which has timers of its own: the call needs none for its deadline yet.
+// inLine is the context of a call that waits in the line, which has timers of its own: the call needs none for its
+// deadline yet.
 type inLine struct{ *call }
 
 func (w inLine) Done() <-chan struct{} { return w.Parent.Done() }
@@ -49,8 +51,8 @@ func (c *call) leavePlace(now time.Time) {
 	c.method.server.cfg.Admission.Leave(&c.Ticket, now)
 }
 
-// share returns whose turn a call takes when callers and methods take turns. A caller is an identity, and without one an
-// address.
+// share returns whose turn a call takes when callers and methods take turns. A caller is an identity, and without one
+// an address.
 func (m *Method) share(ctx context.Context, id string) uint8 {
 	shares := m.server.shares
 	if id != "" {
@@ -60,11 +62,8 @@ func (m *Method) share(ctx context.Context, id string) uint8 {
 	case nil:
 		return shares.Of("", m.index)
 	case *net.TCPAddr:
-		ip := addr.IP
-		if ip.To4() == nil && len(ip) == net.IPv6len {
-			ip = ip[:8] // a single customer gets no less than a network of 64 bits
-		}
-		return shares.Of(string(ip), m.index)
+		ip := ratelimit.Network(addr.AddrPort().Addr()).As16()
+		return shares.Of(string(ip[:]), m.index)
 	default:
 		return shares.Of(addr.String(), m.index)
 	}
@@ -87,8 +86,8 @@ func overloadStatuses() []*status.Status {
 	return all
 }
 
-// refuseOverload is the answer to a call that may not run. One whose time ran out while it waited is told so, and counts as
-// refused for overload all the same.
+// refuseOverload is the answer to a call that may not run. One whose time ran out while it waited is told so, and
+// counts as refused for overload all the same.
 func (c *call) refuseOverload() error {
 	c.refuse(ReasonOverload, "")
 	if err := c.Err(); err != nil {

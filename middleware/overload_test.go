@@ -46,8 +46,8 @@ func newCrowded(reports bool) *crowded {
 
 func (b *crowded) limits(s *setup) { s.Admission = b.Limiter }
 
-// hold has the limiter hold calls back from now on. It must be called in a bubble of synctest. The calls that run in the end
-// run until the test is over.
+// hold has the limiter hold calls back from now on. It must be called in a bubble of synctest. The calls that run in
+// the end run until the test is over.
 func (b *crowded) hold(t *testing.T) {
 	t.Helper()
 	b.runnable.Store(1)
@@ -163,8 +163,8 @@ func TestOverloadIsRefusedByREST(t *testing.T) {
 	})
 }
 
-// together makes so many calls at once, as a caller must who is to be refused: one call of who makes few is let in. It returns the
-// errors.
+// together makes so many calls at once, as a caller must who is to be refused: one call of who makes few is let in.
+// It returns the errors.
 func together(n int, do func() error) (errs []error) {
 	var mu sync.Mutex
 	var all sync.WaitGroup

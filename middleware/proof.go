@@ -6,41 +6,44 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 )
 
-// proof is what a connection keeps of its authenticated peer, where that can end while the connection lasts: a certificate
-// expires, or loses its trust. Valid says so for operators. It is asked for every call and must not allocate while it holds.
+// proof is what a connection keeps of its authenticated peer, where that can end while the connection lasts: a
+// certificate expires, or loses its trust. Valid says so for operators. It is asked for every call and must not
+// allocate while it holds.
 type proof interface {
 	Identity() string
 	Valid(now time.Time) error
 }
 
-// What callers are told of a proof that has ended: calls that come then, and streams that run. A stream gets a code that has its
-// client connect again, which is all that one has to do whose certificate was renewed.
+// What callers are told of a proof that has ended: calls that come then, and streams that run. A stream gets a code
+// that has its client connect again, which is all that one has to do whose certificate was renewed.
 var (
 	errProofEnded  = status.Error(codes.Unauthenticated, "the certificate of this connection is not accepted any more: connect again")
 	errStreamProof = status.Error(codes.Unavailable, "the certificate of this connection is not accepted any more: connect again")
 	errStreamToken = status.Error(codes.Unauthenticated, "the bearer token has expired")
 )
 
-func proofOf(ctx context.Context) proof {
-	p, ok := peer.FromContext(ctx)
-	if !ok {
-		return nil
+// authOf returns what the transport of ctx knows of its peer, nil for nothing.
+func authOf(ctx context.Context) credentials.AuthInfo {
+	if p, ok := peer.FromContext(ctx); ok {
+		return p.AuthInfo
 	}
-	held, _ := p.AuthInfo.(proof)
+	return nil
+}
+
+func proofOf(ctx context.Context) proof {
+	held, _ := authOf(ctx).(proof)
 	return held
 }
 
-// prove takes the identity that mutual TLS has proved, none if it proved none, and refuses a call whose proof has ended.
+// prove takes the identity that mutual TLS has proved, none if it proved none, and refuses a call whose proof has
+// ended.
 func (d *decision) prove(conn context.Context, now time.Time) {
-	p, ok := peer.FromContext(conn)
-	if !ok {
-		return
-	}
-	switch info := p.AuthInfo.(type) {
+	switch info := authOf(conn).(type) {
 	case proof:
 		if err := info.Valid(now); err != nil {
 			d.refuse(ReasonUnauthenticated, "the caller was "+nameOf(info.Identity())+", but "+err.Error(), errProofEnded)
@@ -93,8 +96,8 @@ func (o *streams) until(c *call, at time.Time) {
 	}
 }
 
-// checkProofs ends the streams whose proof has ended. A proof may have to be verified anew, for which nobody should have to
-// wait for the lock.
+// checkProofs ends the streams whose proof has ended. A proof may have to be verified anew, for which nobody should
+// have to wait for the lock.
 func (o *streams) checkProofs() {
 	now := time.Now()
 	over := map[*call]error{}

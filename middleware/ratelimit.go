@@ -13,8 +13,8 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// limitRate holds a caller to the operator's limit, if there is one. Health checks and reflection have none. One without
-// identity is known by the address of conn.
+// limitRate holds a caller to the operator's limit, if there is one. Health checks and reflection have none. One
+// without identity is known by the address of conn.
 func (d *decision) limitRate(conn context.Context, caller Caller, h *httpCall, now time.Time) {
 	s := d.method.server
 	if s.limiter == nil || d.method.Quiet {
@@ -55,8 +55,8 @@ func (h *httpCall) tellQuota(d ratelimit.Decision) {
 	h.quota = &kept
 }
 
-// begun notes the status of an answer whose header goes out now, and completes the header. mu is held: a stream's handler
-// does not run in the request's goroutine, and must not write to the header itself.
+// begun notes the status of an answer whose header goes out now, and completes the header. mu is held: a stream's
+// handler does not run in the request's goroutine, and must not write to the header itself.
 func (h *httpCall) begun(status int) {
 	h.status = status
 	if h.quota != nil {

@@ -23,16 +23,17 @@ type RESTConfig struct {
 	Timeout time.Duration
 	// MaxMessage is the largest answer in bytes of its binary encoding, as it is for gRPC. Zero means no limit.
 	MaxMessage int
-	// Metadata makes the metadata of a call from its HTTP request, when a handler asks for it: few do. Nil takes what the
-	// gateway has put into the context of the call.
+	// Metadata makes the metadata of a call from its HTTP request, when a handler asks for it: few do. Nil takes what
+	// the gateway has put into the context of the call.
 	Metadata func(*http.Request) metadata.MD
-	// Encode makes of an answer what its caller gets, while the call runs: a call whose answer cannot be encoded has failed,
-	// with INTERNAL, in log and metric too. The gateway finds the result with [Encoded]. Nil leaves it to the gateway, which
-	// comes too late for that.
+	// Encode makes of an answer what its caller gets, while the call runs: a call whose answer cannot be encoded has
+	// failed, with INTERNAL, in log and metric too. The gateway finds the result with [Encoded]. Nil leaves it to the
+	// gateway, which comes too late for that.
 	Encode func(proto.Message) ([]byte, error)
 }
 
-// Encoded returns what [RESTConfig].Encode has made of answer, the newest of the request of ctx, and nil of anything else.
+// Encoded returns what [RESTConfig].Encode has made of answer, the newest of the request of ctx, and nil of anything
+// else.
 func Encoded(ctx context.Context, answer proto.Message) []byte {
 	if h := httpCallFrom(ctx); h != nil && answer != nil && h.answer == answer {
 		return h.encoded
@@ -125,6 +126,14 @@ func (s *Server) newStream(ctx context.Context, method string, cfg RESTConfig) *
 		stream.metadata, stream.timeout = cfg.Metadata, h.left()
 	}
 	return stream
+}
+
+// restOf returns what a call by REST runs on, nil for one by gRPC.
+func restOf(stream grpc.ServerStream) *restStream {
+	if s, ok := stream.(interface{ rest() *restStream }); ok {
+		return s.rest()
+	}
+	return nil
 }
 
 func (s *restStream) rest() *restStream           { return s }

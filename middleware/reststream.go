@@ -14,9 +14,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// NewStream starts a streaming call. Its handler runs in a goroutine that ends when the handler returns. The HTTP request
-// that it belongs to waits for it until the call's time is up, which is what the caller and the method allow: then the caller
-// is answered whatever the handler does. ctx must end when the request does, as the gateway's does.
+// NewStream starts a streaming call. Its handler runs in a goroutine that ends when the handler returns. The HTTP
+// request that it belongs to waits for it until the call's time is up, which is what the caller and the method allow:
+// then the caller is answered whatever the handler does. ctx must end when the request does, as the gateway's does.
 func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
 	base := c.server.newStream(ctx, method, c.cfg)
 	if err := base.http.refused(); err != nil {
@@ -49,8 +49,8 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 	return s, nil
 }
 
-// bound has the request end with the call's time, if it has one: what is read of its body, and the wait for a handler that
-// ignores its context.
+// bound has the request end with the call's time, if it has one: what is read of its body, and the wait for a handler
+// that ignores its context.
 func (s *restPipe) bound(timeout time.Duration) {
 	if timeout <= 0 {
 		return
@@ -187,8 +187,8 @@ func (s *restPipe) RecvMsg(m any) error {
 	}
 }
 
-// Header returns the error of a handler that ended before it had sent anything, unlike a grpc.ClientStream, which leaves
-// it to RecvMsg: at this point the gateway can still answer with the error's own status and body.
+// Header returns the error of a handler that ended before it had sent anything, unlike a grpc.ClientStream, which
+// leaves it to RecvMsg: at this point the gateway can still answer with the error's own status and body.
 func (s *restPipe) Header() (metadata.MD, error) {
 	select {
 	case <-s.headers:

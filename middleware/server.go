@@ -43,9 +43,9 @@ type Config struct {
 	TracerProvider trace.TracerProvider
 	// IgnoreTraceContext and IgnoreBaggage leave out the W3C headers of that name, as OTEL_PROPAGATORS may say.
 	IgnoreTraceContext, IgnoreBaggage bool
-	// ForeignTraces takes these headers from every caller, and PlainTraces from those that come without TLS. Else they are
-	// taken from callers of the own trust domain alone; another's trace becomes a link of a new one, and its baggage is
-	// left out. Where mutual TLS is off they are taken from every caller in any case.
+	// ForeignTraces takes these headers from every caller, and PlainTraces from those that come without TLS. Else
+	// they are taken from callers of the own trust domain alone; another's trace becomes a link of a new one, and its
+	// baggage is left out. Where mutual TLS is off they are taken from every caller in any case.
 	ForeignTraces, PlainTraces bool
 
 	// Tokens, if not nil, decides about the bearer tokens of REST calls. Nil ignores them.
@@ -57,8 +57,8 @@ type Config struct {
 	// TrustedOrigins are the sites whose pages may call by REST in the name of a browser's user, such as
 	// "https://app.example.com", beside those of the service's own host.
 	TrustedOrigins []string
-	// Validate, if not nil, checks each message that a handler receives. Its error should be a status; another one counts
-	// as INVALID_ARGUMENT. It is called concurrently.
+	// Validate, if not nil, checks each message that a handler receives. Its error should be a status; another one
+	// counts as INVALID_ARGUMENT. It is called concurrently.
 	Validate func(proto.Message) error
 
 	// Admission decides which calls run while there is more to do than can be done. Nil lets all of them run.
@@ -171,8 +171,8 @@ func (s *Server) Methods() []*Method {
 // lookup returns the method of a name with its leading slash, nil if nobody registered it.
 func (s *Server) lookup(fullMethod string) *Method { return (*s.byName.Load())[fullMethod] }
 
-// Leave has HTTP/1 clients go elsewhere with their next request: answers close their connections from now on. No call is
-// refused for overload any more: a service that stops serves what still comes.
+// Leave has HTTP/1 clients go elsewhere with their next request: answers close their connections from now on. No call
+// is refused for overload any more: a service that stops serves what still comes.
 func (s *Server) Leave() {
 	s.leaving.Store(true)
 	if s.cfg.Admission != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// methodSLO are the handles of one method; nil counters where it promises nothing. A caller's mistake counts neither way.
+// methodSLO are the handles of one method; nil counters where it promises nothing. A caller's mistake counts neither
+// way.
 type methodSLO struct {
 	available, unavailable prometheus.Counter
 	answered, slow         prometheus.Counter
@@ -60,24 +61,24 @@ func (slo *methodSLO) count(code codes.Code, elapsed time.Duration) {
 	}
 }
 
-// hasty reports whether a call failed when its caller had gone already, by a deadline of its own or by hanging up, before
-// nine tenths of the time that the method has. What the handler of such a call comes back with says nothing about the
-// service. The last tenth is for callers that wait as long as the contract says: their clocks have started earlier. A
-// panic is the service's whatever its caller did.
+// hasty reports whether a call failed when its caller had gone already, by a deadline of its own or by hanging up,
+// before nine tenths of the time that the method has. What the handler of such a call comes back with says nothing
+// about the service. The last tenth is for callers that wait as long as the contract says: their clocks have started
+// earlier. A panic is the service's whatever its caller did.
 func (c *call) hasty(code codes.Code, panicked any, elapsed time.Duration) bool {
 	if code == codes.OK || panicked != nil || !c.returned || c.Err() == nil {
 		return false
 	}
 	limit := c.method.Timeout
-	if byREST, ok := c.stream.(interface{ rest() *restStream }); ok {
-		limit = earlier(limit, byREST.rest().limit)
+	if s := restOf(c.stream); s != nil {
+		limit = earlier(limit, s.limit)
 	}
 	return limit <= 0 || elapsed < limit-limit/10
 }
 
-// countHasty takes a call whose caller did not wait. It is none that the method has failed, but where the caller has waited
-// for longer than an answer is promised within, it is a slow one: a service that hangs shows even if no caller waits for
-// as long as the contract allows.
+// countHasty takes a call whose caller did not wait. It is none that the method has failed, but where the caller has
+// waited for longer than an answer is promised within, it is a slow one: a service that hangs shows even if no caller
+// waits for as long as the contract allows.
 func (slo *methodSLO) countHasty(elapsed time.Duration) {
 	if slo.answered != nil && elapsed > slo.within {
 		slo.answered.Inc()

@@ -106,8 +106,8 @@ func TestWhatCountsForAnObjective(t *testing.T) {
 	}
 }
 
-// A caller that does not wait for as long as the contract says proves nothing about the service, whatever the handler makes
-// of its going. One that waits that long, or nearly, has its failure counted.
+// A caller that does not wait for as long as the contract says proves nothing about the service, whatever the handler
+// makes of its going. One that waits that long, or nearly, has its failure counted.
 func TestHasteCountsForNoObjective(t *testing.T) {
 	const contract = `{"timeout": "2s", "slo": {"availability": 99.9, "latency": {"within": "0.5s", "ratio": 99}}}`
 	var (

@@ -10,7 +10,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
 
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/traceid"
@@ -65,7 +64,8 @@ func (t *callTrace) begin(c *call) {
 	t.start(c.values(), obs, parent, link, c.method.Name)
 }
 
-// start gives the call its ids and, if it is sampled, a span of the SDK. The span is linked with link, if that is valid.
+// start gives the call its ids and, if it is sampled, a span of the SDK. The span is linked with link, if that is
+// valid.
 func (t *callTrace) start(ctx context.Context, obs *observer, parent, link trace.SpanContext, name string) {
 	traceID, spanID := newIDs(parent)
 	if !obs.sampled(parent, traceID) {
@@ -83,19 +83,16 @@ func (t *callTrace) start(ctx context.Context, obs *observer, parent, link trace
 	_, t.recorded = obs.cfg.Tracer.Start(ctx, name, options...)
 }
 
-// believes reports whether traceparent and baggage of the peer in ctx are taken as they come. Strangers could have every
-// call of theirs recorded, and put into the baggage what services further in take for the mesh's own. So a peer that has
-// proved no identity of the own trust domain gets a trace of its own, linked with the one that it names, as OpenTelemetry
-// has it for public endpoints and W3C Trace Context allows it at a border. Where mutual TLS is off there is no border.
+// believes reports whether traceparent and baggage of the peer in ctx are taken as they come. Strangers could have
+// every call of theirs recorded, and put into the baggage what services further in take for the mesh's own. So a peer
+// that has proved no identity of the own trust domain gets a trace of its own, linked with the one that it names, as
+// OpenTelemetry has it for public endpoints and W3C Trace Context allows it at a border. Where mutual TLS is off
+// there is no border.
 func (s *Server) believes(ctx context.Context) bool {
 	if s.cfg.ForeignTraces || s.trustDomain == "" {
 		return true
 	}
-	p, ok := peer.FromContext(ctx)
-	if !ok {
-		return s.cfg.PlainTraces
-	}
-	info, secured := p.AuthInfo.(interface{ Identity() string })
+	info, secured := authOf(ctx).(interface{ Identity() string })
 	if !secured {
 		return s.cfg.PlainTraces
 	}

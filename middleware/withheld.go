@@ -13,11 +13,12 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// What gRPC says of a call that failed names addresses, ports and identities of the mesh, and a handler often returns the
-// error of a call that it made as it came. Callers of the own trust domain may read that. Callers from outside get the
-// code with a fixed text and an id, under which the log has the error.
+// What gRPC says of a call that failed names addresses, ports and identities of the mesh, and a handler often returns
+// the error of a call that it made as it came. Callers of the own trust domain may read that. Callers from outside
+// get the code with a fixed text and an id, under which the log has the error.
 
-// outside reports whether the caller has proved no identity of the own trust domain. Where mutual TLS is off, no caller has.
+// outside reports whether the caller has proved no identity of the own trust domain. Where mutual TLS is off, no
+// caller has.
 func (c *call) outside() bool { return !contract.InDomain(c.caller.ID, c.method.server.trustDomain) }
 
 // withheld logs an error, and gives the caller its code.
@@ -76,7 +77,8 @@ func received(carrier any) bool {
 	return ok && e.Is(rpcstatus.ErrReceived)
 }
 
-// byTransport reports whether gRPC makes statuses of a code where no service has answered, or a service did not mean to.
+// byTransport reports whether gRPC makes statuses of a code where no service has answered, or a service did not mean
+// to.
 func byTransport(code codes.Code) bool {
 	switch known(code) {
 	case codes.Canceled, codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:

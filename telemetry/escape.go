@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// controlEscaper escapes the characters in a line of JSON that JSON itself allows in a string and that some readers obey:
-// DEL and U+0080 to U+009F are controls of terminals, the marks of bidirectional text show a line in another order than it
-// has (CVE-2021-42574). They occur nowhere else in a line, so no parsing is needed.
+// controlEscaper escapes the characters in a line of JSON that JSON itself allows in a string and that some readers
+// obey: DEL and U+0080 to U+009F are controls of terminals, the marks of bidirectional text show a line in another
+// order than it has (CVE-2021-42574). They occur nowhere else in a line, so no parsing is needed.
 type controlEscaper struct{ out io.Writer }
 
 func (e controlEscaper) Write(line []byte) (int, error) {
@@ -31,8 +31,8 @@ func (e controlEscaper) Write(line []byte) (int, error) {
 	return len(line), err
 }
 
-// mayBeObeyed reports whether line has one of the bytes with which the UTF-8 forms of such characters begin. Most lines have
-// none.
+// mayBeObeyed reports whether line has one of the bytes with which the UTF-8 forms of such characters begin. Most
+// lines have none.
 func mayBeObeyed(line []byte) bool {
 	for _, first := range [...]byte{0x7f, 0xc2, 0xd8, 0xe2} {
 		if bytes.IndexByte(line, first) >= 0 {

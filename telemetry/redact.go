@@ -11,8 +11,8 @@ import (
 	"github.com/betmakers/paddock/internal/redact"
 )
 
-// redactor masks what package redact knows to be secret by its place, and passes records without such attributes as they
-// are. Messages and plain texts are the service's own words, and stay.
+// redactor masks what package redact knows to be secret by its place, and passes records without such attributes as
+// they are. Messages and plain texts are the service's own words, and stay.
 type redactor struct {
 	next slog.Handler
 	hide bool // a group with a secret name is open, so everything in it is secret

@@ -28,8 +28,8 @@ type process struct {
 // unset leaves CHASSIS_ADMISSION as the environment has it.
 const unset = "default"
 
-// start runs the service where on says, with the settings of production and of env, and returns when it is ready. What it
-// logs goes to /dev/null.
+// start runs the service where on says, with the settings of production and of env, and returns when it is ready.
+// What it logs goes to /dev/null.
 func start(ctx context.Context, on cores.Pair, dir certs.Dir, shape, admission string, env ...string) (*process, error) {
 	p := new(process)
 	for _, addr := range []*string{&p.grpc, &p.http, &p.admin} {
@@ -153,7 +153,8 @@ func (p *process) usage() usage {
 	return u
 }
 
-// waited returns how long the threads of a process were ready to run and did not: what neighbours on the machine cost it.
+// waited returns how long the threads of a process were ready to run and did not: what neighbours on the machine cost
+// it.
 func waited(pid int) (total time.Duration) {
 	threads, err := procfs.AllThreads(pid)
 	if err != nil {

@@ -31,8 +31,8 @@ const (
 // reconnect is how soon clients try again to reach a replica that was restarted.
 var reconnect = backoff.Config{BaseDelay: 100 * ms, Multiplier: 1.6, Jitter: .2, MaxDelay: time.Second} //nolint:gochecknoglobals // it does not change
 
-// soak sends all honest shapes, mixed, to two replicas, while a neighbour takes the processors now and then, the processes stand
-// still, certificates are renewed, and the replicas are restarted one after the other, twice.
+// soak sends all honest shapes, mixed, to two replicas, while a neighbour takes the processors now and then, the
+// processes stand still, certificates are renewed, and the replicas are restarted one after the other, twice.
 func soak(ctx context.Context, out io.Writer, lasts time.Duration, dir certs.Dir) error {
 	s := &soaked{dir: dir, lasts: lasts}
 	defer s.stop()

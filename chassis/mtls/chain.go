@@ -9,8 +9,8 @@ import (
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 )
 
-// accept decides about a peer whose certificate Roots has verified by chains. It returns the peer's ID and the moment at which
-// the last of the chains that are good ends.
+// accept decides about a peer whose certificate Roots has verified by chains. It returns the peer's ID and the moment
+// at which the last of the chains that are good ends.
 func (i *Identity) accept(leaf *x509.Certificate, chains [][]*x509.Certificate) (id spiffeid.ID, until time.Time, err error) {
 	if id, err = leafID(leaf); err != nil {
 		return spiffeid.ID{}, time.Time{}, err
@@ -35,8 +35,8 @@ func (i *Identity) accept(leaf *x509.Certificate, chains [][]*x509.Certificate) 
 	return id, until, nil
 }
 
-// acceptChain decides about a verified chain that vouches for an ID of domain; domain is zero for a peer without an ID where
-// the own certificate has none either.
+// acceptChain decides about a verified chain that vouches for an ID of domain; domain is zero for a peer without an
+// ID where the own certificate has none either.
 func (i *Identity) acceptChain(domain spiffeid.TrustDomain, chain []*x509.Certificate) error {
 	if err := i.bound(domain, chain[1:]); err != nil {
 		return err
@@ -52,8 +52,8 @@ func (i *Identity) acceptChain(domain spiffeid.TrustDomain, chain []*x509.Certif
 	return nil
 }
 
-// bound holds the authorities of a chain to the trust domain of the leaf: those that a source has delivered for domains by
-// that, others by the domain that they name themselves.
+// bound holds the authorities of a chain to the trust domain of the leaf: those that a source has delivered for
+// domains by that, others by the domain that they name themselves.
 func (i *Identity) bound(domain spiffeid.TrustDomain, authorities []*x509.Certificate) error {
 	if i.domains != nil {
 		if n := len(authorities); n > 0 && slices.ContainsFunc(i.domains[domain], authorities[n-1].Equal) {

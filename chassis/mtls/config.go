@@ -61,8 +61,8 @@ func (i *Identity) checkClient(state tls.ConnectionState) error {
 // ClientTLS returns a configuration for TLS 1.3 clients that asks src for certificate and roots at every handshake.
 //
 // The server's chain must lead to one of the roots, and serverID must return nil for its SPIFFE ID (the zero ID if
-// it has none). A nil serverID checks the host name of the connection instead. Go tells a verification no host name when
-// an IP address is dialed, so with a nil serverID such connections are refused.
+// it has none). A nil serverID checks the host name of the connection instead. Go tells a verification no host name
+// when an IP address is dialed, so with a nil serverID such connections are refused.
 func ClientTLS(src Source, serverID func(spiffeid.ID) error) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13,

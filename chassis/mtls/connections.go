@@ -14,9 +14,9 @@ const (
 	cutAfter = 10 * time.Second
 )
 
-// connections are the open connections of a port whose clients have presented a certificate. While there are any, a timer
-// looks at them: one that should leave is told so, and one whose certificate has ended, is revoked, or comes from an authority
-// that is trusted no longer is cut.
+// connections are the open connections of a port whose clients have presented a certificate. While there are any, a
+// timer looks at them: one that should leave is told so, and one whose certificate has ended, is revoked, or comes
+// from an authority that is trusted no longer is cut.
 type connections struct {
 	mu   sync.Mutex
 	open map[*watched]struct{}
@@ -57,8 +57,8 @@ func (w *watched) Close() error {
 
 func (c *connections) again() { time.AfterFunc(lookInterval, c.look) }
 
-// look goes through the connections. A certificate that must be verified anew takes a fraction of a millisecond, in which
-// no connection should have to wait for the lock.
+// look goes through the connections. A certificate that must be verified anew takes a fraction of a millisecond, in
+// which no connection should have to wait for the lock.
 func (c *connections) look() {
 	c.mu.Lock()
 	all := make([]*watched, 0, len(c.open))

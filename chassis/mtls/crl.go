@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
@@ -51,34 +50,24 @@ func parseRevocations(data []byte) (revocations, error) {
 }
 
 func derLists(data []byte) (ders [][]byte, err error) {
-	begun := bytes.Count(data, []byte("-----BEGIN "))
-	if begun == 0 {
+	if !bytes.Contains(data, pemBegin) {
 		if len(bytes.TrimSpace(data)) == 0 {
 			return nil, errors.New("the file is empty")
 		}
 		return [][]byte{data}, nil
 	}
-	whole := 0
-	for rest := data; ; whole++ {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
-		}
-		if block.Type == crlBlock {
-			ders = append(ders, block.Bytes)
-		}
-	}
-	switch {
-	case whole != begun:
-		return nil, fmt.Errorf("%d PEM blocks begin and %d are whole: the file is damaged or half-written", begun, whole)
+	switch ders, err = blocksOf(crlBlock, data); {
+	case err != nil:
+		return nil, err
 	case len(ders) == 0:
 		return nil, errors.New("no PEM block of type X509 CRL in it")
 	}
 	return ders, nil
 }
 
-// distributionPoint is the one critical extension of complete lists that a reader may leave unread: what it limits is what
-// the list is about. An indirect list names certificates of other issuers by a critical extension of its entries.
+// distributionPoint is the one critical extension of complete lists that a reader may leave unread: what it limits is
+// what the list is about. An indirect list names certificates of other issuers by a critical extension of its
+// entries.
 var distributionPoint = asn1.ObjectIdentifier{2, 5, 29, 28}
 
 func parseRevocationList(der []byte) (*revocationList, error) {
@@ -105,8 +94,8 @@ func parseRevocationList(der []byte) (*revocationList, error) {
 
 func key(serial *big.Int) string { return serial.Text(36) }
 
-// has reports whether a list that issuer has signed has cert. A list of another authority with the same name says nothing.
-// An outdated list still says what it says: what was revoked stays so.
+// has reports whether a list that issuer has signed has cert. A list of another authority with the same name says
+// nothing. An outdated list still says what it says: what was revoked stays so.
 func (r *revocations) has(cert, issuer *x509.Certificate) bool {
 	for _, list := range r.lists[string(cert.RawIssuer)] {
 		if _, listed := list.serials[key(cert.SerialNumber)]; listed && list.list.CheckSignatureFrom(issuer) == nil {
@@ -116,8 +105,8 @@ func (r *revocations) has(cert, issuer *x509.Certificate) bool {
 	return false
 }
 
-// check refuses lists that one of the authorities seems to have issued and has not: a list that counts for nothing should not
-// look as if it counted.
+// check refuses lists that one of the authorities seems to have issued and has not: a list that counts for nothing
+// should not look as if it counted.
 func (r *revocations) check(authorities []*x509.Certificate) error {
 	for _, lists := range r.lists {
 		for _, list := range lists {

@@ -23,8 +23,8 @@ const DevelopmentTrustDomain = "development.paddock.internal"
 type DevelopmentConfig struct {
 	// Service is the name of the service, the path of its SPIFFE ID. Required.
 	Service string
-	// Dir is the folder of the authority. Services that share it trust each other. Default: paddock/ca under $XDG_STATE_HOME,
-	// or under ~/.local/state.
+	// Dir is the folder of the authority. Services that share it trust each other. Default: paddock/ca under
+	// $XDG_STATE_HOME, or under ~/.local/state.
 	Dir string
 	// Logger and Registerer are told of renewals. Both may be nil.
 	Logger     *slog.Logger
@@ -55,9 +55,9 @@ const maintenance = 10 * time.Second
 //
 // Beside the authority it keeps a certificate for the developer's own clients: see [DevelopmentSource.ClientFiles].
 //
-// It fails, and says what to delete, if the authority on disk is damaged or was open to the changes of others, if it or its folder
-// belongs to another user, and if one of its files is a link.
-// The source renews until ctx is done or Close is called.
+// It fails, and says what to delete, if the authority on disk is damaged or was open to the changes of others, if it
+// or its folder belongs to another user, and if one of its files is a link. The source renews until ctx is done or
+// Close is called.
 func Development(ctx context.Context, cfg DevelopmentConfig) (*DevelopmentSource, error) {
 	dir, err := developmentDir(cfg.Dir)
 	if err != nil {
@@ -91,8 +91,8 @@ func developmentDir(dir string) (string, error) {
 	return filepath.Join(home, ".local", "state", "paddock", "ca"), nil
 }
 
-// ClientFiles returns the paths of the trusted roots and of a client certificate with its key, for tools such as grpcurl
-// and curl: its identity is spiffe://development.paddock.internal/developer. It is valid while any service of
+// ClientFiles returns the paths of the trusted roots and of a client certificate with its key, for tools such as
+// grpcurl and curl: its identity is spiffe://development.paddock.internal/developer. It is valid while any service of
 // this authority runs.
 func (s *DevelopmentSource) ClientFiles() (ca, cert, key string) {
 	return s.store.path(rootsFile), s.store.path(clientCertFile), s.store.path(clientKeyFile)

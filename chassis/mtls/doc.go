@@ -19,18 +19,20 @@
 // # Identity of a peer
 //
 // A certificate's identity is its SPIFFE ID: the one URI among its alternative names. A certificate without any URI is
-// accepted if the roots verify it, and its holder has no identity. One with several URIs, with one that is not a SPIFFE ID,
-// or that breaks the rules of X.509-SVID for leaves is refused: an authority's, one whose ID has no path, one whose key usage has keyCertSign or
-// cRLSign or lacks digitalSignature. RSA keys in a chain have 2048 bits at least. Handlers read the caller's identity with [PeerID].
+// accepted if the roots verify it, and its holder has no identity. One with several URIs, with one that is not a
+// SPIFFE ID, or that breaks the rules of X.509-SVID for leaves is refused: an authority's, one whose ID has no path,
+// one whose key usage has keyCertSign or cRLSign or lacks digitalSignature. RSA keys in a chain have 2048 bits at
+// least. Handlers read the caller's identity with [PeerID].
 //
-// With [Files] and [Development] an authority, root or not, that names a trust domain by a SPIFFE ID of its own is trusted for the
-// identities of that domain alone; one that names none, for every identity that it vouches for. With [SPIFFE] each trust
-// domain has its own roots: those of the service's own domain, and those of the domains that the Workload API delivers
-// as federated. No domain's roots are trusted for the identities of another.
+// With [Files] and [Development] an authority, root or not, that names a trust domain by a SPIFFE ID of its own is
+// trusted for the identities of that domain alone; one that names none, for every identity that it vouches for. With
+// [SPIFFE] each trust domain has its own roots: those of the service's own domain, and those of the domains that the
+// Workload API delivers as federated. No domain's roots are trusted for the identities of another.
 //
 // # The end of an identity
 //
-// On a server's connections a certificate counts for as long as it would count in a new handshake: [AuthInfo.Valid] and [PeerID] notice
-// that it, or an authority of its chain, has expired, that a list in [FilesConfig.CRLFile] has revoked it, and that the source
-// trusts its authority no longer. Clients are asked to make a new connection before a certificate expires, and are cut 10 s after it has ended.
+// On a server's connections a certificate counts for as long as it would count in a new handshake: [AuthInfo.Valid]
+// and [PeerID] notice that it, or an authority of its chain, has expired, that a list in [FilesConfig.CRLFile] has
+// revoked it, and that the source trusts its authority no longer. Clients are asked to make a new connection before a
+// certificate expires, and are cut 10 s after it has ended.
 package mtls

@@ -20,9 +20,9 @@ type FilesConfig struct {
 	KeyFile string
 	// CAFile holds the trusted roots, at least one.
 	CAFile string
-	// CRLFile holds lists of revoked certificates (RFC 5280), in PEM, or one in DER: complete ones, of any authority in a chain.
-	// One whose issuer is none of the roots of that name is an error; one that is past its next update goes on counting, and is
-	// logged. Empty for none.
+	// CRLFile holds lists of revoked certificates (RFC 5280), in PEM, or one in DER: complete ones, of any authority
+	// in a chain. One whose issuer is none of the roots of that name is an error; one that is past its next update
+	// goes on counting, and is logged. Empty for none.
 	CRLFile string
 	// PollInterval is how often the files are read when nothing has announced a change; 1 s if zero or less.
 	PollInterval time.Duration
@@ -45,8 +45,9 @@ type FileSource struct {
 	closing sync.Once
 }
 
-// settle is how long the files must stay as they are before they are taken or reported, because a replacement of several
-// files has moments in which they do not belong together. A change is taken after settleLimit looks at the latest.
+// settle is how long the files must stay as they are before they are taken or reported, because a replacement of
+// several files has moments in which they do not belong together. A change is taken after settleLimit looks at the
+// latest.
 const (
 	settle      = 100 * time.Millisecond
 	settleLimit = 8
@@ -58,11 +59,12 @@ const (
 //
 // A replacement, by whatever means, is in force within PollInterval and 0.9 s; on Linux usually after 0.1 s, since the
 // folders of the files are watched too. One that could not be used at start changes nothing: it is reported once, and
-// the files are looked at again until they are good. So is one with another SPIFFE ID: a service that is to be another one
-// is started anew. What is in force is told apart by content, not by time stamps.
+// the files are looked at again until they are good. So is one with another SPIFFE ID: a service that is to be
+// another one is started anew. What is in force is told apart by content, not by time stamps.
 //
-// Files that users of other groups may write, and a key that they may read, are logged as a warning and used. A key in a volume
-// of Kubernetes may be read: the kubelet gives secrets mode 0644 within a folder that the container alone sees.
+// Files that users of other groups may write, and a key that they may read, are logged as a warning and used. A key
+// in a volume of Kubernetes may be read: the kubelet gives secrets mode 0644 within a folder that the container alone
+// sees.
 //
 // The source follows the files until ctx is done or Close is called.
 func Files(ctx context.Context, cfg FilesConfig) (*FileSource, error) {

@@ -73,7 +73,8 @@ func (f fileSet) read() contents {
 	return c
 }
 
-// fileLimit is far above any bundle of roots, of which the Mozilla list has 220 kB, and above lists of 200,000 revoked certificates.
+// fileLimit is far above any bundle of roots, of which the Mozilla list has 220 kB, and above lists of 200,000
+// revoked certificates.
 const fileLimit = 8 << 20
 
 func readFile(path string) ([]byte, error) {

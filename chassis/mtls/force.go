@@ -49,12 +49,12 @@ func (f *inForce) stop() {
 	}
 }
 
-// Identity returns what is in force now. Its error is always nil: once a source has started it has an identity, and it keeps the
-// last good one, even after Close.
+// Identity returns what is in force now. Its error is always nil: once a source has started it has an identity, and
+// it keeps the last good one, even after Close.
 func (f *inForce) Identity() (*Identity, error) { return f.current.Load(), nil }
 
-// replace puts next in force, unless it is of somebody else: who a service is was decided when it started, and authorization
-// and logs go by that. It reports whether it did.
+// replace puts next in force, unless it is of somebody else: who a service is was decided when it started, and
+// authorization and logs go by that. It reports whether it did.
 func (f *inForce) replace(next *Identity) bool {
 	if is := f.current.Load().ID; next.ID != is {
 		f.refuse("id "+next.ID.String(), fmt.Errorf("mtls: the new certificate is of %q, and this service has started as %q: "+

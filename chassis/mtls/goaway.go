@@ -6,9 +6,10 @@ import (
 	"sync"
 )
 
-// goAwayConn is the plain side of a connection of an HTTP/2 server, and can put a GOAWAY frame between the server's frames:
-// grpc-go has no way to end one connection in good order. The frame names the highest stream there is, so that it asks the
-// client to go elsewhere with new calls and ends none (RFC 9113, section 6.8); grpc-go's own may follow.
+// goAwayConn is the plain side of a connection of an HTTP/2 server, and can put a GOAWAY frame between the server's
+// frames: grpc-go has no way to end one connection in good order. The frame names the highest stream there is, so
+// that it asks the client to go elsewhere with new calls and ends none (RFC 9113, section 6.8); grpc-go's own may
+// follow.
 type goAwayConn struct {
 	net.Conn
 	mu     sync.Mutex

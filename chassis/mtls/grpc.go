@@ -17,12 +17,12 @@ type ObserverOptions struct {
 }
 
 // ServerCredentials returns credentials for a gRPC server that speaks TLS 1.3 and demands a client certificate, with
-// what src has in force at each handshake. The connection's AuthInfo is an [*AuthInfo]. Handshakes are bounded in time by
-// the server's grpc.ConnectionTimeout. It fails only if the metric cannot be registered.
+// what src has in force at each handshake. The connection's AuthInfo is an [*AuthInfo]. Handshakes are bounded in
+// time by the server's grpc.ConnectionTimeout. It fails only if the metric cannot be registered.
 //
-// A client whose certificate will soon end, or has lost its trust, is sent a GOAWAY, so that it makes a new connection; 10 s after
-// the certificate has ended the connection is closed. Calls on it until then are for the server to refuse: see
-// [AuthInfo.Valid].
+// A client whose certificate will soon end, or has lost its trust, is sent a GOAWAY, so that it makes a new
+// connection; 10 s after the certificate has ended the connection is closed. Calls on it until then are for the
+// server to refuse: see [AuthInfo.Valid].
 func ServerCredentials(src Source, opts ObserverOptions) (credentials.TransportCredentials, error) {
 	refused, err := newRefusals(opts.Logger, opts.Registerer)
 	if err != nil {

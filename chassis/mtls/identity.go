@@ -11,9 +11,9 @@ import (
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 )
 
-// Source tells what identity is in force now. It is asked at every handshake and for every call: Identity must be safe for
-// concurrent use, must not block, and should return the same pointer until something has changed. The Identity it returns
-// is shared, and nobody changes it.
+// Source tells what identity is in force now. It is asked at every handshake and for every call: Identity must be
+// safe for concurrent use, must not block, and should return the same pointer until something has changed. The
+// Identity it returns is shared, and nobody changes it.
 type Source interface {
 	Identity() (*Identity, error)
 }
@@ -32,15 +32,16 @@ type Identity struct {
 	// Authorities are the certificates in Roots, for a person to read.
 	Authorities []*x509.Certificate
 
-	// domains limits each authority to the IDs of its trust domain; nil means that an authority limits itself, if it names one.
+	// domains limits each authority to the IDs of its trust domain; nil means that an authority limits itself, if it
+	// names one.
 	domains map[spiffeid.TrustDomain][]*x509.Certificate
 	revoked revocations
 }
 
-// NewIdentity returns an identity of cert that trusts authorities for any peer, each of them for the trust domain that it
-// names (see the package's comment). It fails if cert has no chain or no key, if it is itself no acceptable peer certificate, or
-// if there are no authorities: an empty list would make crypto/tls trust the roots of the operating system. It does not
-// look at expiry.
+// NewIdentity returns an identity of cert that trusts authorities for any peer, each of them for the trust domain
+// that it names (see the package's comment). It fails if cert has no chain or no key, if it is itself no acceptable
+// peer certificate, or if there are no authorities: an empty list would make crypto/tls trust the roots of the
+// operating system. It does not look at expiry.
 func NewIdentity(cert tls.Certificate, authorities []*x509.Certificate) (*Identity, error) {
 	if len(cert.Certificate) == 0 || cert.PrivateKey == nil {
 		return nil, errors.New("mtls: identity needs a certificate chain and its private key")

@@ -12,8 +12,8 @@ import (
 // leastRSA is the shortest RSA key that is accepted, in bits: what NIST SP 800-57 and the CA/Browser Forum ask for.
 const leastRSA = 2048
 
-// leafID returns the SPIFFE ID of a certificate that is to prove one, zero if it has no URI. The error of one that must not
-// prove anything names the rule of X.509-SVID, section 4 and 5, that it breaks.
+// leafID returns the SPIFFE ID of a certificate that is to prove one, zero if it has no URI. The error of one that
+// must not prove anything names the rule of X.509-SVID, section 4 and 5, that it breaks.
 func leafID(cert *x509.Certificate) (spiffeid.ID, error) {
 	if cert.IsCA {
 		return spiffeid.ID{}, errors.New("it is the certificate of an authority, which must not be used as a peer's own")
@@ -63,8 +63,9 @@ func strongKey(cert *x509.Certificate) error {
 	return nil
 }
 
-// domainOf returns the trust domain that the certificate of an authority names by a SPIFFE ID of its own. Most name none. URIs
-// of other kinds are none of our business; a malformed or second SPIFFE ID is an error, as nobody could say what it binds.
+// domainOf returns the trust domain that the certificate of an authority names by a SPIFFE ID of its own. Most name
+// none. URIs of other kinds are none of our business; a malformed or second SPIFFE ID is an error, as nobody could
+// say what it binds.
 func domainOf(authority *x509.Certificate) (domain spiffeid.TrustDomain, named bool, err error) {
 	for _, uri := range authority.URIs {
 		if uri.Scheme != "spiffe" {

@@ -28,11 +28,12 @@ type ListenerOptions struct {
 
 // Listener returns a listener for an HTTPS server that accepts from inner and whose Accept returns [*tls.Conn] with the
 // handshake done, as [net/http.Server.Serve] takes them. Handshakes run beside each other, so that a slow client delays
-// nobody. Close closes inner, ends the handshakes under way and waits for them. It fails only if the metric cannot be registered;
-// inner is then still open.
+// nobody. Close closes inner, ends the handshakes under way and waits for them. It fails only if the metric cannot be
+// registered; inner is then still open.
 //
-// Ten seconds after a client's certificate has ended or lost its trust, its connection is closed. Until then it is for the
-// server to refuse requests, and to end connections in good order before: see [AuthInfo.Valid] and [AuthInfo.Leaving].
+// Ten seconds after a client's certificate has ended or lost its trust, its connection is closed. Until then it is
+// for the server to refuse requests, and to end connections in good order before: see [AuthInfo.Valid] and
+// [AuthInfo.Leaving].
 func Listener(inner net.Listener, src Source, opts ListenerOptions) (net.Listener, error) {
 	refused, err := newRefusals(opts.Logger, opts.Registerer)
 	if err != nil {

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// How long before its end a peer is asked to make a new connection, so that one which has renewed its certificate loses no
-// call: the margin, or a third of what is left where that is less. Without leastNotice left nobody is asked.
+// How long before its end a peer is asked to make a new connection, so that one which has renewed its certificate
+// loses no call: the margin, or a third of what is left where that is less. Without leastNotice left nobody is asked.
 const (
 	noticeMargin = 5 * time.Minute
 	leastNotice  = 30 * time.Second
 )
 
-// proof is the certificate of a client on a connection, and what became of it when it was looked at last. A nil proof is
-// that of a connection without one: it holds for ever.
+// proof is the certificate of a client on a connection, and what became of it when it was looked at last. A nil proof
+// is that of a connection without one: it holds for ever.
 type proof struct {
 	src   Source // nil: nobody looks again
 	chain []*x509.Certificate

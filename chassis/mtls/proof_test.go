@@ -58,8 +58,8 @@ func (c connection) read() <-chan string {
 
 const goAway = "\x00\x00\x08\x07\x00\x00\x00\x00\x00\x7f\xff\xff\xff\x00\x00\x00\x00"
 
-// A client is asked to go before its certificate ends, is no longer valid when it has, and is cut soon after. What ends may be
-// an authority's certificate.
+// A client is asked to go before its certificate ends, is no longer valid when it has, and is cut soon after. What
+// ends may be an authority's certificate.
 func TestProofEndsWithItsCertificates(t *testing.T) {
 	for name, issue := range map[string]func(*testing.T, *ca) tls.Certificate{
 		"the leaf": func(t *testing.T, root *ca) tls.Certificate { return root.issue(t, uris("spiffe://example.org/web")) },
@@ -178,8 +178,8 @@ func BenchmarkValid(b *testing.B) {
 	}
 }
 
-// A client that has renewed its certificate loses no call when the authority of its old one goes: it is told to make a new
-// connection, and does.
+// A client that has renewed its certificate loses no call when the authority of its old one goes: it is told to make
+// a new connection, and does.
 func TestRenewedClientLosesNoCall(t *testing.T) {
 	leakcheck.Check(t)
 	before, after := newCA(t, "before"), newCA(t, "after")

@@ -41,13 +41,13 @@ type SPIFFESource struct {
 	closing sync.Once
 }
 
-// SPIFFE returns a source of the workload's default X509-SVID, of the bundle of its trust domain, and of the bundles of the
-// domains federated with it. It waits for the first answer of the Workload API, and fails with the reason if that does
-// not come in time.
+// SPIFFE returns a source of the workload's default X509-SVID, of the bundle of its trust domain, and of the bundles
+// of the domains federated with it. It waits for the first answer of the Workload API, and fails with the reason if
+// that does not come in time.
 //
-// Later the API may go away and come back: what it has delivered last stays in force meanwhile. An answer that cannot be
-// used changes nothing and is reported once. Of several SVIDs the one of the first ID is taken; where there is none any
-// more, the answer cannot be used.
+// Later the API may go away and come back: what it has delivered last stays in force meanwhile. An answer that cannot
+// be used changes nothing and is reported once. Of several SVIDs the one of the first ID is taken; where there is
+// none any more, the answer cannot be used.
 //
 // The source follows the API until ctx is done or Close is called.
 func SPIFFE(ctx context.Context, cfg SPIFFEConfig) (*SPIFFESource, error) {
@@ -83,8 +83,8 @@ func SPIFFE(ctx context.Context, cfg SPIFFEConfig) (*SPIFFESource, error) {
 	return s, nil
 }
 
-// Close stops following the Workload API, waits until that has ended and returns the error of closing the connection. The
-// last identity stays available. Closing twice is harmless.
+// Close stops following the Workload API, waits until that has ended and returns the error of closing the connection.
+// The last identity stays available. Closing twice is harmless.
 func (s *SPIFFESource) Close() (err error) {
 	s.closing.Do(func() {
 		s.cancel()
@@ -146,8 +146,8 @@ type update struct {
 }
 
 // watch sends what the Workload API says until ctx is done. go-spiffe ends a watch for good when the agent answers
-// CANCELED, as one does that is being restarted, or INVALID_ARGUMENT: here it is begun again. Its own X509Source is not used
-// for this reason, and because it tells neither errors nor which domains are federated.
+// CANCELED, as one does that is being restarted, or INVALID_ARGUMENT: here it is begun again. Its own X509Source is
+// not used for this reason, and because it tells neither errors nor which domains are federated.
 func watch(ctx context.Context, client *workloadapi.Client, updates chan<- update, started func() *Identity) {
 	for ctx.Err() == nil {
 		_ = client.WatchX509Context(ctx, relay{ctx.Done(), updates, started}) // the relay has sent the error
@@ -165,7 +165,8 @@ type relay struct {
 	started func() *Identity // what is in force, nil before the start
 }
 
-// choose returns the SVID of the identity that the service has started with, if there is one among several, else the default one.
+// choose returns the SVID of the identity that the service has started with, if there is one among several, else the
+// default one.
 func (r relay) choose(x *workloadapi.X509Context) *x509svid.SVID {
 	if own := r.started(); own != nil {
 		for _, svid := range x.SVIDs {

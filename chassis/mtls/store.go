@@ -108,8 +108,8 @@ func (s *store) checkOwner(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// restrict takes the rights of others from path, which must be of the kind and of this user. If holdsTrust, it is an error that
-// others could write there.
+// restrict takes the rights of others from path, which must be of the kind and of this user. If holdsTrust, it is an
+// error that others could write there.
 func (s *store) restrict(path string, kind, mode fs.FileMode, holdsTrust bool) error {
 	info, err := os.Lstat(path)
 	if err != nil {

@@ -25,8 +25,8 @@ import (
 )
 
 // One of three replicas dies without a word, under load by Dial. Calls that may be repeated all succeed, wherever they
-// were. Of the others those are lost that were under way at the dead one, and no more. It runs alone: calls have the two
-// seconds of their contract, also on a busy machine.
+// were. Of the others those are lost that were under way at the dead one, and no more. It runs alone: calls have the
+// two seconds of their contract, also on a busy machine.
 func TestReplicaIsKilled(t *testing.T) {
 	ca := chassistest.NewCA(t)
 	files := writeIdentity(t, ca, "testservice")

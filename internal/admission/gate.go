@@ -7,25 +7,26 @@ import (
 
 const (
 	// The gate closes on proof that calls are more than the processors can do: at every look for some windows the
-	// scheduler's queue is long, and it grows. The first window does not count: a burst begins small as well. A queue that
-	// is long and does not grow is a burst, or work of something else than calls.
+	// scheduler's queue is long, and it grows. The first window does not count: a burst begins small as well. A queue
+	// that is long and does not grow is a burst, or work of something else than calls.
 	window = 20 * time.Millisecond
 
-	// standing is how long the queue must stay long for the limit to shrink. The gate opens when the queue has been short
-	// and no call has waited for calm, or none has waited for quiet.
+	// standing is how long the queue must stay long for the limit to shrink. The gate opens when the queue has been
+	// short and no call has waited for calm, or none has waited for quiet.
 	standing = 20 * time.Millisecond
 	calm     = 100 * time.Millisecond
 	quiet    = 500 * time.Millisecond
 	notOurs  = 300 * time.Millisecond
 
 	// Now and then many more calls are let in, for tried at most. Calls that are too many soon fill any limit, or the
-	// scheduler's queue. If they do not, what is short is not processors for calls, or no longer: the gate opens. It is tried
-	// first after firstTry, then each time after four times as long, up to lastTry. Before it has failed once, no call is
-	// refused.
+	// scheduler's queue. If they do not, what is short is not processors for calls, or no longer: the gate opens. It
+	// is tried first after firstTry, then each time after four times as long, up to lastTry. Before it has failed
+	// once, no call is refused.
 	//
-	// How many more is more times the floor. Where more calls come than go it is no more than what is done in few, as others
-	// wait for it. Where those that wait would be let in soon anyway, it is beside all calls that there have been: many
-	// callers who wait for each answer are no overload, and fill the limit only if it is smaller than they are many.
+	// How many more is more times the floor. Where more calls come than go it is no more than what is done in few, as
+	// others wait for it. Where those that wait would be let in soon anyway, it is beside all calls that there have
+	// been: many callers who wait for each answer are no overload, and fill the limit only if it is smaller than they
+	// are many.
 	tried    = 300 * time.Millisecond
 	more     = 8
 	few      = 25 * time.Millisecond
@@ -34,12 +35,13 @@ const (
 	firstTry = 40 * time.Millisecond
 	lastTry  = 16 * time.Second
 
-	// apart is the longest time between two looks that counts: in a longer one the process stood still, or no call came.
+	// apart is the longest time between two looks that counts: in a longer one the process stood still, or no call
+	// came.
 	apart = 10 * time.Millisecond
 
-	// While the queue is short and calls are held back the limit grows: by an eighth of what it began with at each look. From
-	// the first time on that this was too much it grows at each pause, by one call for each processor at first and twice as
-	// much each time.
+	// While the queue is short and calls are held back the limit grows: by an eighth of what it began with at each
+	// look. From the first time on that this was too much it grows at each pause, by one call for each processor at
+	// first and twice as much each time.
 	pause = 5 * time.Millisecond
 )
 
@@ -54,8 +56,8 @@ type gate struct {
 	limit  limit
 	try    try
 
-	// So many goroutines waited for a processor at most since the gate has closed. If it opens again for want of use, so many are
-	// harmless: it closes for more, until the queue has been short.
+	// So many goroutines waited for a processor at most since the gate has closed. If it opens again for want of use,
+	// so many are harmless: it closes for more, until the queue has been short.
 	longest  int
 	harmless int
 
@@ -69,8 +71,7 @@ type gate struct {
 
 // calls are how many run and wait.
 type calls struct {
-	running, waiting int           // those that have not run for long
-	old              int           // that have
+	running, waiting int           // those that run have not run for long
 	each             time.Duration // the time from one that is let in to the next; zero if it is not known
 	overload         bool          // more come than go
 	rate             float64       // of calls that come, in a second; zero if it is not known
@@ -79,8 +80,8 @@ type calls struct {
 // floor is how many calls run in any case.
 func (g *gate) floor() int { return 2 * g.procs }
 
-// free reports whether one more call may begin where so many run, of a share of which own run. A share with few that run has some
-// places more: long calls, such as streams, do not keep short ones waiting for their end.
+// free reports whether one more call may begin where so many run, of a share of which own run. A share with few that
+// run has some places more: long calls, such as streams, do not keep short ones waiting for their end.
 func (g *gate) free(running, own int) bool {
 	if !g.closed {
 		return true
@@ -115,14 +116,14 @@ func (g *gate) saw(l Look, c calls, now time.Duration) {
 	case g.short >= calm || g.idle >= quiet:
 		g.closed = false
 	case g.foreign >= notOurs:
-		g.closed, g.proof, g.harmless = false, proof{}, g.longest
+		g.open()
 	case g.try.under:
 		if g.try.goesOn(full, l.Runnable, g.floor(), gap) {
 			return
 		}
-		g.closed, g.proof, g.limit.now = g.try.lost, proof{}, g.limit.before
-		if !g.closed {
-			g.harmless = g.longest
+		g.limit.now = g.limit.before
+		if !g.try.lost {
+			g.open()
 		}
 	case g.try.begins(gap):
 		g.limit.before, g.limit.now = g.limit.now, g.many(c)
@@ -144,8 +145,11 @@ func (g *gate) close(running int, now time.Duration) {
 	g.proof, g.most, g.longest, g.harmless, g.foreign = proof{}, 0, 0, 0, 0
 }
 
-// ours is how many goroutines that wait for a processor may be those of calls: of those that run, and of those that have not come
-// as far yet, which wait for a slice of each that runs.
+// open is for where holding calls back is of no use.
+func (g *gate) open() { g.closed, g.proof, g.harmless = false, proof{}, g.longest }
+
+// ours is how many goroutines that wait for a processor may be those of calls: of those that run, and of those that
+// have not come as far yet, which wait for a slice of each that runs.
 func (g *gate) ours(c calls) int {
 	most := c.running + g.floor()
 	if c.rate == 0 || most > 4*g.floor() {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Short calls of many callers who wait for each answer fill the processors for good, and by chance their queue grows. Nothing is
-// gained by holding them back, so that ends soon and does not begin again, until the queue has been short.
+// Short calls of many callers who wait for each answer fill the processors for good, and by chance their queue grows.
+// Nothing is gained by holding them back, so that ends soon and does not begin again, until the queue has been short.
 func TestGateLeavesABoundedQueueAlone(t *testing.T) {
 	const callers, each = 64, 20 * time.Microsecond
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same for each run

@@ -12,26 +12,27 @@ const (
 	longestWindow = time.Second
 	enoughLet     = 10
 
-	// A burst or callers who wait for their answers also bring more calls than go, for some time, and all of them can still be
-	// served. What cannot is an overload: more calls come than go for endless, where a time in which calls die in the line for want
-	// of a turn counts as many times as deadly says. calms is how many windows must show that few had to be refused before it is
-	// over.
+	// A burst or callers who wait for their answers also bring more calls than go, for some time, and all of them can
+	// still be served. What cannot is an overload: more calls come than go for endless, where a time in which calls
+	// die in the line for want of a turn counts as many times as deadly says. calms is how many windows must show
+	// that few had to be refused before it is over.
 	endless = 2 * time.Second
 	deadly  = 7
 	calms   = 5
 
-	// Callers who come again at once when they are refused keep up an overload that is none without refusals. So it ends after
-	// firstEnd, and each time after four times as long up to lastEnd, until a window is deadly again.
+	// Callers who come again at once when they are refused keep up an overload that is none without refusals. So it
+	// ends after firstEnd, and each time after four times as long up to lastEnd, until a window is deadly again.
 	firstEnd = 2 * time.Second
 	lastEnd  = 32 * time.Second
 
-	// stillness is the longest time between two events that counts. In a longer one the process stood still or nobody called.
+	// stillness is the longest time between two events that counts. In a longer one the process stood still or nobody
+	// called.
 	stillness = 20 * time.Millisecond
 	// newDay is a time without events after which nothing of what was known holds.
 	newDay = time.Second
 
-	// longDead is how long a call must have waited for its death in the line to speak against the line: callers may be in a
-	// haste of their own.
+	// longDead is how long a call must have waited for its death in the line to speak against the line: callers may
+	// be in a haste of their own.
 	longDead = 100 * time.Millisecond
 	fewDead  = 3 // in a window are chance
 )

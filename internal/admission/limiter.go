@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// lookEvery is how often the scheduler is looked at, at most, while calls come and go. Not even where few calls run is it left
-// out: where handlers compute they run one after the other, and the queue stands before them.
+// lookEvery is how often the scheduler is looked at, at most, while calls come and go. Not even where few calls run
+// is it left out: where handlers compute they run one after the other, and the queue stands before them.
 const lookEvery = time.Millisecond
 
 // Limiter holds calls back while the scheduler's queue is long. All methods may be called concurrently; none but Enter
@@ -100,7 +100,8 @@ func (l *Limiter) enter(ctx context.Context, t *Ticket) Verdict {
 	return Runs
 }
 
-// join puts t into the line and lets those in whose turn it is: false where it is refused. If it has to wait it has a waiter.
+// join puts t into the line and lets those in whose turn it is: false where it is refused. If it has to wait it has a
+// waiter.
 func (l *Limiter) join(ctx context.Context, t *Ticket) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -181,8 +182,8 @@ func (l *Limiter) tick() {
 	l.dispatch(l.now())
 }
 
-// lookIfDue looks at the scheduler if the last look is long enough ago for so many calls that run. One goroutine looks at a
-// time, and the others go on.
+// lookIfDue looks at the scheduler if the last look is long enough ago for so many calls that run. One goroutine
+// looks at a time, and the others go on.
 func (l *Limiter) lookIfDue(now time.Duration) {
 	if now-time.Duration(l.looked.Load()) < lookEvery || !l.looking.TryLock() {
 		return
@@ -206,8 +207,7 @@ func (l *Limiter) lookIfDue(now time.Duration) {
 func (l *Limiter) calls(waiting int, now time.Duration) calls {
 	j := &l.line.judge
 	return calls{
-		running: l.young(now), old: int(l.running.Load()) - l.young(now), waiting: waiting, each: j.each(), overload: j.overload || j.growing > 0,
-		rate: j.rate,
+		running: l.young(now), waiting: waiting, each: j.each(), rate: j.rate, overload: j.overload || j.growing > 0,
 	}
 }
 

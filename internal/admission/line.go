@@ -12,9 +12,10 @@ const (
 	// others wait too. What bounds the memory of calls that wait is what bounds calls: streams and connections.
 	capacity = 16384
 
-	// In an overload a call waits if its turn will come within shortWait, and gives up after longerWait where it comes later
-	// than expected. A call of a share that asks for no more than its part may wait so long or for fewTurns, one of a
-	// share that asks for half of that for smallWait, and a critical one for longWait: they go before the others. Neither waits for more than three quarters of what its caller has left.
+	// In an overload a call waits if its turn will come within shortWait, and gives up after longerWait where it
+	// comes later than expected. A call of a share that asks for no more than its part may wait so long or for
+	// fewTurns, one of a share that asks for half of that for smallWait, and a critical one for longWait: they go
+	// before the others. Neither waits for more than three quarters of what its caller has left.
 	shortWait  = 10 * time.Millisecond
 	longerWait = 25 * time.Millisecond
 	smallWait  = 100 * time.Millisecond

@@ -2,8 +2,8 @@ package admission
 
 import "time"
 
-// old is how long a call has run that says nothing any more of what may begin: a stream, a long poll, a long computation. What it
-// takes of the processors shows in the scheduler's queue.
+// old is how long a call has run that says nothing any more of what may begin: a stream, a long poll, a long
+// computation. What it takes of the processors shows in the scheduler's queue.
 const old = 500 * time.Millisecond
 
 const (

@@ -12,12 +12,11 @@ type Resource struct {
 	born  time.Time
 
 	mu   sync.Mutex
-	held int
 	line line
 }
 
-// NewResource returns a resource of which limit calls may have one at once, at least one. A patient one refuses no call, and
-// lets it wait as long as its caller does: Acquire says which it would have refused.
+// NewResource returns a resource of which limit calls may have one at once, at least one. A patient one refuses no
+// call, and lets it wait as long as its caller does: Acquire says which it would have refused.
 func NewResource(limit int, patient bool) *Resource {
 	return &Resource{limit: max(limit, 1), born: time.Now(), line: line{patient: patient}}
 }
@@ -67,7 +66,6 @@ func (r *Resource) Release(t *Ticket) {
 		return
 	}
 	t.state = absent
-	r.held--
 	now := r.now()
 	r.line.ended(t, now)
 	r.dispatch(now)
@@ -75,8 +73,7 @@ func (r *Resource) Release(t *Ticket) {
 
 func (r *Resource) dispatch(now time.Duration) {
 	r.line.judge.event(now, r.line.queue.n)
-	for t := r.line.first(now); t != nil && r.held < r.limit; t = r.line.first(now) {
-		r.held++
+	for t := r.line.first(now); t != nil && r.line.held < r.limit; t = r.line.first(now) {
 		r.line.let(t, now)
 	}
 }
@@ -91,5 +88,5 @@ type ResourceState struct {
 func (r *Resource) State() ResourceState {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return ResourceState{Limit: r.limit, Held: r.held, Queued: r.line.queue.n, Waited: r.line.waited}
+	return ResourceState{Limit: r.limit, Held: r.line.held, Queued: r.line.queue.n, Waited: r.line.waited}
 }

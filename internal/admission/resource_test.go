@@ -3,6 +3,7 @@ package admission // for the machine
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +34,15 @@ func pool(r *Resource, hold time.Duration, verdicts func(Verdict)) func(worth Wo
 	}
 }
 
+// refusals counts the calls that a resource has refused.
+type refusals struct{ atomic.Int64 }
+
+func (n *refusals) count(v Verdict) {
+	if v == Refused {
+		n.Add(1)
+	}
+}
+
 var errRefused = context.Canceled // any error but that of a deadline
 
 // At three times what a pool of ten can serve, it serves what it can.
@@ -42,15 +52,8 @@ func TestPool(t *testing.T) {
 			m := newMachine(2)
 			l := NewWith(m.look, false)
 			r := NewResource(10, false)
-			var mu sync.Mutex
-			refused := 0
-			do := pool(r, hold, func(v Verdict) {
-				mu.Lock()
-				defer mu.Unlock()
-				if v == Refused {
-					refused++
-				}
-			})
+			var refused refusals
+			do := pool(r, hold, refused.count)
 			capacity := 10 / hold.Seconds()
 			each := func(share float64, worth Worth, caller uint8) kind {
 				return kind{do: do(worth, caller), rate: share * capacity, deadline: deadline, worth: worth, share: caller}
@@ -64,14 +67,14 @@ func TestPool(t *testing.T) {
 			}
 			t.Logf("%v: served %.3f of the capacity, critical %.3f, normal %.3f, small %.3f, sheddable %.3f", hold, goodput,
 				ratio(results[0]), ratio(results[1]), ratio(results[3]), ratio(results[2]))
-			if goodput < .95 || ratio(results[0]) < .99 || refused == 0 {
-				t.Errorf("%.3f of the capacity is served and %.3f of the critical calls, and %d are refused", goodput, ratio(results[0]), refused)
+			if goodput < .95 || ratio(results[0]) < .99 || refused.Load() == 0 {
+				t.Errorf("%.3f of the capacity is served and %.3f of the critical calls, and %d are refused", goodput, ratio(results[0]), refused.Load())
 			}
 			if s := r.State(); s.Held != 0 || s.Queued != 0 {
 				t.Errorf("when all has ended, %d are held and %d wait", s.Held, s.Queued)
 			}
-			before := refused
-			if after := offer(m, l, time.Second, each(.5, Normal, 1)); after[0].ok != after[0].sent || refused != before {
+			before := refused.Load()
+			if after := offer(m, l, time.Second, each(.5, Normal, 1)); after[0].ok != after[0].sent || refused.Load() != before {
 				t.Errorf("after the overload %d of %d calls are served", after[0].ok, after[0].sent)
 			}
 		})
@@ -83,15 +86,8 @@ func TestPoolIsPatientWithBursts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(2)
 		r := NewResource(10, false)
-		refused := 0
-		var mu sync.Mutex
-		do := pool(r, 10*ms, func(v Verdict) {
-			mu.Lock()
-			defer mu.Unlock()
-			if v == Refused {
-				refused++
-			}
-		})
+		var refused refusals
+		do := pool(r, 10*ms, refused.count)
 		results := offer(m, nil, 20*time.Second,
 			kind{do: do(Normal, 1), burst: 500, every: 2 * time.Second, deadline: 5 * time.Second},
 			kind{do: do(Normal, 2), rate: 100, deadline: time.Second})
@@ -100,8 +96,8 @@ func TestPoolIsPatientWithBursts(t *testing.T) {
 				t.Errorf("of kind %d %d of %d calls are served", i, one.ok, one.sent)
 			}
 		}
-		if refused > 0 {
-			t.Errorf("%d calls were refused", refused)
+		if refused.Load() > 0 {
+			t.Errorf("%d calls were refused", refused.Load())
 		}
 	})
 }
@@ -112,15 +108,8 @@ func TestPoolIsPatientWithBurstsThatTakeTime(t *testing.T) {
 		for _, worth := range []Worth{Sheddable, Normal, Critical} {
 			synctest.Test(t, func(t *testing.T) {
 				r := NewResource(5, false)
-				refused := 0
-				var mu sync.Mutex
-				do := pool(r, 10*ms, func(v Verdict) {
-					mu.Lock()
-					defer mu.Unlock()
-					if v == Refused {
-						refused++
-					}
-				})
+				var refused refusals
+				do := pool(r, 10*ms, refused.count)
 				var all sync.WaitGroup
 				defer all.Wait()
 				const calls = 300
@@ -132,8 +121,8 @@ func TestPoolIsPatientWithBurstsThatTakeTime(t *testing.T) {
 					time.Sleep(1500 * ms)
 				}
 				all.Wait()
-				if refused > 0 {
-					t.Errorf("of %d calls of worth %d over %v %d are refused", 3*calls, worth, over, refused)
+				if refused.Load() > 0 {
+					t.Errorf("of %d calls of worth %d over %v %d are refused", 3*calls, worth, over, refused.Load())
 				}
 			})
 		}

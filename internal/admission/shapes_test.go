@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// hog has so many goroutines of something else compute all the time, each for so long at once, and returns when they have ended.
+// hog has so many goroutines of something else compute all the time, each for so long at once, and returns when they
+// have ended.
 func (m *machine) hog(n int, each, lasting time.Duration) {
 	end := time.Now().Add(lasting)
 	var all sync.WaitGroup

@@ -17,8 +17,8 @@ type Ticket struct {
 	// Patient says that the call is not refused while its caller waits. It is set before the call asks for a place.
 	Patient bool
 
-	// TimesOut says that the Done of the call's context is not closed at its deadline: the line sees to it. It is set before the
-	// call asks for a place.
+	// TimesOut says that the Done of the call's context is not closed at its deadline: the line sees to it. It is set
+	// before the call asks for a place.
 	TimesOut bool
 
 	state    state
@@ -65,7 +65,8 @@ type Shares struct{ seed maphash.Seed }
 // NewShares returns a spread of its own.
 func NewShares() Shares { return Shares{maphash.MakeSeed()} }
 
-// Of returns the share of a caller's calls of one method. Methods are numbered: up to 256 methods of one caller never meet.
+// Of returns the share of a caller's calls of one method. Methods are numbered: up to 256 methods of one caller never
+// meet.
 func (s Shares) Of(caller string, method int) uint8 {
 	return uint8(maphash.String(s.seed, caller)) + uint8(method*step) //nolint:gosec // both wrap around
 }

@@ -1,5 +1,6 @@
 // Package balance is the load-balancing policy of the connections that Dial makes. It adds to gRPC's own
-// weighted_round_robin (gRFC A58), which spreads calls by the load that servers report and evenly where they report none:
+// weighted_round_robin (gRFC A58), which spreads calls by the load that servers report and evenly where they report
+// none:
 //
 //   - every attempt of a call is counted, with what came of it, and so is every repetition;
 //   - a replica that is proved to fail much more often than the others, or to be many times slower in the same methods,
@@ -8,6 +9,6 @@
 //     modelled, is part of its xDS implementation and cannot be had without it.
 //
 // gRPC knows a policy by a name and has one of each for the whole process: this one is registered when the package is
-// linked. What belongs to one connection, its [Peer], comes to the policy with the connection's credentials, which are the
-// one thing of a dialler's choosing that gRPC hands on. A connection without a Peer is balanced all the same.
+// linked. What belongs to one connection, its [Peer], comes to the policy with the connection's credentials, which
+// are the one thing of a dialler's choosing that gRPC hands on. A connection without a Peer is balanced all the same.
 package balance

@@ -14,15 +14,15 @@ const (
 	// to compare it with.
 	outShare = .5
 
-	// outFor a replica gets next to no calls, twice that when its trial shows no better, and so on; one step less for each
-	// calmFor that it does well. Then its share grows: see [terms].
+	// outFor a replica gets next to no calls, twice that when its trial shows no better, and so on; one step less for
+	// each calmFor that it does well. Then its share grows: see [terms].
 	outFor       = 3 * time.Second
 	outForAtMost = 30 * time.Second
 	calmFor      = 10 * time.Second
 
-	// A replica that is slow and does not fail may be merely cold, and calls make it warm. So its trial is a fair one: it
-	// lasts for trialFor whatever is seen before, and has a part of the calls. After warmUp calls it is not cold but slow,
-	// and a trial ends with the first few of them, as it does at once where calls fail.
+	// A replica that is slow and does not fail may be merely cold, and calls make it warm. So its trial is a fair
+	// one: it lasts for trialFor whatever is seen before, and has a part of the calls. After warmUp calls it is not
+	// cold but slow, and a trial ends with the first few of them, as it does at once where calls fail.
 	trialFor = 30 * time.Second
 	warmUp   = 500
 
@@ -192,8 +192,8 @@ func (p *policy) countOut() (n int) {
 	return n
 }
 
-// tell says how many are out. A peer may have several policies: one that leaves and one that takes its place, or one for
-// each locality of a control plane.
+// tell says how many are out. A peer may have several policies: one that leaves and one that takes its place, or one
+// for each locality of a control plane.
 func (p *policy) tell() {
 	out := p.countOut()
 	p.peer.out.Add(float64(out - p.told))

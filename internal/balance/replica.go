@@ -82,7 +82,8 @@ func (r *replica) admits(now instant) bool {
 	return true
 }
 
-// mayBeCold reports whether r, which is out, gets the calls to warm up: one that answers, if slowly, and has not had enough.
+// mayBeCold reports whether r, which is out, gets the calls to warm up: one that answers, if slowly, and has not had
+// enough.
 func (r *replica) mayBeCold() bool {
 	return r.reason == reasonLatency && r.absence.tried.Load() < warmUp
 }

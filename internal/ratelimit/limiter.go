@@ -12,8 +12,8 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// Buckets is how many callers a Limiter remembers. They cost 4 MB if all are in use. When one more comes, the caller that
-// was away for the longest is forgotten, and finds a full bucket when it comes back.
+// Buckets is how many callers a Limiter remembers. They cost 4 MB if all are in use. When one more comes, the caller
+// that was away for the longest is forgotten, and finds a full bucket when it comes back.
 const Buckets = 1 << 16
 
 // Limiter counts calls. It may be used concurrently.
@@ -45,9 +45,9 @@ type Decision struct {
 	More      time.Duration // until there is one more; zero if the bucket is full
 }
 
-// Take takes one call from the caller's bucket. The caller is known by its identity; one that proved none by the address
-// of its connection, where all of an IPv6 network of 64 bits are one, as a single customer gets no less than that.
-// domain is the own trust domain. It does not allocate.
+// Take takes one call from the caller's bucket. The caller is known by its identity; one that proved none by the
+// address of its connection, where all of an IPv6 network of 64 bits are one, as a single customer gets no less than
+// that. domain is the own trust domain. It does not allocate.
 func (l *Limiter) Take(c contract.Caller, domain string, addr net.Addr, now time.Time) Decision {
 	for i := range l.limits {
 		if l.limits[i].names(c, domain) {
@@ -78,7 +78,8 @@ func (l *Limiter) take(limit *Limit, key uint64, now time.Time) Decision {
 	return d
 }
 
-// whose tells callers apart. Who proves a user is counted as the user where the limit may be a user's, else as the service.
+// whose tells callers apart. Who proves a user is counted as the user where the limit may be a user's, else as the
+// service.
 type whose struct {
 	limit       int
 	id, subject string
@@ -101,15 +102,22 @@ func (l *Limiter) key(limit int, c contract.Caller, addr net.Addr) uint64 {
 	return maphash.Comparable(l.seed, w)
 }
 
+// Network returns what of an address counts as one caller: all of an IPv6 network of 64 bits, as a single customer
+// gets no less than that, and an IPv4 address. Of what is no address it returns the same.
+func Network(ip netip.Addr) netip.Addr {
+	ip = ip.Unmap()
+	if !ip.Is6() {
+		return ip
+	}
+	network, _ := ip.Prefix(64) // no error: an IPv6 address has as many bits
+	return network.Addr()
+}
+
 func (w *whose) from(addr net.Addr) {
 	switch addr := addr.(type) {
 	case nil:
 	case *net.TCPAddr:
-		ip := addr.AddrPort().Addr().Unmap()
-		w.ip = ip.As16()
-		if ip.Is6() {
-			clear(w.ip[8:])
-		}
+		w.ip = Network(addr.AddrPort().Addr()).As16()
 	default:
 		w.other = addr.String()
 		if ap, err := netip.ParseAddrPort(w.other); err == nil {

@@ -45,8 +45,8 @@ func afterEquals(text string, i int) int {
 	return skip(text, i+1, "= ")
 }
 
-// afterColon is afterEquals for a colon. One behind a bare word needs its value right behind it, or stands in a list: else
-// it is more likely to be prose, as in "token: expired".
+// afterColon is afterEquals for a colon. One behind a bare word needs its value right behind it, or stands in a list:
+// else it is more likely to be prose, as in "token: expired".
 func afterColon(text string, i int) int {
 	end := unquoted(text, i)
 	begin, name := nameBefore(text, end)

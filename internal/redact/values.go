@@ -13,8 +13,8 @@ const longestText = 64 << 10
 //   - private keys as PEM, and the token behind Bearer
 //
 // Where it cannot tell how far a credential goes, it masks too much. A secret that stands without any of these marks is
-// not found: give the setting a secret name or a Secret. Text beyond 64 KiB is cut. Time and memory are in proportion to
-// the text.
+// not found: give the setting a secret name or a Secret. Text beyond 64 KiB is cut. Time and memory are in proportion
+// to the text.
 func Values(text string) string {
 	if len(text) > longestText {
 		text = text[:longestText] + "... [cut]"
