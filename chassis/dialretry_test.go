@@ -80,12 +80,19 @@ func inParallel(n int, call func() error) int {
 // A call whose answer does not come is sent a second time where the contract asks for it.
 func TestDialHedges(t *testing.T) {
 	t.Parallel()
+	arrived := make(chan struct{})
 	w := &wallet{answer: func(ctx context.Context, text string) (string, error) {
 		if len(metadata.ValueFromIncomingContext(ctx, "grpc-previous-rpc-attempts")) == 0 { // the first, whichever arrives first
+			close(arrived)
 			<-ctx.Done()
 			return "", ctx.Err()
 		}
-		return text, nil
+		select {
+		case <-arrived: // or the first would be given up before it has come
+			return text, nil
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
 	}}
 	d := dials(t, reaching(chassistest.Start(t, w.service("wallet"), chassistest.Options{})))
 	if got, err := d.call(t.Context(), quoteMethod, "7:2"); got != "7:2" || err != nil {
