@@ -177,10 +177,6 @@ func (r *result) cells(p plan) []cell {
 	if f.recovered {
 		recovered = f.recovery.String()
 	}
-	second := ""
-	if apart := only(r.overload, apart); len(apart) > 0 {
-		second = percent(share(apart, is(served)))
-	}
 	first, last := r.samples[0], r.samples[len(r.samples)-1]
 	ok, no := only(r.overload, is(served)), only(r.overload, is(refused))
 	return []cell{
@@ -197,7 +193,7 @@ func (r *result) cells(p plan) []cell {
 		{"served of the critical calls there was room for", percent(r.critical())},
 		{"the small caller's", byWorth(only(r.overload, whose(small)))},
 		{"the large caller's", byWorth(only(r.overload, whose(large)))},
-		{"served of the second method", second},
+		{"served of the second method", second(r.overload)},
 		{"served, of the works begun", percent(r.useful())},
 		{"would have been refused", fmt.Sprintf("%.0f", r.audited)},
 		{"served of the small caller, of the large", percent(share(only(r.overload, whose(small)), is(served))) + ", " +

@@ -16,7 +16,8 @@ const (
 	standing = 20 * time.Millisecond
 	calm     = 100 * time.Millisecond
 	quiet    = 500 * time.Millisecond
-	notOurs  = 300 * time.Millisecond
+
+	foreignFor = 300 * time.Millisecond
 
 	// Now and then many more calls are let in, for tried at most. Calls that are too many soon fill any limit, or the
 	// scheduler's queue. If they do not, what is short is not processors for calls, or no longer: the gate opens. It
@@ -56,9 +57,8 @@ type gate struct {
 	limit  limit
 	try    try
 
-	// So many goroutines waited for a processor at most since the gate has closed. If it opens again for want of use,
-	// so many are harmless: it closes for more, until the queue has been short.
-	longest  int
+	// So many goroutines waited for a processor at most when the gate was opened because it was of no use. It closes
+	// for more, until the queue has been short.
 	harmless int
 
 	// For how long each look has shown it, without the time in which the process stood still.
@@ -66,7 +66,7 @@ type gate struct {
 	short time.Duration // a short one, and no call that waits
 	idle  time.Duration // no call that waits
 
-	foreign time.Duration // more goroutines that wait for a processor than calls that run: it is not the calls' queue
+	foreign foreign
 }
 
 // calls are how many run and wait.
@@ -102,28 +102,27 @@ func (g *gate) saw(l Look, c calls, now time.Duration) {
 	g.short = lasting(g.short, gap, !long && c.waiting == 0)
 	g.idle = lasting(g.idle, gap, c.waiting == 0)
 	g.most = max(g.most, c.running+c.waiting+l.Runnable)
-	g.longest = max(g.longest, l.Runnable)
-	g.foreign = lasting(g.foreign, gap, g.closed && l.Runnable > g.ours(c))
+	notOurs := g.closed && g.foreign.stays(l.Runnable, g.ours(c), gap)
 	full := c.waiting > 0 && !g.free(c.running, math.MaxInt)
 	switch {
 	case !g.closed:
 		if g.short >= calm {
 			g.harmless = 0
 		}
-		if g.proof.given(l.Runnable, g.procs, l.Runnable > g.harmless+g.floor(), gap) {
+		if g.proof.given(l.Runnable, g.procs, long, gap) && g.proof.least > g.harmless+g.floor() {
 			g.close(c.running, now)
 		}
 	case g.short >= calm || g.idle >= quiet:
 		g.closed = false
-	case g.foreign >= notOurs:
-		g.open()
+	case notOurs:
+		g.open(g.foreign.longest)
 	case g.try.under:
 		if g.try.goesOn(full, l.Runnable, g.floor(), gap) {
 			return
 		}
 		g.limit.now = g.limit.before
 		if !g.try.lost {
-			g.open()
+			g.open(g.try.longest)
 		}
 	case g.try.begins(gap):
 		g.limit.before, g.limit.now = g.limit.now, g.many(c)
@@ -142,11 +141,35 @@ func (g *gate) close(running int, now time.Duration) {
 	g.closed, g.since, g.long, g.short, g.idle = true, now, 0, 0, 0
 	g.limit = limit{now: running, first: running, step: g.procs}
 	g.try = try{next: firstTry, every: firstTry}
-	g.proof, g.most, g.longest, g.harmless, g.foreign = proof{}, 0, 0, 0, 0
+	g.proof, g.most, g.harmless, g.foreign = proof{}, 0, 0, foreign{}
 }
 
-// open is for where holding calls back is of no use.
-func (g *gate) open() { g.closed, g.proof, g.harmless = false, proof{}, g.longest }
+// open is for where holding calls back is of no use, although so many goroutines wait.
+func (g *gate) open(longest int) { g.closed, g.proof, g.harmless = false, proof{}, longest }
+
+// foreign is a queue in the scheduler that is not of the few calls which are let in.
+type foreign struct {
+	lasts          time.Duration
+	first, longest int // goroutines in it
+}
+
+// stays takes in a look, and reports whether the queue has been longer than ours can be for foreignFor. One that drains is
+// of calls that were let in before.
+func (f *foreign) stays(runnable, ours int, gap time.Duration) bool {
+	if runnable <= ours {
+		*f = foreign{}
+		return false
+	}
+	if f.lasts == 0 {
+		f.first = runnable
+	}
+	f.lasts += gap
+	f.longest = max(f.longest, runnable)
+	if f.lasts >= foreignFor && runnable < f.first*3/4 {
+		*f = foreign{}
+	}
+	return f.lasts >= foreignFor
+}
 
 // ours is how many goroutines that wait for a processor may be those of calls: of those that run, and of those that
 // have not come as far yet, which wait for a slice of each that runs.
@@ -254,6 +277,7 @@ type try struct {
 	failed bool          // one has
 
 	middle, end mean // of the runnable goroutines, in the second and in the last third
+	longest     int  // of them
 }
 
 // begins takes in that time has passed, and reports whether a try begins.
@@ -262,12 +286,13 @@ func (t *try) begins(gap time.Duration) bool {
 		return false
 	}
 	t.every = min(4*t.every, lastTry)
-	t.under, t.left, t.next, t.middle, t.end = true, tried, t.every, mean{}, mean{}
+	t.under, t.left, t.next, t.middle, t.end, t.longest = true, tried, t.every, mean{}, mean{}, 0
 	return true
 }
 
 // goesOn takes in a look, and whether calls have filled the limit of the try, and reports whether it goes on.
 func (t *try) goesOn(full bool, runnable, floor int, gap time.Duration) bool {
+	t.longest = max(t.longest, runnable)
 	switch t.left -= gap; {
 	case t.left < tried/3:
 		t.end.add(runnable)

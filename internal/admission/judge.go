@@ -14,10 +14,10 @@ const (
 
 	// A burst or callers who wait for their answers also bring more calls than go, for some time, and all of them can
 	// still be served. What cannot is an overload: more calls come than go for endless, where a time in which calls
-	// die in the line for want of a turn counts as many times as deadly says. calms is how many windows must show
+	// die in the line for want of a turn counts as many times as weighs says. calms is how many windows must show
 	// that few had to be refused before it is over.
 	endless = 2 * time.Second
-	deadly  = 7
+	weighs  = 7
 	calms   = 5
 
 	// Callers who come again at once when they are refused keep up an overload that is none without refusals. So it
@@ -35,6 +35,8 @@ const (
 	// be in a haste of their own.
 	longDead = 100 * time.Millisecond
 	fewDead  = 3 // in a window are chance
+
+	smooth = 4 // windows, as one may show few calls of a share by chance
 )
 
 // judge tells an overload from a burst: by whether more calls come to a line than leave it.
@@ -47,14 +49,17 @@ type judge struct {
 	growing  time.Duration // for how long more calls have come than gone, at a stretch
 	calm     int           // windows in a row
 	overload bool          // more comes than can be done
-	left     time.Duration // of the overload, if it goes on so long
-	lasts    time.Duration // how long the last one was to be, zero for none lately
-	doubt    bool          // what is short may be something else: no call is refused
-	interval time.Duration // between two calls that are let in, in the last windows
-	rate     float64       // of calls that came in the last window, in a second
 
-	now, before [shares]uint16 // calls that came, by share, in this window and in the one before
-	fair        int            // what each share could have had of the window before
+	wasDeadly bool          // the last window
+	left      time.Duration // of the overload, if it goes on so long
+	lasts     time.Duration // how long the last one was to be, zero for none lately
+	doubt     bool          // what is short may be something else: no call is refused
+	interval  time.Duration // between two calls that are let in, in the last windows
+	rate      float64       // of calls that came in the last window, in a second
+
+	now  [shares]uint16  // calls that came in this window, by share
+	asks [shares]float32 // and in a window before, on average
+	fair float32         // what each could have had of the window before
 }
 
 // each returns the time from one call that is let in to the next, zero if it is not known.
@@ -64,6 +69,12 @@ func (j *judge) each() time.Duration {
 	}
 	return j.interval
 }
+
+// deadly reports whether calls have died in this window for want of a turn, and not by chance.
+func (j *judge) deadly() bool { return j.died >= fewDead && j.died*10 > j.let }
+
+// dying reports whether calls die in the line at this time.
+func (j *judge) dying() bool { return j.wasDeadly || j.deadly() }
 
 // refuses reports whether calls are refused whose turn does not come soon.
 func (j *judge) refuses() bool { return j.overload && !j.doubt }
@@ -91,14 +102,15 @@ func (j *judge) close(waiting int) {
 	if j.interval > 0 {
 		interval = (j.interval + interval) / 2
 	}
+	j.wasDeadly = waiting > 0 && j.deadly()
 	j.interval, j.rate = interval, float64(j.arrived)/j.stood.Seconds()
 	if j.overload {
 		j.relax()
 		return
 	}
 	switch {
-	case waiting > 0 && j.died >= fewDead && j.died*10 > j.let:
-		j.growing += deadly * j.stood
+	case j.wasDeadly:
+		j.growing += weighs * j.stood
 		if j.lasts > 0 {
 			j.growing = endless // it goes on
 		}
@@ -139,18 +151,29 @@ func (j *judge) came(share uint8) {
 }
 
 // asksOf returns how much a share asks for, of what it could have had of the window before.
-func (j *judge) asksOf(share uint8) float64 {
-	return float64(j.before[share]) / float64(max(j.fair, 1))
-}
+func (j *judge) asksOf(share uint8) float32 { return j.asks[share] / max(j.fair, 1) }
 
-// divide ends a window of shares.
+// divide ends a window of shares. Each could have had what it asks for, up to a part that is the same for all who ask
+// for more (max-min fairness).
 func (j *judge) divide() {
-	some := 0
-	for _, n := range &j.now {
-		if n > 0 {
-			some++
+	for share, n := range &j.now {
+		j.asks[share] += (float32(n) - j.asks[share]) / smooth
+	}
+	j.now = [shares]uint16{}
+	for part := float32(0); ; part = j.fair {
+		rest, more := float32(j.let), 0
+		for _, asks := range &j.asks {
+			if asks <= part {
+				rest -= asks
+			} else {
+				more++
+			}
+		}
+		if more == 0 {
+			return
+		}
+		if j.fair = rest / float32(more); j.fair <= part {
+			return
 		}
 	}
-	j.before, j.now = j.now, [shares]uint16{}
-	j.fair = j.let / max(some, 1)
 }

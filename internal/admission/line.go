@@ -14,11 +14,10 @@ const (
 
 	// In an overload a call waits if its turn will come within shortWait, and gives up after longerWait where it
 	// comes later than expected. A call of a share that asks for no more than its part may wait so long or for
-	// fewTurns, one of a share that asks for half of that for smallWait, and a critical one for longWait: they go
-	// before the others. Neither waits for more than three quarters of what its caller has left.
+	// fewTurns, and a critical one, or one of a share that asks for half of its part, for longWait: they go before the
+	// others. None of these waits for more than three quarters of what its caller has left.
 	shortWait  = 10 * time.Millisecond
 	longerWait = 25 * time.Millisecond
-	smallWait  = 100 * time.Millisecond
 	longWait   = 250 * time.Millisecond
 	fewTurns   = 6
 
@@ -90,27 +89,32 @@ func (l *line) wait(ctx context.Context, t *Ticket, lock sync.Locker, now func()
 
 // worthWaiting reports whether t gets its turn soon enough in an overload, and notes how long it may wait.
 func (l *line) worthWaiting(ctx context.Context, t *Ticket) bool {
+	soon := shortWait
 	t.mayWait = longerWait
-	most := shortWait
+	if most := l.patience(t); most > 0 {
+		soon = min(most, left(ctx)*3/4)
+		t.mayWait = soon
+	}
+	return time.Duration(l.queue.ahead(t))*l.judge.interval <= soon
+}
+
+// patience is how long t may wait in an overload because of its worth or its share, zero if it is like most.
+func (l *line) patience(t *Ticket) time.Duration {
+	asks := l.judge.asksOf(t.Share)
 	switch {
-	case t.Worth == Critical:
-		most = longWait
-	case l.judge.asksOf(t.Share) <= .5:
-		most = max(smallWait, fewTurns*l.judge.interval)
-	case l.judge.asksOf(t.Share) <= 1:
-		most = max(longerWait, fewTurns*l.judge.interval)
+	case t.Worth == Critical || asks <= .5:
+		return max(longWait, fewTurns*l.judge.interval)
+	case asks <= 1:
+		return max(longerWait, fewTurns*l.judge.interval)
 	}
-	if most > shortWait {
-		most = min(most, left(ctx)*3/4)
-		t.mayWait = most
-	}
-	return time.Duration(l.queue.ahead(t))*l.judge.interval <= most
+	return 0
 }
 
 // first returns the call whose turn it is, nil if none waits. What died waiting, or has waited for too long, leaves.
 func (l *line) first(now time.Duration) *Ticket {
 	for {
-		t := l.queue.next(&l.running)
+		// Where calls die in the line, the oldest would be begun just before their time is up, and nobody would have them.
+		t := l.queue.next(&l.running, l.judge.dying())
 		if t == nil || !l.tooLate(t, now) {
 			return t
 		}
@@ -125,10 +129,11 @@ func (l *line) tooLate(t *Ticket, now time.Duration) bool {
 	if !l.judge.refuses() || l.patient || t.Patient {
 		return false
 	}
-	if t.mayWait == forever && t.Worth != Critical { // it came before the overload
-		return now-t.since > longerWait
+	most := t.mayWait
+	if most == forever { // it came before the overload
+		most = max(longerWait, l.patience(t))
 	}
-	return now-t.since > t.mayWait
+	return now-t.since > most
 }
 
 // let lets t in.

@@ -18,24 +18,25 @@ var computing = []struct {
 	least float64       // of the capacity that must be served; what is refused costs too
 
 	critical float64 // of the critical calls that must be served
+	small    float64 // of the calls of a caller that asks for a tenth of the capacity
 }{
-	{"5 ms", func(m *machine) handler { return m.computes(5 * ms) }, 5*ms + cost, .97, .98},
-	{"1 ms", func(m *machine) handler { return m.computes(ms) }, ms + cost, .92, .98},
-	{"90 % 2 ms, 10 % 50 ms", func(m *machine) handler { return mixed(.1, m.computes(50*ms), m.computes(2*ms)) }, 6800*time.Microsecond + cost, .8, .85},
+	{"5 ms", func(m *machine) handler { return m.computes(5 * ms) }, 5*ms + cost, .97, .98, .94},
+	{"1 ms", func(m *machine) handler { return m.computes(ms) }, ms + cost, .92, .98, .94},
+	{"90 % 2 ms, 10 % 50 ms", func(m *machine) handler { return mixed(.1, m.computes(50*ms), m.computes(2*ms)) }, 6800*time.Microsecond + cost, .8, .85, .55},
 	{"20 ms of waiting and 200 us", func(m *machine) handler {
 		return func(ctx context.Context) error {
 			_ = m.waits(20 * ms)(ctx)
 			m.compute(ms / 5)
 			return ctx.Err()
 		}
-	}, ms/5 + 3*cost, .68, .94},
+	}, ms/5 + 3*cost, .68, .94, .65},
 	{"20 ms of waiting and 2 ms", func(m *machine) handler {
 		return func(ctx context.Context) error {
 			_ = m.waits(20 * ms)(ctx)
 			m.compute(2 * ms)
 			return ctx.Err()
 		}
-	}, 2*ms + 3*cost, .75, .97},
+	}, 2*ms + 3*cost, .75, .97, .8},
 }
 
 // At three times what it can, a service goes on doing what it can, the critical calls all, and callers that are refused
@@ -73,7 +74,7 @@ func TestOverload(t *testing.T) {
 					if critical := ratio(r[0]); critical < work.critical {
 						t.Errorf("%.3f of the critical calls are served", critical)
 					}
-					if ratio(r[3]) < 1.5*ratio(r[1]) || ratio(r[1]) < ratio(r[2]) {
+					if ratio(r[3]) < work.small || ratio(r[3]) < 1.5*ratio(r[1]) || ratio(r[1]) < ratio(r[2]) {
 						t.Errorf("served are %.3f of the small caller, %.3f of the large one and %.3f of sheddable", ratio(r[3]), ratio(r[1]), ratio(r[2]))
 					}
 					if p90, p99 := percentile(refusals, .9), percentile(refusals, .99); p90 > 100*ms || p99 > 250*ms {

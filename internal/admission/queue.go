@@ -35,9 +35,9 @@ func (q *queue) remove(t *Ticket) {
 	q.n--
 }
 
-// next returns the call that runs next: of those of the highest worth the oldest of the share that has the fewest
-// running, of several such shares the one whose turn is next; nil if none waits.
-func (q *queue) next(running *[shares]int) *Ticket {
+// next returns the call that runs next: of those of the highest worth the oldest, or the newest, of the share that has the
+// fewest running, of several such shares the one whose turn is next; nil if none waits.
+func (q *queue) next(running *[shares]int, newest bool) *Ticket {
 	for rank := worths - 1; rank >= 0; rank-- {
 		l := &q.levels[rank]
 		if l.n == 0 {
@@ -52,6 +52,9 @@ func (q *queue) next(running *[shares]int) *Ticket {
 					fewest, distance = share, after
 				}
 			}
+		}
+		if newest && rank < Critical.rank() { // critical ones go before the others, and are soon let in
+			return l.shares[fewest].tail
 		}
 		return l.shares[fewest].head
 	}
