@@ -118,11 +118,22 @@ func (j *judge) close(waiting int) {
 		j.growing += j.stood
 	default:
 		j.growing = 0
+		j.forget(waiting)
 	}
 	if j.growing >= endless {
 		j.overload, j.growing, j.calm = true, 0, 0
 		j.lasts = min(max(4*j.lasts, firstEnd), lastEnd)
 		j.left = j.lasts
+	}
+}
+
+// forget lets the last overload be over for good when nobody has waited for some time.
+func (j *judge) forget(waiting int) {
+	if j.calm++; waiting > 0 {
+		j.calm = 0
+	}
+	if j.calm >= calms {
+		j.lasts = 0
 	}
 }
 
@@ -138,7 +149,7 @@ func (j *judge) relax() {
 		j.overload, j.lasts = false, 0
 	}
 	if j.left -= j.stood; j.left <= 0 {
-		j.overload = false
+		j.overload, j.calm = false, 0
 	}
 }
 

@@ -1,6 +1,45 @@
 package admission
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
+
+// A window in which calls die is not enough for an overload, but soon after one it is: until nobody has waited for some
+// time, on a line that is never without events.
+func TestOverloadIsForgotten(t *testing.T) {
+	var at time.Duration
+	j := judge{}
+	window := func(died, waiting int) {
+		j.let, j.arrived, j.died = enoughLet, enoughLet+died, died
+		for range judged / stillness {
+			at += stillness
+			j.event(at, waiting)
+		}
+	}
+	overloaded := func() bool { window(enoughLet, 5); return j.overload }
+	for range 3 {
+		window(enoughLet, 5)
+	}
+	if !j.overload {
+		t.Fatal("calls die in three windows, and it is no overload")
+	}
+	for j.overload { // by its time
+		window(enoughLet, 5)
+	}
+	if !overloaded() {
+		t.Error("calls die again at once, and it is no overload")
+	}
+	for j.overload {
+		window(enoughLet, 5)
+	}
+	for range calms {
+		window(0, 0)
+	}
+	if overloaded() {
+		t.Error("long after an overload one window is enough for another")
+	}
+}
 
 // What a share does not ask for is divided among those who ask for more.
 func TestDivide(t *testing.T) {
