@@ -30,6 +30,7 @@ func TestAttackAnnouncedBodies(t *testing.T) {
 	const bodies, most = 300, 16 * mib
 	overTLS := startTarget(t, hello)
 	plain := target{start(t, hello, "CHASSIS_LOG_REQUESTS=failed"), nil, nil}
+	quiet := map[*process]float64{overTLS.process: overTLS.metric("go_goroutines"), plain.process: plain.metric("go_goroutines")}
 	for _, attack := range []struct {
 		name string
 		s    target
@@ -68,9 +69,9 @@ func TestAttackAnnouncedBodies(t *testing.T) {
 		}, 100},
 	} {
 		t.Run(attack.name, func(t *testing.T) {
-			s := attack.s
-			series := s.series()
-			before, goroutines := s.inUse(), series["go_goroutines"]
+			s, goroutines := attack.s, quiet[attack.s.process]
+			s.calm(t, goroutines) // after the attack before
+			before := s.inUse()
 			s.forgetPeak(t)
 			resident := s.resident(t, "VmRSS")
 			for range bodies / attack.each {
@@ -81,7 +82,7 @@ func TestAttackAnnouncedBodies(t *testing.T) {
 				defer conn.Close()
 			}
 			// But for some calls of gRPC, which have goroutines that were there.
-			await(t, "every request to wait for its body", func() bool { return s.series()["go_goroutines"] >= goroutines+bodies-64 })
+			await(t, "every request to wait for its body", func() bool { return s.metric("go_goroutines") >= goroutines+bodies-64 })
 			during := s.inUse()
 			if more := during - before; more > most {
 				t.Errorf("%d announced bodies take %.1f MiB", bodies, more/mib)

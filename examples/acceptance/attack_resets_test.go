@@ -136,3 +136,26 @@ func (s target) innocent(t *testing.T, attackers *sync.WaitGroup) (answered int6
 	callers.Wait()
 	return count.Load()
 }
+
+// A caller that gives its calls up before they can be answered says nothing about the service: the others are not refused.
+func TestAttackHaste(t *testing.T) {
+	s := startTarget(t, testservice)
+	until := time.Now().Add(4 * attackTime(t))
+	var given atomic.Int64
+	var attackers sync.WaitGroup
+	for range 4 {
+		client := hellov1.NewHelloServiceClient(dial(t, s.grpc, s.caller))
+		for range 12 {
+			attackers.Go(func() {
+				for first := true; first || time.Now().Before(until); first = false {
+					ctx, cancel := context.WithTimeout(context.Background(), 15*time.Millisecond)
+					_, _ = client.SayHello(ctx, &hellov1.SayHelloRequest{Name: "brief"}) // takes 50 ms
+					cancel()
+					given.Add(1)
+				}
+			})
+		}
+	}
+	answered := s.innocent(t, &attackers)
+	t.Logf("%d innocent calls answered beside %d that were given up", answered, given.Load())
+}
