@@ -41,21 +41,13 @@ func TestAttackResets(t *testing.T) {
 	} {
 		t.Run(attack.name, func(t *testing.T) {
 			goroutines := s.series()["go_goroutines"]
-			until := time.Now().Add(2 * attackTime(t))
 			var rounds atomic.Int64
-			var attackers sync.WaitGroup
-			for range connections {
-				attackers.Go(func() {
-					for first := true; first || time.Now().Before(until); first = false {
-						if err := s.reset(attack.port, calls, attack.send); err != nil {
-							t.Errorf("an attacker: %v", err)
-							return
-						}
-						rounds.Add(1)
-					}
-				})
-			}
-			answered := s.innocent(t, &attackers)
+			answered := s.innocent(t, connections, func() {
+				if err := s.reset(attack.port, calls, attack.send); err != nil {
+					t.Errorf("an attacker: %v", err)
+				}
+				rounds.Add(1)
+			})
 			s.calm(t, goroutines)
 			series := s.series()
 			for _, gauge := range []string{"chassis_admission_running", `chassis_resource_in_use{resource="store"}`, `chassis_resource_queued{resource="store"}`} {
@@ -106,22 +98,27 @@ func (s target) reset(port string, calls int, send func(*flooder)) error {
 	return err
 }
 
-// innocent makes calls of both kinds until the attackers have gone, each of which must be answered.
-func (s target) innocent(t *testing.T, attackers *sync.WaitGroup) (answered int64) {
+// innocent makes calls of both kinds for as long as attacks go on, and 100 at least, each of which must be answered. So many
+// attackers attack again and again meanwhile.
+func (s target) innocent(t *testing.T, attackers int, attack func()) (answered int64) {
 	t.Helper()
+	const callers, least = 4, 100
 	ctx, end := context.WithCancel(within(t))
 	defer end()
-	go func() {
-		attackers.Wait()
-		end()
-	}()
-	client, rest := hellov1.NewHelloServiceClient(dial(t, s.grpc, s.caller)), newHTTPClient(t, s.caller)
-	defer rest.CloseIdleConnections()
-	var count atomic.Int64
-	var callers sync.WaitGroup
-	for range 4 {
-		callers.Go(func() {
+	var attacking, calling sync.WaitGroup
+	for range attackers {
+		attacking.Go(func() {
 			for first := true; first || ctx.Err() == nil; first = false {
+				attack()
+			}
+		})
+	}
+	until := time.Now().Add(2 * attackTime(t))
+	client, rest := hellov1.NewHelloServiceClient(dial(t, s.grpc, s.caller)), newHTTPClient(t, s.caller)
+	var count atomic.Int64
+	for range callers {
+		calling.Go(func() {
+			for (count.Load() < least || time.Now().Before(until)) && !t.Failed() {
 				if _, err := client.SayHello(within(t), &hellov1.SayHelloRequest{Name: "Ann"}); status.Code(err) != codes.OK {
 					t.Errorf("an innocent call by gRPC: %v", err)
 				}
@@ -133,29 +130,22 @@ func (s target) innocent(t *testing.T, attackers *sync.WaitGroup) (answered int6
 			}
 		})
 	}
-	callers.Wait()
+	calling.Wait()
+	end()
+	attacking.Wait()
 	return count.Load()
 }
 
 // A caller that gives its calls up before they can be answered says nothing about the service: the others are not refused.
 func TestAttackHaste(t *testing.T) {
 	s := startTarget(t, testservice)
-	until := time.Now().Add(4 * attackTime(t))
+	client := hellov1.NewHelloServiceClient(dial(t, s.grpc, s.caller))
 	var given atomic.Int64
-	var attackers sync.WaitGroup
-	for range 4 {
-		client := hellov1.NewHelloServiceClient(dial(t, s.grpc, s.caller))
-		for range 12 {
-			attackers.Go(func() {
-				for first := true; first || time.Now().Before(until); first = false {
-					ctx, cancel := context.WithTimeout(context.Background(), 15*time.Millisecond)
-					_, _ = client.SayHello(ctx, &hellov1.SayHelloRequest{Name: "brief"}) // takes 50 ms
-					cancel()
-					given.Add(1)
-				}
-			})
-		}
-	}
-	answered := s.innocent(t, &attackers)
+	answered := s.innocent(t, 48, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 15*time.Millisecond)
+		defer cancel()
+		_, _ = client.SayHello(ctx, &hellov1.SayHelloRequest{Name: "brief"}) // takes 50 ms
+		given.Add(1)
+	})
 	t.Logf("%d innocent calls answered beside %d that were given up", answered, given.Load())
 }
