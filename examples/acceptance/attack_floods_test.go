@@ -202,7 +202,6 @@ func TestAttackFloods(t *testing.T) {
 		})
 	}
 	s.answersStrangers(t, "after them")
-	if held := s.inUse(); held > 64*mib {
-		t.Errorf("%.1f MiB are in use after all", held/mib)
-	}
+	// The flight recorder holds what it has seen last, some 20 MiB after so much.
+	await(t, "the memory to return", func() bool { return s.inUse() < 64*mib })
 }
