@@ -7,6 +7,7 @@ MODULES  := . jwt validate examples bench tools/mutate
 FUZZTIME ?= 1m
 MUTANTS  ?= 60
 SEED     ?= 1
+ATTACK   ?= 3s
 
 # grpcnotrace leaves golang.org/x/net/trace out of grpc-go. Its templates would make the linker keep every exported method, a
 # sixth of a service's binary, and it hangs pages on http.DefaultServeMux: docs/decisions/0010-no-templates.md.
@@ -25,7 +26,7 @@ export PATH := $(BIN):$(PATH)
 RACE = $(shell $(GO) build -race -o /dev/null runtime/race 2>/dev/null && echo -race)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run build test lint generate bench soak fuzz mutate clean
+.PHONY: help setup tools run build test lint generate bench soak attack fuzz mutate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,6 +88,13 @@ bench: ## Measure what a call costs beside others, what admission does to honest
 
 soak: ## Send all honest shapes to two replicas for 20 minutes, and restart them: none may be refused or lost
 	@cd bench && $(GO) run ./overload -soak 20m
+
+# make test runs the same tests, with short floods.
+attack: ## Try every attack of docs/attacks.md on loopback, with floods of ATTACK, 3s unless set
+	@tests="^($$(grep -oE '`Test[A-Za-z0-9]+`' docs/attacks.md | tr -d '`' | sort -u | paste -sd '|'))$$"; status=0; \
+	for module in . jwt examples; do \
+		(cd $$module && ATTACK=$(ATTACK) CGO_ENABLED=0 $(GO) test -vet=off -p 1 -count 1 $(PLAIN) -run "$$tests" ./...) || status=1; \
+	done; exit $$status
 
 fuzz: ## Run each fuzz target for FUZZTIME, a minute unless set
 	@for module in . jwt; do ( \

@@ -85,10 +85,20 @@ func (v *Verifier) VerifyUntil(ctx context.Context, token string) (subject strin
 		return "", until, errNotConfigured
 	case len(token) > maxToken:
 		return "", until, errTooLong
-	case strings.Count(token, ".") != 2: // go-oidc takes signatures in JSON too
+	case strings.Count(token, ".") != 2, strings.ContainsFunc(token, notCompact): // go-oidc takes signatures in JSON too
 		return "", until, errMalformed
 	}
 	return r.verify(ctx, token)
+}
+
+// notCompact reports whether a letter cannot stand in a token: decoders of base64 leave out the ends of lines, and so would
+// take one token in many forms.
+func notCompact(r rune) bool {
+	switch {
+	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '-', r == '_', r == '.':
+		return false
+	}
+	return true
 }
 
 // verify has go-oidc do what OpenID Connect demands. Its errors quote the token, so that the reason is found again, by

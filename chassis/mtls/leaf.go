@@ -12,6 +12,9 @@ import (
 // leastRSA is the shortest RSA key that is accepted, in bits: what NIST SP 800-57 and the CA/Browser Forum ask for.
 const leastRSA = 2048
 
+// The SPIFFE standard's bounds of an ID, section 2.1 and 2.3, in bytes. They bound what a peer's name takes in logs and keys.
+const longestID, longestDomain = 2048, 255
+
 // leafID returns the SPIFFE ID of a certificate that is to prove one, zero if it has no URI. The error of one that
 // must not prove anything names the rule of X.509-SVID, section 4 and 5, that it breaks.
 func leafID(cert *x509.Certificate) (spiffeid.ID, error) {
@@ -46,8 +49,11 @@ func certificateID(cert *x509.Certificate) (spiffeid.ID, error) {
 		return spiffeid.ID{}, nil
 	case 1:
 		id, err := spiffeid.FromURI(cert.URIs[0])
-		if err != nil {
+		switch {
+		case err != nil:
 			return spiffeid.ID{}, fmt.Errorf("URI in the alternative names is not a SPIFFE ID: %w", err)
+		case len(id.String()) > longestID || len(id.TrustDomain().Name()) > longestDomain:
+			return spiffeid.ID{}, fmt.Errorf("SPIFFE ID is longer than %d bytes, or its trust domain than %d", longestID, longestDomain)
 		}
 		return id, nil
 	default:

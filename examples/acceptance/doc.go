@@ -6,6 +6,7 @@
 //	clients_test.go      callers by gRPC and REST, and load that is made of them
 //	collector_test.go    an OTLP collector that remembers, one that is silent, one that is gone
 //	http2_test.go        a caller that writes frames itself, and so can break the rules
+//	attack_test.go       a service under attack; attack_*_test.go are tables of attacks (docs/attacks.md)
 //
 // Every other file is about one promise of the chassis. The tests wait for conditions and assert orders, counts and
 // outcomes, and of memory what is left of it; times are printed, not asserted. Load goes to the loopback interface alone.
