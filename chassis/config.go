@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/betmakers/paddock/internal/audit"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/ratelimit"
 	"github.com/betmakers/paddock/middleware"
@@ -48,6 +49,10 @@ type Config struct {
 	LogFormat   string     `env:"CHASSIS_LOG_FORMAT, default=auto" help:"json, text, or auto: text on a terminal, else json."`
 	TraceTrust  string     `env:"CHASSIS_TRACE_TRUST, default=domain" help:"Whose traceparent and baggage are taken as they come: domain: those of callers of the own trust domain, in development also those of callers without TLS, and all where CHASSIS_MTLS is off; or anyone. Another caller gets a trace of its own, linked with the one it names, so that it decides neither what is sampled nor what goes on to other services."`
 	LogRequests string     `env:"CHASSIS_LOG_REQUESTS, default=all" help:"Calls that leave a line: all, failed or none."`
+
+	AuditLog     string `env:"CHASSIS_AUDIT_LOG, default=off" help:"Calls that leave a record in the audit log, which is apart from the log: off; denied: those that were denied; or all, but for health checks. Changes by the admin port are recorded with each but off. CHASSIS_LOG_LEVEL and sampling do not touch it. See docs/audit.md."`
+	AuditLogFile string `env:"CHASSIS_AUDIT_LOG_FILE" help:"File that the audit log is appended to, as lines of JSON. It is made where there is none, and opened anew when it is renamed or removed. Empty for standard output, where each record begins with {\"log\":\"audit\"."`
+	AuditLogMode string `env:"CHASSIS_AUDIT_LOG_MODE, default=drop" help:"What happens where the audit log cannot be written. drop: calls go on, up to 1 MiB of records wait, more are dropped and counted in chassis_audit_records_total. refuse: a call runs when its record is written; else it gets UNAVAILABLE, and the service is not ready. Needs CHASSIS_AUDIT_LOG=all."`
 
 	CallTimeout       time.Duration `env:"CHASSIS_CALL_TIMEOUT, default=10s" help:"Deadline of unary calls that declare none, where the caller's is later or missing. 0 for none."`
 	HTTPTimeout       time.Duration `env:"CHASSIS_HTTP_TIMEOUT, default=8s" help:"Deadline of unary calls by REST, answered with 504. A caller may ask for an earlier one by Request-Timeout. 0 for none."`
@@ -112,6 +117,8 @@ func (c *Config) validate() (errs []error) {
 	choice("CHASSIS_LOG_REQUESTS", c.LogRequests, string(middleware.LogAll), string(middleware.LogFailed), string(middleware.LogNone))
 	choice("CHASSIS_ADMISSION", c.Admission, admissionOn, admissionOff, admissionReport)
 	choice("CHASSIS_TRACE_TRUST", c.TraceTrust, traceDomain, traceAnyone)
+	choice("CHASSIS_AUDIT_LOG", c.AuditLog, string(audit.Off), string(audit.Denied), string(audit.All))
+	choice("CHASSIS_AUDIT_LOG_MODE", c.AuditLogMode, auditDrop, auditRefuse)
 	choice("CHASSIS_AUTHORIZATION", c.Authorization, authorizationEnforce, authorizationAudit)
 	if _, err := contract.ParseOverrides(c.PolicyOverrides); err != nil {
 		errs = append(errs, fmt.Errorf("CHASSIS_POLICY_OVERRIDES: %w", err))
@@ -125,6 +132,7 @@ func (c *Config) validate() (errs []error) {
 			errs = append(errs, fmt.Errorf("CHASSIS_TRUSTED_ORIGINS: %w; an origin is as https://app.example.com", err))
 		}
 	}
+	errs = append(errs, c.validateAuditLog()...)
 	errs = append(errs, c.validateFaults()...)
 	errs = append(errs, c.validateNumbers()...)
 	errs = append(errs, c.validateShutdown()...)

@@ -17,6 +17,7 @@ import (
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/admin"
 	"github.com/betmakers/paddock/internal/admission"
+	"github.com/betmakers/paddock/internal/audit"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/fault"
 	"github.com/betmakers/paddock/internal/openapi"
@@ -49,6 +50,7 @@ type instance struct {
 	closeSource func() error
 	clientFiles *[3]string // CA, certificate and key for a person's tools, in development
 
+	audit   *audit.Log // nil where it is off
 	health  *health.Monitor
 	limiter *admission.Limiter // nil: every call runs
 	chain   *middleware.Server

@@ -18,6 +18,7 @@ import (
 	"github.com/betmakers/paddock/internal/catalog"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/fault"
+	"github.com/betmakers/paddock/internal/logline"
 	"github.com/betmakers/paddock/internal/ratelimit"
 	"github.com/betmakers/paddock/internal/settings"
 	"github.com/betmakers/paddock/middleware"
@@ -68,16 +69,17 @@ func withoutUnread(errs []error, own []settings.Setting) []error {
 
 // startTelemetry starts logs, traces and metrics, and what works with all of them.
 func (i *instance) startTelemetry(ctx context.Context) (string, error) {
+	stdout := logline.NewOutput(i.output())
 	t, err := telemetry.Start(ctx, telemetry.Config{
 		Service: i.service.Name, Version: i.service.Version, Environment: i.cfg.Environment, InstanceID: hostname(),
-		LogLevel: i.cfg.LogLevel, LogFormat: i.logFormat(), Output: i.output(), Getenv: i.getenv,
+		LogLevel: i.cfg.LogLevel, LogFormat: i.logFormat(), Output: stdout, Getenv: i.getenv,
 		SpanProcessors: i.harness.Processors, LogHandlers: i.harness.Handlers,
 	})
 	if err != nil {
 		return "", err
 	}
-	if err := i.instrument(t); err != nil {
-		return "", errors.Join(err, t.Shutdown(ctx))
+	if err := i.instrument(t, stdout); err != nil {
+		return "", errors.Join(err, i.audit.Close(ctx), t.Shutdown(ctx))
 	}
 	i.telemetry, i.log = t, t.Logger()
 	if i.ownsProcess {
@@ -97,9 +99,12 @@ func (i *instance) startTelemetry(ctx context.Context) (string, error) {
 }
 
 // instrument makes what logs, traces and measures.
-func (i *instance) instrument(t *telemetry.Telemetry) (err error) {
+func (i *instance) instrument(t *telemetry.Telemetry, stdout io.Writer) (err error) {
 	registry := t.Registry()
 	if i.health, err = health.New(health.Config{Logger: t.Logger(), Registerer: registry}); err != nil {
+		return err
+	}
+	if err := i.openAuditLog(t, stdout); err != nil {
 		return err
 	}
 	fields := t.Propagator().Fields()
@@ -110,7 +115,7 @@ func (i *instance) instrument(t *telemetry.Telemetry) (err error) {
 		ForeignTraces: i.cfg.TraceTrust == traceAnyone, PlainTraces: i.development(),
 		Tokens: i.service.Tokens, Validate: i.service.Validate, AuditOnly: i.cfg.Authorization == authorizationAudit,
 		Admission: i.admission(), RateLimits: i.rateLimits, TrustedOrigins: i.cfg.TrustedOrigins,
-		Registerer: registry, Unary: i.service.UnaryInterceptors, Stream: i.service.StreamInterceptors,
+		Audit: i.audit, Registerer: registry, Unary: i.service.UnaryInterceptors, Stream: i.service.StreamInterceptors,
 	})
 	if err != nil {
 		return err

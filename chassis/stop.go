@@ -66,10 +66,11 @@ func (i *instance) stop(asked, failed error) error {
 	i.emit(WorkersStopped, "", err)
 	i.closeHTTPClients()
 	errs = append(errs, err, i.closeGateway(), i.closeDials(), i.closeIdentity())
-	err = i.flush(end.Add(-closeTimeout - closeAdminTimeout))
+	err = i.flush(end.Add(-closeTimeout - closeAdminTimeout - closeAuditTimeout))
 	i.emit(TelemetryFlushed, "", err)
 	i.closeAdmin()
 	i.emit(AdminClosed, "", nil)
+	i.closeAuditLog()
 	i.emit(Stopped, fmt.Sprintf("after %s", time.Since(i.stopBegun).Round(time.Millisecond)), nil)
 	i.closeTelemetry()
 	return errors.Join(errs...)
@@ -253,12 +254,15 @@ func (i *instance) closeIdentity() error {
 	return i.closeSource()
 }
 
-// flush sends what was measured, until end at the latest. The admin port still answers, so that the last values can be
+// flush sends what was measured, and writes what was recorded, until end at the latest. The admin port still answers, so that the last values can be
 // scraped.
 func (i *instance) flush(end time.Time) error {
 	ctx, cancel := context.WithTimeout(context.Background(), min(flushTimeout, time.Until(end)))
 	defer cancel()
-	return i.telemetry.Flush(ctx)
+	recorded := make(chan error, 1)
+	go func() { recorded <- i.audit.Flush(ctx) }()
+	err := i.telemetry.Flush(ctx)
+	return errors.Join(err, <-recorded)
 }
 
 func (i *instance) closeAdmin() {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/betmakers/paddock/internal/logline"
 )
 
 // The access log has one line for each finished call. As JSON it is written straight into a pooled buffer, behind a
@@ -23,7 +25,7 @@ func (c *call) log(out outcome, elapsed time.Duration) {
 	}
 	level := levelOf(out.code)
 	switch c.reason() {
-	case ReasonOverload:
+	case ReasonOverload, ReasonUnaudited:
 		level = slog.LevelWarn // the service protects itself, which is no failure of it
 	case ReasonDraining, ReasonUnauthenticated:
 		level = slog.LevelInfo // a stop, or the end of a certificate, which are none either
@@ -113,7 +115,7 @@ func (c *call) optional() [3]field {
 }
 
 func linePrefix(method string) string {
-	return string(appendJSONString([]byte(`,"msg":"call","method":`), method)) + `,"code":"`
+	return string(logline.AppendString([]byte(`,"msg":"call","method":`), method)) + `,"code":"`
 }
 
 // lineWriter makes the JSON lines of one chain.
@@ -144,11 +146,11 @@ func (c *call) writeLine(out outcome, level slog.Level, elapsed time.Duration) {
 		if f.value != "" {
 			b = append(b, `,"`...)
 			b = append(b, f.key...)
-			b = appendJSONString(append(b, `":`...), f.value)
+			b = logline.AppendString(append(b, `":`...), f.value)
 		}
 	}
 	if out.err != nil {
-		b = appendJSONString(append(b, `,"error":`...), truncate(out.message()))
+		b = logline.AppendString(append(b, `,"error":`...), truncate(out.message()))
 	}
 	sc := c.trace.context()
 	traceID, spanID := sc.TraceID(), sc.SpanID()

@@ -27,6 +27,7 @@ type call struct {
 	trace    callTrace
 	caller   Caller
 	rare     atomic.Pointer[rareCall] // nil for most
+	decided  bool                     // the caller was let in
 	received bool                     // the caller's message reached the handler
 	returned bool                     // the handler came back, and did not panic
 }
@@ -34,11 +35,13 @@ type call struct {
 // rareCall is what few calls have. It does not change: goroutines of the handler read it while the call goes on. Alter
 // replaces it.
 type rareCall struct {
-	refused Reason          // why its handler did not run; empty if it did
-	explain string          // the same for operators, in words
-	audited bool            // explain tells why it would have been refused, were it not for the audit mode
-	baggage context.Context //nolint:containedctx // the stream's context with the caller's baggage
-	partial *partialStream  // the stream, where a fault is to break it
+	refused Reason // why its handler did not run; empty if it did
+	explain string // the same for operators, in words
+	audited bool   // explain tells why it would have been refused, were it not for the audit mode
+
+	wouldDeny Reason          // why its caller would have been refused, were it not for the audit mode
+	baggage   context.Context //nolint:containedctx // the stream's context with the caller's baggage
+	partial   *partialStream  // the stream, where a fault is to break it
 }
 
 // alter replaces what few calls have by a changed copy.
@@ -102,7 +105,8 @@ func (c *call) begin() {
 }
 
 // admit refuses a call that must not or cannot succeed: one whose time is spent before its work has begun, one whose
-// caller makes too many, one whose caller may not make it, and one that is too much for the service.
+// caller makes too many, one whose caller may not make it, one that is too much for the service, and one that must be
+// recorded and cannot be.
 func (c *call) admit() error {
 	if err := c.Parent.Err(); err != nil {
 		c.refuse(ReasonDeadline, "")
@@ -111,7 +115,10 @@ func (c *call) admit() error {
 	if err := c.decide(); err != nil {
 		return err
 	}
-	return c.waitForPlace()
+	if err := c.waitForPlace(); err != nil {
+		return err
+	}
+	return c.auditBegin()
 }
 
 // decide takes what was decided before the message was read, as REST does, or decides now.
@@ -128,8 +135,9 @@ func (c *call) decide() error {
 	case d.err != nil:
 		c.refuse(d.reason, d.explain)
 	case d.audited != "":
-		c.alter(func(rare *rareCall) { rare.explain, rare.audited = d.explain, true })
+		c.alter(func(rare *rareCall) { rare.explain, rare.audited, rare.wouldDeny = d.explain, true, d.audited })
 	}
+	c.decided = d.err == nil
 	return d.err
 }
 
@@ -149,6 +157,9 @@ func (c *call) end(err error, panicked any) error {
 	c.method.metrics.observe(c, out, hasty, elapsed)
 	c.trace.end(c, out)
 	c.log(out, elapsed)
+	if c.method.server.cfg.Audit != nil {
+		c.auditEnd(out, elapsed)
+	}
 	c.method.metrics.traffic.inFlight.Add(-1)
 	return out.err
 }

@@ -9,6 +9,7 @@
 //	rate limit   the operator's, for each caller                              (ratelimit.go)
 //	authorize    the callers that the method declares                         (authorize.go)
 //	admission    held back or refused where calls are more than can be done   (overload.go)
+//	audit        recorded before it runs, where it must be                    (audit.go)
 //	faults       injected on purpose                                          (fault.go)
 //	message      read and validated, where the handler reads it               (call.go, validate.go)
 //	interceptors those of the service, unary or stream                        (server.go)

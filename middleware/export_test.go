@@ -15,8 +15,6 @@ func ParseTraceContext(traceparent, tracestate string) trace.SpanContext {
 	return parseTraceContext(traceparent, tracestate)
 }
 
-func AppendJSONString(b []byte, s string) []byte { return appendJSONString(b, s) }
-
 // Unreadable returns what a caller is told of a request that the gateway could not decode.
 func Unreadable(message string) string {
 	return unreadable(status.New(codes.InvalidArgument, message)).Message()

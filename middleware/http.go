@@ -172,6 +172,9 @@ func (h *httpCall) end(r *http.Request, panicked any) {
 	h.endSpan(method, route, status)
 	if !h.rpc {
 		h.log(r, method, route, status, elapsed)
+		if h.server.cfg.Audit != nil {
+			h.auditEnd(r, route, status, elapsed)
+		}
 	}
 	if aborts && panicked != nil {
 		panic(http.ErrAbortHandler) // net/http's way to cut the connection, which a handler may use itself

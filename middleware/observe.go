@@ -139,7 +139,7 @@ func (m *methodMetrics) observe(c *call, out outcome, hasty bool, elapsed time.D
 			return
 		}
 		fallthrough
-	case ReasonOverload:
+	case ReasonOverload, ReasonUnaudited:
 		m.slo.count(out.code, elapsed)
 	}
 }

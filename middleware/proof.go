@@ -46,13 +46,17 @@ func (d *decision) prove(conn context.Context, now time.Time) {
 	switch info := authOf(conn).(type) {
 	case proof:
 		if err := info.Valid(now); err != nil {
-			d.refuse(ReasonUnauthenticated, "the caller was "+nameOf(info.Identity())+", but "+err.Error(), errProofEnded)
+			d.refuse(ReasonUnauthenticated, endedProof(info, err), errProofEnded)
 			return
 		}
 		d.caller.ID = info.Identity()
 	case interface{ Identity() string }:
 		d.caller.ID = info.Identity()
 	}
+}
+
+func endedProof(held proof, err error) string {
+	return "the caller was " + nameOf(held.Identity()) + ", but " + err.Error()
 }
 
 func nameOf(id string) string {
@@ -65,9 +69,14 @@ func nameOf(id string) string {
 // proved refuses a request on a connection whose proof has ended, of whatever handler, and has the connection closed.
 func (h *httpCall) proved() bool {
 	held := proofOf(h.parent)
-	if held == nil || held.Valid(h.start) == nil {
+	if held == nil {
 		return true
 	}
+	err := held.Valid(h.start)
+	if err == nil {
+		return true
+	}
+	h.reason, h.explain = ReasonUnauthenticated, endedProof(held, err)
 	st := status.Convert(errProofEnded)
 	h.writer.Header().Set("Connection", "close") // HTTP/2 makes a GOAWAY of it
 	h.problem(http.StatusUnauthorized, codeName(st.Code()), st.Message())

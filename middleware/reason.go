@@ -22,6 +22,7 @@ const (
 	ReasonInvalid         Reason = "invalid"         // its message breaks the rules declared for it
 	ReasonFault           Reason = "fault"           // a fault was injected in its handler's place
 	ReasonDraining        Reason = "draining"        // a stream that had not ended when the service stopped
+	ReasonUnaudited       Reason = "unaudited"       // it must be in the audit log before it runs, which cannot be written
 )
 
 // reasonOfUnreadable tells why a message could not be read from what grpc-go says of it.

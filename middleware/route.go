@@ -32,9 +32,9 @@ func (s *Server) Route(record *contract.Method, next http.Handler) http.Handler 
 // enter lets the caller in, or answers.
 func (h *httpCall) enter(w http.ResponseWriter, r *http.Request, route *Method) bool {
 	d := h.server.decide(h, h.parent, route, h, h.start)
-	h.caller, h.reason, h.explain = d.caller, d.reason, d.explain
+	h.ahead, h.caller, h.reason, h.explain = d, d.caller, d.reason, d.explain
 	if d.err == nil {
-		return true
+		return h.auditBegin(w, r, route)
 	}
 	h.server.obs.rejected.WithLabelValues(route.Name, string(d.reason)).Inc()
 	WriteError(w, r, d.err, routeStatus)
@@ -50,6 +50,8 @@ func routeStatus(code codes.Code) int {
 		return http.StatusForbidden
 	case codes.ResourceExhausted:
 		return http.StatusTooManyRequests
+	case codes.Unavailable:
+		return http.StatusServiceUnavailable
 	case codes.DeadlineExceeded, codes.Canceled:
 		return http.StatusGatewayTimeout
 	default:

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/betmakers/paddock/internal/admission"
+	"github.com/betmakers/paddock/internal/audit"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/fault"
 	"github.com/betmakers/paddock/internal/ratelimit"
@@ -63,6 +64,9 @@ type Config struct {
 
 	// Admission decides which calls run while there is more to do than can be done. Nil lets all of them run.
 	Admission *admission.Limiter
+
+	// Audit, if not nil, takes a record of each call that its policy wants. Nil keeps none.
+	Audit *audit.Log
 
 	// Registerer takes the metrics of the chain. Nil leaves them unregistered.
 	Registerer prometheus.Registerer

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 )
@@ -21,7 +22,7 @@ func newConsole(out io.Writer, colour bool) *console { return &console{out: out,
 
 // colours tells whether the output is a terminal that wants them; NO_COLOR says it does not.
 func colours(cfg Config) bool {
-	file, ok := cfg.Output.(*os.File)
+	file, ok := cfg.Output.(interface{ Stat() (fs.FileInfo, error) }) // or what wraps one
 	if !ok || cfg.Getenv("NO_COLOR") != "" {
 		return false
 	}

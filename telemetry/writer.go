@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/betmakers/paddock/internal/logline"
 )
 
 const (
@@ -45,7 +47,7 @@ type lineWriter struct {
 
 func newLineWriter(out io.Writer, dropped prometheus.Counter, notice func(int) []byte) *lineWriter {
 	w := &lineWriter{
-		out: out, dropped: dropped, notice: notice,
+		out: logline.NewOutput(out), dropped: dropped, notice: notice,
 		wake: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
 		quit: make(chan struct{}), exited: make(chan struct{}),
 	}
@@ -124,7 +126,6 @@ func (w *lineWriter) run() {
 type batch struct {
 	*lineWriter
 	lines []byte
-	torn  bool // the last write broke off inside a line
 }
 
 // write hands everything taken so far to the output.
@@ -136,11 +137,7 @@ func (b *batch) write() {
 	if lost > 0 {
 		b.lines = append(b.lines, b.notice(lost)...)
 	}
-	if b.torn {
-		_, _ = b.out.Write([]byte{'\n'}) // if this fails, so does what follows
-	}
 	n, err := b.out.Write(b.lines)
-	b.torn = err != nil && n > 0 && b.lines[n-1] != '\n'
 	b.finish(n, lost, err)
 }
 

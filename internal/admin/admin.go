@@ -7,6 +7,7 @@ import (
 	"runtime/trace"
 	"time"
 
+	"github.com/betmakers/paddock/internal/audit"
 	"github.com/betmakers/paddock/internal/fault"
 )
 
@@ -60,6 +61,10 @@ type Config struct {
 	// log level, nil if it may. Nil means that all of them may.
 	MayChange func(r *http.Request) error
 
+	// Audit takes a record of each request for /debug that its policy wants,
+	// and of each change. Nil keeps none.
+	Audit *audit.Log
+
 	// WriteTimeout is how long one write of an answer may wait for its reader.
 	// It does not run while nothing is written. 0 means no limit.
 	WriteTimeout time.Duration
@@ -85,7 +90,7 @@ func New(cfg Config) *Handler {
 		cfg.Snapshot = func() Snapshot { return Snapshot{} }
 	}
 	levels := &levelSwitch{level: cfg.Level, logger: cfg.Logger}
-	debug := newGuard(cfg).wrap(debugRoutes(cfg, levels))
+	debug := auditor{cfg.Audit}.wrap(newGuard(cfg).wrap(debugRoutes(cfg, levels)))
 	return &Handler{root: withHeaders(limitWrites(routes(cfg, debug), cfg.WriteTimeout)), levels: levels}
 }
 
@@ -138,7 +143,7 @@ func debugRoutes(cfg Config, levels *levelSwitch) http.Handler {
 	faults := &faultSwitch{set: cfg.Faults}
 	mux.Handle("GET /debug/faults", faults)
 	mux.Handle("POST /debug/faults", changing(cfg, faults.add))
-	mux.Handle("DELETE /debug/faults", faults)
+	mux.Handle("DELETE /debug/faults", auditor{cfg.Audit}.begin(faults))
 	mux.Handle("GET /debug/flight", &flight{recorder: cfg.FlightRecorder, service: cfg.Service})
 	registerPprof(mux)
 	return mux

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/betmakers/paddock/internal/fault"
 )
@@ -51,6 +52,9 @@ func (s *faultSwitch) add(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = s.set.Add(r.Context(), rules, callerOf(r))
 	}
+	if err == nil {
+		noteChange(r.Context(), "faults set: "+textOf(rules))
+	}
 	switch {
 	case errors.Is(err, fault.ErrClosed):
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
@@ -59,6 +63,14 @@ func (s *faultSwitch) add(w http.ResponseWriter, r *http.Request) {
 	default:
 		s.show(w)
 	}
+}
+
+func textOf(rules []*fault.Rule) string {
+	texts := make([]string, len(rules))
+	for i, rule := range rules {
+		texts[i] = rule.String()
+	}
+	return strings.Join(texts, "; ")
 }
 
 // remove ends every rule, or the one that ?id= names. Whoever sees /debug may do that: a fault that ends harms nobody.
@@ -75,7 +87,15 @@ func (s *faultSwitch) remove(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("no rule %d is in force: GET /debug/faults lists them", id), http.StatusNotFound)
 		return
 	}
+	noteChange(r.Context(), "faults ended: "+idName(id))
 	s.show(w)
+}
+
+func idName(id int) string {
+	if id == 0 {
+		return "all"
+	}
+	return strconv.Itoa(id)
 }
 
 func (s *faultSwitch) show(w http.ResponseWriter) {

@@ -46,7 +46,8 @@ func logRefused(logger *slog.Logger, r *http.Request, reason string) {
 }
 
 // changing lets those change something who may.
-func changing(cfg Config, change http.HandlerFunc) http.Handler {
+func changing(cfg Config, handler http.HandlerFunc) http.Handler {
+	change := auditor{cfg.Audit}.begin(handler)
 	if cfg.MayChange == nil {
 		return change
 	}
@@ -56,7 +57,7 @@ func changing(cfg Config, change http.HandlerFunc) http.Handler {
 			http.Error(w, err.Error(), http.StatusForbidden)
 			return
 		}
-		change(w, r)
+		change.ServeHTTP(w, r)
 	})
 }
 

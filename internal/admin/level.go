@@ -136,6 +136,7 @@ func (s *levelSwitch) change(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the service is stopping: its log level can no longer be changed", http.StatusServiceUnavailable)
 		return
 	}
+	noteChange(r.Context(), c.String())
 	if accepts(r, "text/html") {
 		http.Redirect(w, r, "/debug/#log-level", http.StatusSeeOther)
 		return
@@ -164,12 +165,20 @@ func levelName(l slog.Level) string { return strings.ToLower(l.String()) }
 // callerOf names who sent a request: its address, and the identity in its
 // certificate if that was verified.
 func callerOf(r *http.Request) string {
+	if id := identity(r); id != "" {
+		return r.RemoteAddr + " " + id
+	}
+	return r.RemoteAddr
+}
+
+// identity is the name in the caller's certificate, empty if none was verified.
+func identity(r *http.Request) string {
 	if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 || len(r.TLS.PeerCertificates) == 0 {
-		return r.RemoteAddr
+		return ""
 	}
 	leaf := r.TLS.PeerCertificates[0]
 	if len(leaf.URIs) > 0 {
-		return r.RemoteAddr + " " + leaf.URIs[0].String()
+		return leaf.URIs[0].String()
 	}
-	return r.RemoteAddr + " " + leaf.Subject.String()
+	return leaf.Subject.String()
 }

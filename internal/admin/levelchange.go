@@ -25,6 +25,14 @@ type levelChange struct {
 	For   time.Duration // 0: for good
 }
 
+func (c levelChange) String() string {
+	text := "log level " + levelName(c.Level)
+	if c.For > 0 {
+		text += " for " + c.For.String()
+	}
+	return text
+}
+
 // parseLevelChange reads what a person or a program may send: a form
 // ("level=debug&for=10m", also as the query), a JSON object of the same two
 // fields, or the bare word ("debug"). The body is judged by its looks, because

@@ -84,7 +84,7 @@ var (
 	RPCRejected = Metric{
 		Name: "chassis_rpc_rejected_total", Type: Counter,
 		Help:   "Calls refused before their handler ran, or because a declared resource was overloaded, and streams that a stop, or the end of the caller's certificate or token, has ended; refused requests of App.Handle.",
-		Labels: []Label{methodOrRoute, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `overload`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`, `draining`"}},
+		Labels: []Label{methodOrRoute, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `overload`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`, `draining`, `unaudited`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
 	FaultsInjected = Metric{
@@ -301,6 +301,12 @@ var (
 		Labels: []Label{{"sink", "`stdout`, `otlp`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
+	AuditRecords = Metric{
+		Name: "chassis_audit_records_total", Type: Counter,
+		Help:   "Records of the audit log, by what became of them. Absent where CHASSIS_AUDIT_LOG is off.",
+		Labels: []Label{{"result", "`written`, `dropped` where the sink took nothing and the buffer was full, or the service ended before"}},
+		Since:  "0.1.0", Stability: Stable,
+	}
 	CollectorFailures = Metric{
 		Name: "chassis_collector_failures_total", Type: Counter,
 		Help:   "Times that a collector of the service did something wrong and was left out of a scrape, in whole or in part.",
@@ -332,6 +338,6 @@ func All() []Metric {
 		BuildInfo, BuildCommitTimestamp, StartTimestamp, Ready, Phase, LifecycleStepDuration, WorkerRestarts,
 		HealthCheckUp, HealthCheckDegraded, HealthCheckDuration,
 		CertificateNotAfter, CertificateReloads, TLSHandshakeErrors, ConnectionsRefused,
-		LogLinesDropped, CollectorFailures, SpansDropped, SpansExported,
+		LogLinesDropped, AuditRecords, CollectorFailures, SpansDropped, SpansExported,
 	}
 }

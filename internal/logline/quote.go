@@ -1,4 +1,4 @@
-package middleware
+package logline
 
 import (
 	"unicode"
@@ -7,9 +7,9 @@ import (
 
 const hexDigits = "0123456789abcdef"
 
-// appendJSONString appends s as a JSON string. Control characters are escaped and bytes that are not UTF-8 replaced,
+// AppendString appends s as a JSON string. Control characters are escaped and bytes that are not UTF-8 replaced,
 // so that nothing a caller sends can break a line or a terminal, or have it shown in another order.
-func appendJSONString(b []byte, s string) []byte {
+func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	for i := 0; i < len(s); {
 		c := s[i]
