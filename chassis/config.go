@@ -55,7 +55,7 @@ type Config struct {
 	AuditLogMode string `env:"CHASSIS_AUDIT_LOG_MODE, default=drop" help:"What happens where the audit log cannot be written. drop: calls go on, up to 1 MiB of records wait, more are dropped and counted in chassis_audit_records_total. refuse: a call runs when its record is written; else it gets UNAVAILABLE, and the service is not ready. Needs CHASSIS_AUDIT_LOG=all."`
 
 	CallTimeout       time.Duration `env:"CHASSIS_CALL_TIMEOUT, default=10s" help:"Deadline of unary calls that declare none, where the caller's is later or missing. 0 for none."`
-	HTTPTimeout       time.Duration `env:"CHASSIS_HTTP_TIMEOUT, default=8s" help:"Deadline of unary calls by REST, answered with 504. A caller may ask for an earlier one by Request-Timeout. 0 for none."`
+	HTTPTimeout       time.Duration `env:"CHASSIS_HTTP_TIMEOUT, default=8s" help:"Deadline of unary calls by REST that declare none, answered with 504; it holds where it is earlier than CHASSIS_CALL_TIMEOUT. A caller may ask for an earlier one by Request-Timeout. 0 for none."`
 	HTTPClientTimeout time.Duration `env:"CHASSIS_HTTP_CLIENT_TIMEOUT, default=10s" help:"Time for a request to a third party, its answer read, where the caller has no deadline, and in any case for the header of the answer."`
 
 	FleetHost string `env:"CHASSIS_FLEET_HOST" help:"Host name whose addresses are the instances of this service, as a headless Kubernetes service has it. Asked before an instance leaves that has lost what it cannot do without. Where it is not set: the service's name."`

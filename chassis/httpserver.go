@@ -51,6 +51,7 @@ func (i *instance) openHTTP(ctx context.Context, port, setting, addr string, sec
 		listener = wrapped
 	}
 	idle := newIdleConns()
+	requests, cut := context.WithCancelCause(context.Background())
 	server := &http.Server{
 		ConnState:         idle.track,
 		ReadHeaderTimeout: i.cfg.ConnectTimeout,
@@ -61,9 +62,9 @@ func (i *instance) openHTTP(ctx context.Context, port, setting, addr string, sec
 		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: min(i.cfg.MaxStreams, restStreams), WriteByteTimeout: i.cfg.WriteTimeout},
 		ErrorLog:    slog.NewLogLogger(i.log.Handler(), slog.LevelDebug),
 		ConnContext: aging(i.cfg.MaxConnectionAge),
-		BaseContext: func(net.Listener) context.Context { return context.Background() },
+		BaseContext: func(net.Listener) context.Context { return requests },
 	}
-	return &httpServer{Server: server, idle: idle, listener: listener, done: make(chan error, 1)}, nil
+	return &httpServer{Server: server, idle: idle, listener: listener, done: make(chan error, 1), cut: cut}, nil
 }
 
 // restStreams is how many requests one connection by HTTP/2 has at once: net/http's own limit. The callers may be
@@ -114,7 +115,9 @@ func (i *instance) withDocs(api http.Handler) (http.Handler, error) {
 func (i *instance) terms(fullMethod string) (openapi.Terms, bool) {
 	for _, m := range i.chain.Methods() {
 		if m.FullMethod == fullMethod {
-			return termsOf(m), true
+			terms := termsOf(m)
+			terms.Deadline = m.TimeoutByREST(i.cfg.HTTPTimeout)
+			return terms, true
 		}
 	}
 	return openapi.Terms{}, false

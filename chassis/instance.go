@@ -74,12 +74,13 @@ type instance struct {
 	left      Step      // the step of the start that hangs and was left behind; empty for none
 	stopBegun time.Time // zero while no stop is asked for
 
-	mu       sync.Mutex // guards what follows, and the fields above that the debug page may see come to be
-	routes   []openapi.Route
-	dials    []dial
-	phase    string
-	lastStep time.Time
-	events   []Event
+	mu        sync.Mutex // guards what follows, and the fields above that the debug page may see come to be
+	routes    []openapi.Route
+	dials     []dial
+	resources []declaredResource
+	phase     string
+	lastStep  time.Time
+	events    []Event
 }
 
 func newInstance(ctx context.Context, service Service) *instance {
@@ -142,6 +143,7 @@ type (
 		idle     *idleConns
 		listener net.Listener
 		done     chan error
+		cut      context.CancelCauseFunc // ends the contexts of the requests
 	}
 	adminServer struct {
 		httpServer

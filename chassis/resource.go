@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"github.com/betmakers/paddock/internal/admin"
+	"github.com/betmakers/paddock/middleware"
 )
 
 // Resource declares something that limit calls can use at once, such as the connections of a pool, under a name that is a
@@ -22,7 +25,8 @@ import (
 //
 // Acquire may be called concurrently. It returns when there is room for the call of ctx, or fails: with UNAVAILABLE and a
 // google.rpc.RetryInfo where the resource is overloaded, with DEADLINE_EXCEEDED or CANCELLED where ctx has ended. A handler
-// returns these errors as they are, or wrapped. Outside of a call, in a worker, acquire waits as long as ctx does and is
+// returns these errors as they are, or wrapped: the log then names the resource, and so does the answer to callers of the
+// own trust domain. Outside of a call, in a worker, acquire waits as long as ctx does and is
 // never refused. Calling release again does nothing. A call that acquires the same resource twice holds two of its places,
 // and can wait for itself.
 //
@@ -41,5 +45,31 @@ func (a *App) Resource(name string, limit int) (acquire func(ctx context.Context
 	if err != nil {
 		return nil, fmt.Errorf("chassis: %w", err)
 	}
+	a.instance.declared(name, r)
 	return r.Acquire, nil
+}
+
+// declaredResource is a resource as the debug page shows it.
+type declaredResource struct {
+	name string
+	*middleware.Resource
+}
+
+func (i *instance) declared(name string, r *middleware.Resource) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.resources = append(i.resources, declaredResource{name, r})
+}
+
+// resourcesShown is how much of each resource is in use, in the order of their declarations.
+func (i *instance) resourcesShown() (shown []admin.KV) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, r := range i.resources {
+		limit, inUse, waiting := r.Load()
+		shown = append(shown, admin.KV{
+			Key: "Resource " + r.name, Value: fmt.Sprintf("%d of %d in use, %d waiting", inUse, limit, waiting),
+		})
+	}
+	return shown
 }

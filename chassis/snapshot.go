@@ -68,17 +68,17 @@ func (i *instance) methods() []admin.Method {
 	return methods
 }
 
-// load is how many calls run and wait, nothing where nobody counts them.
-func (i *instance) load() []admin.KV {
-	if i.limiter == nil {
-		return nil
+// load is how many calls run and wait, where somebody counts them, and how much of the declared resources is in use.
+func (i *instance) load() (shown []admin.KV) {
+	if i.limiter != nil {
+		s := i.limiter.State()
+		shown = []admin.KV{
+			{Key: "Running", Value: strconv.Itoa(s.Running)},
+			{Key: "Held back", Value: strconv.Itoa(s.Queued)},
+			{Key: "Waited", Value: s.Waited.Round(time.Millisecond).String() + " in all"},
+		}
 	}
-	s := i.limiter.State()
-	return []admin.KV{
-		{Key: "Running", Value: strconv.Itoa(s.Running)},
-		{Key: "Held back", Value: strconv.Itoa(s.Queued)},
-		{Key: "Waited", Value: s.Waited.Round(time.Millisecond).String() + " in all"},
-	}
+	return append(shown, i.resourcesShown()...)
 }
 
 func (i *instance) checks() []admin.Check {

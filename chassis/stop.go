@@ -189,6 +189,10 @@ func (i *instance) finishGracefully(ctx context.Context) bool {
 	return true
 }
 
+// answerTime is for the answers to requests that are cut: HTTP/2 sends them behind the back of who writes, and their ends
+// when handlers return, as those do whose contexts have ended.
+const answerTime = 20 * time.Millisecond
+
 // hijackedPoll is how often it is looked whether such handlers still run, as net/http does for others.
 const hijackedPoll = 10 * time.Millisecond
 
@@ -196,7 +200,12 @@ const hijackedPoll = 10 * time.Millisecond
 // process ends; Stop does not wait for them, and is given a goroutine all the same.
 func (i *instance) cutCalls() error {
 	cut := i.inFlight()
+	answered := i.chain.Cut()
 	if i.http != nil {
+		i.http.cut(ErrCallsCut)
+		if answered > 0 {
+			time.Sleep(answerTime)
+		}
 		_ = i.http.Close()
 	}
 	if i.grpc != nil {

@@ -23,13 +23,7 @@ func (c *call) log(out outcome, elapsed time.Duration) {
 	if !cfg.Requests.wants(out.code) || c.method.Quiet && out.code == codes.OK {
 		return
 	}
-	level := levelOf(out.code)
-	switch c.reason() {
-	case ReasonOverload, ReasonUnaudited:
-		level = slog.LevelWarn // the service protects itself, which is no failure of it
-	case ReasonDraining, ReasonUnauthenticated:
-		level = slog.LevelInfo // a stop, or the end of a certificate, which are none either
-	}
+	level := c.level(out.code)
 	always := turnsAway(c.reason())
 	structured := cfg.Sinks
 	if cfg.Lines == nil {
@@ -69,6 +63,19 @@ func (r Requests) wants(code codes.Code) bool {
 // enabled reports whether the log's level, which can change at run time, lets a line of the access log through.
 func (cfg *Config) enabled(ctx context.Context, level slog.Level) bool {
 	return cfg.Logger == nil || cfg.Logger.Enabled(ctx, level)
+}
+
+// level is ERROR where the service has failed, which no caller can bring about: there may be as many such calls as a
+// stranger likes.
+func (c *call) level(code codes.Code) slog.Level {
+	switch reason := c.reason(); {
+	case reason == ReasonOverload || reason == ReasonShutdown || reason == ReasonUnaudited:
+		return slog.LevelWarn // the service protects itself, keeps its promise, or stops: no failure of it
+	case reason.ofTheCaller() || reason == ReasonDraining || c.byCaller:
+		return slog.LevelInfo
+	default:
+		return levelOf(code)
+	}
 }
 
 // levelOf is ERROR where the fault is the service's.

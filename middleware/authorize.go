@@ -118,5 +118,14 @@ func (d *decision) authorize() {
 
 // refuse notes why a call does not reach its handler. Explain is for operators and may be empty.
 func (c *call) refuse(reason Reason, explain string) {
-	c.alter(func(rare *rareCall) { rare.refused, rare.explain = reason, explain })
+	c.alter(func(rare *rareCall) { rare.refused, rare.explain, rare.audited = reason, explain, false })
+}
+
+// note keeps for operators what became of a call that was not refused, unless something is noted already.
+func (c *call) note(what string) {
+	c.alter(func(rare *rareCall) {
+		if rare.explain == "" {
+			rare.explain = what
+		}
+	})
 }

@@ -2,10 +2,12 @@ package middleware
 
 import (
 	"context"
+	"io"
 	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -30,6 +32,7 @@ type call struct {
 	decided  bool                     // the caller was let in
 	received bool                     // the caller's message reached the handler
 	returned bool                     // the handler came back, and did not panic
+	byCaller bool                     // it failed for what its caller did: went early, or sent what cannot be read
 }
 
 // rareCall is what few calls have. It does not change: goroutines of the handler read it while the call goes on. Alter
@@ -42,6 +45,7 @@ type rareCall struct {
 	wouldDeny Reason          // why its caller would have been refused, were it not for the audit mode
 	baggage   context.Context //nolint:containedctx // the stream's context with the caller's baggage
 	partial   *partialStream  // the stream, where a fault is to break it
+	unread    codes.Code      // of a message of a stream that did not reach the handler
 }
 
 // alter replaces what few calls have by a changed copy.
@@ -148,13 +152,20 @@ func (c *call) end(err error, panicked any) error {
 	if !c.method.Unary() {
 		ended = c.method.server.streams.end(c)
 	}
+	if ended == nil {
+		ended = c.cutBy()
+	}
+	c.byCaller = err != nil && panicked == nil && ended == nil && c.abandoned(elapsed)
 	out := c.outcome(err, panicked, ended)
-	hasty := c.hasty(out.code, panicked, elapsed)
+	if panicked == nil && ended == nil && c.http.timedOut() {
+		out = outcome{codes.DeadlineExceeded, status.FromContextError(context.DeadlineExceeded).Err()}
+	}
+	c.explainDeadline(out)
 	c.leavePlace(c.start.Add(elapsed))
 	c.deadline.stop()
 	c.pushBack(out)
 	c.reportLoad(out, elapsed)
-	c.method.metrics.observe(c, out, hasty, elapsed)
+	c.method.metrics.observe(c, out, elapsed)
 	c.trace.end(c, out)
 	c.log(out, elapsed)
 	if c.method.server.cfg.Audit != nil {
@@ -184,17 +195,32 @@ func (c *call) messages() grpc.ServerStream {
 func (c *call) RecvMsg(m any) error {
 	err := c.receive(m)
 	if err != nil {
-		if !c.received && !c.method.ClientStreams {
-			c.refuse(reasonOfUnreadable(err), "")
-		}
+		c.refuseMessage(reasonOfUnreadable(err), err)
 		return err
 	}
 	reason, err := c.check(m)
-	if err != nil && !c.received && !c.method.ClientStreams {
-		c.refuse(reason, "")
+	if err != nil {
+		c.refuseMessage(reason, err)
 	}
 	c.received = c.received || err == nil
 	return err
+}
+
+// refuseMessage notes why a message did not reach the handler. Of a stream that the client sends it is one of many, and
+// the handler may go on: the call has failed by its caller if it ends with the error's code.
+func (c *call) refuseMessage(reason Reason, err error) {
+	switch {
+	case !c.method.ClientStreams && !c.received:
+		c.refuse(reason, "")
+	case c.method.ClientStreams && err != io.EOF && reason.ofTheCaller(): //nolint:errorlint // streams return the value itself
+		c.alter(func(rare *rareCall) { rare.unread = status.Code(err) })
+	}
+}
+
+// unread reports whether a stream ends with code because its client has sent what cannot be read.
+func (c *call) unread(code codes.Code) bool {
+	rare := c.rare.Load()
+	return rare != nil && rare.unread == code && code != codes.OK
 }
 
 // receive has a message of gRPC looked at before it is decoded, where the method has a limit of its own.

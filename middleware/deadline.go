@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"google.golang.org/grpc/codes"
 )
 
 // deadline is the method's own deadline of one call, where it is earlier than the caller's, and for a stream the end that a
@@ -84,6 +86,30 @@ func (d *deadline) err(parent context.Context, start time.Time) error {
 func (d *deadline) stop() {
 	if armed := d.armed.Load(); armed != nil {
 		armed.cancel(nil)
+	}
+}
+
+// explainDeadline notes for operators which deadline has ended a call, where one has.
+func (c *call) explainDeadline(out outcome) {
+	if out.code == codes.DeadlineExceeded && c.reason() == "" && c.Err() != nil {
+		c.note(c.whichDeadline())
+	}
+}
+
+func (c *call) whichDeadline() string {
+	limit := c.method.Timeout
+	if s := restOf(c.stream); s != nil && s.limit > 0 {
+		limit = s.limit
+	}
+	switch {
+	case c.deadline.after <= 0 || c.deadline.after != limit:
+		return "the caller's deadline"
+	case c.method.OwnTimeout:
+		return "the method's timeout of " + limit.String()
+	case limit != c.method.Timeout:
+		return "the timeout of calls by REST whose method declares none, " + limit.String()
+	default:
+		return "the timeout of methods that declare none, " + limit.String()
 	}
 }
 

@@ -162,16 +162,19 @@ func (c *call) leaves() bool {
 	}
 }
 
-// endedOutside is the outcome of a stream that was ended from outside, whatever its handler made of that: its client
+// endedOutside is the outcome of a call that was ended from outside, whatever its handler made of that: its client
 // has been told why.
 func (c *call) endedOutside(why, err error) outcome {
-	reason := ReasonDraining
-	if why != errDraining { //nolint:errorlint // it is one of three values
-		reason = ReasonUnauthenticated
+	reason := ReasonUnauthenticated
+	switch why { //nolint:errorlint // it is one of four values
+	case errDraining:
+		reason = ReasonDraining
+	case errCut:
+		reason = ReasonShutdown
 	}
 	c.refuse(reason, "")
 	if err != nil {
-		logger(c.method.server.cfg.Logger).LogAttrs(c, slog.LevelDebug, "handler's error after its stream was ended",
+		logger(c.method.server.cfg.Logger).LogAttrs(c, slog.LevelDebug, "handler's error after its call was ended",
 			slog.String("method", c.method.Name), slog.String("error", err.Error()))
 	}
 	return outcome{status.Code(why), why}

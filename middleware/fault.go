@@ -80,7 +80,7 @@ func (c *call) fail(rules []*fault.Rule, handler func(*call) error) error {
 		return c.failPartly(r, handler)
 	}
 	c.alter(func(rare *rareCall) { rare.refused = ReasonFault })
-	c.explain(r)
+	c.note(r.String())
 	c.breakOff(r)
 	return c.strike(r, r.Kind())
 }
@@ -101,7 +101,7 @@ func (c *call) delay(r *fault.Rule) error {
 		return nil
 	}
 	c.injected(r, "delay")
-	c.explain(r)
+	c.note(r.String())
 	timer := time.NewTimer(r.Delay)
 	defer timer.Stop()
 	select {
@@ -120,15 +120,6 @@ func (c *call) strike(r *fault.Rule, kind string) error {
 		return errReset
 	}
 	return status.Error(r.Code, r.Message)
-}
-
-// explain has the call's line name the first rule that it met.
-func (c *call) explain(r *fault.Rule) {
-	c.alter(func(rare *rareCall) {
-		if rare.explain == "" {
-			rare.explain = r.String()
-		}
-	})
 }
 
 // errReset is what a call that was reset is counted as. Its caller does not hear of it.

@@ -29,7 +29,7 @@ func (c *call) failPartly(r *fault.Rule, handler func(*call) error) error {
 // of its goroutines.
 func (s *partialStream) tell() {
 	if s.broken.Load() != nil {
-		s.call.explain(s.rule)
+		s.call.note(s.rule.String())
 		s.call.breakOff(s.rule)
 	}
 }

@@ -38,7 +38,9 @@ func (s *Server) HTTP(next http.Handler, limits HTTPLimits) http.Handler {
 		}
 		r = r.WithContext(h)
 		h.request = r
+		s.requests.begin(h)
 		defer func() {
+			s.requests.end(h)
 			var panicked any
 			if !h.returned {
 				panicked = recover()
@@ -79,6 +81,10 @@ type httpCall struct {
 	broken   bool                  // the call was reset by an injected fault; to be read when it has ended
 	streams  sync.WaitGroup        // handlers of streams that run beside the request's goroutine
 	hungUp   atomic.Pointer[error] // why the stream that it made was ended from outside
+	wasCut   atomic.Bool           // a stop has ended it
+	gone     bool                  // the caller went before the handler came back
+
+	next, previous *httpCall // of those that run
 
 	counted *atomic.Int64 // of its route; nil before that is known
 	calls   atomic.Int32  // that it is in
@@ -156,6 +162,7 @@ func (t *callTrace) beginHTTP(h *httpCall, r *http.Request) {
 
 // end is the pass after the handler.
 func (h *httpCall) end(r *http.Request, panicked any) {
+	h.gone = h.parent.Err() != nil
 	aborts := !h.returned && h.failed(r, panicked)
 	h.streams.Wait()
 	h.uncount()
@@ -279,7 +286,10 @@ func (h *httpCall) log(r *http.Request, method, route string, status int, elapse
 		return
 	}
 	level := slog.LevelInfo
-	if status >= 500 {
+	switch {
+	case h.wasCut.Load():
+		level, h.reason = slog.LevelWarn, ReasonShutdown
+	case status >= 500 && !h.gone: // any caller may go
 		level = slog.LevelError
 	}
 	attrs := []slog.Attr{

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/betmakers/paddock/internal/problem"
 )
@@ -143,7 +144,7 @@ func (h *httpCall) sent() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
-	case h.aborted:
+	case h.aborted, h.wasCut.Load() && !h.over:
 		return http.StatusInternalServerError
 	case h.status == 0:
 		return http.StatusOK
@@ -181,11 +182,24 @@ func (h *httpCall) answerTimeout() {
 		return
 	}
 	defer h.mu.Unlock()
-	w := h.writer
-	w.Header().Set("Connection", "close") // the connection is of no use until the handler returns
-	problem.New(http.StatusGatewayTimeout, codeName(codes.DeadlineExceeded), "the call took longer than the server allows",
-		h.trace.context()).Write(w)
-	_ = http.NewResponseController(w).Flush()
+	h.answerFor(http.StatusGatewayTimeout, status.New(codes.DeadlineExceeded, "the call took longer than the server allows"))
+}
+
+// timedOut reports whether that was answered for the call: whatever its handler came back with then, the caller has 504.
+func (h *httpCall) timedOut() bool {
+	if h == nil {
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.over && !h.wasCut.Load()
+}
+
+// answerFor answers in the handler's place, which was taken over. The lock is held.
+func (h *httpCall) answerFor(answer int, st *status.Status) {
+	h.writer.Header().Set("Connection", "close") // the connection is of no use until the handler returns
+	problem.New(answer, codeName(st.Code()), st.Message(), h.trace.context()).Write(h.writer)
+	_ = http.NewResponseController(h.writer).Flush()
 }
 
 // takeOver keeps the lock and claims the answer, unless the handler has begun it.

@@ -51,13 +51,21 @@ func TestAnswerAtTheDeadline(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	f.wantValue(t, requestsMetric, labels{"http_response_status_code": "504"}, 1)
+	f.wantValue(t, callsMetric, labels{"rpc_status_code": "DEADLINE_EXCEEDED"}, 1) // although its handler answered in the end
 }
 
 func TestTheEarlierTimeoutAnswers(t *testing.T) {
-	for name, tc := range map[string]struct{ rest, method, want time.Duration }{
-		"REST's":           {8 * time.Second, 10 * time.Second, 8 * time.Second},
-		"the method's":     {8 * time.Second, time.Second, time.Second},
-		"the method's own": {0, 3 * time.Second, 3 * time.Second},
+	declares := func(timeout string) func(*setup) { return policy(t, `{"timeout": "`+timeout+`"}`) }
+	for name, tc := range map[string]struct {
+		rest   time.Duration
+		method func(*setup)
+		want   time.Duration
+	}{
+		"REST's":               {8 * time.Second, withTimeout(10 * time.Second), 8 * time.Second},
+		"the other default":    {8 * time.Second, withTimeout(time.Second), time.Second},
+		"the only default":     {0, withTimeout(3 * time.Second), 3 * time.Second},
+		"a declared one":       {8 * time.Second, declares("2s"), 2 * time.Second},
+		"a later declared one": {8 * time.Second, declares("20s"), 20 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			leakcheck.Check(t)
@@ -66,7 +74,7 @@ func TestTheEarlierTimeoutAnswers(t *testing.T) {
 					<-ctx.Done()
 					time.Sleep(time.Minute) // and still does not return
 					return nil, ctx.Err()
-				}}, withTimeout(tc.method))
+				}}, tc.method)
 				conn := f.Conn(middleware.RESTConfig{Timeout: tc.rest})
 				w := &timedWriter{ResponseRecorder: httptest.NewRecorder(), start: time.Now()}
 				f.HTTP(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -122,7 +122,7 @@ func (m *methodMetrics) duration(code codes.Code) histogram {
 	return h
 }
 
-func (m *methodMetrics) observe(c *call, out outcome, hasty bool, elapsed time.Duration) {
+func (m *methodMetrics) observe(c *call, out outcome, elapsed time.Duration) {
 	c.trace.observe(m.duration(out.code), elapsed)
 	m.traffic.calls.Add(1)
 	if out.code != codes.OK {
@@ -134,12 +134,12 @@ func (m *methodMetrics) observe(c *call, out outcome, hasty bool, elapsed time.D
 	}
 	switch reason {
 	case "", ReasonFault: // none of the caller's: objectives feel injected faults as in earnest
-		if hasty {
+		if c.byCaller {
 			m.slo.countHasty(elapsed)
 			return
 		}
 		fallthrough
-	case ReasonOverload, ReasonUnaudited:
+	case ReasonOverload, ReasonShutdown, ReasonUnaudited:
 		m.slo.count(out.code, elapsed)
 	}
 }

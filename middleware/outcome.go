@@ -55,12 +55,14 @@ func (c *call) failed(err error) (out outcome) {
 			out = c.panicked(p)
 		}
 	}()
-	if errors.As(err, new(*overloaded)) {
-		c.refuse(ReasonOverload, "")
+	var short *shortError
+	if errors.As(err, &short) {
+		short.tell(c)
 	}
 	var carrier interface{ GRPCStatus() *status.Status }
 	if errors.As(err, &carrier) {
 		if st := carrier.GRPCStatus(); st.Code() != codes.OK {
+			c.byCaller = c.byCaller || c.unread(st.Code())
 			if c.outside() && c.reason() == "" && ofTheInside(carrier, st) {
 				return c.withheld(err, st)
 			}
@@ -90,7 +92,7 @@ func (c *call) logCause(err error, code codes.Code) {
 		return
 	}
 	level := slog.LevelDebug
-	if errorType(code) != "" {
+	if errorType(code) != "" && !c.byCaller {
 		level = slog.LevelError
 	}
 	logger(c.method.server.cfg.Logger).LogAttrs(c, level, "handler's error has a cause",
@@ -98,17 +100,21 @@ func (c *call) logCause(err error, code codes.Code) {
 }
 
 func (c *call) panicked(value any) outcome {
+	c.byCaller = false // a panic is the service's whatever its caller did
 	c.method.server.obs.panics.WithLabelValues("rpc").Inc()
 	return c.hidden("handler panicked", value, slog.String("stack", string(debug.Stack())))
 }
 
 // hidden logs what went wrong under a new id, and tells the caller the id alone.
 func (c *call) hidden(what string, value any, more ...slog.Attr) outcome {
-	id := errorID()
+	id, level := errorID(), slog.LevelError
+	if c.byCaller {
+		level = slog.LevelInfo // as a rule what the handler waited for has ended with its caller
+	}
 	attrs := append([]slog.Attr{
 		slog.String("method", c.method.Name), slog.String("error_id", id), slog.Any("error", value),
 	}, more...)
-	logger(c.method.server.cfg.Logger).LogAttrs(c, slog.LevelError, what, attrs...)
+	logger(c.method.server.cfg.Logger).LogAttrs(c, level, what, attrs...)
 	return outcome{codes.Internal, status.Error(codes.Internal, fixedText(codes.Internal, id))}
 }
 

@@ -76,24 +76,43 @@ const (
 	delays     = 16
 )
 
-// overloadStatuses are the answers to refused calls, made once: there are many when there is the least time for them.
-func overloadStatuses() []*status.Status {
+// shortage is something that is short: the processors, or a resource that the service has declared. What it is, callers
+// of the own trust domain are told, and operators in the log. The answers are made once: there are many refused calls
+// when there is the least time for them.
+type shortage struct {
+	explain string           // for operators
+	outside []*status.Status // of which one is taken at random
+	own     []*status.Status
+}
+
+func newShortage(what, explain string) *shortage {
+	return &shortage{explain, overloadStatuses("the service has"), overloadStatuses(what)}
+}
+
+func overloadStatuses(what string) []*status.Status {
 	all := make([]*status.Status, delays)
 	for i := range all {
 		delay := leastDelay + (mostDelay-leastDelay)*time.Duration(i)/(delays-1)
-		all[i] = rpcstatus.WithRetry(status.New(codes.Unavailable, "the service has more to do than it can: try again later"), delay)
+		all[i] = rpcstatus.WithRetry(status.New(codes.Unavailable, what+" more to do than can be done: try again later"), delay)
 	}
 	return all
+}
+
+// status is the answer to a call that is refused. Outside is whoever is not of the own trust domain.
+func (s *shortage) status(outside bool) *status.Status {
+	if outside {
+		return s.outside[rand.IntN(delays)]
+	}
+	return s.own[rand.IntN(delays)]
 }
 
 // refuseOverload is the answer to a call that may not run. One whose time ran out while it waited is told so, and
 // counts as refused for overload all the same.
 func (c *call) refuseOverload() error {
-	c.refuse(ReasonOverload, "")
+	short := c.method.server.processors
+	c.refuse(ReasonOverload, short.explain)
 	if err := c.Err(); err != nil {
 		return status.FromContextError(err).Err()
 	}
-	return c.method.server.overloadStatus().Err()
+	return short.status(c.outside()).Err()
 }
-
-func (s *Server) overloadStatus() *status.Status { return s.overload[rand.IntN(len(s.overload))] }

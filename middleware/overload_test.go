@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -123,12 +124,33 @@ func TestOverloadIsRefused(t *testing.T) {
 		f.wantValue(t, rejectedMetric, labels{"rpc_method": unary[1:], "reason": "overload"}, float64(refused))
 		f.wantValue(t, callsMetric, labels{"rpc_method": unary[1:], "rpc_status_code": "UNAVAILABLE"}, float64(refused))
 		lines := slices.DeleteFunc(f.lines.records(t), func(line map[string]any) bool { return line["code"] == "OK" })
-		if line := lines[0]; line["reason"] != "overload" || line["code"] != "UNAVAILABLE" || line["level"] != "WARN" {
+		if line := lines[0]; line["reason"] != "overload" || line["code"] != "UNAVAILABLE" || line["level"] != "WARN" ||
+			line["explain"] != "more calls than the processors can do" {
 			t.Errorf("the line is %v", line)
 		}
 		f.wantValue(t, "chassis_admission_holding", nil, 1)
 		if waited := f.value(t, "chassis_admission_wait_seconds_total", nil); waited <= 0 {
 			t.Errorf("calls have waited %v s", waited)
+		}
+	})
+}
+
+// Callers of the own trust domain are told that it is the processors.
+func TestOwnCallersAreToldOfTheProcessors(t *testing.T) {
+	onHold(t, func(t *testing.T, b *crowded) {
+		f := newChain(t, testHandlers{unary: echo}, b.limits, policy(t, `{"public": true}`))
+		f.SetTrustDomain("test")
+		b.overload(t)
+		for peer, own := range map[string]bool{"spiffe://test/web": true, "spiffe://other/web": false, "": false} {
+			errs := together(50, func() error { return f.method(t, unary).Serve(nil, newFakeStream(asPeer(t.Context(), peer))) })
+			if len(errs) == 0 {
+				t.Errorf("no call of %q was refused", peer)
+			}
+			for _, err := range errs {
+				if strings.Contains(err.Error(), "processors") != own {
+					t.Errorf("%q is told %v", peer, err)
+				}
+			}
 		}
 	})
 }

@@ -27,6 +27,9 @@ func (f *fixture) rejected(t *testing.T, err error, method string, reason middle
 	if line := f.lines.only(t); line["reason"] != string(reason) || line["method"] != method || line["code"] != label {
 		t.Errorf("the line is %v, want %s refused with %s: %s", line, method, label, reason)
 	}
+	if level := f.lines.only(t)["level"]; level == "ERROR" {
+		t.Error("a caller brings about a line at ERROR")
+	}
 	if f.log.String() != "" {
 		t.Errorf("a refusal is no fault of the service, but it logged %s", f.log)
 	}

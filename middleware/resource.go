@@ -3,8 +3,8 @@ package middleware
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/status"
@@ -17,9 +17,11 @@ import (
 // here instead of in the pool: the critical ones first, callers and methods by turns. While more calls come than it can
 // serve, those are refused at once whose turn would come too late. All methods may be called concurrently.
 type Resource struct {
-	name   string
-	server *Server
-	engine *admission.Resource
+	name     string
+	server   *Server
+	engine   *admission.Resource
+	short    *shortage
+	rejected atomic.Uint64
 }
 
 // Resource declares a resource that limit calls can use at once. It must be called before the first call. It fails for a
@@ -29,7 +31,11 @@ func (s *Server) Resource(name string, limit int) (*Resource, error) {
 		return nil, fmt.Errorf("resource %q with a limit of %d: it needs a name and a limit of at least 1", name, limit)
 	}
 	patient := s.cfg.Admission == nil || s.cfg.Admission.Reports()
-	r := &Resource{name, s, admission.NewResource(limit, patient)}
+	what := "the resource " + name
+	r := &Resource{
+		name: name, server: s, engine: admission.NewResource(limit, patient),
+		short: newShortage(what+" of the service has", fmt.Sprintf("more calls than %s can serve, which has a limit of %d", what, limit)),
+	}
 	return r, s.obs.resources.add(r)
 }
 
@@ -52,41 +58,67 @@ func (r *Resource) Acquire(ctx context.Context) (release func(), err error) {
 	}
 	switch r.engine.Acquire(ctx, t) {
 	case admission.Refused:
-		return nil, r.refuse(ctx)
+		return nil, r.refuse(ctx, c)
 	case admission.Reported:
-		r.report(ctx, c)
+		r.report(c)
 	case admission.Runs:
 	}
 	var once sync.Once
 	return func() { once.Do(func() { r.engine.Release(t) }) }, nil
 }
 
-func (r *Resource) refuse(ctx context.Context) error {
+func (r *Resource) refuse(ctx context.Context, c *call) error {
+	outside := c == nil || c.outside()
 	if err := ctx.Err(); err != nil {
-		return status.FromContextError(err).Err()
+		st := status.FromContextError(err)
+		if !outside {
+			st = status.New(st.Code(), st.Message()+" while the call waited for the resource "+r.name)
+		}
+		return &shortError{st, "", "its time ended while it waited for the resource " + r.name}
 	}
-	return &overloaded{r.server.overloadStatus()}
+	r.rejected.Add(1)
+	return &shortError{r.short.status(outside), ReasonOverload, r.short.explain}
 }
 
 // report says that the call would have been refused.
-func (r *Resource) report(ctx context.Context, c *call) {
+func (r *Resource) report(c *call) {
 	if c == nil || r.server.cfg.Admission == nil || !r.server.cfg.Admission.Reports() {
 		return
 	}
 	r.server.obs.audited.WithLabelValues(c.method.Name, string(ReasonOverload)).Inc()
-	logger(r.server.cfg.Logger).WarnContext(ctx, "call would have been refused",
-		slog.String("method", c.method.Name), slog.String("would_refuse", string(ReasonOverload)), slog.String("resource", r.name))
+	c.alter(func(rare *rareCall) {
+		rare.explain, rare.audited = string(ReasonOverload)+" of the resource "+r.name, true
+	})
 }
 
-// overloaded is the refusal of a resource. A call that ends with it counts as refused for overload.
-type overloaded struct{ st *status.Status }
+// Load returns how many calls can use the resource at once, how many do, and how many wait for it.
+func (r *Resource) Load() (limit, inUse, waiting int) {
+	s := r.engine.State()
+	return s.Limit, s.Held, s.Queued
+}
 
-func (e *overloaded) Error() string              { return e.st.Err().Error() }
-func (e *overloaded) GRPCStatus() *status.Status { return e.st }
+// shortError is what a call gets that a resource does not serve. A call that ends with it says so in the log, and counts
+// as refused where it was.
+type shortError struct {
+	st      *status.Status
+	reason  Reason // empty where its time was up
+	explain string
+}
+
+func (e *shortError) Error() string              { return e.st.Err().Error() }
+func (e *shortError) GRPCStatus() *status.Status { return e.st }
+
+func (e *shortError) tell(c *call) {
+	if e.reason != "" {
+		c.refuse(e.reason, e.explain)
+		return
+	}
+	c.note(e.explain)
+}
 
 // resourceMetrics read the state of the resources when they are collected.
 type resourceMetrics struct {
-	limit, inUse, queued, waited *prometheus.Desc
+	limit, inUse, queued, waited, rejected *prometheus.Desc
 
 	mu  sync.Mutex
 	all []*Resource
@@ -95,7 +127,7 @@ type resourceMetrics struct {
 func newResourceMetrics() *resourceMetrics {
 	return &resourceMetrics{
 		limit: catalog.ResourceLimit.Desc(), inUse: catalog.ResourceInUse.Desc(),
-		queued: catalog.ResourceQueued.Desc(), waited: catalog.ResourceWait.Desc(),
+		queued: catalog.ResourceQueued.Desc(), waited: catalog.ResourceWait.Desc(), rejected: catalog.ResourceRejected.Desc(),
 	}
 }
 
@@ -121,7 +153,7 @@ func (m *resourceMetrics) open() {
 }
 
 func (m *resourceMetrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{m.limit, m.inUse, m.queued, m.waited} {
+	for _, desc := range []*prometheus.Desc{m.limit, m.inUse, m.queued, m.waited, m.rejected} {
 		ch <- desc
 	}
 }
@@ -135,5 +167,6 @@ func (m *resourceMetrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(m.inUse, prometheus.GaugeValue, float64(s.Held), r.name)
 		ch <- prometheus.MustNewConstMetric(m.queued, prometheus.GaugeValue, float64(s.Queued), r.name)
 		ch <- prometheus.MustNewConstMetric(m.waited, prometheus.CounterValue, s.Waited.Seconds(), r.name)
+		ch <- prometheus.MustNewConstMetric(m.rejected, prometheus.CounterValue, float64(r.rejected.Load()), r.name)
 	}
 }

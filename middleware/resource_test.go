@@ -75,6 +75,93 @@ func TestOverloadOfAResource(t *testing.T) {
 	})
 }
 
+// Whoever looks learns what was short: operators in log and metrics, callers of the own trust domain in the answer. Others
+// learn nothing of the inside.
+func TestShortResourceIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var pool *middleware.Resource
+		f := pooled(t, &pool, newCrowded(false).limits, policy(t, `{"public": true}`))
+		f.SetTrustDomain("test")
+		texts := map[string]map[string]int{}
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		for i := range 3000 {
+			all.Go(func() {
+				peer := []string{"spiffe://test/web", "spiffe://other/web", ""}[i%3]
+				ctx, cancel := context.WithTimeout(asPeer(t.Context(), peer), 250*time.Millisecond)
+				defer cancel()
+				if err := f.method(t, unary).Serve(nil, newFakeStream(ctx)); status.Code(err) == codes.Unavailable {
+					mu.Lock()
+					defer mu.Unlock()
+					if texts[peer] == nil {
+						texts[peer] = map[string]int{}
+					}
+					texts[peer][status.Convert(err).Message()]++
+				}
+			})
+			time.Sleep(time.Second / 600)
+		}
+		all.Wait()
+		const general = "the service has more to do than can be done: try again later"
+		for peer, want := range map[string]string{
+			"spiffe://test/web": "the resource pool of the service has more to do than can be done: try again later", "spiffe://other/web": general, "": general,
+		} {
+			if got := texts[peer]; len(got) != 1 || got[want] == 0 {
+				t.Errorf("%q is told %v, want %q", peer, got, want)
+			}
+		}
+		refused, late := 0, 0
+		for _, line := range f.lines.records(t) {
+			explain, _ := line["explain"].(string)
+			switch line["code"] {
+			case "UNAVAILABLE":
+				refused++
+				if explain != "more calls than the resource pool can serve, which has a limit of 2" {
+					t.Fatalf("the line is %v", line)
+				}
+			case "DEADLINE_EXCEEDED": // or while it used the pool
+				if explain == "its time ended while it waited for the resource pool" {
+					late++
+				}
+			}
+		}
+		if refused == 0 || late == 0 {
+			t.Errorf("%d calls were refused, and %d waited too long: want some of both", refused, late)
+		}
+		f.wantValue(t, "chassis_resource_rejected_total", labels{"resource": "pool"}, float64(refused))
+	})
+}
+
+// What is in use, and what waits, can be asked for.
+func TestLoadOfAResource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newChain(t, testHandlers{})
+		pool, err := f.Resource("pool", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		for range 3 {
+			all.Go(func() {
+				if release, err := pool.Acquire(ctx); err == nil {
+					<-ctx.Done()
+					release()
+				}
+			})
+			synctest.Wait()
+		}
+		if limit, inUse, waiting := pool.Load(); limit != 1 || inUse != 1 || waiting != 2 {
+			t.Errorf("Load() = %d, %d, %d", limit, inUse, waiting)
+		}
+		cancel()
+		all.Wait()
+		if _, inUse, waiting := pool.Load(); inUse != 0 || waiting != 0 {
+			t.Errorf("Load() at the end: %d in use, %d waiting", inUse, waiting)
+		}
+	})
+}
+
 // A resource refuses no call where admission is off or only reports, or the service leaves.
 func TestPatientResource(t *testing.T) {
 	for name, change := range map[string]func(*setup){
@@ -91,8 +178,18 @@ func TestPatientResource(t *testing.T) {
 					t.Errorf("the calls ended with %v", ended)
 				}
 				f.wantValue(t, rejectedMetric, labels{}, 0)
-				if would := f.value(t, auditedMetric, labels{"reason": "overload"}); would > 0 != (name == "report") {
+				would := f.value(t, auditedMetric, labels{"reason": "overload"})
+				if would > 0 != (name == "report") {
 					t.Errorf("%v calls would have been refused", would)
+				}
+				told := 0
+				for _, line := range f.lines.records(t) {
+					if line["would_refuse"] == "overload of the resource pool" {
+						told++
+					}
+				}
+				if told != int(would) || f.log.String() != "" {
+					t.Errorf("%d lines tell of %v calls, and beside them %s", told, would, f.log)
 				}
 			})
 		})

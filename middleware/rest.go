@@ -19,7 +19,8 @@ import (
 
 // RESTConfig bounds the calls that REST makes.
 type RESTConfig struct {
-	// Timeout of unary calls, answered with 504 even where the handler ignores its context. Zero means none.
+	// Timeout of unary calls whose method declares none, answered with 504 even where the handler ignores its context, as
+	// a declared one is. Zero means none.
 	Timeout time.Duration
 	// MaxMessage is the largest answer in bytes of its binary encoding, as it is for gRPC. Zero means no limit.
 	MaxMessage int
@@ -66,13 +67,13 @@ func (c *restConn) Invoke(ctx context.Context, method string, args, reply any, o
 	}
 	m := c.method(method)
 	s.request, s.answer = request, answer
-	s.limit = c.cfg.Timeout
+	s.limit = m.TimeoutByREST(c.cfg.Timeout)
 	if !s.over() {
 		s.timeout = earlier(s.limit, s.timeout)
 	}
 	s.http.enterCall()
 	defer s.http.leaveCall()
-	timeout := s.http.answerAfter(earlier(s.timeout, m.Timeout))
+	timeout := s.http.answerAfter(s.timeout)
 	defer timeout.stop() // a handler that ends its goroutine does not come back from Serve
 	err := m.Serve(nil, s)
 	if !timeout.stop() {

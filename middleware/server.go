@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/betmakers/paddock/internal/admission"
@@ -97,13 +96,15 @@ type Server struct {
 	drain       sync.Once
 	streams     streams
 	routes      routes
+	requests    requests
+	cutting     atomic.Bool // a stop is at its end, and closes the connections
 
 	limiter   *ratelimit.Limiter // nil: nobody is limited
 	crossSite *http.CrossOriginProtection
 	unknown   *Method
 
-	shares   admission.Shares
-	overload []*status.Status // what refused calls are answered with, of which one is taken at random
+	shares     admission.Shares
+	processors *shortage
 
 	watches sync.Pool // of *watch, of HTTP requests that have ended
 
@@ -126,7 +127,8 @@ func NewServer(cfg Config) (*Server, error) {
 	s := &Server{
 		crossSite: crossSite,
 		cfg:       cfg, obs: obs, draining: make(chan struct{}), limiter: ratelimit.New(cfg.RateLimits),
-		shares: admission.NewShares(), overload: overloadStatuses(),
+		shares:     admission.NewShares(),
+		processors: newShortage("the processors of the service have", "more calls than the processors can do"),
 	}
 	s.byName.Store(&map[string]*Method{})
 	s.unknown = s.newMethod(&contract.Method{Name: "_OTHER", Public: true, ClientStreams: true, ServerStreams: true}, unknownMethod)

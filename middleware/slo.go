@@ -61,12 +61,11 @@ func (slo *methodSLO) count(code codes.Code, elapsed time.Duration) {
 	}
 }
 
-// hasty reports whether a call failed when its caller had gone already, by a deadline of its own or by hanging up,
-// before nine tenths of the time that the method has. What the handler of such a call comes back with says nothing
-// about the service. The last tenth is for callers that wait as long as the contract says: their clocks have started
-// earlier. A panic is the service's whatever its caller did.
-func (c *call) hasty(code codes.Code, panicked any, elapsed time.Duration) bool {
-	if code == codes.OK || panicked != nil || !c.returned || c.Err() == nil {
+// abandoned reports whether a caller had gone, by a deadline of its own or by hanging up, before nine tenths of the
+// time that the method has. If its call failed, what its handler came back with says nothing about the service. The
+// last tenth is for callers that wait as long as the contract says: their clocks have started earlier.
+func (c *call) abandoned(elapsed time.Duration) bool {
+	if !c.returned || c.Err() == nil {
 		return false
 	}
 	limit := c.method.Timeout

@@ -25,8 +25,11 @@ func (c *call) outside() bool { return !contract.InDomain(c.caller.ID, c.method.
 func (c *call) withheld(err error, st *status.Status) outcome {
 	id, code := errorID(), st.Code()
 	level := levelOf(code)
-	if code == codes.Canceled {
+	switch {
+	case code == codes.Canceled:
 		level = slog.LevelDebug // as a rule it is the caller that has gone
+	case c.byCaller:
+		level = slog.LevelInfo
 	}
 	logger(c.method.server.cfg.Logger).LogAttrs(c, level, "handler's error is not for callers from outside",
 		slog.String("method", c.method.Name), slog.String("code", codeName(code)), slog.String("error_id", id),

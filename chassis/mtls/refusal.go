@@ -9,12 +9,12 @@ import (
 	"log/slog"
 	"net"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/betmakers/paddock/internal/allowance"
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
@@ -71,26 +71,12 @@ func left(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, net.ErrClosed)
 }
 
-// Lines of one reason that may be logged within one window. The metric counts all.
-const (
-	refusalWindow = 10 * time.Second
-	refusalLines  = 5
-)
-
 // refusals counts and logs failed handshakes. Each reason has its own allowance of lines, so that a port scan cannot
 // hide an expired certificate.
 type refusals struct {
 	logger *slog.Logger
 	total  *prometheus.CounterVec
-
-	mu      sync.Mutex
-	windows map[string]*window
-}
-
-type window struct {
-	start      time.Time
-	lines      int
-	suppressed int
+	lines  allowance.Lines // by reason
 }
 
 func newRefusals(logger *slog.Logger, registerer prometheus.Registerer) (*refusals, error) {
@@ -101,7 +87,7 @@ func newRefusals(logger *slog.Logger, registerer prometheus.Registerer) (*refusa
 	for _, reason := range refusalReasons {
 		total.WithLabelValues(reason)
 	}
-	return &refusals{logger: orDiscard(logger), total: total, windows: map[string]*window{}}, nil
+	return &refusals{logger: orDiscard(logger), total: total}, nil
 }
 
 // observe records a failed handshake with the peer at addr.
@@ -111,7 +97,7 @@ func (r *refusals) observe(addr net.Addr, err error) {
 	}
 	reason := refusalReason(err)
 	r.total.WithLabelValues(reason).Inc()
-	suppressed, ok := r.allow(reason, time.Now())
+	suppressed, ok := r.lines.Allow(reason, time.Now())
 	if !ok {
 		return
 	}
@@ -125,27 +111,6 @@ func (r *refusals) observe(addr net.Addr, err error) {
 		attrs = append(attrs, slog.Int("suppressed", suppressed))
 	}
 	r.logger.LogAttrs(context.Background(), slog.LevelWarn, "TLS handshake refused", attrs...)
-}
-
-// allow reports whether a line may be logged, and how many of its reason were not since the last one that was.
-func (r *refusals) allow(reason string, now time.Time) (suppressed int, ok bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	w := r.windows[reason]
-	if w == nil {
-		w = &window{start: now}
-		r.windows[reason] = w
-	}
-	if now.Sub(w.start) >= refusalWindow {
-		w.start, w.lines = now, 0
-	}
-	if w.lines >= refusalLines {
-		w.suppressed++
-		return 0, false
-	}
-	w.lines++
-	suppressed, w.suppressed = w.suppressed, 0
-	return suppressed, true
 }
 
 // bounded shortens text that a stranger chose.

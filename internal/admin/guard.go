@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/betmakers/paddock/internal/allowance"
 )
 
 // guard decides who reaches /debug; doc.go says by which rules.
@@ -18,6 +20,7 @@ type guard struct {
 	notLocal bool // loopback callers are nobody special
 	logger   *slog.Logger
 	origin   *http.CrossOriginProtection
+	lines    allowance.Lines
 }
 
 func newGuard(cfg Config) *guard {
@@ -31,17 +34,22 @@ func (g *guard) wrap(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		logRefused(g.logger, r, reason)
+		if suppressed, ok := g.lines.Allow("", time.Now()); ok {
+			logRefused(g.logger, r, reason, suppressed)
+		}
 		http.Error(w, refusalText(r, reason, g.notLocal), http.StatusForbidden)
 	})
 }
 
 // logRefused logs a refused request whatever the log's level is: whoever turns the log down shall not be able to try
-// doors unseen.
-func logRefused(logger *slog.Logger, r *http.Request, reason string) {
+// doors unseen. Suppressed is how many before it were not, as there were too many.
+func logRefused(logger *slog.Logger, r *http.Request, reason string, suppressed int) {
 	record := slog.NewRecord(time.Now(), slog.LevelWarn, "admin: debug request refused", 0)
 	record.AddAttrs(slog.String("reason", reason), slog.String("caller", callerOf(r)),
 		slog.String("method", r.Method), slog.String("path", r.URL.Path))
+	if suppressed > 0 {
+		record.AddAttrs(slog.Int("suppressed", suppressed))
+	}
 	_ = logger.Handler().Handle(r.Context(), record) // a log that fails has nowhere to say so
 }
 
@@ -53,7 +61,7 @@ func changing(cfg Config, handler http.HandlerFunc) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := cfg.MayChange(r); err != nil {
-			logRefused(cfg.Logger, r, err.Error())
+			logRefused(cfg.Logger, r, err.Error(), 0)
 			http.Error(w, err.Error(), http.StatusForbidden)
 			return
 		}

@@ -236,29 +236,36 @@ func healthy() map[string]struct {
 	}
 }
 
-// Replicas that are alike are left alone, whatever their calls are like: -day is for a day at each rate.
+// alike are so many calls a second to so many replicas.
+type alike struct {
+	rate     float64
+	replicas int
+	lasts    time.Duration
+}
+
+// Replicas that are alike are left alone, whatever their calls are like.
 func TestHealthyReplicas(t *testing.T) {
+	loads := []alike{
+		{2, 2, time.Hour}, {2, 3, time.Hour}, {15, 3, 20 * time.Minute}, {15, 7, 5 * time.Minute},
+		{1000, 3, time.Minute}, {4000, 2, 10 * time.Second},
+	}
+	if *long > 0 {
+		loads = []alike{{2, 3, *long}, {15, 3, *long}, {1000, 3, *long}}
+	}
 	for name, service := range healthy() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, test := range []struct {
-				rate     float64
-				replicas int
-				lasts    time.Duration
-			}{
-				{2, 2, time.Hour}, {2, 3, time.Hour}, {15, 3, 20 * time.Minute}, {15, 7, 5 * time.Minute},
-				{1000, 3, time.Minute}, {4000, 2, 10 * time.Second},
-			} {
+			for _, load := range loads {
 				if raced { // one goroutine, many calls
-					test.lasts /= 20
+					load.lasts /= 20
 				}
-				if *wholeDay {
-					test.lasts = 24 * time.Hour
-				}
-				d := newDay(t, *seed, test.replicas)
-				d.load(test.lasts, test.rate, service.mix, service.answer)
+				d, began := newDay(t, *seed, load.replicas), time.Now()
+				d.load(load.lasts, load.rate, service.mix, service.answer)
+				t.Logf("%4v calls/s to %d replicas for %s: %d calls, %d ejections, in %s",
+					load.rate, load.replicas, load.lasts, d.calls, d.ejections, time.Since(began).Round(time.Second/10))
 				if d.ejections > 0 {
-					t.Errorf("of %d replicas that are alike %d were taken out in %s at %v calls/s", test.replicas, d.ejections, test.lasts, test.rate)
+					t.Errorf("of %d replicas that are alike %d were taken out in %s at %v calls/s",
+						load.replicas, d.ejections, load.lasts, load.rate)
 				}
 			}
 		})
@@ -266,8 +273,8 @@ func TestHealthyReplicas(t *testing.T) {
 }
 
 var (
-	wholeDay = flag.Bool("day", false, "test healthy replicas for a whole day")
-	seed     = flag.Uint64("seed", 1, "of what is random")
+	long = flag.Duration("day", 0, "how long healthy replicas are tested at 2, 15 and 1,000 calls a second; 24h takes hours")
+	seed = flag.Uint64("seed", 1, "of what is random")
 )
 
 // One replica of three that is slow, or fails, is found in the time that the calls take to prove it.

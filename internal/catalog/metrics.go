@@ -83,8 +83,8 @@ var (
 	}
 	RPCRejected = Metric{
 		Name: "chassis_rpc_rejected_total", Type: Counter,
-		Help:   "Calls refused before their handler ran, or because a declared resource was overloaded, and streams that a stop, or the end of the caller's certificate or token, has ended; refused requests of App.Handle.",
-		Labels: []Label{methodOrRoute, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `overload`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`, `draining`, `unaudited`"}},
+		Help:   "Calls refused before their handler ran, or because a declared resource was overloaded, and calls that a stop, or the end of the caller's certificate or token, has ended; refused requests of App.Handle.",
+		Labels: []Label{methodOrRoute, {"reason", "a fixed list: `unknown_method`, `malformed`, `too_large`, `deadline`, `overload`, `unauthenticated`, `rate_limited`, `denied`, `invalid`, `fault`, `draining`, `shutdown`, `unaudited`"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
 	FaultsInjected = Metric{
@@ -134,6 +134,12 @@ var (
 	ResourceWait = Metric{
 		Name: "chassis_resource_wait_seconds_total", Type: Counter, Unit: "seconds",
 		Help:   "Time that calls have waited for the resource, all together.",
+		Labels: []Label{resource},
+		Since:  "0.1.0", Stability: Stable,
+	}
+	ResourceRejected = Metric{
+		Name: "chassis_resource_rejected_total", Type: Counter,
+		Help:   "Times that the resource was refused to a call, as more came than it could serve.",
 		Labels: []Label{resource},
 		Since:  "0.1.0", Stability: Stable,
 	}
@@ -332,7 +338,7 @@ func All() []Metric {
 		RPCServerCallDuration, RPCInFlight, RPCClientCallDuration, RPCClientAttempts, RPCClientRetries, RPCClientRefused, RPCClientHedges,
 		RPCClientEjections, RPCClientEjected, RPCRejected, FaultsInjected, RPCAudited,
 		AdmissionHolding, AdmissionRunning, AdmissionQueued, AdmissionWait,
-		ResourceLimit, ResourceInUse, ResourceQueued, ResourceWait, PolicyOverridden, ProtectionOff,
+		ResourceLimit, ResourceInUse, ResourceQueued, ResourceWait, ResourceRejected, PolicyOverridden, ProtectionOff,
 		SLOObjective, SLORequests, SLOBadRequests, HTTPServerRequestDuration,
 		HTTPClientRequestDuration, HTTPClientRetries, HTTPClientRetriesWithheld, Panics,
 		BuildInfo, BuildCommitTimestamp, StartTimestamp, Ready, Phase, LifecycleStepDuration, WorkerRestarts,

@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,11 +102,34 @@ func TestPrecedence(t *testing.T) {
 				defaults.Overrides = contract.Overrides{name: policy(t, test.override)}
 				want.Overridden = true
 			}
+			want.OwnTimeout = strings.Contains(test.service+test.method+test.override, "timeout:")
 			test.want(&want)
 			if got := one(t, desc, defaults); !reflect.DeepEqual(*got, want) {
 				t.Errorf("record is\n\t%+v\nwant\n\t%+v", *got, want)
 			}
 		})
+	}
+}
+
+// By REST a declared timeout holds as it is, and of two defaults the earlier one. Zero is none.
+func TestTimeoutByREST(t *testing.T) {
+	for _, test := range []struct {
+		method       contract.Method
+		byREST, want time.Duration
+	}{
+		{contract.Method{Timeout: 20, OwnTimeout: true}, 8, 20},
+		{contract.Method{Timeout: 2, OwnTimeout: true}, 8, 2},
+		{contract.Method{Timeout: 10}, 8, 8},
+		{contract.Method{Timeout: 4}, 8, 4},
+		{contract.Method{Timeout: 10}, 0, 10},
+		{contract.Method{}, 8, 8},
+		{contract.Method{}, 0, 0},
+		{contract.Method{ServerStreams: true}, 8, 0},
+		{contract.Method{ServerStreams: true, Timeout: 20, OwnTimeout: true}, 8, 20},
+	} {
+		if got := test.method.TimeoutByREST(test.byREST); got != test.want {
+			t.Errorf("%+v: got %d by REST with %d, want %d", test.method, got, test.byREST, test.want)
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ func (d declaration) apply(m *Method) (errs []error) {
 		timeout := p.GetTimeout().AsDuration()
 		errs = append(errs, d.duration("timeout", p.GetTimeout())...)
 		if m.Unary() || d.aboutOne() {
-			m.Timeout = timeout
+			m.Timeout, m.OwnTimeout = timeout, true
 		}
 	}
 	errs = append(errs, d.applyCallers(m)...)

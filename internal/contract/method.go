@@ -18,6 +18,8 @@ type Method struct {
 
 	// Timeout is the server's deadline where the caller's is later or missing. Zero means none.
 	Timeout time.Duration
+	// OwnTimeout says that Timeout is what the contract declares, or an operator has put over it, and no default.
+	OwnTimeout bool
 
 	// Callers may call, and nobody else; with none declared, any identity of the own trust domain. Public methods take
 	// callers without an identity too, and then there are no Callers.
@@ -45,6 +47,15 @@ type Method struct {
 
 // Unary reports whether neither side streams.
 func (m *Method) Unary() bool { return !m.ClientStreams && !m.ServerStreams }
+
+// TimeoutByREST is the server's deadline of a call by REST. A unary method that has no timeout of its own has the earlier
+// of two defaults, of which byREST is the one for REST. Zero means none, here as there.
+func (m *Method) TimeoutByREST(byREST time.Duration) time.Duration {
+	if m.OwnTimeout || !m.Unary() || byREST == 0 || m.Timeout > 0 && m.Timeout < byREST {
+		return m.Timeout
+	}
+	return byREST
+}
 
 // Kind names the shape of the method for people.
 func (m *Method) Kind() string {
