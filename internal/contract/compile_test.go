@@ -117,15 +117,15 @@ func TestTimeoutByREST(t *testing.T) {
 		method       contract.Method
 		byREST, want time.Duration
 	}{
-		{method{Timeout: 20, OwnTimeout: true}, 8, 20},
-		{method{Timeout: 2, OwnTimeout: true}, 8, 2},
-		{method{Timeout: 10}, 8, 8},
-		{method{Timeout: 4}, 8, 4},
-		{method{Timeout: 10}, 0, 10},
-		{method{}, 8, 8},
-		{method{}, 0, 0},
-		{method{ServerStreams: true}, 8, 0},
-		{method{ServerStreams: true, Timeout: 20, OwnTimeout: true}, 8, 20},
+		{contract.Method{Timeout: 20, OwnTimeout: true}, 8, 20},
+		{contract.Method{Timeout: 2, OwnTimeout: true}, 8, 2},
+		{contract.Method{Timeout: 10}, 8, 8},
+		{contract.Method{Timeout: 4}, 8, 4},
+		{contract.Method{Timeout: 10}, 0, 10},
+		{contract.Method{}, 8, 8},
+		{contract.Method{}, 0, 0},
+		{contract.Method{ServerStreams: true}, 8, 0},
+		{contract.Method{ServerStreams: true, Timeout: 20, OwnTimeout: true}, 8, 20},
 	} {
 		if got := test.method.TimeoutByREST(test.byREST); got != test.want {
 			t.Errorf("%+v: got %d by REST with %d, want %d", test.method, got, test.byREST, test.want)
