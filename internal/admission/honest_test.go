@@ -96,7 +96,7 @@ var honest = []struct {
 
 // No honest call is refused, and none is held back for longer than it would have waited for a processor.
 func TestHonestLoads(t *testing.T) {
-	for _, procs := range []int{1, 2, 64} {
+	for _, procs := range processors(1, 2, 64) {
 		t.Run(strconv.Itoa(procs), func(t *testing.T) {
 			for _, load := range honest {
 				t.Run(load.name, func(t *testing.T) {

@@ -20,6 +20,15 @@ type machine struct {
 	waiting atomic.Int64
 }
 
+// processors are the machines that loads are tried on. With the race detector it is one of them: make test tries all
+// without it, in a quarter of the time.
+func processors(all ...int) []int {
+	if raced {
+		return []int{2}
+	}
+	return all
+}
+
 func newMachine(procs int) *machine {
 	return &machine{procs: procs, arrival: cost, slots: make(chan struct{}, procs)}
 }

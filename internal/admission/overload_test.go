@@ -42,7 +42,7 @@ var computing = []struct {
 // At three times what it can, a service goes on doing what it can, the critical calls all, and callers that are refused
 // are told soon.
 func TestOverload(t *testing.T) {
-	for _, procs := range []int{1, 2, 16} {
+	for _, procs := range processors(1, 2, 16) {
 		for _, work := range computing {
 			if procs > 2 && work.takes < 5*ms {
 				continue // too many calls to simulate

@@ -35,9 +35,6 @@ func TestColdReplicaWarmsUp(t *testing.T) {
 // One that stays slow gets no more than what would have warmed it, and few calls from then on.
 func TestSlowReplicaIsNotCold(t *testing.T) {
 	for _, rate := range []float64{15, 60, 300, 3000} {
-		if raced && rate > 300 {
-			continue // millions of calls by one goroutine
-		}
 		d := newDay(t, *seed, 3)
 		calls := 0
 		slow := func(d *day, _ string, replica int) (time.Duration, bool) {
