@@ -80,6 +80,11 @@ type httpCall struct {
 	streams  sync.WaitGroup        // handlers of streams that run beside the request's goroutine
 	hungUp   atomic.Pointer[error] // why the stream that it made was ended from outside
 
+	standing standing                // of a route's caller
+	bound    *Method                 // the route, where that may end; else nil
+	cancel   context.CancelCauseFunc // of its handler; nil with bound
+	flowing  bool                    // its answer is sent as it comes; guarded by mu
+
 	counted *atomic.Int64 // of its route; nil before that is known
 	calls   atomic.Int32  // that it is in
 
@@ -163,9 +168,7 @@ func (h *httpCall) end(r *http.Request, panicked any) {
 	h.ended = true
 	h.life.Unlock()
 	h.endLimits(aborts)
-	if h.hijacked != nil {
-		h.server.streams.giveUp(h)
-	}
+	h.leaveStream()
 	elapsed := time.Since(h.start)
 	method, route, status := methodLabel(r.Method), h.matched(r), h.sent()
 	h.trace.observe(h.server.obs.http.of(method, route, status), elapsed)
