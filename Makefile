@@ -26,7 +26,7 @@ export PATH := $(BIN):$(PATH)
 RACE = $(shell $(GO) build -race -o /dev/null runtime/race 2>/dev/null && echo -race)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run build test lint generate bench soak attack fuzz mutate clean
+.PHONY: help setup tools run build test lint vuln generate bench soak attack fuzz mutate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ lint: $(BIN)/golangci-lint $(BIN)/buf ## Check style and module files, and the p
 	@buf lint
 	@tag=$$(git describe --tags --abbrev=0 2>/dev/null); [ -z "$$tag" ] || buf breaking --against ".git#tag=$$tag"
 
+vuln: $(BIN)/govulncheck ## Look for published vulnerabilities; say so where their database cannot be reached
+	@tools/vuln.sh . jwt validate examples
+
 PLUGINS := $(addprefix $(BIN)/,protoc-gen-go protoc-gen-go-grpc protoc-gen-grpc-gateway)
 
 generate: $(BIN)/buf $(PLUGINS) ## Write generated code and documentation anew
@@ -113,7 +116,7 @@ mutate: ## Change the request path in MUTANTS places, 60 unless set, and report 
 	@CGO_ENABLED=0 GOFLAGS="$$GOFLAGS $(PLAIN)" mutate -n $(MUTANTS) -seed $(SEED) -equivalent tools/mutate/equivalent.txt \
 		middleware internal/admission internal/balance chassis/stop.go=./chassis
 
-tools: $(BIN)/buf $(BIN)/golangci-lint $(BIN)/grpcurl $(PLUGINS) ## Build the pinned tools into .bin
+tools: $(BIN)/buf $(BIN)/golangci-lint $(BIN)/govulncheck $(BIN)/grpcurl $(PLUGINS) ## Build the pinned tools into .bin
 
 clean: ## Remove .bin
 	@rm -rf $(BIN)
@@ -124,14 +127,16 @@ $(BIN)/buf: PACKAGE = github.com/bufbuild/buf/cmd/buf
 $(BIN)/buf: tools/buf/go.mod tools/buf/go.sum
 
 $(BIN)/golangci-lint: PACKAGE = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(BIN)/govulncheck: PACKAGE = golang.org/x/vuln/cmd/govulncheck
 $(BIN)/grpcurl: PACKAGE = github.com/fullstorydev/grpcurl/cmd/grpcurl
 $(BIN)/protoc-gen-go: PACKAGE = google.golang.org/protobuf/cmd/protoc-gen-go
 $(BIN)/protoc-gen-go-grpc: PACKAGE = google.golang.org/grpc/cmd/protoc-gen-go-grpc
 $(BIN)/protoc-gen-grpc-gateway: PACKAGE = github.com/grpc-ecosystem/grpc-gateway/v2/protoc-gen-grpc-gateway
-$(BIN)/golangci-lint $(BIN)/grpcurl $(PLUGINS): MODULE = tools
-$(BIN)/golangci-lint $(BIN)/grpcurl $(PLUGINS): tools/go.mod tools/go.sum
+OTHERS := $(BIN)/golangci-lint $(BIN)/govulncheck $(BIN)/grpcurl $(PLUGINS)
+$(OTHERS): MODULE = tools
+$(OTHERS): tools/go.mod tools/go.sum
 
-$(BIN)/buf $(BIN)/golangci-lint $(BIN)/grpcurl $(PLUGINS):
+$(BIN)/buf $(OTHERS):
 	@echo 'building $(@F)$(if $(filter buf golangci-lint,$(@F)),: a few minutes the first time)' >&2
 	@cd $(MODULE) && $(GO) build -ldflags '-s -w' -o $@ $(PACKAGE)
 	@touch $@

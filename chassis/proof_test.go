@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io"
 	"math/big"
 	"net/http"
@@ -235,10 +236,10 @@ func TestEndOfWhatWasProved(t *testing.T) {
 			if last := lastLine(t, open["/v1/list/x"]); !strings.Contains(last, "connect again") {
 				t.Errorf("the stream by REST ends with %q, want an error that says why", last)
 			}
-			_, _ = io.Copy(io.Discard, open["/events"]) // until the connection is cut
-			if !f.told(tc.why) {
-				t.Errorf("no line tells operators that the certificate %q:\n%v", tc.why, f.Logs())
+			if _, err := io.Copy(io.Discard, open["/events"]); err != nil {
+				t.Errorf("the events were cut, by %v, and not ended", err)
 			}
+			until(t, "a line tells operators: "+tc.why, func() bool { return f.told(tc.why) })
 			if got := f.Metric("chassis_rpc_rejected_total", "reason", "unauthenticated"); got < 1 {
 				t.Errorf("%v calls and streams counted as refused, want some", got)
 			}
@@ -365,6 +366,79 @@ func TestEndOfAToken(t *testing.T) {
 	if got := svc.Metric("chassis_rpc_rejected_total", "reason", "unauthenticated"); got != 1 {
 		t.Errorf("%v streams counted as refused, want 1", got)
 	}
+}
+
+// A bearer token ends what a plain handler goes on sending, and a connection that it has taken over, on public routes
+// too. A download of a known length is no stream, and neither is a request that is not answered yet.
+func TestEndOfATokenInPlainHandlers(t *testing.T) {
+	t.Parallel()
+	later := make(chan struct{})
+	service := setsUp(func(app *chassis.App) {
+		events := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, "first\n")
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+			_, _ = io.WriteString(w, context.Cause(r.Context()).Error())
+		})
+		app.Handle("GET /events", events, "user:alice")
+		app.HandlePublic("GET /public", events)
+		app.HandlePublic("GET /socket", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+			_, _ = io.Copy(conn, conn)
+		}))
+		app.HandlePublic("GET /download", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "11")
+			_, _ = io.WriteString(w, "first\n")
+			_ = http.NewResponseController(w).Flush()
+			<-later
+			_, _ = io.WriteString(w, "whole")
+		}))
+		app.HandlePublic("GET /slow", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			<-later
+			_, _ = io.WriteString(w, "whole")
+		}))
+	})
+	service.Tokens = shortTokens{}
+	svc := start(t, service, nil)
+	open := func(path string) <-chan string {
+		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://rest"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer x")
+		if path == "/socket" {
+			req.Header.Set("Connection", "Upgrade")
+			req.Header.Set("Upgrade", "x")
+		}
+		last := make(chan string, 1)
+		go func() {
+			resp, err := svc.HTTP().Do(req)
+			if err != nil {
+				last <- err.Error()
+				return
+			}
+			defer resp.Body.Close() //nolint:errcheck // of a test
+			all, err := io.ReadAll(resp.Body)
+			last <- fmt.Sprint(string(all), ", ", err)
+		}()
+		return last
+	}
+	download, slow := open("/download"), open("/slow")
+	for _, path := range []string{"/events", "/public"} {
+		expectAll(t, await(t, open(path), path+" ends"), "first", "the bearer token has expired", "<nil>")
+	}
+	await(t, open("/socket"), "the connection that was taken over ends")
+	until(t, "three streams are counted as refused", func() bool {
+		return svc.Metric("chassis_rpc_rejected_total", "reason", "unauthenticated") == 3
+	})
+	close(later)
+	expectAll(t, await(t, download, "the download ends"), "first\nwhole, <nil>")
+	expectAll(t, await(t, slow, "the slow answer comes"), "whole, <nil>")
 }
 
 // shortTokens are good for as long as it takes to see that.

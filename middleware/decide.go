@@ -68,6 +68,9 @@ func Decide(ctx context.Context, method string) {
 	} else {
 		h.refusal = h.unreadableText()
 	}
+	if h.refusal != nil {
+		h.answerUnread()
+	}
 	h.body.refused, h.body.foreign = h.refusal != nil, !hasJSON(h.request)
 	if m.MaxRequest > 0 && !m.ClientStreams {
 		h.body.atMost(int64(m.MaxRequest))

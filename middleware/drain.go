@@ -3,9 +3,7 @@ package middleware
 import (
 	"context"
 	"log/slog"
-	"net"
 	"sync"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -20,17 +18,16 @@ var errDraining = status.Error(codes.Unavailable, "the server is shutting down: 
 type streams struct {
 	mu      sync.Mutex
 	running map[*call]openStream
-	watched bool                   // a timer will look at the proofs
-	conns   map[*httpCall]net.Conn // that plain HTTP handlers have taken over
-	over    bool                   // streams that the server sends end as they come
-	allOver bool                   // the others too
+	plain   map[*httpCall]plainStream // of plain HTTP handlers
+	watched bool                      // a timer will look at the proofs
+	over    bool                      // streams that the server sends end as they come
+	allOver bool                      // the others too
 }
 
 type openStream struct {
 	transport grpc.ServerStream
-	proof     proof     // of the connection, nil if that cannot end
-	until     time.Time // when the caller's token ends, zero if that is not known or there is none
-	ended     error     // why it was ended from outside, nil if it was not
+	standing
+	ended error // why it was ended from outside, nil if it was not
 }
 
 // Draining returns a channel that is closed when the service begins to stop, so that a long stream or download can
@@ -66,33 +63,15 @@ func (s *Server) EndStreams(uploads bool) (ended int) {
 		o.endOne(c, open, errDraining)
 		ended++
 	}
-	for h, conn := range o.conns {
-		delete(o.conns, h)
-		_ = conn.Close() // the handler may have done so
+	for h, open := range o.plain {
+		if open.conn == nil {
+			continue
+		}
+		delete(o.plain, h)
+		_ = open.conn.Close() // the handler may have done so
 		ended++
 	}
 	return ended
-}
-
-// takeOver takes in a connection that the handler of h has taken over.
-func (o *streams) takeOver(h *httpCall, conn net.Conn) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.over {
-		_ = conn.Close()
-		return
-	}
-	if o.conns == nil {
-		o.conns = map[*httpCall]net.Conn{}
-	}
-	o.conns[h] = conn
-}
-
-// giveUp lets go of such a connection, whose handler has returned.
-func (o *streams) giveUp(h *httpCall) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.conns, h)
 }
 
 // ends reports whether a stop has come so far that it ends c. The lock is held.
@@ -100,7 +79,7 @@ func (o *streams) ends(c *call) bool { return o.allOver || o.over && c.method.Se
 
 // begin takes in a call. One that comes too late ends as it begins.
 func (o *streams) begin(c *call) {
-	open := openStream{transport: c.stream, proof: proofOf(c.Parent)}
+	open := openStream{transport: c.stream, standing: standing{proof: proofOf(c.Parent)}}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.running == nil {

@@ -86,6 +86,11 @@ type httpCall struct {
 
 	next, previous *httpCall // of those that run
 
+	standing standing                // of a route's caller
+	bound    *Method                 // the route, where that may end; else nil
+	cancel   context.CancelCauseFunc // of its handler; nil with bound
+	flowing  bool                    // its answer is sent as it comes; guarded by mu
+
 	counted *atomic.Int64 // of its route; nil before that is known
 	calls   atomic.Int32  // that it is in
 
@@ -170,9 +175,7 @@ func (h *httpCall) end(r *http.Request, panicked any) {
 	h.ended = true
 	h.life.Unlock()
 	h.endLimits(aborts)
-	if h.hijacked != nil {
-		h.server.streams.giveUp(h)
-	}
+	h.leaveStream()
 	elapsed := time.Since(h.start)
 	method, route, status := methodLabel(r.Method), h.matched(r), h.sent()
 	h.trace.observe(h.server.obs.http.of(method, route, status), elapsed)

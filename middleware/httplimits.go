@@ -68,6 +68,15 @@ func (h *httpCall) limit(r *http.Request, limits HTTPLimits) {
 	r.Body = &h.body
 }
 
+// answerUnread has the answer to a refused request sent without the rest of its body: by HTTP/1 net/http would first
+// read up to 256 KiB of it, and wait for as long as that takes. It reads them behind the answer, so that the connection
+// serves further requests.
+func (h *httpCall) answerUnread() {
+	if h.request.ProtoMajor == 1 {
+		_ = http.NewResponseController(h.writer).EnableFullDuplex() // a writer in memory reads nothing
+	}
+}
+
 // endBody ends the body with the call that it belongs to, whose time is up. After the request it does nothing.
 func (h *httpCall) endBody() {
 	h.life.Lock()

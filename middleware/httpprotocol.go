@@ -52,7 +52,7 @@ func (w http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	h.hijacked = conn
-	h.server.streams.takeOver(h, conn)
+	h.server.streams.enterPlain(h, conn)
 	if h.status == 0 {
 		h.status = http.StatusSwitchingProtocols
 	}

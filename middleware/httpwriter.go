@@ -116,6 +116,7 @@ func (h *httpCall) FlushError() error {
 	if h.status == 0 {
 		h.begun(http.StatusOK) // a flush sends the header
 	}
+	h.flows()
 	defer h.sends().end()
 	return http.NewResponseController(h.writer).Flush()
 }

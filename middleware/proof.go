@@ -78,9 +78,30 @@ func (h *httpCall) proved() bool {
 	}
 	h.reason, h.explain = ReasonUnauthenticated, endedProof(held, err)
 	st := status.Convert(errProofEnded)
+	h.answerUnread()
 	h.writer.Header().Set("Connection", "close") // HTTP/2 makes a GOAWAY of it
 	h.problem(http.StatusUnauthorized, codeName(st.Code()), st.Message())
 	return false
+}
+
+// standing is what lets a caller in, as far as it can end while a call lasts.
+type standing struct {
+	proof proof     // of the connection, nil if that cannot end
+	until time.Time // when the caller's token ends, zero if that is not known or there is none
+}
+
+func (s standing) mayEnd() bool { return s.proof != nil || !s.until.IsZero() }
+
+// over returns what the caller's streams end with once its standing has ended, nil while it lasts.
+func (s standing) over(now time.Time) error {
+	switch {
+	case s.proof != nil && s.proof.Valid(now) != nil:
+		return errStreamProof
+	case !s.until.IsZero() && now.After(s.until):
+		return errStreamToken
+	default:
+		return nil
+	}
 }
 
 // proofInterval is how often the proofs of running streams are looked at.
@@ -109,13 +130,17 @@ func (o *streams) until(c *call, at time.Time) {
 // have to wait for the lock.
 func (o *streams) checkProofs() {
 	now := time.Now()
+	calls, requests := o.provable()
 	over := map[*call]error{}
-	for c, open := range o.provable() {
-		switch {
-		case open.proof != nil && open.proof.Valid(now) != nil:
-			over[c] = errStreamProof
-		case !open.until.IsZero() && now.After(open.until):
-			over[c] = errStreamToken
+	for c, standing := range calls {
+		if why := standing.over(now); why != nil {
+			over[c] = why
+		}
+	}
+	plainOver := map[*httpCall]error{}
+	for h, standing := range requests {
+		if why := standing.over(now); why != nil {
+			plainOver[h] = why
 		}
 	}
 	o.mu.Lock()
@@ -125,25 +150,33 @@ func (o *streams) checkProofs() {
 			o.endOne(c, open, why)
 		}
 	}
+	for h, why := range plainOver {
+		o.endPlain(h, why)
+	}
 	o.watched = false
-	for _, open := range o.running {
-		if open.mayEnd() {
-			o.watch()
-			break
-		}
+	if calls, requests := o.mayEnd(); len(calls) > 0 || len(requests) > 0 {
+		o.watch()
 	}
 }
 
-func (o *streams) provable() map[*call]openStream {
+func (o *streams) provable() (map[*call]standing, map[*httpCall]standing) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	provable := map[*call]openStream{}
-	for c, open := range o.running {
-		if open.mayEnd() {
-			provable[c] = open
-		}
-	}
-	return provable
+	return o.mayEnd()
 }
 
-func (o openStream) mayEnd() bool { return o.ended == nil && (o.proof != nil || !o.until.IsZero()) }
+// mayEnd returns the streams whose proof may end, and has not. The lock is held.
+func (o *streams) mayEnd() (map[*call]standing, map[*httpCall]standing) {
+	calls, requests := map[*call]standing{}, map[*httpCall]standing{}
+	for c, open := range o.running {
+		if open.ended == nil && open.mayEnd() {
+			calls[c] = open.standing
+		}
+	}
+	for h, open := range o.plain {
+		if open.ended == nil && h.standing.mayEnd() {
+			requests[h] = h.standing
+		}
+	}
+	return calls, requests
+}

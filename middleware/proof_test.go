@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
+	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/middleware"
 )
 
@@ -191,5 +192,92 @@ func TestAllocationsOfProofs(t *testing.T) {
 	without, with := count(asPeer(t.Context(), alice)), count((&passport{identity: alice}).in(t.Context()))
 	if with > without {
 		t.Errorf("%v allocations, %v without an end to look for", with, without)
+	}
+}
+
+// A stream of a plain handler ends with the proof too, and only that: a download ends by itself, and so does what is not
+// answered yet.
+func TestProofEndsWithinAPlainStream(t *testing.T) {
+	events := func(w http.ResponseWriter) {
+		_, _ = w.Write([]byte("first"))
+		_ = http.NewResponseController(w).Flush()
+	}
+	for name, tc := range map[string]struct {
+		passport *passport
+		tokens   middleware.TokenVerifier
+		begin    func(http.ResponseWriter)
+		code     codes.Code // OK for a request that goes on
+	}{
+		"nothing ends":            {&passport{identity: alice}, nil, events, codes.OK},
+		"a certificate":           {&passport{identity: alice, at: time.Unix(0, 0)}, nil, events, codes.Unavailable},
+		"a token":                 {nil, timed{time.Hour}, events, codes.Unauthenticated},
+		"a token without a time":  {nil, timed{0}, events, codes.OK},
+		"a token, by a plain way": {nil, plain{}, events, codes.OK},
+		"a download": {nil, timed{time.Hour}, func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", "10")
+			events(w)
+		}, codes.OK},
+		"no answer yet": {nil, timed{time.Hour}, func(http.ResponseWriter) {}, codes.OK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				if tc.passport != nil && !tc.passport.at.IsZero() {
+					tc.passport.at = time.Now().Add(time.Hour)
+				}
+				f := newChain(t, testHandlers{}, func(s *setup) { s.Tokens = tc.tokens })
+				over := make(chan struct{})
+				ended := make(chan error, 1)
+				var last, tooLate error
+				route := f.Route(&contract.Method{Name: "GET /events", Public: true}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					tc.begin(w)
+					select {
+					case <-r.Context().Done():
+						ended <- context.Cause(r.Context())
+					case <-over:
+						return
+					}
+					_, last = w.Write([]byte("bye"))
+					time.Sleep(11 * time.Second)
+					_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+					_, tooLate = w.Write([]byte("more"))
+				}))
+				ctx := t.Context()
+				if tc.passport != nil {
+					ctx = tc.passport.in(ctx)
+				}
+				r := httptest.NewRequestWithContext(ctx, "GET", "/", nil)
+				r.Header.Set("Authorization", "Bearer x")
+				go f.HTTP(route, middleware.HTTPLimits{}).ServeHTTP(httptest.NewRecorder(), r)
+				time.Sleep(59 * time.Minute)
+				select {
+				case err := <-ended:
+					t.Fatalf("it ended early, by %v", err)
+				default:
+				}
+				time.Sleep(2 * time.Minute)
+				select {
+				case err := <-ended:
+					if status.Code(err) != tc.code {
+						t.Errorf("it ended by %v, want %s", err, tc.code)
+					}
+				default:
+					if tc.code != codes.OK {
+						t.Error("it has not ended")
+					}
+				}
+				close(over)
+				synctest.Wait()
+				if tc.code == codes.OK {
+					return
+				}
+				if last != nil || tooLate == nil {
+					t.Errorf("the last words: %v, and after 10 s: %v, want an error alone then", last, tooLate)
+				}
+				f.wantValue(t, "chassis_rpc_rejected_total", labels{"reason": "unauthenticated", "rpc_method": "GET /events"}, 1)
+				if line := f.log.only(t); line["reason"] != "unauthenticated" {
+					t.Errorf("the line is %v", line)
+				}
+			})
+		})
 	}
 }

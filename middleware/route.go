@@ -3,6 +3,7 @@ package middleware
 import (
 	"log/slog"
 	"net/http"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -13,32 +14,37 @@ import (
 // method is. A token that is not accepted is refused on public routes too, and the rate limit is that of the calls.
 // Others get 401, 403 or 429 before a byte of the body is read; they are counted under the record's name, by which
 // InFlight counts the requests. Next reads the body as it came, compressed or not, and as much of it as the record's
-// MaxRequest says, 0 for no limit. It must run inside of the handler of HTTP, and does nothing outside of it.
+// MaxRequest says, 0 for no limit. A stream of it ends with what its caller has proved. It must run inside of the handler of HTTP, and does nothing outside of it.
 func (s *Server) Route(record *contract.Method, next http.Handler) http.Handler {
 	route := &Method{Method: record, server: s}
 	count := s.routes.of(routeKey{pattern: record.Name})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h := httpCallFrom(r.Context()); h != nil {
 			h.countAs(count)
-			if !h.enter(w, r, route) {
+			until, ok := h.enter(w, r, route)
+			if !ok {
 				return
 			}
 			h.body.plain(record.MaxRequest)
+			bound, done := h.bind(r, route, until)
+			defer done()
+			r = bound
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// enter lets the caller in, or answers.
-func (h *httpCall) enter(w http.ResponseWriter, r *http.Request, route *Method) bool {
+// enter lets the caller in until its token ends, or answers.
+func (h *httpCall) enter(w http.ResponseWriter, r *http.Request, route *Method) (until time.Time, ok bool) {
 	d := h.server.decide(h, h.parent, route, h, h.start)
 	h.ahead, h.caller, h.reason, h.explain = d, d.caller, d.reason, d.explain
 	if d.err == nil {
-		return h.auditBegin(w, r, route)
+		return d.until, h.auditBegin(w, r, route)
 	}
 	h.server.obs.rejected.WithLabelValues(route.Name, string(d.reason)).Inc()
+	h.answerUnread()
 	WriteError(w, r, d.err, routeStatus)
-	return false
+	return time.Time{}, false
 }
 
 // routeStatus is the HTTP status of a refusal.
