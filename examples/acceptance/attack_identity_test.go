@@ -264,15 +264,3 @@ func (s target) speaks(t *testing.T, port string, config *tls.Config) bool {
 	_ = response.Body.Close()
 	return response.StatusCode == http.StatusOK
 }
-
-// A service that may use approved cryptography alone starts and answers.
-func TestAttackFIPS(t *testing.T) {
-	t.Parallel()
-	for _, mode := range []string{"on", "only"} {
-		t.Run(mode, func(t *testing.T) {
-			t.Parallel()
-			s := startTarget(t, hello, "GODEBUG=fips140="+mode)
-			s.answersStrangers(t, "with fips140="+mode)
-		})
-	}
-}
