@@ -211,7 +211,7 @@ func byTokens(way string) bool { return strings.HasPrefix(way, "REST") || way ==
 func (a *access) run(t *testing.T, probes []*probe, meant func(*probe) bool) {
 	t.Helper()
 	var done sync.WaitGroup
-	places := make(chan struct{}, 8)
+	places := make(chan struct{}, 64)
 	for _, p := range probes {
 		if !meant(p) {
 			continue
@@ -279,7 +279,8 @@ they answer something else. [Security](security.md) says what it means.
 
 A refusal is made from the connection and the header alone. For each refused row a client announces the body, sends none of it, and has the answer
 all the same; another sends all of it, and until the answer the server has taken no more than its transport holds for any reader: 64 KiB
-by HTTP/1.1, 1 MiB by HTTP/2 (net/http's window), 128 KiB by gRPC. None of it is decompressed or decoded. REST, Handle, admin and debug are asked by HTTP/1.1 and HTTP/2 and answer alike.
+by HTTP/1.1, 1 MiB by HTTP/2 (net/http's window), 128 KiB by gRPC. None of it is decompressed or decoded. Up to 256 KiB of an announced body have a second to come by
+HTTP/1.1 (2 s on the admin port) before the answer, as net/http throws them away to keep the connection. REST, Handle, admin and debug are asked by HTTP/1.1 and HTTP/2 and answer alike.
 
 The method takes ` + "`callers: \"web\"`" + `, the handler of App.Handle its default, the own trust domain. "own domain" is ` + "`web`" + `, which ` + "`CHASSIS_DEBUG_CALLERS`" + `
 names; ` + "`CHASSIS_DEBUG_LOOPBACK`" + ` is false, as loopback would stand for an identity that may look. "good token" is of a user that no method names: ` + "`callers: \"user:*\"`" + `

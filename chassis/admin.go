@@ -23,7 +23,7 @@ func (i *instance) startAdmin(ctx context.Context) (string, error) {
 		Service: i.service.Name, Level: i.telemetry.Level(), Logger: i.log,
 		Metrics: i.telemetry.MetricsHandler(), Livez: i.health.Livez(), Readyz: i.health.Readyz(), Startupz: i.health.Startupz(),
 		Snapshot: i.snapshot, Contract: i.contractDoc, Allow: i.allowDebug(), NotLocal: !i.cfg.DebugLocal, FlightRecorder: i.startFlightRecorder(), Explain: i.explain,
-		Faults: i.faults, MayChange: i.mayChange(), Audit: i.audit, WriteTimeout: i.cfg.WriteTimeout, BodyTimeout: i.cfg.BodyTimeout,
+		Faults: i.faults, MayChange: i.mayChange(), Audit: i.audit, WriteTimeout: i.cfg.WriteTimeout,
 	})
 	server.Handler = handler
 	i.admin = &adminServer{httpServer: *server, handler: handler}

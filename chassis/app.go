@@ -155,6 +155,11 @@ func (a *App) handler() (handler http.Handler, err error) {
 // unless it is set: a handler that keeps a body in memory bounds it by [http.MaxBytesReader], as with a server of
 // net/http. Over the limit a read returns an [http.MaxBytesError].
 //
+// What the caller has proved counts for as long as it is true. Where its certificate or its token ends while the answer
+// is a stream, one without a Content-Length that was flushed, the handler's context ends within a second, with the
+// reason as its [context.Cause], and writes fail 10 s later; a hijacked connection is closed. What has a length, or is
+// not answered yet, runs to its end.
+//
 // The handler's writer has the methods of net/http's own: [http.Hijacker] and [io.ReaderFrom] by HTTP/1,
 // [http.Pusher] by HTTP/2. A hijacked connection, such as a WebSocket, belongs to the handler. It has no deadline,
 // and counts as one request with the status 101 when the handler returns.

@@ -68,13 +68,21 @@ func (h *httpCall) limit(r *http.Request, limits HTTPLimits) {
 	r.Body = &h.body
 }
 
-// answerUnread has the answer to a refused request sent without the rest of its body: by HTTP/1 net/http would first
-// read up to 256 KiB of it, and wait for as long as that takes. It reads them behind the answer, so that the connection
-// serves further requests.
+// refusedBody is how long the body of a refused request may stand still.
+const refusedBody = time.Second
+
+// answerUnread has the answer to a refused request wait no longer than refusedBody for its body. By HTTP/1 net/http
+// reads up to 256 KiB of it before it answers, so that the connection serves further requests; one whose body does not
+// come is closed. Full duplex would answer at once, but net/http panics where it then reads a body that no handler read.
 func (h *httpCall) answerUnread() {
-	if h.request.ProtoMajor == 1 {
-		_ = http.NewResponseController(h.writer).EnableFullDuplex() // a writer in memory reads nothing
+	if h.request.ProtoMajor != 1 || h.request.ContentLength == 0 {
+		return
 	}
+	if h.body.ReadCloser == nil { // the request has no limits yet
+		_ = deadlinerOf(h.writer).SetReadDeadline(time.Now().Add(refusedBody)) // a writer in memory waits for nothing
+		return
+	}
+	h.body.reads.shorten(refusedBody)
 }
 
 // endBody ends the body with the call that it belongs to, whose time is up. After the request it does nothing.

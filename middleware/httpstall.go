@@ -57,6 +57,15 @@ func (l *stallLimit) lend() bool {
 	return true
 }
 
+// shorten lowers the limit before anything is read or written.
+func (l *stallLimit) shorten(timeout time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.timeout <= 0 || timeout < l.timeout {
+		l.timeout = timeout
+	}
+}
+
 // replace ends the limit in favour of the handler's own deadline.
 func (l *stallLimit) replace(at time.Time) error {
 	l.mu.Lock()

@@ -69,10 +69,6 @@ type Config struct {
 	// It does not run while nothing is written. 0 means no limit.
 	WriteTimeout time.Duration
 
-	// BodyTimeout is how long the body of a request may take to come. 0 means no
-	// limit.
-	BodyTimeout time.Duration
-
 	// FlightRecorder is what /debug/flight downloads. The caller starts and
 	// stops it, and stops it only when requests have ended. Nil or one that
 	// is not running answers 503.
@@ -95,7 +91,7 @@ func New(cfg Config) *Handler {
 	}
 	levels := &levelSwitch{level: cfg.Level, logger: cfg.Logger}
 	debug := auditor{cfg.Audit}.wrap(newGuard(cfg).wrap(debugRoutes(cfg, levels)))
-	limited := limitWrites(limitBodies(routes(cfg, debug), cfg.BodyTimeout), cfg.WriteTimeout)
+	limited := limitWrites(limitBodies(routes(cfg, debug)), cfg.WriteTimeout)
 	return &Handler{root: withHeaders(limited), levels: levels}
 }
 
