@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/betmakers/paddock/internal/admission"
 	"github.com/betmakers/paddock/internal/ratelimit"
 )
 
@@ -33,6 +34,7 @@ type connLimit struct {
 	limits  connLimits
 	log     *slog.Logger
 	refused *prometheus.CounterVec // by port and reason
+	limiter *admission.Limiter     // is told of those that are taken; nil for none
 
 	mu     sync.Mutex
 	open   int
@@ -47,7 +49,7 @@ const refusalPause = time.Minute
 func (i *instance) limitConns(port string, inner net.Listener) net.Listener {
 	return &limitedListener{inner, &connLimit{
 		port: port, limits: connLimits{i.cfg.MaxConnections, i.cfg.MaxConnectionsPerAddress},
-		log: i.log, refused: i.metrics.refusedConns, byAddr: map[netip.Addr]int{},
+		log: i.log, refused: i.metrics.refusedConns, limiter: i.limiter, byAddr: map[netip.Addr]int{},
 	}}
 }
 
@@ -75,6 +77,7 @@ func (l *connLimit) take(conn net.Conn) *connPlace {
 	addr := limitedAddr(conn.RemoteAddr())
 	reason, tell := l.enter(addr, time.Now())
 	if reason == "" {
+		l.limiter.Connected()
 		return &connPlace{limit: l, addr: addr}
 	}
 	l.refused.WithLabelValues(l.port, reason).Inc() // before the close: who sees that finds the count

@@ -72,6 +72,7 @@ type gate struct {
 // calls are how many run and wait.
 type calls struct {
 	running, waiting int           // those that run have not run for long
+	connecting       int           // connections that have come lately, for calls to come
 	each             time.Duration // the time from one that is let in to the next; zero if it is not known
 	overload         bool          // more come than go
 	rate             float64       // of calls that come, in a second; zero if it is not known
@@ -172,13 +173,13 @@ func (f *foreign) stays(runnable, ours int, gap time.Duration) bool {
 }
 
 // ours is how many goroutines that wait for a processor may be those of calls: of those that run, and of those that
-// have not come as far yet, which wait for a slice of each that runs.
+// have not come as far yet, which wait for a slice of each that runs, or for their connection's handshake.
 func (g *gate) ours(c calls) int {
 	most := c.running + g.floor()
 	if c.rate == 0 || most > 4*g.floor() {
 		return math.MaxInt
 	}
-	return most + int(c.rate*slice.Seconds()*float64(most)/float64(g.procs))
+	return most + c.connecting + int(c.rate*slice.Seconds()*float64(most)/float64(g.procs))
 }
 
 // slice is after how long Go takes the processor from a goroutine that others wait for.

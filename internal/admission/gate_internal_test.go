@@ -40,3 +40,31 @@ func TestGateLeavesABoundedQueueAlone(t *testing.T) {
 		t.Errorf("when the queue has been short, one of %d is still thought harmless", g.harmless)
 	}
 }
+
+// Goroutines that are more than calls can be open the gate, unless they may be the handshakes of connections that have
+// just come: clients that give up over HTTP/1.1 close their connection, and come again with a new one.
+func TestGateTakesHandshakesForCalls(t *testing.T) {
+	for _, test := range []struct {
+		name       string
+		connecting int
+		opens      bool
+	}{
+		{"others' work", 0, true},
+		{"handshakes", 300, false},
+		{"others' work beside some handshakes", 50, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			g := gate{procs: 1, closed: true}
+			g.close(1, 0)
+			g.try.next = time.Hour // another proof
+			opened := false
+			for at := time.Millisecond; at < 2*foreignFor; at += time.Millisecond {
+				g.saw(Look{1, 200}, calls{running: 2, waiting: 5, connecting: test.connecting, each: 2 * time.Millisecond, rate: 400}, at)
+				opened = opened || !g.closed
+			}
+			if opened != test.opens {
+				t.Errorf("the gate has opened: %t, want %t", opened, test.opens)
+			}
+		})
+	}
+}

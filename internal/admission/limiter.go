@@ -24,11 +24,12 @@ type Limiter struct {
 	running atomic.Int64
 	closed  atomic.Bool // the gate is; read without the lock by calls that come and go
 
-	mu    sync.Mutex
-	open  bool // for good
-	gate  gate
-	line  line
-	ticks bool // the scheduler will be looked at again
+	mu          sync.Mutex
+	open        bool // for good
+	gate        gate
+	line        line
+	connections recent // that have come
+	ticks       bool   // the scheduler will be looked at again
 }
 
 // New returns a limiter for the processors that Go uses.
@@ -64,6 +65,17 @@ func (l *Limiter) Open() {
 	l.open = true
 	l.closed.Store(false)
 	l.dispatch(l.now())
+}
+
+// Connected is told of a connection that has come. Its handshake is work for calls that have not come as far yet. A nil
+// limiter takes no notice.
+func (l *Limiter) Connected() {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.connections.begin(l.now())
 }
 
 // Enter returns when t may run, or may not. A call that runs must come to [Limiter.Leave]. now is about the present.
@@ -207,7 +219,8 @@ func (l *Limiter) lookIfDue(now time.Duration) {
 func (l *Limiter) calls(waiting int, now time.Duration) calls {
 	j := &l.line.judge
 	return calls{
-		running: l.young(now), waiting: waiting, each: j.each(), rate: j.rate, overload: j.overload || j.growing > 0,
+		running: l.young(now), waiting: waiting, connecting: l.connections.n(now),
+		each: j.each(), rate: j.rate, overload: j.overload || j.growing > 0,
 	}
 }
 
