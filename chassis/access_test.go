@@ -44,8 +44,6 @@ const (
 	bodyMalformed = "malformed"
 )
 
-var accessBodies = []string{bodyNone, bodyLarge, bodyMalformed}
-
 const (
 	largeSize = 4_000_000
 	// What a server may have taken of a body that it refuses: what its transport holds for a handler that reads. These are

@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 
@@ -145,10 +146,10 @@ func (c *call) leaves() bool {
 // has been told why.
 func (c *call) endedOutside(why, err error) outcome {
 	reason := ReasonUnauthenticated
-	switch why { //nolint:errorlint // it is one of four values
-	case errDraining:
+	switch {
+	case errors.Is(why, errDraining):
 		reason = ReasonDraining
-	case errCut:
+	case errors.Is(why, errCut):
 		reason = ReasonShutdown
 	}
 	c.refuse(reason, "")
