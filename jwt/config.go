@@ -39,7 +39,7 @@ type Config struct {
 	// 3.11), whatever the case and with or without "application/": "none" stands for tokens that name none. Empty
 	// means JWT, at+jwt and none, because Okta, Cognito and Kubernetes name none and most others JWT. Where the
 	// issuer follows RFC 9068, at+jwt alone is the best.
-	Types []string `env:"JWT_TYPES, default=JWT,at+jwt,none" help:"Types of bearer tokens that are accepted, as the typ of their header has it; none stands for tokens without one. at+jwt alone, where the issuer names its access tokens so."`
+	Types []string `env:"JWT_TYPES, default=JWT,at+jwt,none" secret:"false" help:"Types of bearer tokens that are accepted, as the typ of their header has it; none stands for tokens without one. at+jwt alone, where the issuer names its access tokens so."`
 
 	// MaxLife is how much time a token may have left. Zero means 366 days: Kubernetes extends the tokens of service
 	// accounts to a year, Auth0 goes to 30 days, others to a day. A token that lives for longer is a password.

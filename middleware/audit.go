@@ -115,6 +115,7 @@ func (h *httpCall) auditBegin(w http.ResponseWriter, r *http.Request, route *Met
 	}
 	h.reason, h.explain = ReasonUnaudited, err.Error()
 	h.server.obs.rejected.WithLabelValues(route.Name, string(ReasonUnaudited)).Inc()
+	h.answerUnread()
 	WriteError(w, r, errUnaudited(), routeStatus)
 	return false
 }

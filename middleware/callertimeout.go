@@ -27,6 +27,7 @@ func TakeTimeout(w http.ResponseWriter, r *http.Request) bool {
 	}
 	waits, err := shortest(seconds, units)
 	if err != nil {
+		h.answerUnread()
 		problem.New(http.StatusBadRequest, codeName(codes.InvalidArgument), err.Error(), h.trace.context()).Write(w)
 		return false
 	}

@@ -101,8 +101,9 @@ func (c *call) whichDeadline() string {
 	if s := restOf(c.stream); s != nil && s.limit > 0 {
 		limit = s.limit
 	}
+	byTransport := c.Parent.Value(boundedKey{}) != nil
 	switch {
-	case c.deadline.after <= 0 || c.deadline.after != limit:
+	case !byTransport && (c.deadline.after <= 0 || c.deadline.after != limit):
 		return "the caller's deadline"
 	case c.method.OwnTimeout:
 		return "the method's timeout of " + limit.String()

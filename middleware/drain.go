@@ -69,7 +69,7 @@ func (s *Server) EndStreams(uploads bool) (ended int) {
 			continue
 		}
 		delete(o.plain, h)
-		_ = open.conn.Close() // the handler may have done so
+		closeTaken(open.conn)
 		ended++
 	}
 	return ended
@@ -145,14 +145,14 @@ func (c *call) leaves() bool {
 // endedOutside is the outcome of a call that was ended from outside, whatever its handler made of that: its client
 // has been told why.
 func (c *call) endedOutside(why, err error) outcome {
-	reason := ReasonUnauthenticated
+	reason, explain := ReasonUnauthenticated, status.Convert(why).Message()
 	switch {
 	case errors.Is(why, errDraining):
-		reason = ReasonDraining
+		reason, explain = ReasonDraining, ""
 	case errors.Is(why, errCut):
-		reason = ReasonShutdown
+		reason, explain = ReasonShutdown, ""
 	}
-	c.refuse(reason, "")
+	c.refuse(reason, explain)
 	if err != nil {
 		logger(c.method.server.cfg.Logger).LogAttrs(c, slog.LevelDebug, "handler's error after its call was ended",
 			slog.String("method", c.method.Name), slog.String("error", err.Error()))

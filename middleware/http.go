@@ -292,6 +292,8 @@ func (h *httpCall) log(r *http.Request, method, route string, status int, elapse
 	switch {
 	case h.wasCut.Load():
 		level, h.reason = slog.LevelWarn, ReasonShutdown
+	case h.reason == ReasonUnaudited:
+		level = slog.LevelWarn
 	case status >= 500 && !h.gone: // any caller may go
 		level = slog.LevelError
 	}

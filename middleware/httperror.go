@@ -51,5 +51,8 @@ func (h *httpCall) refuse(w http.ResponseWriter, status int, code, detail string
 
 // WriteRoutingError answers a REST request that no route takes.
 func WriteRoutingError(ctx context.Context, w http.ResponseWriter, status int) {
+	if h := httpCallFrom(ctx); h != nil {
+		h.answerUnread()
+	}
 	problem.New(status, "", "", trace.SpanContextFromContext(ctx)).Write(w)
 }

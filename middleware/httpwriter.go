@@ -183,7 +183,7 @@ func (h *httpCall) answerTimeout() {
 		return
 	}
 	defer h.mu.Unlock()
-	h.answerFor(http.StatusGatewayTimeout, status.New(codes.DeadlineExceeded, "the call took longer than the server allows"))
+	h.answerFor(http.StatusGatewayTimeout, status.New(codes.DeadlineExceeded, "the time of the call was over before it was answered"))
 }
 
 // timedOut reports whether that was answered for the call: whatever its handler came back with then, the caller has 504.

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"google.golang.org/grpc/status"
 )
 
 // plainStream is a request of a plain HTTP handler that lasts: an answer without a length that was flushed, as events
@@ -44,7 +46,7 @@ func (o *streams) enterPlain(h *httpCall, conn net.Conn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if conn != nil && o.over {
-		_ = conn.Close()
+		closeTaken(conn)
 		return
 	}
 	if o.plain == nil {
@@ -76,10 +78,16 @@ func (o *streams) endPlain(h *httpCall, why error) {
 	o.plain[h] = open
 	h.cancel(why)
 	if open.conn != nil {
-		_ = open.conn.Close() // the handler may have done so
+		closeTaken(open.conn)
 		return
 	}
 	time.AfterFunc(lastWrites, h.silence)
+}
+
+// closeTaken closes a connection that a handler has taken over, and may have closed. TLS says so to the client first, for
+// which it waits up to 5 s where that does not read: nobody else waits for it, least of all with a lock.
+func closeTaken(conn net.Conn) {
+	go func() { _ = conn.Close() }()
 }
 
 // silence has the writes of a handler fail that goes on all the same. After the request it does nothing.
@@ -100,8 +108,8 @@ func (h *httpCall) leaveStream() {
 	if h.hijacked == nil && !h.flowing {
 		return
 	}
-	if h.server.streams.leavePlain(h) != nil {
-		h.reason = ReasonUnauthenticated
+	if why := h.server.streams.leavePlain(h); why != nil {
+		h.reason, h.explain = ReasonUnauthenticated, status.Convert(why).Message()
 		h.server.obs.rejected.WithLabelValues(h.bound.Name, string(h.reason)).Inc()
 	}
 }

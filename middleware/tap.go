@@ -34,5 +34,10 @@ func (s *Server) Tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	// The transport ends ctx, and bounded with it, when it has written the status. An earlier end would write another one:
 	// that of a goroutine which the handler has left in RecvMsg.
 	_ = cancel
-	return bounded, nil
+	return byMethod(bounded), nil
 }
+
+// boundedKey is the key by which the context of a stream says that its deadline is the method's.
+type boundedKey struct{}
+
+func byMethod(ctx context.Context) context.Context { return context.WithValue(ctx, boundedKey{}, true) }

@@ -44,6 +44,20 @@ var saturated = []struct {
 			{do: m.waits(5 * ms), rate: 50, deadline: 2 * time.Second, share: 1},
 		}
 	}, nil},
+	{"long computations at once, beside short calls of the same caller and method", func(m *machine) []kind {
+		m.arrival = 5 * ms
+		return []kind{
+			{do: m.computes(150 * ms), burst: 64, every: time.Minute, deadline: 30 * time.Second},
+			{do: m.waits(ms), rate: 50, deadline: 2 * time.Second},
+		}
+	}, nil},
+	{"long computations at once, beside short calls of another", func(m *machine) []kind {
+		m.arrival = 5 * ms
+		return []kind{
+			{do: m.computes(150 * ms), burst: 64, every: time.Minute, deadline: 30 * time.Second},
+			{do: m.waits(ms), rate: 50, deadline: 2 * time.Second, share: 1},
+		}
+	}, nil},
 	{"a batch of 64 callers", func(m *machine) []kind {
 		return []kind{{do: m.computes(20 * ms), loops: 64, deadline: 5 * time.Second}}
 	}, nil},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/betmakers/paddock/internal/allowance"
 	"github.com/betmakers/paddock/internal/catalog"
 	"github.com/betmakers/paddock/internal/logline"
 )
@@ -28,7 +29,8 @@ const (
 
 const (
 	bufferLimit = 1 << 20         // bytes of lines held, those in the hands of the sink included
-	reserve     = bufferLimit / 4 // of it for calls that wait for their record: denied ones must not keep them out
+	reserve     = bufferLimit / 4 // of it for calls that wait for their record
+	deniedLimit = bufferLimit / 4 // for denied ones, which anybody can make: they keep nobody waiting for long
 	retryAfter  = 250 * time.Millisecond
 	stallAfter  = time.Second // without a byte taken, twice in a row, the sink has stalled
 )
@@ -67,6 +69,7 @@ type Log struct {
 	missing   int           // records dropped since the newest line
 	lost      int           // records ever dropped
 	told      bool          // the log says that something is wrong
+	lines     allowance.Lines
 	closed    bool
 	abandoned bool // what was left was counted as lost
 
@@ -125,7 +128,11 @@ func (l *Log) Write(r *Record) {
 	if l == nil {
 		return
 	}
-	l.put(r, bufferLimit-reserve)
+	limit := bufferLimit - reserve
+	if r.Decision == Deny && l.refuse {
+		limit = deniedLimit
+	}
+	l.put(r, limit)
 	l.tell()
 }
 
@@ -159,12 +166,13 @@ func (l *Log) Err() error {
 	return l.trouble()
 }
 
-// trouble is Err with the lock held.
+// trouble is Err with the lock held. A record that was dropped is none where calls that must be recorded are: it is of a
+// denied call, of which a stranger can make any number, or the end of one whose begin is written.
 func (l *Log) trouble() error {
-	if l.missing > 0 && l.failed == nil && !l.stalled {
-		return errFull
+	if err := l.defect(); err != nil || l.refuse || l.missing == 0 {
+		return err
 	}
-	return l.defect()
+	return errFull
 }
 
 // broken returns why the sink takes nothing, nil if it does.
@@ -290,11 +298,18 @@ func (l *Log) stall() {
 	l.stalled = l.writing
 }
 
-// tell logs when something begins to be wrong, and when it is over.
+// tell logs when something begins to be wrong, and when it is over: at most so often, as a sink that is a little too slow
+// goes back and forth.
 func (l *Log) tell() {
 	l.mu.Lock()
 	err, lost := l.trouble(), l.lost
 	changed := (err != nil) != l.told && !l.closed
+	if changed && err != nil {
+		if _, changed = l.lines.Allow("", time.Now()); !changed {
+			l.mu.Unlock()
+			return
+		}
+	}
 	if changed {
 		l.told = err != nil
 	}

@@ -332,6 +332,58 @@ func TestDeniedCallsLeaveRoom(t *testing.T) {
 	})
 }
 
+// Denied calls, of which a stranger can make any number, fail nothing where calls must be recorded, and keep those waiting
+// for no longer than a quarter of the buffer takes to write.
+func TestDeniedCallsAreNoTrouble(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		o := open(t, true)
+		defer o.close(t)
+		synctest.Wait()
+		hang := make(chan struct{})
+		o.sink.set(func(s *sink) { s.hang = hang })
+		denied := call(1)
+		denied.Decision = audit.Deny
+		for range 20_000 {
+			o.Write(denied)
+		}
+		if lost := o.count(t, "dropped"); lost < 10_000 {
+			t.Errorf("%v records are dropped, want most of 20,000", lost)
+		}
+		if err := o.Err(); err != nil {
+			t.Errorf("dropped records of denied calls: %v", err)
+		}
+		o.sink.set(func(s *sink) { s.hang = nil })
+		close(hang)
+		synctest.Wait()
+		if n := len(o.sink.String()); n > 300<<10 {
+			t.Errorf("%d bytes of denied calls have waited", n)
+		}
+		if o.logged.Len() > 0 {
+			t.Errorf("logged %s", o.logged)
+		}
+	})
+}
+
+// A sink that goes back and forth makes a few lines of the log and not one for each time.
+func TestASinkThatGoesBackAndForth(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		o := open(t, false)
+		defer o.close(t)
+		for range 100 {
+			o.sink.set(func(s *sink) { s.err = errors.New("full") })
+			o.Write(call(1))
+			synctest.Wait()
+			o.sink.set(func(s *sink) { s.err = nil })
+			time.Sleep(300 * time.Millisecond)
+			o.Write(call(2))
+			synctest.Wait()
+		}
+		if n := strings.Count(o.logged.String(), `"level":"ERROR"`); n < 2 || n > 20 {
+			t.Errorf("%d lines at ERROR in 30 s", n)
+		}
+	})
+}
+
 func TestCommitEndsWithItsContext(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := open(t, true)

@@ -111,7 +111,7 @@ func (r *reader) read(ctx context.Context, field reflect.StructField, value refl
 	if lookup.origin != "" {
 		s.Origin = lookup.origin
 	}
-	secret := isSecret(name, field.Tag) || redact.IsSecret(value.Interface())
+	secret := isSecret(name, field) || redact.IsSecret(value.Interface())
 	s.Default = showText(s.Default, secret)
 	if err != nil {
 		r.errs = append(r.errs, explain(s, lookup.value, secret, err))

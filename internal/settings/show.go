@@ -5,14 +5,22 @@ import (
 	"io"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/betmakers/paddock/internal/redact"
 )
 
 const mask = "••••••"
 
-func isSecret(name string, tag reflect.StructTag) bool {
-	return tag.Get("secret") == "true" || redact.SecretName(name)
+// isSecret goes by the field's tag, and where that does not say by its name: but a switch or a time opens nothing.
+func isSecret(name string, field reflect.StructField) bool {
+	switch field.Tag.Get("secret") {
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	return field.Type.Kind() != reflect.Bool && field.Type != reflect.TypeFor[time.Duration]() && redact.SecretName(name)
 }
 
 // show returns the value for people: nothing of a secret one, and of others what is no credential.
