@@ -408,7 +408,7 @@ func TestMaxRequestBoundsWhatIsReceived(t *testing.T) {
 		if status.Code(err) != want {
 			t.Errorf("%d persons by gRPC: got %v, want %s", persons, err, want)
 		}
-		if n := after.Mallocs - before.Mallocs; persons == 1_000_000 && n > 100_000 {
+		if n := after.Mallocs - before.Mallocs; persons == 1_000_000 && n > 500_000 { // other tests run beside
 			t.Errorf("%d persons by gRPC: %d allocations, want none for each", persons, n)
 		}
 	}

@@ -116,14 +116,14 @@ func (g *gate) saw(l Look, c calls, now time.Duration) {
 	case g.short >= calm || g.idle >= quiet:
 		g.closed = false
 	case notOurs:
-		g.open(g.foreign.longest)
+		g.open(g.foreign.longest + c.waiting)
 	case g.try.under:
 		if g.try.goesOn(full, l.Runnable, g.floor(), gap) {
 			return
 		}
 		g.limit.now = g.limit.before
 		if !g.try.lost {
-			g.open(g.try.longest)
+			g.open(g.try.longest + c.waiting)
 		}
 	case g.try.begins(gap):
 		g.limit.before, g.limit.now = g.limit.now, g.many(c)
@@ -145,7 +145,8 @@ func (g *gate) close(running int, now time.Duration) {
 	g.proof, g.most, g.harmless, g.foreign = proof{}, 0, 0, foreign{}
 }
 
-// open is for where holding calls back is of no use, although so many goroutines wait.
+// open is for where holding calls back is of no use, although so many goroutines wait, or will when those calls run that
+// have been held back.
 func (g *gate) open(longest int) { g.closed, g.proof, g.harmless = false, proof{}, longest }
 
 // foreign is a queue in the scheduler that is not of the few calls which are let in.
