@@ -17,7 +17,9 @@ const (
 	calm     = 100 * time.Millisecond
 	quiet    = 500 * time.Millisecond
 
-	foreignFor = 300 * time.Millisecond
+	// Where others keep the processors busy looks are far apart, as who looks waits for a processor too.
+	foreignFor   = 300 * time.Millisecond
+	foreignApart = 50 * time.Millisecond // counts at most, as apart does
 
 	// Now and then many more calls are let in, for tried at most. Calls that are too many soon fill any limit, or the
 	// scheduler's queue. If they do not, what is short is not processors for calls, or no longer: the gate opens. It
@@ -96,14 +98,15 @@ func (g *gate) free(running, own int) bool {
 
 // saw takes in a look.
 func (g *gate) saw(l Look, c calls, now time.Duration) {
-	gap := min(now-g.at, apart)
+	since := now - g.at
+	gap := min(since, apart)
 	g.at, g.procs = now, max(l.Procs, 1)
 	long := l.Runnable > g.floor()
 	g.long = lasting(g.long, gap, long)
 	g.short = lasting(g.short, gap, !long && c.waiting == 0)
 	g.idle = lasting(g.idle, gap, c.waiting == 0)
 	g.most = max(g.most, c.running+c.waiting+l.Runnable)
-	notOurs := g.closed && g.foreign.stays(l.Runnable, g.ours(c), gap)
+	notOurs := g.closed && g.foreign.stays(l.Runnable, g.ours(c), min(since, foreignApart))
 	full := c.waiting > 0 && !g.free(c.running, math.MaxInt)
 	switch {
 	case !g.closed:
