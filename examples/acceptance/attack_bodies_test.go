@@ -297,7 +297,7 @@ func TestAttackMarks(t *testing.T) {
 			}
 			var cpu, bytes [2]float64
 			calls := 0
-			for round := 0; cpu[1] < attackTime(t).Seconds()/2 || round < 2; round++ {
+			for round := 0; cpu[1] < attackTime(t).Seconds()/2 || round < 9; round++ {
 				times := max(1, 1<<20/len(body))
 				for i, method := range []string{"attack.v1.Marked", "attack.v1.Plain"} {
 					seconds, allocated := call(method, times)
@@ -308,7 +308,7 @@ func TestAttackMarks(t *testing.T) {
 				calls += times
 			}
 			t.Logf("%d calls each: %.2f s of processors and %.1f MiB with marks, %.2f s and %.1f MiB without", calls, cpu[0], bytes[0]/mib, cpu[1], bytes[1]/mib)
-			if bytes[0] > 1.5*bytes[1]+mib {
+			if bytes[0] > 1.5*bytes[1]+mib+2*float64(len(body)) { // a pool that the collector has emptied counts for a body
 				t.Errorf("%.1f MiB allocated, and %.1f without marks", bytes[0]/mib, bytes[1]/mib)
 			}
 			// What is looked for is a factor of many, and the machine is shared.
