@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
 
 	"github.com/betmakers/paddock/internal/leakcheck"
 	"github.com/betmakers/paddock/middleware"
@@ -195,6 +196,46 @@ func TestWhichDeadline(t *testing.T) {
 				defer cancel()
 				_ = f.method(t, unary).Serve(nil, newFakeStream(ctx))
 			}
+			if line := f.lines.only(t); line["code"] != "DEADLINE_EXCEEDED" || line["explain"] != test.want {
+				t.Errorf("the line is %v, want it explained with %q", line, test.want)
+			}
+		})
+	}
+}
+
+// The transport keeps the deadline of a stream: the log tells the method's from the caller's all the same.
+func TestWhichDeadlineOfAStream(t *testing.T) {
+	for name, test := range map[string]struct {
+		caller time.Duration
+		rest   bool
+		want   string
+	}{
+		"method's":         {time.Hour, false, "the method's timeout of 20ms"},
+		"caller's":         {10 * time.Millisecond, false, "the caller's deadline"},
+		"method's by REST": {time.Hour, true, "the method's timeout of 20ms"},
+		"caller's by REST": {10 * time.Millisecond, true, "the caller's deadline"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newChain(t, testHandlers{stream: func(s grpc.ServerStream) error {
+				<-s.Context().Done()
+				return s.Context().Err()
+			}}, policy(t, `{"timeout": "0.02s"}`))
+			ctx, cancel := context.WithTimeout(t.Context(), test.caller)
+			defer cancel()
+			if test.rest {
+				stream, err := f.Conn(middleware.RESTConfig{}).NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, serverStream)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = stream.RecvMsg(new(message)) // returns when the stream has ended
+			} else {
+				bounded, err := f.Tap(ctx, &tap.Info{FullMethodName: serverStream})
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = f.method(t, serverStream).Serve(nil, newFakeStream(bounded))
+			}
+			f.settle(t)
 			if line := f.lines.only(t); line["code"] != "DEADLINE_EXCEEDED" || line["explain"] != test.want {
 				t.Errorf("the line is %v, want it explained with %q", line, test.want)
 			}

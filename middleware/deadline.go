@@ -25,7 +25,7 @@ func (d *deadline) set(parent context.Context, start time.Time, timeout time.Dur
 	if timeout <= 0 {
 		return
 	}
-	if callers, ok := parent.Deadline(); !ok || start.Add(timeout).Before(callers) {
+	if isEarlier(parent, start.Add(timeout)) {
 		d.after = timeout
 	}
 }

@@ -35,6 +35,9 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 		ended:      make(chan struct{}),
 		err:        status.Error(codes.Internal, "the handler ended its goroutine"), // which leaves Serve without a return
 	}
+	if at := time.Now().Add(timeout); timeout > 0 && timeout == m.Timeout && isEarlier(ctx, at) {
+		ctx = byMethod(ctx)
+	}
 	s.parent, s.cancel = withTimeout(ctx, timeout)
 	if s.http != nil {
 		s.http.streams.Add(1)

@@ -14,7 +14,8 @@ import (
 // method is. A token that is not accepted is refused on public routes too, and the rate limit is that of the calls.
 // Others get 401, 403 or 429 before a byte of the body is read; they are counted under the record's name, by which
 // InFlight counts the requests. Next reads the body as it came, compressed or not, and as much of it as the record's
-// MaxRequest says, 0 for no limit. A stream of it ends with what its caller has proved. It must run inside of the handler of HTTP, and does nothing outside of it.
+// MaxRequest says, 0 for no limit. A stream of it ends with what its caller has proved. It must run inside of the handler
+// of HTTP, and does nothing outside of it.
 func (s *Server) Route(record *contract.Method, next http.Handler) http.Handler {
 	route := &Method{Method: record, server: s}
 	count := s.routes.of(routeKey{pattern: record.Name})

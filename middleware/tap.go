@@ -27,7 +27,7 @@ func (s *Server) Tap(ctx context.Context, info *tap.Info) (context.Context, erro
 		return ctx, nil
 	}
 	at := time.Now().Add(m.Timeout)
-	if callers, ok := ctx.Deadline(); ok && !at.Before(callers) {
+	if !isEarlier(ctx, at) {
 		return ctx, nil
 	}
 	bounded, cancel := context.WithDeadline(ctx, at) //nolint:gosec // its parent ends it, as said below
@@ -35,6 +35,12 @@ func (s *Server) Tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	// that of a goroutine which the handler has left in RecvMsg.
 	_ = cancel
 	return byMethod(bounded), nil
+}
+
+// isEarlier reports whether at is before the deadline of ctx, if that has one.
+func isEarlier(ctx context.Context, at time.Time) bool {
+	deadline, ok := ctx.Deadline()
+	return !ok || at.Before(deadline)
 }
 
 // boundedKey is the key by which the context of a stream says that its deadline is the method's.
