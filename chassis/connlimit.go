@@ -34,7 +34,7 @@ type connLimit struct {
 	limits  connLimits
 	log     *slog.Logger
 	refused *prometheus.CounterVec // by port and reason
-	limiter *admission.Limiter     // is told of those that are taken; nil for none
+	limiter *admission.Limiter     // counts the connections taken; nil where admission is off
 
 	mu     sync.Mutex
 	open   int
