@@ -74,10 +74,11 @@ func (r *Running) HTTP(as ...string) *http.Client {
 }
 
 // HTTPWith returns an HTTP client as [Running.HTTP] does, with the given configuration for https: for callers without a
-// certificate, and for those that must be refused.
+// certificate, and for those that must be refused. Several clients may have the same one.
 func (r *Running) HTTPWith(config *tls.Config) *http.Client {
 	r.t.Helper()
-	transport := &http.Transport{DialContext: r.dialHost, TLSClientConfig: config, ForceAttemptHTTP2: true}
+	own := config.Clone() // a transport writes to the one that it has
+	transport := &http.Transport{DialContext: r.dialHost, TLSClientConfig: own, ForceAttemptHTTP2: true}
 	r.network.onClose(transport.CloseIdleConnections)
 	return &http.Client{Transport: local{transport}}
 }

@@ -18,8 +18,9 @@ const (
 // timer looks at them: one that should leave is told so, and one whose certificate has ended, is revoked, or comes
 // from an authority that is trusted no longer is cut.
 type connections struct {
-	mu   sync.Mutex
-	open map[*watched]struct{}
+	mu      sync.Mutex
+	open    map[*watched]struct{}
+	looking bool // a look is due or under way: there is one at a time
 }
 
 // watched is one of them. Closing it ends the watch.
@@ -43,7 +44,8 @@ func (c *connections) watch(w *watched) {
 	if c.open == nil {
 		c.open = map[*watched]struct{}{}
 	}
-	if c.open[w] = struct{}{}; len(c.open) == 1 {
+	c.open[w] = struct{}{}
+	if !c.looking {
 		c.again()
 	}
 }
@@ -55,7 +57,13 @@ func (w *watched) Close() error {
 	return w.Conn.Close()
 }
 
-func (c *connections) again() { time.AfterFunc(lookInterval, c.look) }
+// again has the connections looked at after lookInterval, if there are any. Its caller holds the lock.
+func (c *connections) again() {
+	c.looking = len(c.open) > 0
+	if c.looking {
+		time.AfterFunc(lookInterval, c.look)
+	}
+}
 
 // look goes through the connections. A certificate that must be verified anew takes a fraction of a millisecond, in
 // which no connection should have to wait for the lock.
@@ -71,9 +79,7 @@ func (c *connections) look() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.open) > 0 {
-		c.again()
-	}
+	c.again()
 }
 
 // look is only called by the timer, one at a time.

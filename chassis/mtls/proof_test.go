@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -254,6 +255,60 @@ func TestListenerCutsWhatHasEnded(t *testing.T) {
 			t.Errorf("the good client reads %v, want that it waits", err)
 		}
 	})
+}
+
+// A look that is held up is not overtaken by another, whatever comes and goes meanwhile.
+func TestOneLookAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		root := newCA(t, "root")
+		src := &held{source: fixed(t, root.issue(t, uris("spiffe://example.org/server")), root), free: make(chan struct{})}
+		inner := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
+		listener, err := mtls.Listener(inner, src, mtls.ListenerOptions{})
+		ok(t, err)
+		defer listener.Close() //nolint:errcheck // of a test
+		accept := func() net.Conn {
+			near, far := net.Pipe()
+			client := tls.Client(near, presenting(src.source, root.issue(t, uris("spiffe://example.org/web"))))
+			go func() { _ = client.HandshakeContext(t.Context()) }()
+			inner.conns <- far
+			accepted, err := listener.Accept()
+			ok(t, err)
+			return accepted
+		}
+		first := accept()
+		src.hold.Store(true)
+		time.Sleep(time.Second) // a look begins, and is held
+		synctest.Wait()
+		src.hold.Store(false)
+		_ = first.(*tls.Conn).NetConn().Close() // the last one goes: at its peer's cost, without a farewell
+		second := accept()
+		defer second.(*tls.Conn).NetConn().Close() //nolint:errcheck // of a test
+		close(src.free)
+		synctest.Wait()
+		before := src.asked.Load()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		// A look asks twice for each connection: whether it should leave, and whether it may stay.
+		if asked := src.asked.Load() - before; asked > 22 {
+			t.Errorf("the source was asked %d times in ten seconds, want what a look per second asks", asked)
+		}
+	})
+}
+
+// held is a source that counts who asks, and can hold them.
+type held struct {
+	*source
+	asked atomic.Int64
+	hold  atomic.Bool
+	free  chan struct{}
+}
+
+func (h *held) Identity() (*mtls.Identity, error) {
+	h.asked.Add(1)
+	if h.hold.Load() {
+		<-h.free
+	}
+	return h.source.Identity()
 }
 
 // pipes is a listener of connections in memory.
