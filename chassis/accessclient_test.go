@@ -39,6 +39,7 @@ type access struct {
 	ca      *chassistest.CA
 	ports   map[string]*countingListener
 	handled atomic.Int64
+	ends    time.Time // of the certificates that expire: one time for all, as connections are cut so long after
 }
 
 func startAccess(t *testing.T) *access {
@@ -185,11 +186,10 @@ func (c *countingConn) Read(p []byte) (int, error) {
 
 // accessClient is a caller with one connection of its own, which has served a request before.
 type accessClient struct {
-	addr     string
-	token    string
-	conn     net.Conn      // after its handshake; nil where that was refused
-	server   *countingConn // its other end
-	notAfter time.Time
+	addr   string
+	token  string
+	conn   net.Conn      // after its handshake; nil where that was refused
+	server *countingConn // its other end
 }
 
 // connect makes the connection of a caller, one at a time: so both ends are found.
@@ -200,8 +200,7 @@ func (a *access) connect(t *testing.T, who accessIdentity, by way) *accessClient
 	if who.as != "" {
 		id := a.ca.Identity(who.as, func(cert *x509.Certificate) {
 			if who.expires {
-				cert.NotAfter = time.Now().Add(lifeOfExpiring)
-				c.notAfter = cert.NotAfter.Truncate(time.Second)
+				cert.NotAfter = a.ends
 			}
 		})
 		config.Certificates = []tls.Certificate{id.Certificate}
