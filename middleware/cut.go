@@ -16,7 +16,8 @@ var errCut = status.Error(codes.Unavailable, "the server is shutting down: the c
 
 // Cut says that the connections are closed next, at the end of the time of a stop: calls that end because of it count
 // as UNAVAILABLE and as refused for [ReasonShutdown], and not as given up by their callers. HTTP requests that run are
-// answered with 503 in the place of their handlers, unless their answer has begun. It returns how many were. The
+// answered with 503 in the place of their handlers, unless their answer has begun, or a plain handler has its header,
+// to which it may write at any moment: their connections are closed without an answer. It returns how many were. The
 // answers have left the handlers' side by then; by HTTP/2 they need a moment more to leave the process.
 func (s *Server) Cut() (answered int) {
 	s.cutting.Store(true)
@@ -47,7 +48,7 @@ func (h *httpCall) cut() bool {
 		return false
 	}
 	defer h.mu.Unlock()
-	if h.status != 0 {
+	if h.status != 0 || h.shared { // two that write to one header at once would end the process
 		return false
 	}
 	h.begun(http.StatusServiceUnavailable)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -169,6 +170,47 @@ func TestCutPlainRequest(t *testing.T) {
 			}
 			if line := f.log.only(t); line["level"] != "WARN" || line["reason"] != "shutdown" || line["status"] != tc.status {
 				t.Errorf("the line is %v, want one of a request that was cut with %v", line, tc.status)
+			}
+		})
+	}
+}
+
+// A plain handler that has its header may write to it at any moment, so nobody answers in its place: two that write to one
+// map end the process. The request is one that was cut all the same.
+func TestCutLeavesTheHeader(t *testing.T) {
+	for _, p := range protocols {
+		t.Run(p.name, func(t *testing.T) {
+			leakcheck.Check(t)
+			entered, release := make(chan struct{}), make(chan struct{})
+			f := newChain(t, testHandlers{})
+			m := f.serveBy(t, p, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				header := w.Header()
+				close(entered)
+				for {
+					select {
+					case <-release:
+						return
+					default:
+						header.Set("Connection", "keep-alive")
+						runtime.Gosched()
+					}
+				}
+			}), middleware.HTTPLimits{})
+			go func() {
+				<-entered
+				if n := f.Cut(); n != 0 {
+					t.Errorf("Cut() = %d, want none answered", n)
+				}
+				close(release)
+			}()
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, m.url("/plain"), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, m.do(t, r).Body)
+			f.settle(t)
+			if line := f.log.only(t); line["level"] != "WARN" || line["reason"] != "shutdown" || line["status"] != 500. {
+				t.Errorf("the line is %v", line)
 			}
 		})
 	}

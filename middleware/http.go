@@ -101,6 +101,8 @@ type httpCall struct {
 	writer   http.ResponseWriter
 	status   int                 // zero before the answer has begun
 	kept     int                 // bytes written that net/http has not sent yet
+	turn     int                 // which of its calls may be answered for, when the time of that is over
+	shared   bool                // a handler has the header, and may write to it
 	aborted  bool                // the answer has begun and will not be complete
 	hijacked net.Conn            // the handler's own connection from then on, nil if it has none
 	quota    *ratelimit.Decision // of the caller's rate limit; nil if it has none

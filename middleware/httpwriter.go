@@ -22,6 +22,7 @@ func (h *httpCall) Header() http.Header {
 	if h.over {
 		return http.Header{}
 	}
+	h.shared = true
 	return h.writer.Header()
 }
 
@@ -160,7 +161,10 @@ func (h *httpCall) answerAfter(timeout time.Duration) answerTimer {
 	if h == nil || timeout <= 0 {
 		return answerTimer{}
 	}
-	return answerTimer{h, time.AfterFunc(timeout, h.answerTimeout)}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	turn := h.turn
+	return answerTimer{h, time.AfterFunc(timeout, func() { h.answerTimeout(turn) })}
 }
 
 type answerTimer struct {
@@ -175,14 +179,19 @@ func (t answerTimer) stop() bool {
 	}
 	t.call.mu.Lock() // until the answer under way is written
 	defer t.call.mu.Unlock()
+	t.call.turn++ // a timer that has fired, and has not come to answer, comes too late
 	return !t.call.over
 }
 
-func (h *httpCall) answerTimeout() {
-	if !h.takeOver() {
+// answerTimeout answers for the handler, whose goroutine is in a call and does not touch the header meanwhile.
+func (h *httpCall) answerTimeout(turn int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.turn != turn || h.status != 0 {
 		return
 	}
-	defer h.mu.Unlock()
+	h.begun(http.StatusGatewayTimeout)
+	h.over = true
 	h.answerFor(http.StatusGatewayTimeout, status.New(codes.DeadlineExceeded, "the time of the call was over before it was answered"))
 }
 
@@ -201,16 +210,4 @@ func (h *httpCall) answerFor(answer int, st *status.Status) {
 	h.writer.Header().Set("Connection", "close") // the connection is of no use until the handler returns
 	problem.New(answer, codeName(st.Code()), st.Message(), h.trace.context()).Write(h.writer)
 	_ = http.NewResponseController(h.writer).Flush()
-}
-
-// takeOver keeps the lock and claims the answer, unless the handler has begun it.
-func (h *httpCall) takeOver() bool {
-	h.mu.Lock()
-	if h.status != 0 {
-		h.mu.Unlock()
-		return false
-	}
-	h.begun(http.StatusGatewayTimeout)
-	h.over = true
-	return true
 }

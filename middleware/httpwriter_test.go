@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -85,6 +86,33 @@ func TestTheEarlierTimeoutAnswers(t *testing.T) {
 				}
 				f.wantValue(t, callsMetric, labels{"rpc_status_code": "DEADLINE_EXCEEDED"}, 1)
 			})
+		})
+	}
+}
+
+// A handler that comes back when its time is over meets the answer that is made for it: there is one of the two, and they
+// do not write to the header at once.
+func TestAnswersAtOneTime(t *testing.T) {
+	for range 300 {
+		synctest.Test(t, func(t *testing.T) {
+			f := newChain(t, testHandlers{unary: func(ctx context.Context, _ *message) (*message, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}}, withTimeout(time.Second))
+			conn := f.Conn(middleware.RESTConfig{})
+			w := httptest.NewRecorder()
+			f.HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				err := conn.Invoke(r.Context(), unary, new(message), new(message))
+				for _, name := range []string{"A", "B", "C"} {
+					w.Header().Set(name, "1")
+				}
+				middleware.WriteError(w, r, err, func(codes.Code) int { return http.StatusGatewayTimeout })
+			}), middleware.HTTPLimits{}).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+			synctest.Wait()
+			answers := strings.Count(w.Body.String(), `"code"`)
+			if own := len(w.Result().Header["C"]); w.Code != http.StatusGatewayTimeout || answers != 1 || own > 1 {
+				t.Errorf("%d answers, %d of the handler's headers, status %d: %s", answers, own, w.Code, w.Body)
+			}
 		})
 	}
 }
