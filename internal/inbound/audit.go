@@ -84,7 +84,7 @@ func (c *call) verdict(code codes.Code) (audit.Decision, string) {
 func (c *call) auditRecord(event audit.Event) audit.Record {
 	r := audit.Record{
 		Event: event, Time: c.start, Protocol: c.protocol(), Method: c.method.Name, Caller: c.caller,
-		Address: addressOf(c.Parent), Trace: c.trace.context(), WouldDeny: c.wouldDeny(),
+		Address: addressOf(c.parent), Trace: c.trace.context(), WouldDeny: c.wouldDeny(),
 	}
 	if c.method == c.method.server.unknown {
 		r.Requested = c.requested()
@@ -117,7 +117,7 @@ func (h *httpCall) auditBegin(w http.ResponseWriter, r *http.Request, route *Met
 	h.reason, h.explain = ReasonUnaudited, err.Error()
 	h.server.obs.rejected.WithLabelValues(route.Name, string(ReasonUnaudited)).Inc()
 	h.answerUnread()
-	WriteError(w, r, errUnaudited(), routeStatus)
+	writeError(w, r, errUnaudited(), routeStatus)
 	return false
 }
 

@@ -21,14 +21,14 @@ import (
 // only object the pass allocates for a call that is not recorded. Goroutines that a handler leaves behind may hold it
 // for longer than the call lasts, so it is never reused.
 type call struct {
-	admission.Ticket
-	Parent   context.Context   //nolint:containedctx // the transport's
+	parent   context.Context   //nolint:containedctx // the transport's
 	stream   grpc.ServerStream // of the transport
 	method   *Method
 	http     *httpCall // of a REST call
 	start    time.Time
 	deadline deadline
 	trace    callTrace
+	place    admission.Ticket // among the calls that wait or run
 	caller   Caller
 	rare     atomic.Pointer[rareCall] // nil for most
 	decided  bool                     // the caller was let in
@@ -76,7 +76,7 @@ func (c *call) reason() Reason {
 // Serve runs one call of m. It has the signature of grpc.StreamHandler; srv is ignored, as the handler knows its own.
 func (m *Method) Serve(_ any, stream grpc.ServerStream) (err error) {
 	c := &call{stream: stream, method: m, start: time.Now()}
-	c.Parent = stream.Context()
+	c.parent = stream.Context()
 	c.begin()
 	defer func() {
 		var panicked any
@@ -85,7 +85,7 @@ func (m *Method) Serve(_ any, stream grpc.ServerStream) (err error) {
 		}
 		err = c.end(err, panicked)
 		if !c.returned && panicked == nil && c.http == nil {
-			writeStatus(c.Parent, err) // its goroutine ends, and gRPC's part of it: the caller would wait until its deadline
+			writeStatus(c.parent, err) // its goroutine ends, and gRPC's part of it: the caller would wait until its deadline
 		}
 	}()
 	if err = c.admit(); err == nil {
@@ -102,7 +102,7 @@ func (c *call) begin() {
 	if s := restOf(c.stream); s != nil {
 		c.http, timeout = s.http, timeouts.Earlier(timeout, s.timeout)
 	}
-	c.deadline.set(c.Parent, c.start, timeout)
+	c.deadline.set(c.parent, c.start, timeout)
 	c.trace.begin(c)
 	if !c.method.Unary() {
 		c.deadline.stream = true
@@ -114,7 +114,7 @@ func (c *call) begin() {
 // caller makes too many, one whose caller may not make it, one that is too much for the service, and one that must be
 // recorded and cannot be.
 func (c *call) admit() error {
-	if err := c.Parent.Err(); err != nil {
+	if err := c.parent.Err(); err != nil {
 		c.refuse(ReasonDeadline, "")
 		return status.FromContextError(err).Err()
 	}
@@ -131,7 +131,7 @@ func (c *call) admit() error {
 func (c *call) decide() error {
 	d, ahead := c.http.takeAhead(c.method)
 	if !ahead {
-		d = c.method.server.decide(c, c.Parent, c.method, c.http, c.start)
+		d = c.method.server.decide(c, c.parent, c.method, c.http, c.start)
 	}
 	c.caller = d.caller
 	if !d.until.IsZero() && !c.method.Unary() {
@@ -256,7 +256,7 @@ func (c *call) Value(key any) any {
 		return c
 	case c.method.server.obs.keys.cancel:
 		if c.deadline.own() {
-			return c.deadline.arm(c.Parent, c.start).Value(key)
+			return c.deadline.arm(c.parent, c.start).Value(key)
 		}
 	}
 	return c.values().Value(key)
@@ -281,22 +281,22 @@ func (c *call) Deadline() (time.Time, bool) {
 	if c.deadline.after > 0 {
 		return c.deadline.at(c.start), true
 	}
-	return c.Parent.Deadline()
+	return c.parent.Deadline()
 }
 
 // Done arms the method's deadline when it is first asked for: a handler that never waits never pays for a timer. A
 // stream gets a context that a stop can end.
 func (c *call) Done() <-chan struct{} {
 	if c.deadline.own() {
-		return c.deadline.arm(c.Parent, c.start).Done()
+		return c.deadline.arm(c.parent, c.start).Done()
 	}
-	return c.Parent.Done()
+	return c.parent.Done()
 }
 
 // Err follows Done, and tells of a deadline that has passed even where nobody asked for Done.
 func (c *call) Err() error {
 	if c.deadline.own() {
-		return c.deadline.err(c.Parent, c.start)
+		return c.deadline.err(c.parent, c.start)
 	}
-	return c.Parent.Err()
+	return c.parent.Err()
 }

@@ -64,7 +64,7 @@ func (c *call) cutBy() error {
 	if !c.method.server.cutting.Load() {
 		return nil
 	}
-	if c.http != nil && c.http.wasCut.Load() || c.http == nil && errors.Is(c.Parent.Err(), context.Canceled) {
+	if c.http != nil && c.http.wasCut.Load() || c.http == nil && errors.Is(c.parent.Err(), context.Canceled) {
 		return errCut
 	}
 	return nil

@@ -101,7 +101,7 @@ func (c *call) whichDeadline() string {
 	if s := restOf(c.stream); s != nil && s.limit > 0 {
 		limit = s.limit
 	}
-	byTransport := c.Parent.Value(boundedKey{}) != nil
+	byTransport := c.parent.Value(boundedKey{}) != nil
 	switch {
 	case !byTransport && (c.deadline.after <= 0 || c.deadline.after != limit):
 		return "the caller's deadline"

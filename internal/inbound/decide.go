@@ -48,12 +48,12 @@ func (s *Server) decide(ctx, conn context.Context, m *Method, h *httpCall, now t
 	return d
 }
 
-// Decide decides about the call of method, "/package.Service/Method", that the REST request of ctx is about to make:
+// decideAhead decides about the call of method, "/package.Service/Method", that the REST request of ctx is about to make:
 // before its body is read, and before its path and its query are decoded. It belongs between the choice of the method
 // and the reading of the request, as in an annotator of grpc-gateway. A refused call is observed there and then.
-// Nothing of its body can be read any more, and whatever the gateway does next, [WriteError] answers with the
-// refusal. Without Decide a call is decided about when it is made.
-func Decide(ctx context.Context, method string) {
+// Nothing of its body can be read any more, and whatever the gateway does next, [writeError] answers with the
+// refusal. Without decideAhead a call is decided about when it is made.
+func decideAhead(ctx context.Context, method string) {
 	h := httpCallFrom(ctx)
 	if h == nil || h.refusal != nil {
 		return
@@ -77,7 +77,7 @@ func Decide(ctx context.Context, method string) {
 	}
 }
 
-// refused returns what Decide has come to, nil where the request may go on.
+// refused returns what decideAhead has come to, nil where the request may go on.
 func (h *httpCall) refused() error {
 	if h == nil {
 		return nil
@@ -85,7 +85,7 @@ func (h *httpCall) refused() error {
 	return h.refusal
 }
 
-// takeAhead returns what Decide has decided about the call of m, once: a second call is another one.
+// takeAhead returns what decideAhead has decided about the call of m, once: a second call is another one.
 func (h *httpCall) takeAhead(m *Method) (decision, bool) {
 	if h == nil || h.ahead.method != m {
 		return decision{}, false

@@ -82,7 +82,7 @@ func (o *streams) ends(c *call) bool { return o.allOver || o.over && c.method.Se
 
 // begin takes in a call. One that comes too late ends as it begins.
 func (o *streams) begin(c *call) {
-	open := openStream{transport: c.stream, standing: standing{proof: proofOf(c.Parent)}}
+	open := openStream{transport: c.stream, standing: standing{proof: proofOf(c.parent)}}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.running == nil {
@@ -114,7 +114,7 @@ func (o *streams) end(c *call) error {
 
 // end ends a stream from outside of its handler. The lock of streams is held, so that the call has not ended yet.
 func (o openStream) end(c *call) {
-	c.deadline.end(c.Parent, c.start, o.ended)
+	c.deadline.end(c.parent, c.start, o.ended)
 	if pipe, ok := o.transport.(interface{ hangUp(error) }); ok {
 		pipe.hangUp(o.ended)
 		return

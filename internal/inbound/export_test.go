@@ -38,3 +38,10 @@ func Criticality(ctx context.Context) string {
 
 // ProcessCPU is the processor time of the process.
 func ProcessCPU() time.Duration { return processCPU() }
+
+// What the gateway calls, for tests of it without a gateway.
+var (
+	TakeTimeout       = takeTimeout
+	WriteError        = writeError
+	WriteRoutingError = writeRoutingError
+)

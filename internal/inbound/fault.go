@@ -148,7 +148,7 @@ func (c *call) cut() {
 	if c.http != nil {
 		return
 	}
-	p, ok := peer.FromContext(c.Parent)
+	p, ok := peer.FromContext(c.parent)
 	if !ok {
 		return
 	}

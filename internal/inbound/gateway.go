@@ -60,7 +60,7 @@ func newGateway() *gateway.ServeMux {
 					route.Store(known)
 				}
 				SetRoute(r.Context(), *known)
-				if !TakeTimeout(w, r) {
+				if !takeTimeout(w, r) {
 					return
 				}
 				r.Host, r.RemoteAddr = "", "" // of the gateway's own copy: nothing to make metadata of
@@ -68,11 +68,11 @@ func newGateway() *gateway.ServeMux {
 			}
 		}),
 		gateway.WithErrorHandler(func(_ context.Context, _ *gateway.ServeMux, _ gateway.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
-			WriteError(w, r, err, gateway.HTTPStatusFromCode)
+			writeError(w, r, err, gateway.HTTPStatusFromCode)
 		}),
-		gateway.WithStreamErrorHandler(func(_ context.Context, err error) *status.Status { return StreamError(err) }),
+		gateway.WithStreamErrorHandler(func(_ context.Context, err error) *status.Status { return streamError(err) }),
 		gateway.WithRoutingErrorHandler(func(ctx context.Context, _ *gateway.ServeMux, _ gateway.Marshaler, w http.ResponseWriter, _ *http.Request, status int) {
-			WriteRoutingError(ctx, w, status)
+			writeRoutingError(ctx, w, status)
 		}),
 	)
 }
@@ -80,7 +80,7 @@ func newGateway() *gateway.ServeMux {
 // decideFirst is where the gateway knows which method a request is for and has read nothing else of it.
 func decideFirst(ctx context.Context, _ *http.Request) metadata.MD {
 	if method, ok := gateway.RPCMethod(ctx); ok {
-		Decide(ctx, method)
+		decideAhead(ctx, method)
 	}
 	return nil
 }

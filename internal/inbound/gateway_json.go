@@ -36,7 +36,7 @@ func (m *jsonMarshaler) encode(answer proto.Message) ([]byte, error) {
 
 // alreadyEncoded gives the gateway what encode has made of an answer.
 func alreadyEncoded(ctx context.Context, answer proto.Message) (any, error) {
-	if encoded := Encoded(ctx, answer); encoded != nil {
+	if encoded := encodedFor(ctx, answer); encoded != nil {
 		return json.RawMessage(encoded), nil
 	}
 	return answer, nil

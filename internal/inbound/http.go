@@ -73,7 +73,7 @@ type httpCall struct {
 	reason  Reason        // why a route has refused it
 	explain string        // the same for operators
 	ahead   decision      // about the call that it is about to make
-	refusal error         // what Decide has come to; nothing is read any more
+	refusal error         // what decideAhead has come to; nothing is read any more
 
 	answer  proto.Message // the newest of a call
 	encoded []byte        // the same as its caller gets it

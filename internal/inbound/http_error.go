@@ -12,9 +12,9 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// WriteError answers r, a REST request whose call came back with err, as problem details with the HTTP status that
+// writeError answers r, a REST request whose call came back with err, as problem details with the HTTP status that
 // httpStatus gives for its code; what was wrong with the request's body goes before.
-func WriteError(w http.ResponseWriter, r *http.Request, err error, httpStatus func(codes.Code) int) {
+func writeError(w http.ResponseWriter, r *http.Request, err error, httpStatus func(codes.Code) int) {
 	h := httpCallFrom(r.Context())
 	switch {
 	case h != nil && h.refusal != nil:
@@ -39,9 +39,9 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error, httpStatus fu
 	problem.FromStatus(answer, rpcstatus.Name(st.Code()), st, accept, trace.SpanContextFromContext(r.Context())).Write(w)
 }
 
-// StreamError returns the error of a REST stream under way, which the gateway writes as {"error": …}: with those
+// streamError returns the error of a REST stream under way, which the gateway writes as {"error": …}: with those
 // details alone that it can write, as it would write nothing at all for the others.
-func StreamError(err error) *status.Status { return rpcstatus.Showable(status.Convert(err)) }
+func streamError(err error) *status.Status { return rpcstatus.Showable(status.Convert(err)) }
 
 // refuse answers for a body that was not read to its end, after which the connection is of no more use.
 func (h *httpCall) refuse(w http.ResponseWriter, status int, code, detail string) {
@@ -49,8 +49,8 @@ func (h *httpCall) refuse(w http.ResponseWriter, status int, code, detail string
 	problem.New(status, code, detail, h.trace.context()).Write(w)
 }
 
-// WriteRoutingError answers a REST request that no route takes.
-func WriteRoutingError(ctx context.Context, w http.ResponseWriter, status int) {
+// writeRoutingError answers a REST request that no route takes.
+func writeRoutingError(ctx context.Context, w http.ResponseWriter, status int) {
 	if h := httpCallFrom(ctx); h != nil {
 		h.answerUnread()
 	}

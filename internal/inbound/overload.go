@@ -25,8 +25,8 @@ func (c *call) waitForPlace() error {
 	if !c.method.limited() {
 		return nil
 	}
-	c.Share, c.TimesOut = c.method.share(c.Parent, c.caller.ID), c.deadline.after > 0
-	switch c.method.server.cfg.Admission.Enter(inLine{c}, &c.Ticket, c.start) {
+	c.place.Share, c.place.TimesOut = c.method.share(c.parent, c.caller.ID), c.deadline.after > 0
+	switch c.method.server.cfg.Admission.Enter(inLine{c}, &c.place, c.start) {
 	case admission.Refused:
 		return c.refuseOverload()
 	case admission.Reported:
@@ -41,14 +41,14 @@ func (c *call) waitForPlace() error {
 // deadline yet.
 type inLine struct{ *call }
 
-func (w inLine) Done() <-chan struct{} { return w.Parent.Done() }
+func (w inLine) Done() <-chan struct{} { return w.parent.Done() }
 
 // leavePlace gives the place back.
 func (c *call) leavePlace(now time.Time) {
 	if !c.method.limited() {
 		return
 	}
-	c.method.server.cfg.Admission.Leave(&c.Ticket, now)
+	c.method.server.cfg.Admission.Leave(&c.place, now)
 }
 
 // share returns whose turn a call takes when callers and methods take turns. A caller is an identity, and without one

@@ -68,7 +68,7 @@ func (b *crowded) crowd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
 	for range 100 {
-		all.Go(func() { b.Enter(ctx, &admission.Ticket{Worth: admission.Sheddable}, time.Now()) })
+		all.Go(func() { b.Enter(ctx, &admission.Ticket{Worth: contract.Sheddable}, time.Now()) })
 	}
 	time.Sleep(200 * time.Millisecond)
 	t.Cleanup(func() {

@@ -55,7 +55,7 @@ func (r *Resource) Acquire(ctx context.Context) (release func(), err error) {
 	t := &admission.Ticket{Patient: true}
 	c, _ := ctx.Value(served.Key{}).(*call)
 	if c != nil {
-		t.Worth, t.Share, t.Patient = c.Worth, c.Share, c.method.Quiet
+		t.Worth, t.Share, t.Patient = c.place.Worth, c.place.Share, c.method.Quiet
 	}
 	switch r.engine.Acquire(ctx, t) {
 	case admission.Refused:
@@ -83,7 +83,7 @@ func (r *Resource) refuse(ctx context.Context, c *call) error {
 
 // report says that the call would have been refused.
 func (r *Resource) report(c *call) {
-	if c == nil || r.server.cfg.Admission == nil || !r.server.cfg.Admission.Reports() {
+	if c == nil || !r.server.cfg.Admission.Reports() {
 		return
 	}
 	r.server.obs.audited.WithLabelValues(c.method.Name, string(ReasonOverload)).Inc()

@@ -30,14 +30,14 @@ type RESTConfig struct {
 	// the gateway has put into the context of the call.
 	Metadata func(*http.Request) metadata.MD
 	// Encode makes of an answer what its caller gets, while the call runs: a call whose answer cannot be encoded has
-	// failed, with INTERNAL, in log and metric too. The gateway finds the result with [Encoded]. Nil leaves it to the
+	// failed, with INTERNAL, in log and metric too. The gateway finds the result with [encodedFor]. Nil leaves it to the
 	// gateway, which comes too late for that.
 	Encode func(proto.Message) ([]byte, error)
 }
 
-// Encoded returns what [RESTConfig].Encode has made of answer, the newest of the request of ctx, and nil of anything
+// encodedFor returns what [RESTConfig].Encode has made of answer, the newest of the request of ctx, and nil of anything
 // else.
-func Encoded(ctx context.Context, answer proto.Message) []byte {
+func encodedFor(ctx context.Context, answer proto.Message) []byte {
 	if h := httpCallFrom(ctx); h != nil && answer != nil && h.answer == answer {
 		return h.encoded
 	}

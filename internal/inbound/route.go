@@ -44,7 +44,7 @@ func (h *httpCall) enter(w http.ResponseWriter, r *http.Request, route *Method) 
 	}
 	h.server.obs.rejected.WithLabelValues(route.Name, string(d.reason)).Inc()
 	h.answerUnread()
-	WriteError(w, r, d.err, routeStatus)
+	writeError(w, r, d.err, routeStatus)
 	return time.Time{}, false
 }
 

@@ -181,9 +181,7 @@ func (s *Server) lookup(fullMethod string) *Method { return (*s.byName.Load())[f
 // is refused for overload any more: a service that stops serves what still comes.
 func (s *Server) Leave() {
 	s.leaving.Store(true)
-	if s.cfg.Admission != nil {
-		s.cfg.Admission.Open()
-	}
+	s.cfg.Admission.Open()
 	s.obs.resources.open()
 }
 

@@ -143,22 +143,22 @@ func (t *callTrace) end(c *call, out outcome) {
 func remoteParent(c *call, obs *observer) (parent, link trace.SpanContext) {
 	var traceparent, members string
 	if !obs.cfg.IgnoreBaggage {
-		members = list(metadata.ValueFromIncomingContext(c.Parent, "baggage"))
+		members = list(metadata.ValueFromIncomingContext(c.parent, "baggage"))
 	}
 	if !obs.cfg.IgnoreTraceContext {
-		traceparent = first(metadata.ValueFromIncomingContext(c.Parent, "traceparent"))
+		traceparent = first(metadata.ValueFromIncomingContext(c.parent, "traceparent"))
 	}
 	if traceparent == "" && members == "" {
 		return parent, link
 	}
-	believed := c.method.server.believes(c.Parent)
+	believed := c.method.server.believes(c.parent)
 	if members != "" && believed {
 		c.rare.Store(&rareCall{baggage: withBaggage(c.stream.Context(), members)})
 	}
 	if traceparent == "" {
 		return parent, link
 	}
-	return parentOrLink(believed, traceid.Parse(traceparent, list(metadata.ValueFromIncomingContext(c.Parent, "tracestate"))))
+	return parentOrLink(believed, traceid.Parse(traceparent, list(metadata.ValueFromIncomingContext(c.parent, "tracestate"))))
 }
 
 func parentOrLink(believed bool, caller trace.SpanContext) (parent, link trace.SpanContext) {
