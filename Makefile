@@ -18,7 +18,7 @@ TAGS     := grpcnotrace
 PLAIN    := -trimpath -tags=$(TAGS)
 
 # Packages whose tests are loads of real servers: two of them at once would measure each other.
-LOADS    := ./chassis ./chassis/chassistest ./middleware
+LOADS    := ./chassis ./chassis/chassistest ./internal/inbound ./internal/outbound
 
 export PATH := $(BIN):$(PATH)
 
@@ -60,7 +60,7 @@ test: ## Run every test, with the race detector where there is a C compiler
 	for module in jwt validate tools/mutate; do (cd $$module && $(GO) test -vet=off $$race ./...) || status=1; done; \
 	(cd examples && $(GO) test -vet=off -p 1 $$race ./...) || status=1; \
 	export CGO_ENABLED=0; \
-	$(GO) test -vet=off $(PLAIN) -run '^TestAllocations' ./middleware || status=1; \
+	$(GO) test -vet=off $(PLAIN) -run '^TestAllocations' ./internal/inbound ./internal/outbound || status=1; \
 	$(GO) test -vet=off $(PLAIN) ./internal/admission ./internal/balance || status=1; \
 	(cd bench && $(GO) test -vet=off -p 1 $(PLAIN) ./...) || status=1; \
 	exit $$status
@@ -114,7 +114,7 @@ fuzz: ## Run each fuzz target for FUZZTIME, a minute unless set
 mutate: ## Change the request path in MUTANTS places, 60 unless set, and report what no test notices
 	@cd tools/mutate && $(GO) build -o $(BIN)/mutate .
 	@CGO_ENABLED=0 GOFLAGS="$$GOFLAGS $(PLAIN)" mutate -n $(MUTANTS) -seed $(SEED) -equivalent tools/mutate/equivalent.txt \
-		middleware internal/admission internal/balance chassis/stop.go=./chassis
+		internal/inbound internal/outbound internal/admission internal/balance chassis/stop.go=./chassis
 
 tools: $(BIN)/buf $(BIN)/golangci-lint $(BIN)/govulncheck $(BIN)/grpcurl $(PLUGINS) ## Build the pinned tools into .bin
 

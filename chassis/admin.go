@@ -10,7 +10,7 @@ import (
 	"github.com/betmakers/paddock/chassis/mtls"
 	"github.com/betmakers/paddock/internal/admin"
 	"github.com/betmakers/paddock/internal/contract"
-	"github.com/betmakers/paddock/middleware"
+	"github.com/betmakers/paddock/internal/inbound"
 )
 
 // startAdmin opens the port of probes, metrics and debug pages: live, not ready.
@@ -60,7 +60,7 @@ func (i *instance) explain(method, id, subject string) (string, bool) {
 		if m.Name != method {
 			continue
 		}
-		verdict := m.Explain(middleware.Caller{ID: id, Subject: subject}, domain)
+		verdict := m.Explain(inbound.Caller{ID: id, Subject: subject}, domain)
 		text := "refused: "
 		switch {
 		case verdict.Allowed:

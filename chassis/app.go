@@ -17,7 +17,7 @@ import (
 
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/contract"
-	"github.com/betmakers/paddock/middleware"
+	"github.com/betmakers/paddock/internal/inbound"
 )
 
 // App is what Setup registers a service with. Its methods may be called concurrently. What is registered is fixed when
@@ -107,11 +107,12 @@ func (a *App) openGateway() (*gateway.ServeMux, *grpc.ClientConn, error) {
 		return nil, nil, errLate
 	}
 	if a.gateway == nil {
-		conn, err := a.instance.gatewayConn()
+		cfg := a.instance.cfg
+		mux, conn, err := a.instance.chain.Gateway(inbound.RESTConfig{Timeout: cfg.HTTPTimeout, MaxMessage: cfg.MaxMessageBytes})
 		if err != nil {
 			return nil, nil, err
 		}
-		a.gateway, a.conn = newGateway(), conn
+		a.gateway, a.conn = mux, conn
 	}
 	return a.gateway, a.conn, nil
 }
@@ -289,15 +290,15 @@ func (a *App) close() error {
 
 // Caller is who makes a call, as far as that was proved: ID is a SPIFFE ID that mutual TLS has proved, Subject that
 // of a bearer token at the REST edge. Each may be empty.
-type Caller = middleware.Caller
+type Caller = inbound.Caller
 
 // CallerOf returns who makes the call of ctx, or the request of a handler of [App.Handle]; the zero value if nothing
 // was proved, or ctx belongs to neither.
-func CallerOf(ctx context.Context) Caller { return middleware.CallerOf(ctx) }
+func CallerOf(ctx context.Context) Caller { return inbound.CallerOf(ctx) }
 
 // Draining returns a channel that is closed when the service that serves the call or the HTTP request of ctx begins
 // to stop, so that a long stream can end in good order while its client still has time to go elsewhere. A streaming
 // call that has not ended after half of the time that calls have left is ended: its context ends, Recv and Send fail,
 // and its client gets UNAVAILABLE. Streams that the client alone sends have nearly all of that time. For a ctx that
 // belongs to no call and no request it is nil, which never closes.
-func Draining(ctx context.Context) <-chan struct{} { return middleware.Draining(ctx) }
+func Draining(ctx context.Context) <-chan struct{} { return inbound.Draining(ctx) }

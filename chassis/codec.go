@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/betmakers/paddock/middleware"
+	"github.com/betmakers/paddock/internal/inbound"
 )
 
 // codec writes messages into buffers of no more than twice their size. gRPC's own takes a megabyte for each message
@@ -57,7 +57,7 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 
 // Unmarshal does what gRPC's does, with a message that its method takes.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
-	to := middleware.Bound(v, data.Len())
+	to := inbound.Bound(v, data.Len())
 	if to == nil {
 		return nil
 	}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/betmakers/paddock/internal/audit"
 	"github.com/betmakers/paddock/internal/contract"
+	"github.com/betmakers/paddock/internal/inbound"
 	"github.com/betmakers/paddock/internal/ratelimit"
-	"github.com/betmakers/paddock/middleware"
 )
 
 // Config is what an operator sets, by environment variables. Each field's tags state the variable, its default, its
@@ -114,7 +114,7 @@ func (c *Config) validate() (errs []error) {
 	choice("CHASSIS_ENVIRONMENT", c.Environment, development, production)
 	choice("CHASSIS_MTLS", c.MTLS, mtlsAuto, mtlsSPIFFE, mtlsFiles, development, mtlsOff)
 	choice("CHASSIS_LOG_FORMAT", c.LogFormat, "auto", "json", "text")
-	choice("CHASSIS_LOG_REQUESTS", c.LogRequests, string(middleware.LogAll), string(middleware.LogFailed), string(middleware.LogNone))
+	choice("CHASSIS_LOG_REQUESTS", c.LogRequests, string(inbound.LogAll), string(inbound.LogFailed), string(inbound.LogNone))
 	choice("CHASSIS_ADMISSION", c.Admission, admissionOn, admissionOff, admissionReport)
 	choice("CHASSIS_TRACE_TRUST", c.TraceTrust, traceDomain, traceAnyone)
 	choice("CHASSIS_AUDIT_LOG", c.AuditLog, string(audit.Off), string(audit.Denied), string(audit.All))

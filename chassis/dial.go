@@ -20,8 +20,8 @@ import (
 	"github.com/betmakers/paddock/chassis/mtls"
 	"github.com/betmakers/paddock/internal/balance"
 	"github.com/betmakers/paddock/internal/contract"
+	"github.com/betmakers/paddock/internal/outbound"
 	"github.com/betmakers/paddock/internal/settings"
-	"github.com/betmakers/paddock/middleware"
 )
 
 // reconnectDelay bounds the wait between attempts to connect: gRPC's own bound is two minutes, in which a service that is
@@ -194,7 +194,7 @@ func (i *instance) dialCredentials(name string) (credentials.TransportCredential
 
 // clientPass returns the client's side of the chain, and makes it, and what the contracts of all linked services say, when
 // it is first asked for. It is called with the lock of the App held.
-func (i *instance) clientPass() (*middleware.Client, error) {
+func (i *instance) clientPass() (*outbound.Client, error) {
 	if i.client != nil {
 		return i.client, nil
 	}
@@ -207,7 +207,7 @@ func (i *instance) clientPass() (*middleware.Client, error) {
 	}
 	t, fields := i.telemetry, i.telemetry.Propagator().Fields()
 	i.serviceConfig, i.linked = config, methods
-	i.client, err = middleware.NewClient(middleware.ClientConfig{
+	i.client, err = outbound.NewClient(outbound.Config{
 		Logger: i.log, Tracer: i.tracer(t), Sampled: t.Sampled, Methods: methods, Registerer: t.Registry(),
 		IgnoreTraceContext: !slices.Contains(fields, "traceparent"), IgnoreBaggage: !slices.Contains(fields, "baggage"),
 		Decode: decodedError,

@@ -25,7 +25,7 @@
 //
 // # A call's way
 //
-// A call by gRPC or REST runs through package middleware: its span, metrics, log line, panic recovery and deadline, and
+// A call by gRPC or REST runs through one pass: its span, metrics, log line, panic recovery and deadline, and
 // then the service's own interceptors and handler. The identity that mutual TLS has proved for its caller is
 // mtls.PeerID(ctx); [Draining] tells a long stream that it should end.
 //

@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"github.com/betmakers/paddock/chassis/mtls"
+	"github.com/betmakers/paddock/internal/inbound"
 	"github.com/betmakers/paddock/internal/openapi"
-	"github.com/betmakers/paddock/middleware"
 )
 
 // newHTTPServer returns the REST server with its port open, nil if the service has no HTTP.
@@ -24,7 +24,7 @@ func (i *instance) newHTTPServer(ctx context.Context) (*httpServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	handler := i.chain.HTTP(routes, middleware.HTTPLimits{
+	handler := i.chain.HTTP(routes, inbound.HTTPLimits{
 		MaxBody: int64(i.cfg.MaxMessageBytes), BodyTimeout: i.cfg.BodyTimeout, WriteTimeout: i.cfg.WriteTimeout,
 	})
 	server, err := i.openHTTP(ctx, "http", "CHASSIS_HTTP_ADDR", i.cfg.HTTPAddr, i.cfg.HTTPTLS)
@@ -100,9 +100,9 @@ func (i *instance) withDocs(api http.Handler) (http.Handler, error) {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
 		case path == "/openapi.json":
-			middleware.SetRoute(r.Context(), path)
+			inbound.SetRoute(r.Context(), path)
 		case path == "/docs" || strings.HasPrefix(path, "/docs/"):
-			middleware.SetRoute(r.Context(), "/docs/")
+			inbound.SetRoute(r.Context(), "/docs/")
 		default:
 			api.ServeHTTP(w, r)
 			return
@@ -123,7 +123,7 @@ func (i *instance) terms(fullMethod string) (openapi.Terms, bool) {
 	return openapi.Terms{}, false
 }
 
-func termsOf(m *middleware.Method) openapi.Terms {
+func termsOf(m *inbound.Method) openapi.Terms {
 	o := m.Objectives
 	return openapi.Terms{
 		Deadline: m.Timeout, Public: m.Public, Callers: m.Describe(),

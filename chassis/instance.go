@@ -20,10 +20,11 @@ import (
 	"github.com/betmakers/paddock/internal/audit"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/fault"
+	"github.com/betmakers/paddock/internal/inbound"
 	"github.com/betmakers/paddock/internal/openapi"
+	"github.com/betmakers/paddock/internal/outbound"
 	"github.com/betmakers/paddock/internal/ratelimit"
 	"github.com/betmakers/paddock/internal/settings"
-	"github.com/betmakers/paddock/middleware"
 	"github.com/betmakers/paddock/telemetry"
 )
 
@@ -53,11 +54,11 @@ type instance struct {
 	audit   *audit.Log // nil where it is off
 	health  *health.Monitor
 	limiter *admission.Limiter // nil: every call runs
-	chain   *middleware.Server
+	chain   *inbound.Server
 	faults  *fault.Set // injected into chain
 	app     *App
 
-	client        *middleware.Client // made by the first Dial
+	client        *outbound.Client   // made by the first Dial
 	serviceConfig string             // of every connection that Dial makes
 	linked        []*contract.Method // that the binary can call
 

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/betmakers/paddock/internal/admin"
-	"github.com/betmakers/paddock/middleware"
+	"github.com/betmakers/paddock/internal/inbound"
 )
 
 // Resource declares something that limit calls can use at once, such as the connections of a pool, under a name that is a
@@ -52,10 +52,10 @@ func (a *App) Resource(name string, limit int) (acquire func(ctx context.Context
 // declaredResource is a resource as the debug page shows it.
 type declaredResource struct {
 	name string
-	*middleware.Resource
+	*inbound.Resource
 }
 
-func (i *instance) declared(name string, r *middleware.Resource) {
+func (i *instance) declared(name string, r *inbound.Resource) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.resources = append(i.resources, declaredResource{name, r})

@@ -6,12 +6,12 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/betmakers/paddock/middleware"
+	"github.com/betmakers/paddock/internal/inbound"
 )
 
 // TokenVerifier decides about bearer tokens. Verify returns the subject of a token, or an error, which is for the log and
 // must not quote the token. It is called concurrently.
-type TokenVerifier = middleware.TokenVerifier
+type TokenVerifier = inbound.TokenVerifier
 
 // Service is a service as its programmer describes it. What an operator sets stands in [Config] and in the service's
 // own configuration instead. A Service value may be run several times, also at once, if its Setup and Config allow it.

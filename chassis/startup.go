@@ -18,10 +18,10 @@ import (
 	"github.com/betmakers/paddock/internal/catalog"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/fault"
+	"github.com/betmakers/paddock/internal/inbound"
 	"github.com/betmakers/paddock/internal/logline"
 	"github.com/betmakers/paddock/internal/ratelimit"
 	"github.com/betmakers/paddock/internal/settings"
-	"github.com/betmakers/paddock/middleware"
 	"github.com/betmakers/paddock/telemetry"
 )
 
@@ -108,8 +108,8 @@ func (i *instance) instrument(t *telemetry.Telemetry, stdout io.Writer) (err err
 		return err
 	}
 	fields := t.Propagator().Fields()
-	i.chain, err = middleware.NewServer(middleware.Config{
-		Logger: t.Logger(), Lines: t.Lines(), Sinks: t.Sinks(), Requests: middleware.Requests(i.cfg.LogRequests),
+	i.chain, err = inbound.NewServer(inbound.Config{
+		Logger: t.Logger(), Lines: t.Lines(), Sinks: t.Sinks(), Requests: inbound.Requests(i.cfg.LogRequests),
 		Tracer: i.tracer(t), TracerProvider: t.TracerProvider(), Sampled: t.Sampled,
 		IgnoreTraceContext: !slices.Contains(fields, "traceparent"), IgnoreBaggage: !slices.Contains(fields, "baggage"),
 		ForeignTraces: i.cfg.TraceTrust == traceAnyone, PlainTraces: i.development(),

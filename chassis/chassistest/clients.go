@@ -15,7 +15,7 @@ import (
 
 	"github.com/betmakers/paddock/chassis"
 	"github.com/betmakers/paddock/chassis/mtls"
-	"github.com/betmakers/paddock/middleware"
+	"github.com/betmakers/paddock/internal/outbound"
 )
 
 // defaultCaller is who calls where a test does not care.
@@ -36,7 +36,7 @@ func (r *Running) Conn(as ...string) *grpc.ClientConn {
 // that must be refused, and for interceptors. It is closed at the end of the test.
 func (r *Running) ConnWith(opts ...grpc.DialOption) *grpc.ClientConn {
 	r.t.Helper()
-	opts = append(opts, middleware.ClientErrors(chassis.ErrorOf)...)
+	opts = append(opts, outbound.Errors(chassis.ErrorOf)...)
 	opts = append(opts, grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 		return r.network.dial(ctx, "grpc")
 	}))

@@ -1,6 +1,10 @@
 package admission
 
-import "time"
+import (
+	"time"
+
+	"github.com/betmakers/paddock/internal/criticality"
+)
 
 // excess estimates which calls would be refused, where none is held back.
 type excess struct {
@@ -27,11 +31,11 @@ func (e *excess) done(now time.Duration) {
 }
 
 // beyond counts a call, and reports whether it is one more than end in the time. The critical ones come first.
-func (e *excess) beyond(worth Worth, now time.Duration) bool {
+func (e *excess) beyond(worth criticality.Level, now time.Duration) bool {
 	e.turn(now)
 	e.came++
 	n := e.came
-	if worth == Critical {
+	if worth == criticality.Critical {
 		e.critical++
 		n = e.critical
 	}

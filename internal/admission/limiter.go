@@ -13,7 +13,7 @@ import (
 const lookEvery = time.Millisecond
 
 // Limiter holds calls back while the scheduler's queue is long. All methods may be called concurrently; none but Enter
-// blocks.
+// blocks. A nil Limiter lets every call run.
 type Limiter struct {
 	born    time.Time
 	reports bool
@@ -46,7 +46,7 @@ func NewWith(look func() Look, reports bool) *Limiter {
 }
 
 // Reports says that the limiter holds no call back.
-func (l *Limiter) Reports() bool { return l.reports }
+func (l *Limiter) Reports() bool { return l != nil && l.reports }
 
 // Verdict is what becomes of a call that asks for a place.
 type Verdict uint8
@@ -60,6 +60,9 @@ const (
 
 // Open lets every call run from now on, and those that wait at once: a service that stops serves what still comes.
 func (l *Limiter) Open() {
+	if l == nil {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.open = true
@@ -82,6 +85,9 @@ func (l *Limiter) Connected() {
 //
 // The end of ctx ends the wait. ctx is asked for Done only where the call has to wait.
 func (l *Limiter) Enter(ctx context.Context, t *Ticket, now time.Time) Verdict {
+	if l == nil {
+		return Runs
+	}
 	l.running.Add(1)
 	l.lookIfDue(now.Sub(l.born))
 	switch {
@@ -147,7 +153,7 @@ func (l *Limiter) report(t *Ticket) Verdict {
 
 // Leave is told that a call has ended. For a call that does not run it does nothing.
 func (l *Limiter) Leave(t *Ticket, now time.Time) {
-	if t.state != running {
+	if l == nil || t.state != running {
 		return
 	}
 	t.state = absent

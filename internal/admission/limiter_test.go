@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/betmakers/paddock/internal/admission"
+	"github.com/betmakers/paddock/internal/criticality"
 )
 
 // held is a limiter that holds calls back, and the calls that run.
@@ -81,7 +82,7 @@ func TestOrder(t *testing.T) {
 		var order []string
 		var one sync.Mutex
 		var all sync.WaitGroup
-		ask := func(name string, worth admission.Worth, share uint8) {
+		ask := func(name string, worth criticality.Level, share uint8) {
 			all.Go(func() {
 				c := &admission.Ticket{Worth: worth, Share: share}
 				if h.Enter(t.Context(), c, time.Now()) == admission.Runs {
@@ -94,12 +95,12 @@ func TestOrder(t *testing.T) {
 			})
 			synctest.Wait()
 		}
-		ask("sheddable", admission.Sheddable, 1)
-		ask("first of a caller", admission.Normal, 1)
-		ask("second of a caller", admission.Normal, 1)
-		ask("first of another", admission.Normal, 2)
-		ask("second of another", admission.Normal, 2)
-		ask("critical", admission.Critical, 1)
+		ask("sheddable", criticality.Sheddable, 1)
+		ask("first of a caller", criticality.Normal, 1)
+		ask("second of a caller", criticality.Normal, 1)
+		ask("first of another", criticality.Normal, 2)
+		ask("second of another", criticality.Normal, 2)
+		ask("critical", criticality.Critical, 1)
 		if len(order) > 0 {
 			t.Fatalf("%q run at once", order)
 		}
@@ -166,17 +167,17 @@ func TestLineIsBounded(t *testing.T) {
 		n := len(h.running)
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
-		fill := func(worth admission.Worth, share uint8, calls int) {
+		fill := func(worth criticality.Level, share uint8, calls int) {
 			for range calls {
 				all.Go(func() { h.Enter(ctx, &admission.Ticket{Worth: worth, Share: share}, time.Now()) })
 			}
 			synctest.Wait()
 		}
-		fill(admission.Sheddable, 1, capacity)
+		fill(criticality.Sheddable, 1, capacity)
 		h.wantState(t, n, capacity/2)
-		fill(admission.Normal, 1, capacity/2)
+		fill(criticality.Normal, 1, capacity/2)
 		h.wantState(t, n, capacity*3/4)
-		fill(admission.Critical, 1, capacity/2)
+		fill(criticality.Critical, 1, capacity/2)
 		h.wantState(t, n, capacity)
 		cancel()
 		all.Wait()
@@ -212,7 +213,7 @@ func TestOpen(t *testing.T) {
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
-				if h.Enter(t.Context(), &admission.Ticket{Worth: admission.Sheddable}, time.Now()) != admission.Runs {
+				if h.Enter(t.Context(), &admission.Ticket{Worth: criticality.Sheddable}, time.Now()) != admission.Runs {
 					t.Error("a call that waited was refused")
 				}
 			})
@@ -240,7 +241,7 @@ func TestStress(t *testing.T) {
 			random := rand.New(rand.NewPCG(1, uint64(i)))
 			for range 300 {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(random.IntN(2000))*time.Microsecond)
-				c := &admission.Ticket{Worth: admission.Worth(random.IntN(3) - 1), Share: uint8(random.IntN(256))}
+				c := &admission.Ticket{Worth: criticality.Level(random.IntN(3) - 1), Share: uint8(random.IntN(256))}
 				if random.IntN(4) == 0 {
 					cancel()
 				}

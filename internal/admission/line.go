@@ -5,6 +5,8 @@ import (
 	"math"
 	"sync"
 	"time"
+
+	"github.com/betmakers/paddock/internal/criticality"
 )
 
 const (
@@ -42,7 +44,7 @@ func (l *line) join(ctx context.Context, t *Ticket, now time.Duration) bool {
 	l.judge.event(now, l.queue.n)
 	l.judge.came(t.Share)
 	t.mayWait = forever
-	room := capacity * (2 + t.Worth.rank()) / 4
+	room := capacity * (2 + t.Worth.Rank()) / 4
 	switch {
 	case l.patient || t.Patient:
 		if t.reported = l.excess.beyond(t.Worth, now) && l.judge.refuses(); t.reported {
@@ -102,7 +104,7 @@ func (l *line) worthWaiting(ctx context.Context, t *Ticket) bool {
 func (l *line) patience(t *Ticket) time.Duration {
 	asks := l.judge.asksOf(t.Share)
 	switch {
-	case t.Worth == Critical || asks <= .5:
+	case t.Worth == criticality.Critical || asks <= .5:
 		return max(longWait, fewTurns*l.judge.interval)
 	case asks <= 1:
 		return max(longerWait, fewTurns*l.judge.interval)

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/betmakers/paddock/internal/criticality"
 )
 
 // The tests drive a limiter in virtual time, so that what they find does not depend on the machine.
@@ -106,7 +108,7 @@ type kind struct {
 	every    time.Duration
 	loops    int // or so many callers, of which each waits for an answer and calls again
 	deadline time.Duration
-	worth    Worth
+	worth    criticality.Level
 	share    uint8
 }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/betmakers/paddock/internal/criticality"
 )
 
 const deadline = 250 * ms
@@ -52,14 +54,14 @@ func TestOverload(t *testing.T) {
 					m := newMachine(procs)
 					l := NewWith(m.look, false)
 					capacity := float64(procs) / work.takes.Seconds()
-					each := func(share float64, worth Worth, caller uint8) kind {
+					each := func(share float64, worth criticality.Level, caller uint8) kind {
 						return kind{do: work.do(m), rate: share * capacity, deadline: deadline, worth: worth, share: caller}
 					}
 					lasting := 10 * time.Second
 					if work.takes < 2*ms {
 						lasting = 4 * time.Second
 					}
-					r := offer(m, l, lasting, each(.6, Critical, 1), each(1.4, Normal, 1), each(.9, Sheddable, 1), each(.1, Normal, 2))
+					r := offer(m, l, lasting, each(.6, criticality.Critical, 1), each(1.4, criticality.Normal, 1), each(.9, criticality.Sheddable, 1), each(.1, criticality.Normal, 2))
 					goodput := 0.
 					var refusals []time.Duration
 					for _, one := range r {
@@ -80,7 +82,7 @@ func TestOverload(t *testing.T) {
 					if p90, p99 := percentile(refusals, .9), percentile(refusals, .99); p90 > 100*ms || p99 > 250*ms {
 						t.Errorf("refusals take %v and %v at p90 and p99", p90, p99)
 					}
-					if after := offer(m, l, time.Second, each(.5, Normal, 1)); ratio(after[0]) < .9 {
+					if after := offer(m, l, time.Second, each(.5, criticality.Normal, 1)); ratio(after[0]) < .9 {
 						t.Errorf("after the overload %.3f of half the capacity is served", ratio(after[0]))
 					}
 					wantIdle(t, l)

@@ -1,10 +1,14 @@
 package admission
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/betmakers/paddock/internal/criticality"
+)
 
 // queue holds the calls that wait: by worth, and in that by share.
 type queue struct {
-	levels [worths]level
+	levels [criticality.Count]level
 	n      int
 }
 
@@ -17,7 +21,7 @@ type level struct {
 }
 
 func (q *queue) push(t *Ticket) {
-	l := &q.levels[t.Worth.rank()]
+	l := &q.levels[t.Worth.Rank()]
 	l.shares[t.Share].push(t)
 	l.some[t.Share/64] |= 1 << (t.Share % 64)
 	l.n++
@@ -25,7 +29,7 @@ func (q *queue) push(t *Ticket) {
 }
 
 func (q *queue) remove(t *Ticket) {
-	l := &q.levels[t.Worth.rank()]
+	l := &q.levels[t.Worth.Rank()]
 	s := &l.shares[t.Share]
 	s.remove(t)
 	if s.n == 0 {
@@ -38,7 +42,7 @@ func (q *queue) remove(t *Ticket) {
 // next returns the call that runs next: of those of the highest worth the oldest, or the newest, of the share that has the
 // fewest running, of several such shares the one whose turn is next; nil if none waits.
 func (q *queue) next(running *[shares]int, newest bool) *Ticket {
-	for rank := worths - 1; rank >= 0; rank-- {
+	for rank := criticality.Count - 1; rank >= 0; rank-- {
 		l := &q.levels[rank]
 		if l.n == 0 {
 			continue
@@ -53,7 +57,7 @@ func (q *queue) next(running *[shares]int, newest bool) *Ticket {
 				}
 			}
 		}
-		if newest && rank < Critical.rank() { // critical ones go before the others, and are soon let in
+		if newest && rank < criticality.Critical.Rank() { // critical ones go before the others, and are soon let in
 			return l.shares[fewest].tail
 		}
 		return l.shares[fewest].head
@@ -62,24 +66,24 @@ func (q *queue) next(running *[shares]int, newest bool) *Ticket {
 }
 
 // served notes that the share of t has had its turn.
-func (q *queue) served(t *Ticket) { q.levels[t.Worth.rank()].turn = t.Share + 1 }
+func (q *queue) served(t *Ticket) { q.levels[t.Worth.Rank()].turn = t.Share + 1 }
 
 // of returns how many calls of the worth and share of t wait.
-func (q *queue) of(t *Ticket) int { return q.levels[t.Worth.rank()].shares[t.Share].n }
+func (q *queue) of(t *Ticket) int { return q.levels[t.Worth.Rank()].shares[t.Share].n }
 
 // hogs reports whether the share of t has that many calls in the queue while others wait too.
 func (q *queue) hogs(t *Ticket, most int) bool {
 	n := q.of(t)
-	return n >= most && n < q.levels[t.Worth.rank()].n
+	return n >= most && n < q.levels[t.Worth.Rank()].n
 }
 
 // ahead returns how many calls go before t if it joins now, if shares take turns.
 func (q *queue) ahead(t *Ticket) int {
 	n := 0
-	for rank := t.Worth.rank() + 1; rank < worths; rank++ {
+	for rank := t.Worth.Rank() + 1; rank < criticality.Count; rank++ {
 		n += q.levels[rank].n
 	}
-	l := &q.levels[t.Worth.rank()]
+	l := &q.levels[t.Worth.Rank()]
 	turns := 0
 	for _, some := range l.some {
 		turns += bits.OnesCount64(some)

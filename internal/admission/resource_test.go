@@ -7,11 +7,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/betmakers/paddock/internal/criticality"
 )
 
 // pool is a handler that holds a place of a resource for some time.
-func pool(r *Resource, hold time.Duration, verdicts func(Verdict)) func(worth Worth, share uint8) handler {
-	return func(worth Worth, share uint8) handler {
+func pool(r *Resource, hold time.Duration, verdicts func(Verdict)) func(worth criticality.Level, share uint8) handler {
+	return func(worth criticality.Level, share uint8) handler {
 		return func(ctx context.Context) error {
 			t := &Ticket{Worth: worth, Share: share}
 			v := r.Acquire(ctx, t)
@@ -55,11 +57,11 @@ func TestPool(t *testing.T) {
 			var refused refusals
 			do := pool(r, hold, refused.count)
 			capacity := 10 / hold.Seconds()
-			each := func(share float64, worth Worth, caller uint8) kind {
+			each := func(share float64, worth criticality.Level, caller uint8) kind {
 				return kind{do: do(worth, caller), rate: share * capacity, deadline: deadline, worth: worth, share: caller}
 			}
 			const lasting = 20 * time.Second
-			kinds := []kind{each(.6, Critical, 1), each(1.4, Normal, 1), each(.9, Sheddable, 1), each(.1, Normal, 2)}
+			kinds := []kind{each(.6, criticality.Critical, 1), each(1.4, criticality.Normal, 1), each(.9, criticality.Sheddable, 1), each(.1, criticality.Normal, 2)}
 			results := offer(m, l, lasting, kinds...)
 			goodput := 0.
 			for _, one := range results {
@@ -74,7 +76,7 @@ func TestPool(t *testing.T) {
 				t.Errorf("when all has ended, %d are held and %d wait", s.Held, s.Queued)
 			}
 			before := refused.Load()
-			if after := offer(m, l, time.Second, each(.5, Normal, 1)); after[0].ok != after[0].sent || refused.Load() != before {
+			if after := offer(m, l, time.Second, each(.5, criticality.Normal, 1)); after[0].ok != after[0].sent || refused.Load() != before {
 				t.Errorf("after the overload %d of %d calls are served", after[0].ok, after[0].sent)
 			}
 		})
@@ -89,8 +91,8 @@ func TestPoolIsPatientWithBursts(t *testing.T) {
 		var refused refusals
 		do := pool(r, 10*ms, refused.count)
 		results := offer(m, nil, 20*time.Second,
-			kind{do: do(Normal, 1), burst: 500, every: 2 * time.Second, deadline: 5 * time.Second},
-			kind{do: do(Normal, 2), rate: 100, deadline: time.Second})
+			kind{do: do(criticality.Normal, 1), burst: 500, every: 2 * time.Second, deadline: 5 * time.Second},
+			kind{do: do(criticality.Normal, 2), rate: 100, deadline: time.Second})
 		for i, one := range results {
 			if one.ok != one.sent {
 				t.Errorf("of kind %d %d of %d calls are served", i, one.ok, one.sent)
@@ -105,7 +107,7 @@ func TestPoolIsPatientWithBursts(t *testing.T) {
 // A burst may come over some time: as long as all of it can be served none is refused, whatever it is worth.
 func TestPoolIsPatientWithBurstsThatTakeTime(t *testing.T) {
 	for _, over := range []time.Duration{0, 100 * ms, 200 * ms, 300 * ms, 500 * ms} {
-		for _, worth := range []Worth{Sheddable, Normal, Critical} {
+		for _, worth := range []criticality.Level{criticality.Sheddable, criticality.Normal, criticality.Critical} {
 			synctest.Test(t, func(t *testing.T) {
 				r := NewResource(5, false)
 				var refused refusals
@@ -145,7 +147,7 @@ func TestPatientResource(t *testing.T) {
 				defer mu.Unlock()
 				verdicts[v]++
 			})
-			results := offer(m, nil, 5*time.Second, kind{do: do(Normal, 1), rate: 3000, deadline: 20 * time.Second})
+			results := offer(m, nil, 5*time.Second, kind{do: do(criticality.Normal, 1), rate: 3000, deadline: 20 * time.Second})
 			if results[0].ok != results[0].sent || verdicts[Refused] > 0 || verdicts[Reported] == 0 {
 				t.Errorf("%d of %d calls are served: %v", results[0].ok, results[0].sent, verdicts)
 			}

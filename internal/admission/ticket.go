@@ -4,6 +4,8 @@ import (
 	"context"
 	"hash/maphash"
 	"time"
+
+	"github.com/betmakers/paddock/internal/criticality"
 )
 
 // Ticket is a call's place: running, waiting or refused. It is part of the call, so that it costs no object of its own.
@@ -11,7 +13,7 @@ import (
 type Ticket struct {
 	// Worth says how late the call is given up, and Share with which others it takes turns: see [Shares]. They are set
 	// before the call asks for a place.
-	Worth Worth
+	Worth criticality.Level
 	Share uint8
 
 	// Patient says that the call is not refused while its caller waits. It is set before the call asks for a place.
@@ -40,20 +42,6 @@ const (
 	running
 	refused
 )
-
-// Worth is what a call is worth in an overload. The values are those of the contract's criticality.
-type Worth int8
-
-// The worths, from what is given up first to what is given up last.
-const (
-	Sheddable Worth = iota - 1
-	Normal
-	Critical
-	worths = 3
-)
-
-// rank is the worth as an index: more is worth more.
-func (w Worth) rank() int { return int(w - Sheddable) }
 
 // shares is the number of shares that callers and methods are spread over.
 const shares = 256

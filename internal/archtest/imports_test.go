@@ -35,6 +35,8 @@ func layerOf(path string) layer {
 		return face
 	case path == "chassis/chassistest":
 		return kit
+	case under(path, "internal/inbound"), under(path, "internal/outbound"):
+		return concern // the two halves of a call's way, which meet as all concerns do
 	case under(path, "internal"), under(path, "proto"):
 		return foundation
 	default:
@@ -67,20 +69,26 @@ func TestRules(t *testing.T) {
 		from, to string
 		allowed  bool
 	}{
-		{"chassis", "middleware", true},
+		{"chassis", "internal/inbound", true},
+		{"chassis", "internal/outbound", true},
 		{"chassis", "chassis/internal/harness", true},
 		{"chassis/chassistest", "chassis", true},
 		{"chassis/chassistest", "internal/leakcheck", true},
 		{"telemetry", "internal/catalog", true},
 		{"internal/contract", "proto/paddock/v1", true},
-		{"middleware", "health", false},
+		{"internal/inbound", "internal/outbound", false},
+		{"internal/outbound", "internal/inbound", false},
+		{"internal/inbound", "health", false},
+		{"internal/inbound", "telemetry", false},
+		{"internal/outbound", "chassis/mtls", false},
+		{"internal/contract", "internal/inbound", false},
 		{"health", "chassis/mtls", false},
 		{"chassis/mtls", "chassis", false},
 		{"internal/admin", "health", false},
 		{"internal/admin", "chassis", false},
 		{"proto/paddock/v1", "telemetry", false},
 		{"chassis", "chassis/chassistest", false},
-		{"newcomer", "middleware", false},
+		{"newcomer", "internal/inbound", false},
 		{"newcomer", "internal/contract", true},
 	} {
 		if reason := wrong(test.from, test.to); (reason == "") != test.allowed {

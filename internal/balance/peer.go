@@ -2,7 +2,6 @@ package balance
 
 import (
 	"log/slog"
-	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/codes"
@@ -114,16 +113,9 @@ type method struct {
 // byCode are the counters of a vector whose one free label is a status code.
 type byCode struct {
 	vec      *prometheus.CounterVec
-	resolved [codes.Unauthenticated + 1]atomic.Pointer[prometheus.Counter]
+	resolved rpcstatus.PerCode[prometheus.Counter]
 }
 
 func (b *byCode) inc(code codes.Code) {
-	slot := &b.resolved[code]
-	c := slot.Load()
-	if c == nil {
-		counter := b.vec.WithLabelValues(rpcstatus.Name(code))
-		c = &counter
-		slot.Store(c)
-	}
-	(*c).Inc()
+	b.resolved.Get(code, func(code codes.Code) prometheus.Counter { return b.vec.WithLabelValues(rpcstatus.Name(code)) }).Inc()
 }

@@ -5,6 +5,8 @@ package contract
 
 import (
 	"time"
+
+	"github.com/betmakers/paddock/internal/criticality"
 )
 
 // Method is what the chassis knows of one method. It is read-only once compiled, and safe for concurrent use.
@@ -71,26 +73,15 @@ func (m *Method) Kind() string {
 	}
 }
 
-// Criticality says what a call is worth under overload. The order is that of the worth.
-type Criticality int
+// Criticality says what a call is worth under overload.
+type Criticality = criticality.Level
 
-// The worths.
+// The levels.
 const (
-	Sheddable Criticality = iota - 1
-	Normal
-	Critical
+	Sheddable = criticality.Sheddable
+	Normal    = criticality.Normal
+	Critical  = criticality.Critical
 )
-
-func (c Criticality) String() string {
-	switch c {
-	case Sheddable:
-		return "sheddable"
-	case Critical:
-		return "critical"
-	default:
-		return "normal"
-	}
-}
 
 // Objectives are what a method promises. Zero fields promise nothing.
 type Objectives struct {

@@ -1,0 +1,302 @@
+package inbound
+
+import (
+	"context"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/betmakers/paddock/internal/admission"
+	"github.com/betmakers/paddock/internal/served"
+	"github.com/betmakers/paddock/internal/timeouts"
+)
+
+// call is one call: the context and the stream that its handler gets, and what the pass remembers of it. It is the
+// only object the pass allocates for a call that is not recorded. Goroutines that a handler leaves behind may hold it
+// for longer than the call lasts, so it is never reused.
+type call struct {
+	parent   context.Context   //nolint:containedctx // the transport's
+	stream   grpc.ServerStream // of the transport
+	method   *Method
+	http     *httpCall // of a REST call
+	start    time.Time
+	deadline deadline
+	trace    callTrace
+	place    admission.Ticket // among the calls that wait or run
+	caller   Caller
+	rare     atomic.Pointer[rareCall] // nil for most
+	decided  bool                     // the caller was let in
+	received bool                     // the caller's message reached the handler
+	returned bool                     // the handler came back, and did not panic
+	byCaller bool                     // it failed for what its caller did: went early, or sent what cannot be read
+}
+
+// rareCall is what few calls have. It does not change: goroutines of the handler read it while the call goes on. Alter
+// replaces it.
+type rareCall struct {
+	refused Reason // why its handler did not run; empty if it did
+	explain string // the same for operators, in words
+	audited bool   // explain tells why it would have been refused, were it not for the audit mode
+
+	wouldDeny Reason          // why its caller would have been refused, were it not for the audit mode
+	baggage   context.Context //nolint:containedctx // the stream's context with the caller's baggage
+	partial   *partialStream  // the stream, where a fault is to break it
+	unread    codes.Code      // of a message of a stream that did not reach the handler
+}
+
+// alter replaces what few calls have by a changed copy.
+func (c *call) alter(change func(*rareCall)) {
+	for {
+		old := c.rare.Load()
+		changed := new(rareCall)
+		if old != nil {
+			*changed = *old
+		}
+		change(changed)
+		if c.rare.CompareAndSwap(old, changed) {
+			return
+		}
+	}
+}
+
+// reason tells why the call was refused, empty if it was not.
+func (c *call) reason() Reason {
+	if rare := c.rare.Load(); rare != nil {
+		return rare.refused
+	}
+	return ""
+}
+
+// Serve runs one call of m. It has the signature of grpc.StreamHandler; srv is ignored, as the handler knows its own.
+func (m *Method) Serve(_ any, stream grpc.ServerStream) (err error) {
+	c := &call{stream: stream, method: m, start: time.Now()}
+	c.parent = stream.Context()
+	c.begin()
+	defer func() {
+		var panicked any
+		if !c.returned {
+			panicked = recover()
+		}
+		err = c.end(err, panicked)
+		if !c.returned && panicked == nil && c.http == nil {
+			writeStatus(c.parent, err) // its goroutine ends, and gRPC's part of it: the caller would wait until its deadline
+		}
+	}()
+	if err = c.admit(); err == nil {
+		err = m.handler(c)
+	}
+	c.returned = true
+	return err
+}
+
+// begin is the pass before the handler.
+func (c *call) begin() {
+	c.method.metrics.traffic.inFlight.Add(1)
+	timeout := c.method.Timeout
+	if s := restOf(c.stream); s != nil {
+		c.http, timeout = s.http, timeouts.Earlier(timeout, s.timeout)
+	}
+	c.deadline.set(c.parent, c.start, timeout)
+	c.trace.begin(c)
+	if !c.method.Unary() {
+		c.deadline.stream = true
+		c.method.server.streams.begin(c)
+	}
+}
+
+// admit refuses a call that must not or cannot succeed: one whose time is spent before its work has begun, one whose
+// caller makes too many, one whose caller may not make it, one that is too much for the service, and one that must be
+// recorded and cannot be.
+func (c *call) admit() error {
+	if err := c.parent.Err(); err != nil {
+		c.refuse(ReasonDeadline, "")
+		return status.FromContextError(err).Err()
+	}
+	if err := c.decide(); err != nil {
+		return err
+	}
+	if err := c.waitForPlace(); err != nil {
+		return err
+	}
+	return c.auditBegin()
+}
+
+// decide takes what was decided before the message was read, as REST does, or decides now.
+func (c *call) decide() error {
+	d, ahead := c.http.takeAhead(c.method)
+	if !ahead {
+		d = c.method.server.decide(c, c.parent, c.method, c.http, c.start)
+	}
+	c.caller = d.caller
+	if !d.until.IsZero() && !c.method.Unary() {
+		c.method.server.streams.until(c, d.until)
+	}
+	switch {
+	case d.err != nil:
+		c.refuse(d.reason, d.explain)
+	case d.audited != "":
+		c.alter(func(rare *rareCall) { rare.explain, rare.audited, rare.wouldDeny = d.explain, true, d.audited })
+	}
+	c.decided = d.err == nil
+	return d.err
+}
+
+// end is the pass after the handler, and returns what the caller is told.
+func (c *call) end(err error, panicked any) error {
+	elapsed := time.Since(c.start)
+	var ended error
+	if !c.method.Unary() {
+		ended = c.method.server.streams.end(c)
+	}
+	if ended == nil {
+		ended = c.cutBy()
+	}
+	c.byCaller = err != nil && panicked == nil && ended == nil && c.abandoned(elapsed)
+	out := c.outcome(err, panicked, ended)
+	if panicked == nil && ended == nil && c.http.timedOut() {
+		out = outcome{codes.DeadlineExceeded, status.FromContextError(context.DeadlineExceeded).Err()}
+	}
+	c.explainDeadline(out)
+	c.leavePlace(c.start.Add(elapsed))
+	c.deadline.stop()
+	c.pushBack(out)
+	c.reportLoad(out, elapsed)
+	c.method.metrics.observe(c, out, elapsed)
+	c.trace.end(c, out)
+	c.log(out, elapsed)
+	if c.method.server.cfg.Audit != nil {
+		c.auditEnd(out, elapsed)
+	}
+	c.method.metrics.traffic.inFlight.Add(-1)
+	return out.err
+}
+
+// The stream of the handler is the transport's, with the call as its context and an eye on what comes in.
+var _ grpc.ServerStream = (*call)(nil)
+
+func (c *call) Context() context.Context        { return c }
+func (c *call) SetHeader(md metadata.MD) error  { return c.stream.SetHeader(md) }
+func (c *call) SendHeader(md metadata.MD) error { return c.stream.SendHeader(md) }
+func (c *call) SetTrailer(md metadata.MD)       { c.stream.SetTrailer(md) }
+func (c *call) SendMsg(m any) error             { return c.messages().SendMsg(m) }
+
+// messages is where the messages go and come from.
+func (c *call) messages() grpc.ServerStream {
+	if rare := c.rare.Load(); rare != nil && rare.partial != nil {
+		return rare.partial
+	}
+	return c.stream
+}
+
+func (c *call) RecvMsg(m any) error {
+	err := c.receive(m)
+	if err != nil {
+		c.refuseMessage(reasonOfUnreadable(err), err)
+		return err
+	}
+	reason, err := c.check(m)
+	if err != nil {
+		c.refuseMessage(reason, err)
+	}
+	c.received = c.received || err == nil
+	return err
+}
+
+// refuseMessage notes why a message did not reach the handler. Of a stream that the client sends it is one of many, and
+// the handler may go on: the call has failed by its caller if it ends with the error's code.
+func (c *call) refuseMessage(reason Reason, err error) {
+	switch {
+	case !c.method.ClientStreams && !c.received:
+		c.refuse(reason, "")
+	case c.method.ClientStreams && err != io.EOF && reason.ofTheCaller(): //nolint:errorlint // streams return the value itself
+		c.alter(func(rare *rareCall) { rare.unread = status.Code(err) })
+	}
+}
+
+// unread reports whether a stream ends with code because its client has sent what cannot be read.
+func (c *call) unread(code codes.Code) bool {
+	rare := c.rare.Load()
+	return rare != nil && rare.unread == code && code != codes.OK
+}
+
+// receive has a message of gRPC looked at before it is decoded, where the method has a limit of its own.
+func (c *call) receive(m any) error {
+	if c.method.MaxRequest == 0 || c.http != nil {
+		return c.messages().RecvMsg(m)
+	}
+	message, ok := m.(proto.Message)
+	if !ok {
+		return c.messages().RecvMsg(m)
+	}
+	bounded := &boundedMessage{Message: message, limit: c.method.MaxRequest}
+	err := c.messages().RecvMsg(bounded)
+	if err == nil && bounded.size > 0 {
+		return tooLarge(bounded.size, bounded.limit)
+	}
+	return err
+}
+
+// The context of the handler is the transport's, with the deadline of the method, the span and the call itself.
+var _ context.Context = (*call)(nil)
+
+type callKey struct{}
+
+// Value answers from the call's own fields what the pass knows; the rest is the transport's.
+func (c *call) Value(key any) any {
+	switch key {
+	case c.method.server.obs.keys.span:
+		return c.trace.span()
+	case served.Key{}:
+		return c
+	case c.method.server.obs.keys.cancel:
+		if c.deadline.own() {
+			return c.deadline.arm(c.parent, c.start).Value(key)
+		}
+	}
+	return c.values().Value(key)
+}
+
+// values answers what the pass does not know: the stream's context, with the caller's baggage in it if there is any.
+func (c *call) values() context.Context {
+	if rare := c.rare.Load(); rare != nil && rare.baggage != nil {
+		return rare.baggage
+	}
+	return c.stream.Context()
+}
+
+// String names the context where it is printed, as gRPC does in errors. Without it fmt would print all that is in it.
+func (c *call) String() string { return "call of " + c.method.Name }
+
+// GoString is String.
+func (c *call) GoString() string { return c.String() }
+
+// Deadline is the earlier of the caller's and the method's.
+func (c *call) Deadline() (time.Time, bool) {
+	if c.deadline.after > 0 {
+		return c.deadline.at(c.start), true
+	}
+	return c.parent.Deadline()
+}
+
+// Done arms the method's deadline when it is first asked for: a handler that never waits never pays for a timer. A
+// stream gets a context that a stop can end.
+func (c *call) Done() <-chan struct{} {
+	if c.deadline.own() {
+		return c.deadline.arm(c.parent, c.start).Done()
+	}
+	return c.parent.Done()
+}
+
+// Err follows Done, and tells of a deadline that has passed even where nobody asked for Done.
+func (c *call) Err() error {
+	if c.deadline.own() {
+		return c.deadline.err(c.parent, c.start)
+	}
+	return c.parent.Err()
+}

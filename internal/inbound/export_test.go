@@ -1,0 +1,47 @@
+package inbound
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/betmakers/paddock/internal/served"
+)
+
+// What parses and what formats is tested by itself, against the standard library and OpenTelemetry.
+
+// Unreadable returns what a caller is told of a request that the gateway could not decode.
+func Unreadable(message string) string {
+	return unreadable(status.New(codes.InvalidArgument, message)).Message()
+}
+
+// TimeFormat returns the formatter of one log, which remembers the last second.
+func TimeFormat() func(time.Time) string {
+	var w lineWriter
+	return func(t time.Time) string { return string(w.appendTime(nil, t)) }
+}
+
+// Armed reports whether the deadline of a handler's context runs a timer.
+func Armed(ctx context.Context) bool {
+	return ctx.Value(served.Key{}).(*call).deadline.armed.Load() != nil
+}
+
+// SetCPU replaces the processor time of the process.
+func (s *Server) SetCPU(used func() time.Duration) { s.obs.load.cpu = used }
+
+// Criticality returns what the call of a handler's context is worth.
+func Criticality(ctx context.Context) string {
+	return ctx.Value(served.Key{}).(*call).Criticality().String()
+}
+
+// ProcessCPU is the processor time of the process.
+func ProcessCPU() time.Duration { return processCPU() }
+
+// What the gateway calls, for tests of it without a gateway.
+var (
+	TakeTimeout       = takeTimeout
+	WriteError        = writeError
+	WriteRoutingError = writeRoutingError
+)

@@ -1,0 +1,88 @@
+package inbound
+
+import (
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/betmakers/paddock/internal/fault"
+)
+
+// settleTime is what the last messages before a reset get to leave the process: gRPC sends them beside the handler.
+const settleTime = 20 * time.Millisecond
+
+// failPartly runs handler over a stream that breaks after some messages. A handler that does not care about the error
+// that it gets then ends with it all the same.
+func (c *call) failPartly(r *fault.Rule, handler func(*call) error) error {
+	s := &partialStream{ServerStream: c.stream, call: c, rule: r}
+	c.alter(func(rare *rareCall) { rare.partial = s })
+	defer s.tell() // of a handler that panics too
+	err := handler(c)
+	if broken := s.broken.Load(); broken != nil {
+		return *broken
+	}
+	return err
+}
+
+// tell has the call and its request know of the fault, once the handler has come back: it may have met the fault in any
+// of its goroutines.
+func (s *partialStream) tell() {
+	if s.broken.Load() != nil {
+		s.call.note(s.rule.String())
+		s.call.breakOff(s.rule)
+	}
+}
+
+// partialStream counts the messages that go to the caller or, where the caller alone streams, come from it. As with any
+// stream, one goroutine may send while another receives; only one of the two counts.
+type partialStream struct {
+	grpc.ServerStream
+	call   *call
+	rule   *fault.Rule
+	passed int
+	broken atomic.Pointer[error]
+}
+
+// SendMsg breaks the stream behind the last message that goes through.
+func (s *partialStream) SendMsg(m any) error {
+	if broken := s.broken.Load(); broken != nil {
+		return *broken
+	}
+	if err := s.ServerStream.SendMsg(m); err != nil || !s.call.method.ServerStreams {
+		return err
+	}
+	if s.passed++; s.passed < s.rule.After {
+		return nil
+	}
+	return s.strike()
+}
+
+// RecvMsg breaks the stream before the first message that does not go through.
+func (s *partialStream) RecvMsg(m any) error {
+	if broken := s.broken.Load(); broken != nil {
+		return *broken
+	}
+	if !s.call.method.ServerStreams {
+		if s.passed == s.rule.After {
+			return s.strike()
+		}
+		s.passed++
+	}
+	return s.ServerStream.RecvMsg(m)
+}
+
+// strike breaks the stream for good.
+func (s *partialStream) strike() error {
+	if s.rule.Reset && s.call.http == nil {
+		timer := time.NewTimer(settleTime)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-s.call.Done():
+		}
+	}
+	err := s.call.strike(s.rule, "partial")
+	s.broken.Store(&err)
+	return err
+}

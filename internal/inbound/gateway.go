@@ -1,0 +1,114 @@
+package inbound
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+// Gateway returns the gateway, which answers errors as problems, and what its generated code calls. That code wants a
+// *grpc.ClientConn, so this is one whose interceptors hand every call to the chain: it never connects, and its target is
+// never resolved. Metadata and Encode of cfg are the gateway's own where they are nil.
+func (s *Server) Gateway(cfg RESTConfig) (*gateway.ServeMux, *grpc.ClientConn, error) {
+	if cfg.Metadata == nil {
+		cfg.Metadata = newMetadata()
+	}
+	if cfg.Encode == nil {
+		cfg.Encode = newJSONMarshaler().encode
+	}
+	conn := s.Conn(cfg)
+	client, err := grpc.NewClient("passthrough:///in-process",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, _ *grpc.ClientConn, _ grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			return conn.Invoke(ctx, method, req, reply, opts...)
+		}),
+		grpc.WithStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, _ *grpc.ClientConn, method string, _ grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			return conn.NewStream(ctx, desc, method, opts...)
+		}),
+	)
+	if err != nil {
+		return nil, nil, err
+	}
+	return newGateway(), client, nil
+}
+
+// newGateway returns a gateway that reports its routes and answers errors as problems.
+func newGateway() *gateway.ServeMux {
+	return gateway.NewServeMux(
+		gateway.WithMarshalerOption(gateway.MIMEWildcard, newJSONMarshaler()),
+		gateway.WithForwardResponseRewriter(alreadyEncoded),
+		gateway.WithWriteContentLength(),
+		gateway.WithDisablePathLengthFallback(), // forms are no JSON, and nobody chooses the method by a header
+		gateway.WithMetadata(decideFirst),
+		gateway.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }), // see newMetadata
+		gateway.WithMiddlewares(func(next gateway.HandlerFunc) gateway.HandlerFunc {
+			var route atomic.Pointer[string] // a pattern's text is made once: this function runs once per route
+			return func(w http.ResponseWriter, r *http.Request, pathParams map[string]string) {
+				known := route.Load()
+				if known == nil {
+					known = new(string)
+					if pattern, ok := gateway.HTTPPattern(r.Context()); ok {
+						*known = strings.ReplaceAll(pattern.String(), "=*}", "}") // {name} as everybody declares it
+					}
+					route.Store(known)
+				}
+				SetRoute(r.Context(), *known)
+				if !takeTimeout(w, r) {
+					return
+				}
+				r.Host, r.RemoteAddr = "", "" // of the gateway's own copy: nothing to make metadata of
+				next(w, r, pathParams)
+			}
+		}),
+		gateway.WithErrorHandler(func(_ context.Context, _ *gateway.ServeMux, _ gateway.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+			writeError(w, r, err, gateway.HTTPStatusFromCode)
+		}),
+		gateway.WithStreamErrorHandler(func(_ context.Context, err error) *status.Status { return streamError(err) }),
+		gateway.WithRoutingErrorHandler(func(ctx context.Context, _ *gateway.ServeMux, _ gateway.Marshaler, w http.ResponseWriter, _ *http.Request, status int) {
+			writeRoutingError(ctx, w, status)
+		}),
+	)
+}
+
+// decideFirst is where the gateway knows which method a request is for and has read nothing else of it.
+func decideFirst(ctx context.Context, _ *http.Request) metadata.MD {
+	if method, ok := gateway.RPCMethod(ctx); ok {
+		decideAhead(ctx, method)
+	}
+	return nil
+}
+
+// newMetadata returns a function that makes metadata of a request's headers as the gateway does. The gateway itself
+// does so for each call, at a cost that shows, and most handlers never look.
+func newMetadata() func(*http.Request) metadata.MD {
+	mux := gateway.NewServeMux(gateway.WithIncomingHeaderMatcher(forwardedHeader))
+	return func(r *http.Request) metadata.MD {
+		header := r.Header.Clone()
+		header.Del("Grpc-Timeout") // the call has its deadline already
+		ctx, err := gateway.AnnotateIncomingContext(context.Background(), mux, &http.Request{Header: header, Host: r.Host, RemoteAddr: r.RemoteAddr}, "")
+		if err != nil { // a binary header that is none
+			return nil
+		}
+		md, _ := metadata.FromIncomingContext(ctx)
+		return md
+	}
+}
+
+// forwardedHeader leaves out of the handler's metadata the headers that are between the caller and the HTTP server: the
+// gateway would make a key of every one, for each call. The others come as the gateway names them.
+func forwardedHeader(key string) (string, bool) {
+	switch key {
+	case "Accept", "Accept-Charset", "Authorization", "Cache-Control", "Content-Type", "Date", "Expect", "Host", "Pragma", "Via":
+		return "", false // the gateway hands on Authorization under its own name
+	case "Grpc-Metadata-Authorization":
+		return "", false // a second name for a credential would pass by whoever in front looks at the first
+	}
+	return gateway.DefaultHeaderMatcher(key)
+}

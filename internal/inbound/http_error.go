@@ -1,0 +1,58 @@
+package inbound
+
+import (
+	"context"
+	"net/http"
+
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/betmakers/paddock/internal/problem"
+	"github.com/betmakers/paddock/internal/rpcstatus"
+)
+
+// writeError answers r, a REST request whose call came back with err, as problem details with the HTTP status that
+// httpStatus gives for its code; what was wrong with the request's body goes before.
+func writeError(w http.ResponseWriter, r *http.Request, err error, httpStatus func(codes.Code) int) {
+	h := httpCallFrom(r.Context())
+	switch {
+	case h != nil && h.refusal != nil:
+		err = h.refusal // which made the body end
+	case h != nil && h.hungUp.Load() != nil:
+		err = *h.hungUp.Load() // which made the body end, too
+	case h != nil:
+		if bad, code, detail := h.bodyProblem(); bad != 0 {
+			h.refuse(w, bad, code, detail)
+			return
+		}
+	}
+	st := status.Convert(err)
+	if h != nil && h.refusal == nil && (!h.rpc || h.body.unread.Load()) {
+		st = unreadable(st)
+	}
+	answer := httpStatus(st.Code())
+	if answer == http.StatusUnauthorized && h != nil && h.server.cfg.Tokens != nil {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	accept := r.Header.Get("Accept-Language")
+	problem.FromStatus(answer, rpcstatus.Name(st.Code()), st, accept, trace.SpanContextFromContext(r.Context())).Write(w)
+}
+
+// streamError returns the error of a REST stream under way, which the gateway writes as {"error": …}: with those
+// details alone that it can write, as it would write nothing at all for the others.
+func streamError(err error) *status.Status { return rpcstatus.Showable(status.Convert(err)) }
+
+// refuse answers for a body that was not read to its end, after which the connection is of no more use.
+func (h *httpCall) refuse(w http.ResponseWriter, status int, code, detail string) {
+	w.Header().Set("Connection", "close")
+	problem.New(status, code, detail, h.trace.context()).Write(w)
+}
+
+// writeRoutingError answers a REST request that no route takes.
+func writeRoutingError(ctx context.Context, w http.ResponseWriter, status int) {
+	if h := httpCallFrom(ctx); h != nil {
+		h.answerUnread()
+	}
+	problem.New(status, "", "", trace.SpanContextFromContext(ctx)).Write(w)
+}

@@ -1,0 +1,212 @@
+package inbound
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/betmakers/paddock/internal/rpcstatus"
+)
+
+// HTTPLimits bound what one HTTP request may cost.
+type HTTPLimits struct {
+	// MaxBody is the largest request body in bytes, read before it is decoded. Zero means no limit. A [Server.Route]
+	// has the limit of its record in its place.
+	MaxBody int64
+	// BodyTimeout is how long the body may stand still while it is read. A body that is slow and moves is not cut. Zero
+	// means no limit.
+	BodyTimeout time.Duration
+	// WriteTimeout is how long a write of the answer may wait for the reader: 64 KiB of it at most, as a larger write
+	// has the time for each such part. It does not run while nothing is written, so an answer may begin late, and a
+	// stream may be quiet. It takes the place of the WriteTimeout of the http.Server, which is best left at zero.
+	// Zero leaves that. The system keeps up to some MiB for a reader, and takes more when about a third of that has
+	// gone: a reader should take so much within the timeout.
+	WriteTimeout time.Duration
+}
+
+// limitedBody is a request body that must not stand still and must not be too large, and remembers which it did.
+type limitedBody struct {
+	io.ReadCloser
+	length   int64 // as announced; -1 if it was not
+	arrived  int64 // bytes of it
+	most     int64 // that it may be; -1 for no limit
+	left     int64 // of these
+	reads    stallLimit
+	lends    bool // HTTP/1: net/http reads what the handler has not, before it answers
+	complete atomic.Bool
+	unread   atomic.Bool // it could not be decoded
+	tooLarge atomic.Bool // of a stream both ways the answer may be written while another goroutine reads
+	tooSlow  atomic.Bool
+	tooLate  atomic.Bool // the call that it belongs to is over
+	refused  bool        // nobody reads it: set before anything is
+	foreign  bool        // it is no JSON by its media type, and nobody reads it; set before, too
+	encoded  bool        // it is compressed, and nobody reads it; set before, too
+}
+
+// limit puts the limits on the answer, and on the request's body if it has one.
+func (h *httpCall) limit(r *http.Request, limits HTTPLimits) {
+	conn := deadlinerOf(h.writer)
+	h.writes = stallLimit{server: h.server, conn: conn, timeout: limits.WriteTimeout}
+	if limits.WriteTimeout > 0 {
+		if server, ok := r.Context().Value(http.ServerContextKey).(*http.Server); ok && server.WriteTimeout > 0 {
+			_ = conn.SetWriteDeadline(time.Time{}) // which counts from the request on
+		}
+	}
+	if r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	h.body = limitedBody{ReadCloser: r.Body, length: r.ContentLength, most: -1, left: -1, lends: r.ProtoMajor == 1}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		h.body.encoded = true
+	}
+	h.body.reads = stallLimit{server: h.server, conn: conn, reads: true, timeout: limits.BodyTimeout}
+	if limits.MaxBody > 0 {
+		h.body.most, h.body.left = limits.MaxBody, limits.MaxBody
+	}
+	r.Body = &h.body
+}
+
+// refusedBody is how long the body of a refused request may stand still.
+const refusedBody = time.Second
+
+// answerUnread has the answer to a refused request wait no longer than refusedBody for its body. By HTTP/1 net/http
+// reads up to 256 KiB of it before it answers, so that the connection serves further requests; one whose body does not
+// come is closed. Full duplex would answer at once, but net/http panics where it then reads a body that no handler read.
+func (h *httpCall) answerUnread() {
+	if h.request.ProtoMajor != 1 || h.request.ContentLength == 0 {
+		return
+	}
+	if h.body.ReadCloser == nil { // the request has no limits yet
+		_ = deadlinerOf(h.writer).SetReadDeadline(time.Now().Add(refusedBody)) // a writer in memory waits for nothing
+		return
+	}
+	h.body.reads.shorten(refusedBody)
+}
+
+// endBody ends the body with the call that it belongs to, whose time is up. After the request it does nothing.
+func (h *httpCall) endBody() {
+	h.life.Lock()
+	defer h.life.Unlock()
+	if h.ended || h.body.ReadCloser == nil || h.body.complete.Load() {
+		return
+	}
+	h.body.tooLate.Store(true)
+	_ = h.body.reads.replace(longAgo) // a writer in memory has no deadline, and waits for nothing
+}
+
+// len returns the announced length of the body, false if it was not announced or is more than is read.
+func (b *limitedBody) len() (int, bool) {
+	return int(b.length), b.length >= 0 && (b.left < 0 || b.length <= b.left)
+}
+
+// unreadable says that the body could not be decoded, so that the answer does not quote it or the reason: that may be
+// of the network, with addresses.
+func (b *limitedBody) unreadable() { b.unread.Store(true) }
+
+// atMost lowers the limit of a body that nothing was read of.
+func (b *limitedBody) atMost(limit int64) {
+	if b.left < 0 || limit < b.left {
+		b.most, b.left = limit, limit
+	}
+}
+
+// plain leaves a body that nothing was read of to a handler that reads it as it came: up to limit bytes, 0 for no
+// limit.
+func (b *limitedBody) plain(limit int) {
+	b.encoded, b.most = false, -1
+	if limit > 0 {
+		b.most = int64(limit)
+	}
+	b.left = b.most
+}
+
+func (b *limitedBody) Read(p []byte) (int, error) {
+	if b.encoded {
+		b.unread.Store(true)
+	}
+	if b.refused || b.foreign || b.encoded {
+		return 0, errRefused
+	}
+	if b.left >= 0 && b.length-b.arrived > b.left { // it is said to be too large
+		err := b.tooLargeError()
+		b.noteFailure(err)
+		return 0, err
+	}
+	if b.left >= 0 && int64(len(p)) > b.left+1 {
+		p = p[:b.left+1] // one byte more than allowed tells that there are more
+	}
+	n, err := b.read(p)
+	b.arrived += int64(n)
+	if err == io.EOF || b.arrived == b.length { //nolint:errorlint // bodies return the value itself, and errors.Is costs an allocation per request
+		b.complete.Store(true)
+	}
+	if b.left >= 0 {
+		if int64(n) > b.left {
+			n, err = int(b.left), b.tooLargeError()
+		}
+		b.left -= int64(n)
+	}
+	if err != nil && err != io.EOF { //nolint:errorlint // as above
+		b.noteFailure(err)
+	}
+	return n, err
+}
+
+// read reads, but does not wait for longer than the limit.
+func (b *limitedBody) read(p []byte) (int, error) {
+	if b.complete.Load() {
+		return b.ReadCloser.Read(p)
+	}
+	waits := b.reads.begin()
+	defer waits.end()
+	return b.ReadCloser.Read(p)
+}
+
+// lend leaves net/http the time of one more read while it answers: by HTTP/1 it first reads what has not arrived, and
+// would wait for ever. It reports whether unlend must follow.
+func (b *limitedBody) lend() bool { return b.lends && !b.complete.Load() && b.reads.lend() }
+
+// unlend takes it back: the connection is read while the handler runs, to learn whether the caller is gone.
+func (b *limitedBody) unlend() { b.reads.setDeadline(time.Time{}) }
+
+// end leaves no limit but that for net/http, which sets its own for the next request.
+func (b *limitedBody) end() {
+	b.lend()
+	b.reads.stop()
+}
+
+// tooLargeError returns what handlers know from http.MaxBytesReader, and answer with 413.
+func (b *limitedBody) tooLargeError() error { return &http.MaxBytesError{Limit: b.most} }
+
+func (b *limitedBody) noteFailure(err error) {
+	var slow interface{ Timeout() bool }
+	if errors.As(err, new(*http.MaxBytesError)) {
+		b.tooLarge.Store(true)
+	}
+	if errors.As(err, &slow) && slow.Timeout() {
+		b.tooSlow.Store(true)
+	}
+}
+
+// bodyProblem reports what was wrong with the request's body: 415, 413, 408 or 504, the name of the code if there is
+// one, and the text for the caller, or zero.
+func (h *httpCall) bodyProblem() (status int, code, detail string) {
+	switch {
+	case h.body.encoded && h.body.unread.Load():
+		return http.StatusUnsupportedMediaType, "", "a request body must not be compressed"
+	case h.body.foreign && h.body.unread.Load():
+		return http.StatusUnsupportedMediaType, "", "a request body must be JSON, with a Content-Type of application/json"
+	case h.body.tooLarge.Load():
+		return http.StatusRequestEntityTooLarge, "", "the request body is too large"
+	case h.body.tooSlow.Load() && h.body.tooLate.Load():
+		return http.StatusGatewayTimeout, rpcstatus.Name(codes.DeadlineExceeded), "the request body did not arrive within the time of the call"
+	case h.body.tooSlow.Load():
+		return http.StatusRequestTimeout, "", "the request body did not arrive in time"
+	default:
+		return 0, "", ""
+	}
+}

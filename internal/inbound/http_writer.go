@@ -1,0 +1,214 @@
+package inbound
+
+import (
+	"io"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/betmakers/paddock/internal/problem"
+	"github.com/betmakers/paddock/internal/rpcstatus"
+)
+
+// An httpCall is the http.ResponseWriter of its handler where the server's own is of neither protocol: see
+// responseWriter.
+var _ http.ResponseWriter = (*httpCall)(nil)
+
+// Header returns the header of the answer; one that leads nowhere once the deadline has answered.
+func (h *httpCall) Header() http.Header {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.over {
+		return http.Header{}
+	}
+	h.shared = true
+	return h.writer.Header()
+}
+
+// WriteHeader sends the header. Informational ones may come before the final one, as net/http allows.
+func (h *httpCall) WriteHeader(status int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.over {
+		return
+	}
+	if status < 200 { // these go out at once
+		defer h.sends().end()
+	} else if h.status == 0 {
+		h.begun(status)
+	}
+	h.writer.WriteHeader(status)
+}
+
+func (h *httpCall) Write(b []byte) (int, error) {
+	return h.write(len(b), func(from, to int) (int, error) { return h.writer.Write(b[from:to]) })
+}
+
+// WriteString spares the writers of net/http a copy.
+func (h *httpCall) WriteString(s string) (int, error) {
+	return h.write(len(s), func(from, to int) (int, error) { return io.WriteString(h.writer, s[from:to]) })
+}
+
+const (
+	// pieceSize is how much has to reach the reader within the write timeout: what is larger is written in pieces.
+	pieceSize = 64 << 10
+	// buffered is how much of an answer net/http keeps before it writes the first of it, by either protocol.
+	buffered = 2048
+)
+
+// write writes size bytes, a piece at a time.
+func (h *httpCall) write(size int, piece func(from, to int) (int, error)) (n int, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.over {
+		return 0, http.ErrHandlerTimeout
+	}
+	if h.status == 0 {
+		h.begun(http.StatusOK)
+	}
+	if h.kept += size; h.kept <= buffered {
+		return piece(0, size)
+	}
+	for {
+		to := min(n+pieceSize, size)
+		sends := h.sends()
+		m, err := piece(n, to)
+		sends.end()
+		n += m
+		if err != nil || n >= size || m == 0 {
+			return n, err
+		}
+	}
+}
+
+// sends says that the next thing is written to the connection, until the end of what it returns.
+func (h *httpCall) sends() sending {
+	h.kept = buffered // and no more of it
+	s := sending{waits: h.writes.begin()}
+	if h.body.lend() {
+		s.lent = &h.body
+	}
+	return s
+}
+
+type sending struct {
+	waits *watch       // nil for no limit
+	lent  *limitedBody // nil where the body has arrived
+}
+
+func (s sending) end() {
+	s.waits.end()
+	if s.lent != nil {
+		s.lent.unlend()
+	}
+}
+
+// Flush sends what was written so far.
+func (h *httpCall) Flush() { _ = h.FlushError() } // a caller that is gone is found by the next write
+
+// FlushError sends what was written so far, and says why it could not be.
+func (h *httpCall) FlushError() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.over {
+		return http.ErrHandlerTimeout
+	}
+	if h.status == 0 {
+		h.begun(http.StatusOK) // a flush sends the header
+	}
+	h.flows()
+	defer h.sends().end()
+	return http.NewResponseController(h.writer).Flush()
+}
+
+// SetWriteDeadline has the handler's own deadline in place of the write timeout, for the rest of the request.
+func (h *httpCall) SetWriteDeadline(at time.Time) error { return h.writes.replace(at) }
+
+// SetReadDeadline has the handler's own deadline in place of the body timeout, for the rest of the request.
+func (h *httpCall) SetReadDeadline(at time.Time) error {
+	if h.body.ReadCloser == nil {
+		return deadlinerOf(h.writer).SetReadDeadline(at)
+	}
+	return h.body.reads.replace(at)
+}
+
+// EnableFullDuplex lets the handler of a request by HTTP/1 answer while it reads the body.
+func (h *httpCall) EnableFullDuplex() error {
+	return http.NewResponseController(h.writer).EnableFullDuplex()
+}
+
+// Unwrap lets http.ResponseController reach the writer of the server.
+func (h *httpCall) Unwrap() http.ResponseWriter { return h.writer }
+
+// sent returns the status that the request counts as: the one that the caller got, if it got all of the answer.
+func (h *httpCall) sent() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.aborted, h.wasCut.Load() && !h.over:
+		return http.StatusInternalServerError
+	case h.status == 0:
+		return http.StatusOK
+	}
+	return h.status
+}
+
+// answerAfter answers 504 in the handler's place when timeout has passed, so that a handler that ignores its context
+// does not keep the caller waiting. It must be stopped before the handler's goroutine uses the writer again. A timeout
+// of zero, or one of no request, never answers.
+func (h *httpCall) answerAfter(timeout time.Duration) answerTimer {
+	if h == nil || timeout <= 0 {
+		return answerTimer{}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	turn := h.turn
+	return answerTimer{h, time.AfterFunc(timeout, func() { h.answerTimeout(turn) })}
+}
+
+type answerTimer struct {
+	call  *httpCall
+	timer *time.Timer
+}
+
+// stop reports whether the handler may still answer.
+func (t answerTimer) stop() bool {
+	if t.timer == nil || t.timer.Stop() {
+		return true
+	}
+	t.call.mu.Lock() // until the answer under way is written
+	defer t.call.mu.Unlock()
+	t.call.turn++ // a timer that has fired, and has not come to answer, comes too late
+	return !t.call.over
+}
+
+// answerTimeout answers for the handler, whose goroutine is in a call and does not touch the header meanwhile.
+func (h *httpCall) answerTimeout(turn int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.turn != turn || h.status != 0 {
+		return
+	}
+	h.begun(http.StatusGatewayTimeout)
+	h.over = true
+	h.answerFor(http.StatusGatewayTimeout, status.New(codes.DeadlineExceeded, "the time of the call was over before it was answered"))
+}
+
+// timedOut reports whether that was answered for the call: whatever its handler came back with then, the caller has 504.
+func (h *httpCall) timedOut() bool {
+	if h == nil {
+		return false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.over && !h.wasCut.Load()
+}
+
+// answerFor answers in the handler's place, which was taken over. The lock is held.
+func (h *httpCall) answerFor(answer int, st *status.Status) {
+	h.writer.Header().Set("Connection", "close") // the connection is of no use until the handler returns
+	problem.New(answer, rpcstatus.Name(st.Code()), st.Message(), h.trace.context()).Write(h.writer)
+	_ = http.NewResponseController(h.writer).Flush()
+}

@@ -1,0 +1,184 @@
+package inbound
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"github.com/betmakers/paddock/internal/rpcstatus"
+)
+
+// proof is what a connection keeps of its authenticated peer, where that can end while the connection lasts: a
+// certificate expires, or loses its trust. Valid says so for operators. It is asked for every call and must not
+// allocate while it holds.
+type proof interface {
+	Identity() string
+	Valid(now time.Time) error
+}
+
+// What callers are told of a proof that has ended: calls that come then, and streams that run. A stream gets a code
+// that has its client connect again, which is all that one has to do whose certificate was renewed.
+var (
+	errProofEnded  = status.Error(codes.Unauthenticated, "the certificate of this connection is not accepted any more: connect again")
+	errStreamProof = status.Error(codes.Unavailable, "the certificate of this connection is not accepted any more: connect again")
+	errStreamToken = status.Error(codes.Unauthenticated, "the bearer token has expired")
+)
+
+// authOf returns what the transport of ctx knows of its peer, nil for nothing.
+func authOf(ctx context.Context) credentials.AuthInfo {
+	if p, ok := peer.FromContext(ctx); ok {
+		return p.AuthInfo
+	}
+	return nil
+}
+
+func proofOf(ctx context.Context) proof {
+	held, _ := authOf(ctx).(proof)
+	return held
+}
+
+// prove takes the identity that mutual TLS has proved, none if it proved none, and refuses a call whose proof has
+// ended.
+func (d *decision) prove(conn context.Context, now time.Time) {
+	switch info := authOf(conn).(type) {
+	case proof:
+		if err := info.Valid(now); err != nil {
+			d.refuse(ReasonUnauthenticated, endedProof(info, err), errProofEnded)
+			return
+		}
+		d.caller.ID = info.Identity()
+	case interface{ Identity() string }:
+		d.caller.ID = info.Identity()
+	}
+}
+
+func endedProof(held proof, err error) string {
+	return "the caller was " + nameOf(held.Identity()) + ", but " + err.Error()
+}
+
+func nameOf(id string) string {
+	if id == "" {
+		return "one without identity"
+	}
+	return id
+}
+
+// proved refuses a request on a connection whose proof has ended, of whatever handler, and has the connection closed.
+func (h *httpCall) proved() bool {
+	held := proofOf(h.parent)
+	if held == nil {
+		return true
+	}
+	err := held.Valid(h.start)
+	if err == nil {
+		return true
+	}
+	h.reason, h.explain = ReasonUnauthenticated, endedProof(held, err)
+	st := status.Convert(errProofEnded)
+	h.answerUnread()
+	h.writer.Header().Set("Connection", "close") // HTTP/2 makes a GOAWAY of it
+	h.problem(http.StatusUnauthorized, rpcstatus.Name(st.Code()), st.Message())
+	return false
+}
+
+// standing is what lets a caller in, as far as it can end while a call lasts.
+type standing struct {
+	proof proof     // of the connection, nil if that cannot end
+	until time.Time // when the caller's token ends, zero if that is not known or there is none
+}
+
+func (s standing) mayEnd() bool { return s.proof != nil || !s.until.IsZero() }
+
+// over returns what the caller's streams end with once its standing has ended, nil while it lasts.
+func (s standing) over(now time.Time) error {
+	switch {
+	case s.proof != nil && s.proof.Valid(now) != nil:
+		return errStreamProof
+	case !s.until.IsZero() && now.After(s.until):
+		return errStreamToken
+	default:
+		return nil
+	}
+}
+
+// proofInterval is how often the proofs of running streams are looked at.
+const proofInterval = time.Second
+
+// watch has the streams looked at from time to time, while there are any whose proof may end. The lock is held.
+func (o *streams) watch() {
+	if !o.watched {
+		o.watched = true
+		time.AfterFunc(proofInterval, o.checkProofs)
+	}
+}
+
+// until bounds a stream by the end of its caller's token, where its verifier tells that.
+func (o *streams) until(c *call, at time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if open, ok := o.running[c]; ok {
+		open.until = at
+		o.running[c] = open
+		o.watch()
+	}
+}
+
+// checkProofs ends the streams whose proof has ended. A proof may have to be verified anew, for which nobody should
+// have to wait for the lock.
+func (o *streams) checkProofs() {
+	now := time.Now()
+	calls, requests := o.provable()
+	over := map[*call]error{}
+	for c, standing := range calls {
+		if why := standing.over(now); why != nil {
+			over[c] = why
+		}
+	}
+	plainOver := map[*httpCall]error{}
+	for h, standing := range requests {
+		if why := standing.over(now); why != nil {
+			plainOver[h] = why
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for c, why := range over {
+		if open, ok := o.running[c]; ok && open.ended == nil {
+			o.endOne(c, open, why)
+		}
+	}
+	for h, why := range plainOver {
+		o.endPlain(h, why)
+	}
+	o.watched = false
+	if calls, requests := o.mayEnd(); len(calls) > 0 || len(requests) > 0 {
+		o.watch()
+	}
+}
+
+func (o *streams) provable() (map[*call]standing, map[*httpCall]standing) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.mayEnd()
+}
+
+// mayEnd returns the streams whose proof may end, and has not. The lock is held.
+func (o *streams) mayEnd() (map[*call]standing, map[*httpCall]standing) {
+	calls, requests := map[*call]standing{}, map[*httpCall]standing{}
+	for c, open := range o.running {
+		if open.ended == nil && open.mayEnd() {
+			calls[c] = open.standing
+		}
+	}
+	for h, open := range o.plain {
+		if open.ended == nil && h.standing.mayEnd() {
+			requests[h] = h.standing
+		}
+	}
+	return calls, requests
+}

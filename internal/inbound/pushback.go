@@ -1,0 +1,28 @@
+package inbound
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/betmakers/paddock/internal/rpcstatus"
+)
+
+// pushBack says in the trailer what a status says with google.rpc.RetryInfo, so that whoever repeats the call waits: gRPC
+// itself reads the one, programs read the other. A handler that sets the trailer must leave the detail out: a client that
+// gets two values does not retry. REST callers have Retry-After.
+func (c *call) pushBack(out outcome) {
+	if out.err == nil || c.http != nil {
+		return
+	}
+	retry := rpcstatus.Split(status.Convert(out.err)).Retry
+	if retry == nil {
+		return
+	}
+	wait := max(retry.GetRetryDelay().AsDuration(), 0)
+	milliseconds := int64(math.Ceil(float64(wait) / float64(time.Millisecond)))
+	c.stream.SetTrailer(metadata.Pairs(rpcstatus.PushBack, strconv.FormatInt(milliseconds, 10)))
+}

@@ -1,0 +1,173 @@
+package inbound
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc/status"
+
+	"github.com/betmakers/paddock/internal/admission"
+	"github.com/betmakers/paddock/internal/catalog"
+	"github.com/betmakers/paddock/internal/served"
+)
+
+// Resource is something that a bounded number of calls can use at once, such as a pool of connections. Calls wait for it
+// here instead of in the pool: the critical ones first, callers and methods by turns. While more calls come than it can
+// serve, those are refused at once whose turn would come too late. All methods may be called concurrently.
+type Resource struct {
+	name     string
+	server   *Server
+	engine   *admission.Resource
+	short    *shortage
+	rejected atomic.Uint64
+}
+
+// Resource declares a resource that limit calls can use at once. It must be called before the first call. It fails for a
+// limit below 1, for an empty name and for one that is declared already.
+func (s *Server) Resource(name string, limit int) (*Resource, error) {
+	if name == "" || limit < 1 {
+		return nil, fmt.Errorf("resource %q with a limit of %d: it needs a name and a limit of at least 1", name, limit)
+	}
+	patient := s.cfg.Admission == nil || s.cfg.Admission.Reports()
+	what := "the resource " + name
+	r := &Resource{
+		name: name, server: s, engine: admission.NewResource(limit, patient),
+		short: newShortage(what+" of the service has", fmt.Sprintf("more calls than %s can serve, which has a limit of %d", what, limit)),
+	}
+	return r, s.obs.resources.add(r)
+}
+
+// Acquire waits until the resource has room for the call of ctx, and returns what gives the room back. Release must be
+// called; further calls of it do nothing.
+//
+// It fails with UNAVAILABLE and a google.rpc.RetryInfo where the resource is overloaded, and with DEADLINE_EXCEEDED or
+// CANCELLED where ctx has ended. A handler returns these errors as they are, or wrapped. Outside of a call, in a worker,
+// Acquire waits as long as ctx does and is not refused. A nil Resource has room for every call.
+//
+// A call that acquires the same resource twice holds two of its places, and can wait for itself.
+func (r *Resource) Acquire(ctx context.Context) (release func(), err error) {
+	if r == nil {
+		return func() {}, nil
+	}
+	t := &admission.Ticket{Patient: true}
+	c, _ := ctx.Value(served.Key{}).(*call)
+	if c != nil {
+		t.Worth, t.Share, t.Patient = c.place.Worth, c.place.Share, c.method.Quiet
+	}
+	switch r.engine.Acquire(ctx, t) {
+	case admission.Refused:
+		return nil, r.refuse(ctx, c)
+	case admission.Reported:
+		r.report(c)
+	case admission.Runs:
+	}
+	var once sync.Once
+	return func() { once.Do(func() { r.engine.Release(t) }) }, nil
+}
+
+func (r *Resource) refuse(ctx context.Context, c *call) error {
+	outside := c == nil || c.outside()
+	if err := ctx.Err(); err != nil {
+		st := status.FromContextError(err)
+		if !outside {
+			st = status.New(st.Code(), st.Message()+" while the call waited for the resource "+r.name)
+		}
+		return &shortError{st, "", "its time ended while it waited for the resource " + r.name}
+	}
+	r.rejected.Add(1)
+	return &shortError{r.short.status(outside), ReasonOverload, r.short.explain}
+}
+
+// report says that the call would have been refused.
+func (r *Resource) report(c *call) {
+	if c == nil || !r.server.cfg.Admission.Reports() {
+		return
+	}
+	r.server.obs.audited.WithLabelValues(c.method.Name, string(ReasonOverload)).Inc()
+	c.alter(func(rare *rareCall) {
+		rare.explain, rare.audited = string(ReasonOverload)+" of the resource "+r.name, true
+	})
+}
+
+// Load returns how many calls can use the resource at once, how many do, and how many wait for it.
+func (r *Resource) Load() (limit, inUse, waiting int) {
+	s := r.engine.State()
+	return s.Limit, s.Held, s.Queued
+}
+
+// shortError is what a call gets that a resource does not serve. A call that ends with it says so in the log, and counts
+// as refused where it was.
+type shortError struct {
+	st      *status.Status
+	reason  Reason // empty where its time was up
+	explain string
+}
+
+func (e *shortError) Error() string              { return e.st.Err().Error() }
+func (e *shortError) GRPCStatus() *status.Status { return e.st }
+
+func (e *shortError) tell(c *call) {
+	if e.reason != "" {
+		c.refuse(e.reason, e.explain)
+		return
+	}
+	c.note(e.explain)
+}
+
+// resourceMetrics read the state of the resources when they are collected.
+type resourceMetrics struct {
+	limit, inUse, queued, waited, rejected *prometheus.Desc
+
+	mu  sync.Mutex
+	all []*Resource
+}
+
+func newResourceMetrics() *resourceMetrics {
+	return &resourceMetrics{
+		limit: catalog.ResourceLimit.Desc(), inUse: catalog.ResourceInUse.Desc(),
+		queued: catalog.ResourceQueued.Desc(), waited: catalog.ResourceWait.Desc(), rejected: catalog.ResourceRejected.Desc(),
+	}
+}
+
+func (m *resourceMetrics) add(r *Resource) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, other := range m.all {
+		if other.name == r.name {
+			return fmt.Errorf("resource %q is declared twice", r.name)
+		}
+	}
+	m.all = append(m.all, r)
+	return nil
+}
+
+// open has no resource refuse a call from now on.
+func (m *resourceMetrics) open() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.all {
+		r.engine.Open()
+	}
+}
+
+func (m *resourceMetrics) Describe(ch chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{m.limit, m.inUse, m.queued, m.waited, m.rejected} {
+		ch <- desc
+	}
+}
+
+func (m *resourceMetrics) Collect(ch chan<- prometheus.Metric) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.all {
+		s := r.engine.State()
+		ch <- prometheus.MustNewConstMetric(m.limit, prometheus.GaugeValue, float64(s.Limit), r.name)
+		ch <- prometheus.MustNewConstMetric(m.inUse, prometheus.GaugeValue, float64(s.Held), r.name)
+		ch <- prometheus.MustNewConstMetric(m.queued, prometheus.GaugeValue, float64(s.Queued), r.name)
+		ch <- prometheus.MustNewConstMetric(m.waited, prometheus.CounterValue, s.Waited.Seconds(), r.name)
+		ch <- prometheus.MustNewConstMetric(m.rejected, prometheus.CounterValue, float64(r.rejected.Load()), r.name)
+	}
+}

@@ -1,0 +1,63 @@
+package inbound
+
+import (
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+)
+
+// check holds a message that was received to the method's own limit and to the rules declared for it.
+func (c *call) check(m any) (Reason, error) {
+	limit, validate := c.method.MaxRequest, c.method.server.cfg.Validate
+	if limit == 0 && validate == nil {
+		return "", nil
+	}
+	message, ok := m.(proto.Message)
+	if !ok {
+		return "", nil
+	}
+	if limit > 0 {
+		if size := proto.Size(message); size > limit {
+			return ReasonTooLarge, tooLarge(size, limit)
+		}
+	}
+	if validate == nil {
+		return "", nil
+	}
+	err := validate(message)
+	if err == nil {
+		return "", nil
+	}
+	if _, ok := status.FromError(err); !ok {
+		err = status.Error(codes.InvalidArgument, err.Error())
+	}
+	return ReasonInvalid, err
+}
+
+func tooLarge(size, limit int) error {
+	return status.Errorf(codes.ResourceExhausted, "the request has %d bytes, the method takes %d", size, limit)
+}
+
+// boundedMessage is a message that a codec asks before it decodes into it: a few bytes on the wire, decompressed and
+// decoded, become a hundred times the limit of the method in memory. Codecs that do not ask decode into the message
+// in it.
+type boundedMessage struct {
+	proto.Message
+	limit, size int // size of one that was not decoded
+}
+
+// Bound is for the Unmarshal of a server's codec. It returns what to decode a message of size bytes into, where v is
+// what Unmarshal was given, or nil where the message is more than its method takes: then Unmarshal returns without an
+// error, as gRPC would make INTERNAL of any, and the call is refused with RESOURCE_EXHAUSTED.
+func Bound(v any, size int) any {
+	b, ok := v.(*boundedMessage)
+	switch {
+	case !ok:
+		return v
+	case size > b.limit:
+		b.size = size
+		return nil
+	default:
+		return b.Message
+	}
+}

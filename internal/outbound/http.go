@@ -1,0 +1,130 @@
+package outbound
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/betmakers/paddock/internal/catalog"
+)
+
+// RoundTripper returns next with what requests to one dependency need: a span, metrics, trace headers, a deadline, and
+// further attempts of what may be repeated, within a retry budget of this RoundTripper. Name is a label of the metrics:
+// there must be few of them. It fails where a metric of the same name is registered by somebody else.
+//
+// A request has until the deadline of its context, less a reserve of up to 10 ms in which its maker can still do
+// something about it; timeout bounds a request whose context has none, all redirects that [http.Client] follows
+// included. Zero leaves such requests without bound. Deadline and observation end with the body: when it has been
+// read to its end, or closed. A body that is never closed is never counted.
+//
+// Baggage stays inside: it is the service's own, and the other end is somebody else's.
+func (c *Client) RoundTripper(name string, next http.RoundTripper, timeout time.Duration) (http.RoundTripper, error) {
+	metrics, err := newHTTPClientMetrics(name, c.cfg.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	return &peerHTTP{client: c, name: name, next: next, timeout: timeout, metrics: metrics}, nil
+}
+
+// peerHTTP are the requests to one dependency.
+type peerHTTP struct {
+	client  *Client
+	name    string
+	next    http.RoundTripper
+	timeout time.Duration
+	metrics *httpClientMetrics
+	budget  retryBudget
+}
+
+// httpClientCall is one request and, once there is an answer, its body.
+type httpClientCall struct {
+	io.ReadCloser // of the answer, as it came
+
+	peer     *peerHTTP
+	request  *http.Request // as the caller made it
+	ctx      context.Context
+	cancel   context.CancelFunc // nil if there is no deadline
+	start    time.Time
+	deadline time.Time // zero for none
+	span     trace.Span
+	sc       trace.SpanContext
+	values   [2]string // of the headers of the first attempt: the trace's parent and the timeout
+	attempts int
+	status   int // of the answer; 0 if there is none
+	ended    atomic.Bool
+}
+
+// RoundTrip makes a request.
+func (p *peerHTTP) RoundTrip(r *http.Request) (*http.Response, error) {
+	c := &httpClientCall{peer: p, request: r, start: time.Now()}
+	c.begin()
+	answer, err := c.exchange()
+	if err != nil {
+		c.end(err)
+		return nil, err
+	}
+	c.status = answer.StatusCode
+	if answer.Body == http.NoBody || answer.StatusCode == http.StatusSwitchingProtocols {
+		c.end(nil) // nothing to wait for, or no longer HTTP
+		return answer, nil
+	}
+	c.ReadCloser, answer.Body = answer.Body, c
+	return answer, nil
+}
+
+// CloseIdleConnections does what [http.Client.CloseIdleConnections] asks for.
+func (p *peerHTTP) CloseIdleConnections() {
+	if next, ok := p.next.(interface{ CloseIdleConnections() }); ok {
+		next.CloseIdleConnections()
+	}
+}
+
+// begin finds the deadline and the span of the request.
+func (c *httpClientCall) begin() {
+	c.ctx = c.request.Context()
+	c.deadline = c.peer.deadline(c.request, c.start)
+	if !c.deadline.IsZero() {
+		c.ctx, c.cancel = context.WithDeadline(c.ctx, c.deadline)
+	}
+	c.ctx, c.span, c.sc = c.peer.client.startSpan(c.ctx, catalog.HTTPMethod(c.request.Method))
+}
+
+// deadline returns when a request must have ended, zero if there is no bound. What a redirect led to has the deadline
+// of the request that was redirected.
+func (p *peerHTTP) deadline(r *http.Request, now time.Time) time.Time {
+	if r.Response != nil && r.Response.Request != nil {
+		if at, ok := r.Response.Request.Context().Deadline(); ok {
+			return at
+		}
+	}
+	if at, ok := r.Context().Deadline(); ok {
+		return at.Add(-timeReserve(at.Sub(now)))
+	}
+	if p.timeout <= 0 {
+		return time.Time{}
+	}
+	return now.Add(p.timeout)
+}
+
+// Read reads the body of the answer.
+func (c *httpClientCall) Read(b []byte) (int, error) {
+	n, err := c.ReadCloser.Read(b)
+	switch {
+	case err == io.EOF:
+		c.end(nil)
+	case err != nil:
+		c.end(err)
+	}
+	return n, err
+}
+
+// Close ends the request, whatever is left of its answer.
+func (c *httpClientCall) Close() error {
+	err := c.ReadCloser.Close()
+	c.end(nil)
+	return err
+}

@@ -1,0 +1,59 @@
+package outbound
+
+import (
+	"errors"
+	"strconv"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/betmakers/paddock/internal/catalog"
+)
+
+// httpClientMetrics are those of requests to one dependency. It keeps the handles of the combinations that have occurred;
+// there are few, as methods, status codes and kinds of errors are mapped to known ones.
+type httpClientMetrics struct {
+	peer     string
+	duration *prometheus.HistogramVec
+	retries  *prometheus.CounterVec
+	withheld prometheus.Counter
+	mu       sync.RWMutex
+	children map[httpClientLabels]catalog.HistogramChild
+}
+
+type httpClientLabels struct {
+	method, failed string
+	status         int
+}
+
+func newHTTPClientMetrics(peer string, registerer prometheus.Registerer) (*httpClientMetrics, error) {
+	duration, retries, withheld := catalog.HTTPClientRequestDuration.HistogramVec(), catalog.HTTPClientRetries.CounterVec(), catalog.HTTPClientRetriesWithheld.CounterVec()
+	err := errors.Join(catalog.Register(registerer, &duration), catalog.Register(registerer, &retries), catalog.Register(registerer, &withheld))
+	return &httpClientMetrics{
+		peer: peer, duration: duration, retries: retries, withheld: withheld.WithLabelValues(peer), children: map[httpClientLabels]catalog.HistogramChild{},
+	}, err
+}
+
+// of returns the catalog.HistogramChild of an outcome. Status 0 is no answer.
+func (m *httpClientMetrics) of(method string, status int, failed string) catalog.HistogramChild {
+	key := httpClientLabels{method, failed, status}
+	m.mu.RLock()
+	child := m.children[key]
+	m.mu.RUnlock()
+	if child != nil {
+		return child
+	}
+	code := ""
+	if status != 0 {
+		code = strconv.Itoa(status)
+	}
+	child = m.duration.WithLabelValues(method, m.peer, code, failed).(catalog.HistogramChild)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.children[key] = child
+	return child
+}
+
+func (m *httpClientMetrics) retried(reason retryReason) {
+	m.retries.WithLabelValues(m.peer, string(reason)).Inc()
+}

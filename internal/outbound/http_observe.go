@@ -1,0 +1,102 @@
+package outbound
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	otelcodes "go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/betmakers/paddock/internal/catalog"
+	"github.com/betmakers/paddock/internal/traceid"
+)
+
+// injectHTTP sets the W3C headers of the trace, with room for the value of the first.
+func (c *Client) injectHTTP(header http.Header, sc trace.SpanContext, value []string) {
+	if c.cfg.IgnoreTraceContext {
+		return
+	}
+	value[0] = traceid.Format(sc)
+	header["Traceparent"] = value
+	if state := sc.TraceState(); state.Len() > 0 {
+		header["Tracestate"] = []string{state.String()}
+	} else {
+		delete(header, "Tracestate")
+	}
+}
+
+// end accounts for the request, once, whichever way it ends, and frees what its deadline holds.
+func (c *httpClientCall) end(err error) {
+	if c.ended.Swap(true) {
+		return
+	}
+	elapsed := time.Since(c.start)
+	failed := ""
+	switch {
+	case err != nil:
+		failed = kindOf(c.ctx, err)
+	case c.status >= http.StatusBadRequest:
+		failed = strconv.Itoa(knownStatus(c.status))
+	}
+	h := c.peer.metrics.of(catalog.HTTPMethod(c.request.Method), knownStatus(c.status), failed)
+	if c.span == nil {
+		h.Observe(elapsed.Seconds())
+	} else {
+		c.endSpan(h, failed, elapsed)
+	}
+	if failed != "" {
+		c.log(failed, elapsed)
+	}
+	if c.cancel != nil {
+		c.cancel()
+	}
+}
+
+// endSpan records elapsed with the trace as exemplar, and finishes the span. It tells neither of the URL nor of
+// headers: paths and queries of others hold tokens often enough.
+func (c *httpClientCall) endSpan(h catalog.HistogramChild, failed string, elapsed time.Duration) {
+	h.ObserveWithExemplar(elapsed.Seconds(), prometheus.Labels{"trace_id": c.sc.TraceID().String(), "span_id": c.sc.SpanID().String()})
+	c.span.SetAttributes(
+		attribute.String("http.request.method", catalog.HTTPMethod(c.request.Method)),
+		attribute.String("server.address", c.peer.name),
+	)
+	if c.status != 0 {
+		c.span.SetAttributes(attribute.Int("http.response.status_code", c.status))
+	}
+	if c.attempts > 1 {
+		c.span.SetAttributes(attribute.Int("http.request.resend_count", c.attempts-1))
+	}
+	if failed != "" {
+		c.span.SetAttributes(attribute.String("error.type", failed))
+		c.span.SetStatus(otelcodes.Error, "")
+	}
+	c.span.End()
+}
+
+// log tells of a failure those who look closely: whoever made the request tells what came of it.
+func (c *httpClientCall) log(failed string, elapsed time.Duration) {
+	log := c.peer.client.cfg.Logger
+	if log == nil || !log.Enabled(c.ctx, slog.LevelDebug) {
+		return
+	}
+	log.LogAttrs(context.WithoutCancel(c.ctx), slog.LevelDebug, "request to a third party failed",
+		slog.String("peer", c.peer.name), slog.String("http_method", catalog.HTTPMethod(c.request.Method)), slog.Int("status", c.status),
+		slog.String("kind", failed), slog.Int("attempts", c.attempts), slog.Duration("duration", elapsed))
+}
+
+// knownStatus maps an invented status to the first of its class, as RFC 9110, 15, has clients do; 0 stays 0.
+func knownStatus(status int) int {
+	switch {
+	case status == 0 || http.StatusText(status) != "":
+		return status
+	case status >= 100 && status < 600:
+		return status / 100 * 100
+	default:
+		return http.StatusInternalServerError
+	}
+}

@@ -1,0 +1,76 @@
+package outbound
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/baggage"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/betmakers/paddock/internal/contract"
+	"github.com/betmakers/paddock/internal/served"
+	"github.com/betmakers/paddock/internal/traceid"
+)
+
+// startSpan gives the call a span if it is recorded.
+func (c *clientCall) startSpan(ctx context.Context) (context.Context, trace.SpanContext) {
+	ctx, span, sc := c.method.peer.client.startSpan(ctx, c.method.name)
+	c.span = span
+	return ctx, sc
+}
+
+// startSpan returns the trace that the called service is to continue. A call that is recorded has a span of its own; any
+// other, with a nil span, stands for the span of ctx, and outside of any call for a trace that begins here.
+func (c *Client) startSpan(ctx context.Context, name string) (context.Context, trace.Span, trace.SpanContext) {
+	cfg := &c.cfg
+	parent := trace.SpanContextFromContext(ctx)
+	id := parent.TraceID()
+	if !parent.IsValid() {
+		id, _ = traceid.New()
+	}
+	if cfg.Tracer == nil || cfg.Sampled == nil || !cfg.Sampled(parent, id) {
+		return ctx, nil, unrecorded(cfg, parent, id)
+	}
+	started := traceid.With(ctx, &traceid.IDs{Trace: id, Span: traceid.NewSpan()})
+	ctx, span := cfg.Tracer.Start(started, name, trace.WithSpanKind(trace.SpanKindClient))
+	return ctx, span, span.SpanContext()
+}
+
+// unrecorded is what a call hands on that has no span. Of a service that records nothing, the caller's flags come through
+// as they came, as others may record.
+func unrecorded(cfg *Config, parent trace.SpanContext, id trace.TraceID) trace.SpanContext {
+	switch {
+	case !parent.IsValid():
+		return trace.NewSpanContext(trace.SpanContextConfig{TraceID: id, SpanID: traceid.NewSpan()})
+	case cfg.Tracer == nil:
+		return parent
+	default:
+		return parent.WithTraceFlags(parent.TraceFlags() &^ trace.FlagsSampled)
+	}
+}
+
+// inject returns ctx with the W3C headers of the trace and of the baggage in it, and with what the served call is worth.
+func (c *Client) inject(ctx context.Context, sc trace.SpanContext, within served.Call) context.Context {
+	var room [8]string
+	headers := room[:0]
+	if !c.cfg.IgnoreTraceContext {
+		headers = append(headers, "traceparent", traceid.Format(sc))
+		if state := sc.TraceState(); state.Len() > 0 {
+			headers = append(headers, "tracestate", state.String())
+		}
+	}
+	if !c.cfg.IgnoreBaggage {
+		if members := baggage.FromContext(ctx).String(); members != "" {
+			headers = append(headers, "baggage", members)
+		}
+	}
+	if within != nil {
+		if worth := within.Criticality(); worth != contract.Normal {
+			headers = append(headers, served.CriticalityHeader, worth.String())
+		}
+	}
+	if len(headers) == 0 {
+		return ctx
+	}
+	return metadata.AppendToOutgoingContext(ctx, headers...)
+}
