@@ -49,7 +49,7 @@ const refusalPause = time.Minute
 func (i *instance) limitConns(port string, inner net.Listener) net.Listener {
 	return &limitedListener{inner, &connLimit{
 		port: port, limits: connLimits{i.cfg.MaxConnections, i.cfg.MaxConnectionsPerAddress},
-		log: i.log, refused: i.metrics.refusedConns, limiter: i.limiter, byAddr: map[netip.Addr]int{},
+		log: i.log, refused: i.refused, limiter: i.limiter, byAddr: map[netip.Addr]int{},
 	}}
 }
 

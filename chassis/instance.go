@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sethvargo/go-envconfig"
 	"google.golang.org/grpc"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/betmakers/paddock/internal/admin"
 	"github.com/betmakers/paddock/internal/admission"
 	"github.com/betmakers/paddock/internal/audit"
+	"github.com/betmakers/paddock/internal/catalog"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/fault"
 	"github.com/betmakers/paddock/internal/openapi"
@@ -32,6 +34,7 @@ type instance struct {
 	service Service
 	harness *harness.Harness
 	began   time.Time
+	life    *lifecycle
 
 	ownsProcess bool // Main: what is global may be set
 	libraries   *libraryLogs
@@ -44,7 +47,7 @@ type instance struct {
 
 	telemetry *telemetry.Telemetry
 	log       *slog.Logger
-	metrics   lifecycleMetrics
+	refused   *prometheus.CounterVec // connections beyond the limits
 
 	source      mtls.Source // nil where mutual TLS is off
 	closeSource func() error
@@ -78,14 +81,14 @@ type instance struct {
 	routes    []openapi.Route
 	dials     []dial
 	resources []declaredResource
-	phase     string
-	lastStep  time.Time
-	events    []Event
 }
 
 func newInstance(ctx context.Context, service Service) *instance {
 	now := time.Now()
-	return &instance{service: service, harness: harness.From(ctx), began: now, lastStep: now, phase: phases[0], metrics: newLifecycleMetrics()}
+	return &instance{
+		service: service, harness: harness.From(ctx), began: now, life: newLifecycle(now, service.OnEvent),
+		refused: catalog.ConnectionsRefused.CounterVec(),
+	}
 }
 
 func (i *instance) environ() []string {

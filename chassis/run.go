@@ -55,7 +55,7 @@ func (i *instance) start(ctx context.Context) error {
 		if !i.stopBegun.IsZero() {
 			return nil // the step came to its end during the stop
 		}
-		i.emit(s.step, detail, nil)
+		i.life.emit(s.step, detail, nil)
 	}
 	i.printHints()
 	return nil

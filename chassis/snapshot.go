@@ -18,7 +18,7 @@ func (i *instance) snapshot() admin.Snapshot {
 	build := i.build()
 	return admin.Snapshot{
 		Service: i.service.Name, Version: build.version, Environment: i.cfg.Environment, Instance: hostname(),
-		Identity: i.identityNow(), Phase: i.phaseNow(), Ready: i.health.Ready(), Started: i.began,
+		Identity: i.identityNow(), Phase: i.life.phaseNow(), Ready: i.health.Ready(), Started: i.began,
 		Addresses: i.addresses(), Build: build.facts, Methods: i.methods(), Load: i.load(), Checks: i.checks(),
 		Certificates: i.certificates(), Workers: i.workers.snapshot(), Settings: i.settingsShown(), Events: i.eventsShown(),
 		Faults: i.faultsShown(), Unprotected: i.protectionsOff(),
@@ -139,7 +139,7 @@ func (i *instance) settingsShown() []admin.Setting {
 
 func (i *instance) eventsShown() []admin.Event {
 	var shown []admin.Event
-	for _, e := range i.eventsSoFar() {
+	for _, e := range i.life.soFar() {
 		event := admin.Event{Time: e.Time, Name: string(e.Step), Detail: redact.Values(e.Detail), Duration: e.Took}
 		if e.Err != nil {
 			event.Error = redact.Values(e.Err.Error())

@@ -91,9 +91,7 @@ func (i *instance) startTelemetry(ctx context.Context) (string, error) {
 	if i.harness.Registered != nil {
 		i.harness.Registered(t.Registry())
 	}
-	for _, e := range i.eventsSoFar() {
-		i.logEvent(e)
-	}
+	i.life.useLog(i.log, t.Settle)
 	i.warnOfProtections()
 	return "", nil
 }
@@ -122,8 +120,8 @@ func (i *instance) instrument(t *telemetry.Telemetry, stdout io.Writer) (err err
 	}
 	i.faults = fault.NewSet(i.chain, t.Logger())
 	restarts, panics := catalog.WorkerRestarts.CounterVec(), catalog.Panics.CounterVec()
-	err = errors.Join(registry.Register(restarts), catalog.Register(registry, &panics), i.metrics.register(registry, i))
-	err = errors.Join(err, registry.Register(newProtectionCollector(i)))
+	err = errors.Join(registry.Register(restarts), catalog.Register(registry, &panics), i.life.register(registry, i.health.Ready))
+	err = errors.Join(err, registry.Register(i.refused), registry.Register(newProtectionCollector(i)))
 	i.workers = newSupervisor(t.Logger(), restarts, panics)
 	return err
 }
@@ -238,12 +236,6 @@ func (i *instance) becomeReady(context.Context) (string, error) {
 		return "held back by a failing check", nil
 	}
 	return "", nil
-}
-
-func (i *instance) eventsSoFar() []Event {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return slices.Clone(i.events)
 }
 
 // environLookuper looks names up in a list as os.Environ returns it.

@@ -37,7 +37,7 @@ func (i *instance) stop(asked, failed error) error {
 	if i.telemetry == nil {
 		return nil // it never came further than its settings
 	}
-	serving := i.phaseNow() == phases[1] // else nobody was sent here yet
+	serving := i.life.phaseNow() == phases[1] // else nobody was sent here yet
 	i.requestStop(asked, failed)
 	end := i.stopEnd()
 	calls, cancelCalls := context.WithDeadline(context.Background(), end.Add(-stopReserve))
@@ -47,31 +47,31 @@ func (i *instance) stop(asked, failed error) error {
 	var errs []error
 
 	i.readinessOff()
-	i.emit(ReadinessOff, "", nil)
+	i.life.emit(ReadinessOff, "", nil)
 	if serving {
 		sleep(calls, i.cfg.DrainDelay)
 	}
-	i.emit(DrainDelayOver, "", nil)
+	i.life.emit(DrainDelayOver, "", nil)
 	i.faults.Close()
 	i.chain.Drain()
 	i.health.EndWatches()
-	i.emit(StreamsTold, "", nil)
+	i.life.emit(StreamsTold, "", nil)
 	if err := i.finishCalls(calls); err != nil {
 		errs = append(errs, err)
-		i.emit(CallsCut, "", err)
+		i.life.emit(CallsCut, "", err)
 	} else {
-		i.emit(CallsFinished, "", nil)
+		i.life.emit(CallsFinished, "", nil)
 	}
 	err := i.stopWorkers(workers)
-	i.emit(WorkersStopped, "", err)
+	i.life.emit(WorkersStopped, "", err)
 	i.closeHTTPClients()
 	errs = append(errs, err, i.closeGateway(), i.closeDials(), i.closeIdentity())
 	err = i.flush(end.Add(-closeTimeout - closeAdminTimeout - closeAuditTimeout))
-	i.emit(TelemetryFlushed, "", err)
+	i.life.emit(TelemetryFlushed, "", err)
 	i.closeAdmin()
-	i.emit(AdminClosed, "", nil)
+	i.life.emit(AdminClosed, "", nil)
 	i.closeAuditLog()
-	i.emit(Stopped, fmt.Sprintf("after %s", time.Since(i.stopBegun).Round(time.Millisecond)), nil)
+	i.life.emit(Stopped, fmt.Sprintf("after %s", time.Since(i.stopBegun).Round(time.Millisecond)), nil)
 	i.closeTelemetry()
 	return errors.Join(errs...)
 }
@@ -89,7 +89,7 @@ func (i *instance) stopWorkers(ctx context.Context) error {
 func (i *instance) requestStop(asked, failed error) {
 	if i.stopBegun.IsZero() {
 		i.stopBegun = time.Now()
-		i.emit(StopRequested, text(asked), failed)
+		i.life.emit(StopRequested, text(asked), failed)
 	}
 }
 
