@@ -59,16 +59,11 @@ func (i *instance) watchDials() error {
 
 // fleet is how this instance finds out about the others.
 func (i *instance) fleet() *dependency.Fleet {
-	h := i.harness
-	fleet := &dependency.Fleet{Host: i.cfg.FleetHost, Lookup: h.LookupHost, Own: h.InterfaceAddrs, Patience: h.Patience, Ready: i.askReady()}
+	fleet := &dependency.Fleet{
+		Host: i.cfg.FleetHost, Lookup: i.around.LookupHost, Own: i.around.InterfaceAddrs, Patience: i.around.Patience, Ready: i.askReady(),
+	}
 	if fleet.Host == "" {
 		fleet.Host = i.service.Name
-	}
-	if fleet.Lookup == nil {
-		fleet.Lookup = net.DefaultResolver.LookupHost
-	}
-	if fleet.Own == nil {
-		fleet.Own = net.InterfaceAddrs
 	}
 	return fleet
 }

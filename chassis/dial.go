@@ -99,7 +99,7 @@ func (i *instance) dial(name string) (*grpc.ClientConn, error) {
 		return nil, err
 	}
 	to := target.Value
-	if peer, ok := i.harness.Peers[name]; ok && target.Origin == settings.FromDefault {
+	if peer, ok := i.around.Peers[name]; ok && target.Origin == settings.FromDefault {
 		to, opts = peer.Target, append(opts, peer.Options...)
 	}
 	if configured {
@@ -123,7 +123,7 @@ func (i *instance) dialTarget(name string) (settings.Setting, error) {
 		Name: variable, Value: fallback, Default: fallback, Origin: settings.FromDefault, Type: "string",
 		Help: "Where calls of " + name + " go: any target of gRPC.",
 	}
-	if value := i.getenv(variable); value != "" {
+	if value := i.around.getenv(variable); value != "" {
 		s.Value, s.Origin = value, settings.FromEnvironment
 	}
 	// gRPC takes a scheme that it does not know for a part of a host's name.
@@ -264,7 +264,7 @@ func (i *instance) checkTargets() {
 	for _, d := range i.dials {
 		known = append(known, d.target)
 	}
-	targets := slices.DeleteFunc(slices.Clone(i.environ()), func(variable string) bool { return !targetVariable.MatchString(variable) })
+	targets := slices.DeleteFunc(slices.Clone(i.around.environ()), func(variable string) bool { return !targetVariable.MatchString(variable) })
 	for _, err := range settings.Unknown(targets, "CHASSIS_", known) {
 		i.log.Warn("target of a service that is not dialled", "error", err.Error())
 	}

@@ -10,8 +10,8 @@ import (
 
 // startIdentity gets the certificate and the trust that the settings name.
 func (i *instance) startIdentity(ctx context.Context) (string, error) {
-	if i.harness.Source != nil {
-		i.source = i.harness.Source
+	if i.around.Source != nil {
+		i.source = i.around.Source
 		return i.identityText()
 	}
 	if err := i.openSource(ctx); err != nil {
@@ -50,7 +50,7 @@ func (i *instance) whyProduction() string {
 
 func (i *instance) openSource(ctx context.Context) error {
 	registry := i.telemetry.Registry()
-	socket := i.getenv("SPIFFE_ENDPOINT_SOCKET")
+	socket := i.around.getenv("SPIFFE_ENDPOINT_SOCKET")
 	from := i.cfg.source(socket)
 	if i.cfg.TLSCRLFile != "" && from != mtlsFiles {
 		return fmt.Errorf("CHASSIS_TLS_CRL_FILE is set, but certificates come from %q: revocation lists go with certificates from files alone. "+

@@ -5,15 +5,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/sethvargo/go-envconfig"
 	"google.golang.org/grpc"
 
-	"github.com/betmakers/paddock/chassis/internal/harness"
 	"github.com/betmakers/paddock/chassis/mtls"
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/admin"
@@ -32,7 +29,7 @@ import (
 // instance is one run of a Service: everything that it owns, in the order in which it comes to be.
 type instance struct {
 	service Service
-	harness *harness.Harness
+	around  surroundings
 	began   time.Time
 	life    *lifecycle
 
@@ -86,49 +83,19 @@ type instance struct {
 func newInstance(ctx context.Context, service Service) *instance {
 	now := time.Now()
 	return &instance{
-		service: service, harness: harness.From(ctx), began: now, life: newLifecycle(now, service.OnEvent),
+		service: service, around: surroundingsOf(ctx), began: now, life: newLifecycle(now, service.OnEvent),
 		refused: catalog.ConnectionsRefused.CounterVec(),
 	}
-}
-
-func (i *instance) environ() []string {
-	if i.harness.Environ != nil {
-		return i.harness.Environ
-	}
-	return os.Environ()
-}
-
-func (i *instance) lookuper() envconfig.Lookuper {
-	if i.harness.Environ == nil {
-		return envconfig.OsLookuper()
-	}
-	return environLookuper(i.harness.Environ)
-}
-
-func (i *instance) getenv(name string) string {
-	value, _ := i.lookuper().Lookup(name)
-	return value
 }
 
 // listen opens a port. Those of the service have limits of connections; that of the probes has none, as a service
 // that is full is alive.
 func (i *instance) listen(ctx context.Context, port, addr string) (net.Listener, error) {
-	listener, err := i.openPort(ctx, port, addr)
+	listener, err := i.around.Listen(ctx, port, addr)
 	if err != nil || port == "admin" {
 		return listener, err
 	}
 	return i.limitConns(port, listener), nil
-}
-
-func (i *instance) openPort(ctx context.Context, port, addr string) (net.Listener, error) {
-	if i.harness.Listen != nil {
-		return i.harness.Listen(ctx, port, addr)
-	}
-	lc := net.ListenConfig{}
-	if port == "grpc" { // gRPC sets this on a *net.TCPConn alone, which it does not get
-		lc.Control = setUserTimeout
-	}
-	return lc.Listen(ctx, "tcp", addr)
 }
 
 // development reports whether the settings, once read, say so.

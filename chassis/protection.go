@@ -21,7 +21,7 @@ const faultsLabel = "faults"
 // protections are all of them, as the settings have them.
 func (i *instance) protections() []protection {
 	c := &i.cfg
-	mtls := c.source(i.getenv("SPIFFE_ENDPOINT_SOCKET")) != mtlsOff || i.harness.Source != nil
+	mtls := c.source(i.around.getenv("SPIFFE_ENDPOINT_SOCKET")) != mtlsOff || i.around.Source != nil
 	return []protection{
 		{"authorization", c.Authorization == authorizationAudit, "CHASSIS_AUTHORIZATION=audit",
 			"authorization is off: callers that a method does not name are let in, and only logged"},

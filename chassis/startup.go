@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -37,7 +36,7 @@ func (i *instance) configure(ctx context.Context) (string, error) {
 		errs = append(errs, errors.New("Service.Setup is nil: it registers what the service serves"))
 	}
 	environment, why := i.guessEnvironment()
-	loader := settings.Loader{Lookup: i.lookuper(), Development: environment == development}
+	loader := settings.Loader{Lookup: &i.around, Development: environment == development}
 	own, err := loader.Load(ctx, &i.cfg)
 	errs = append(errs, err)
 	if why != "" {
@@ -54,7 +53,7 @@ func (i *instance) configure(ctx context.Context) (string, error) {
 			errs = append(errs, fmt.Errorf("Service.Config names %s: CHASSIS_ variables are the chassis's own", s.Name))
 		}
 	}
-	errs = append(errs, settings.Unknown(withoutTargets(i.environ()), "CHASSIS_", own)...)
+	errs = append(errs, settings.Unknown(withoutTargets(i.around.environ()), "CHASSIS_", own)...)
 	i.settings = append(own, theirs...)
 	return i.cfg.Environment, errors.Join(errs...)
 }
@@ -69,11 +68,11 @@ func withoutUnread(errs []error, own []settings.Setting) []error {
 
 // startTelemetry starts logs, traces and metrics, and what works with all of them.
 func (i *instance) startTelemetry(ctx context.Context) (string, error) {
-	stdout := logline.NewOutput(i.output())
+	stdout := logline.NewOutput(i.around.Output)
 	t, err := telemetry.Start(ctx, telemetry.Config{
 		Service: i.service.Name, Version: i.service.Version, Environment: i.cfg.Environment, InstanceID: hostname(),
-		LogLevel: i.cfg.LogLevel, LogFormat: i.logFormat(), Output: stdout, Getenv: i.getenv,
-		SpanProcessors: i.harness.Processors, LogHandlers: i.harness.Handlers,
+		LogLevel: i.cfg.LogLevel, LogFormat: i.logFormat(), Output: stdout, Getenv: i.around.getenv,
+		SpanProcessors: i.around.Processors, LogHandlers: i.around.Handlers,
 	})
 	if err != nil {
 		return "", err
@@ -88,9 +87,7 @@ func (i *instance) startTelemetry(ctx context.Context) (string, error) {
 		otel.SetTextMapPropagator(t.Propagator())
 		i.libraries.use(i.log)
 	}
-	if i.harness.Registered != nil {
-		i.harness.Registered(t.Registry())
-	}
+	i.around.Registered(t.Registry())
 	i.life.useLog(i.log, t.Settle)
 	i.warnOfProtections()
 	return "", nil
@@ -145,36 +142,15 @@ func (i *instance) tracer(t *telemetry.Telemetry) trace.Tracer {
 	return t.Tracer("github.com/betmakers/paddock")
 }
 
-func (i *instance) output() io.Writer {
-	if i.harness.Output != nil {
-		return i.harness.Output
-	}
-	return os.Stdout
-}
-
 // logFormat resolves auto: text for a person at a terminal, JSON for everything else.
 func (i *instance) logFormat() string {
 	if i.cfg.LogFormat != "auto" {
 		return i.cfg.LogFormat
 	}
-	if file, ok := i.output().(*os.File); ok && isTerminal(file) {
+	if i.around.onTerminal() {
 		return "text"
 	}
 	return "json"
-}
-
-func isTerminal(file *os.File) bool {
-	info, err := file.Stat()
-	null, _ := os.Stat(os.DevNull) // a character device too
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && !os.SameFile(info, null)
-}
-
-func hostname() string {
-	name, err := os.Hostname()
-	if err != nil {
-		return ""
-	}
-	return name
 }
 
 // setUp runs the service's Setup, and closes the registration.
@@ -191,13 +167,11 @@ func (i *instance) setUp(ctx context.Context) (string, error) {
 	if err := errors.Join(app.close(), i.checkOverrides(), i.findRoutes(), i.watchDials(), i.setFaults(ctx)); err != nil {
 		return "", err
 	}
-	if i.harness.Methods != nil {
-		var records []*contract.Method
-		for _, m := range i.chain.Methods() {
-			records = append(records, m.Method)
-		}
-		i.harness.Methods(records)
+	var records []*contract.Method
+	for _, m := range i.chain.Methods() {
+		records = append(records, m.Method)
 	}
+	i.around.Methods(records)
 	i.checkTargets()
 	return fmt.Sprintf("%d methods", len(i.chain.Methods())), nil
 }
@@ -236,16 +210,4 @@ func (i *instance) becomeReady(context.Context) (string, error) {
 		return "held back by a failing check", nil
 	}
 	return "", nil
-}
-
-// environLookuper looks names up in a list as os.Environ returns it.
-type environLookuper []string
-
-func (e environLookuper) Lookup(key string) (string, bool) {
-	for _, variable := range slices.Backward(e) {
-		if name, value, ok := strings.Cut(variable, "="); ok && name == key {
-			return value, true
-		}
-	}
-	return "", false
 }
