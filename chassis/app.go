@@ -61,7 +61,7 @@ func (a *App) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	}
 	a.names[desc.ServiceName] = true
 	wrapped, err := a.instance.chain.Wrap(desc, impl, contract.Defaults{
-		Timeout: a.instance.cfg.CallTimeout, Overrides: a.instance.overrides,
+		Timeout: a.instance.cfg.CallTimeout, Overrides: a.instance.cfg.overrides,
 	})
 	if err != nil {
 		a.errs = append(a.errs, fmt.Errorf("chassis: gRPC service %s: %w", desc.ServiceName, err))

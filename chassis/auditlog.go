@@ -12,24 +12,6 @@ import (
 	"github.com/betmakers/paddock/telemetry"
 )
 
-// Values of CHASSIS_AUDIT_LOG_MODE; those of CHASSIS_AUDIT_LOG are audit's.
-const (
-	auditDrop   = "drop"
-	auditRefuse = "refuse"
-)
-
-// validateAuditLog refuses what would promise more than it keeps, or keep nothing.
-func (c *Config) validateAuditLog() (errs []error) {
-	if c.AuditLogMode == auditRefuse && c.AuditLog != string(audit.All) {
-		errs = append(errs, fmt.Errorf("CHASSIS_AUDIT_LOG_MODE is %s, which refuses calls that cannot be recorded, but CHASSIS_AUDIT_LOG is %q, "+
-			"which records no call that runs: set CHASSIS_AUDIT_LOG=%s", auditRefuse, c.AuditLog, audit.All))
-	}
-	if c.AuditLogFile != "" && c.AuditLog == string(audit.Off) {
-		errs = append(errs, fmt.Errorf("CHASSIS_AUDIT_LOG_FILE is set, but CHASSIS_AUDIT_LOG is off: set CHASSIS_AUDIT_LOG=%s or %s", audit.All, audit.Denied))
-	}
-	return errs
-}
-
 // openAuditLog starts the audit log, which goes to a file or beside the log to stdout, and its health check.
 func (i *instance) openAuditLog(t *telemetry.Telemetry, stdout io.Writer) error {
 	if i.cfg.AuditLog == string(audit.Off) {

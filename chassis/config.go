@@ -104,6 +104,12 @@ const (
 	admissionReport = "report"
 )
 
+// Values of CHASSIS_AUDIT_LOG_MODE; those of CHASSIS_AUDIT_LOG are audit's.
+const (
+	auditDrop   = "drop"
+	auditRefuse = "refuse"
+)
+
 // validate returns everything that is wrong with c.
 func (c *Config) validate() (errs []error) {
 	choice := func(name, value string, allowed ...string) {

@@ -231,7 +231,7 @@ func decodedError(err error) error {
 // userAgent is "service/version paddock", before which nothing and after which gRPC puts its own.
 func (i *instance) userAgent() string {
 	name := i.service.Name
-	if version := i.build().version; version != "" {
+	if version := readBuild(i.service.Version).version; version != "" {
 		name += "/" + version
 	}
 	return name + " paddock"

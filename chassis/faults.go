@@ -15,18 +15,6 @@ import (
 	"github.com/betmakers/paddock/internal/fault"
 )
 
-// validateFaults refuses faults that production would start with: nobody would know who wanted them, or until when.
-func (c *Config) validateFaults() (errs []error) {
-	if _, err := fault.Parse(c.Faults, false); err != nil {
-		errs = append(errs, fmt.Errorf("CHASSIS_FAULTS: %w", err))
-	}
-	if c.Faults != "" && c.Environment == production {
-		errs = append(errs, errors.New("CHASSIS_FAULTS is set, and production does not start with faults: unset it. "+
-			"An identity of CHASSIS_DEBUG_CALLERS can set faults for up to an hour at /debug/faults"))
-	}
-	return errs
-}
-
 // setFaults puts the faults of the settings in force, now that the methods are known.
 func (i *instance) setFaults(ctx context.Context) error {
 	rules, err := fault.Parse(i.cfg.Faults, false)
@@ -42,7 +30,7 @@ func (i *instance) setFaults(ctx context.Context) error {
 // mayChange decides who may set faults and the log level at run time. In production being on the same machine is not
 // enough: it proves nobody.
 func (i *instance) mayChange() func(*http.Request) error {
-	if i.development() {
+	if i.cfg.development() {
 		return func(*http.Request) error { return nil }
 	}
 	allowed := i.allowDebug()

@@ -69,7 +69,7 @@ func (i *instance) registerOwnServices() {
 		i.health.AddService(registered.desc.ServiceName)
 	}
 	healthpb.RegisterHealthServer(i.app, i.health.GRPC())
-	if i.development() {
+	if i.cfg.development() {
 		reflection.Register(reflected{i.app})
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // printHints logs, in development, commands that a person can paste: the certificates make them hard to guess.
 func (i *instance) printHints() {
-	if !i.development() {
+	if !i.cfg.development() {
 		return
 	}
 	if method := i.firstUnary(); method != "" {

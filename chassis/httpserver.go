@@ -91,7 +91,7 @@ func (i *instance) withDocs(api http.Handler) (http.Handler, error) {
 		return api, nil
 	}
 	document, err := openapi.Document(openapi.Info{
-		Title: i.service.Name, Version: i.build().version, Terms: i.terms, Bearer: i.service.Tokens != nil,
+		Title: i.service.Name, Version: readBuild(i.service.Version).version, Terms: i.terms, Bearer: i.service.Tokens != nil,
 	}, i.descriptors())
 	if err != nil {
 		return nil, err

@@ -33,19 +33,11 @@ func (i *instance) identityText() (string, error) {
 			"have it issued with the URI spiffe://TRUST-DOMAIN/" + i.service.Name + " among its alternative names")
 	}
 	i.chain.SetTrustDomain(own.ID.TrustDomain().Name())
-	if !i.development() && own.ID.TrustDomain().Name() == mtls.DevelopmentTrustDomain {
+	if !i.cfg.development() && own.ID.TrustDomain().Name() == mtls.DevelopmentTrustDomain {
 		return "", fmt.Errorf("the certificate of %s comes from a development authority, which production does not start on. "+
-			"%sGet one from the authority of the environment. On a machine of your own, CHASSIS_ENVIRONMENT=development", own.ID, i.whyProduction())
+			"%sGet one from the authority of the environment. On a machine of your own, CHASSIS_ENVIRONMENT=development", own.ID, i.cfg.whyProduction())
 	}
 	return own.ID.String(), nil
-}
-
-// whyProduction is a sentence for errors, empty where the operator has set the environment.
-func (i *instance) whyProduction() string {
-	if i.guessed == "" {
-		return ""
-	}
-	return "CHASSIS_ENVIRONMENT is not set and taken for production, because " + i.guessed + ". "
 }
 
 func (i *instance) openSource(ctx context.Context) error {
@@ -75,8 +67,8 @@ func (i *instance) openSource(ctx context.Context) error {
 		})
 		return i.use(s, err)
 	}
-	if !i.development() {
-		return errors.New("no certificates: production does not start on the development authority. " + i.whyProduction() +
+	if !i.cfg.development() {
+		return errors.New("no certificates: production does not start on the development authority. " + i.cfg.whyProduction() +
 			"Set CHASSIS_TLS_CERT_FILE, CHASSIS_TLS_KEY_FILE and CHASSIS_TLS_CA_FILE, or SPIFFE_ENDPOINT_SOCKET. " +
 			"On a machine of your own, CHASSIS_ENVIRONMENT=development")
 	}
@@ -98,17 +90,4 @@ func (i *instance) use(s interface {
 	}
 	i.source, i.closeSource = s, s.Close
 	return nil
-}
-
-// checkFiles names each of the three files that is not set.
-func (c *Config) checkFiles() error {
-	var errs []error
-	for _, f := range [...]struct{ name, value string }{
-		{"CHASSIS_TLS_CERT_FILE", c.TLSCertFile}, {"CHASSIS_TLS_KEY_FILE", c.TLSKeyFile}, {"CHASSIS_TLS_CA_FILE", c.TLSCAFile},
-	} {
-		if f.value == "" {
-			errs = append(errs, fmt.Errorf("%s is not set: certificates from files need all three", f.name))
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -20,8 +20,6 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/fault"
 	"github.com/betmakers/paddock/internal/openapi"
-	"github.com/betmakers/paddock/internal/ratelimit"
-	"github.com/betmakers/paddock/internal/settings"
 	"github.com/betmakers/paddock/middleware"
 	"github.com/betmakers/paddock/telemetry"
 )
@@ -36,11 +34,7 @@ type instance struct {
 	ownsProcess bool // Main: what is global may be set
 	libraries   *libraryLogs
 
-	cfg        Config
-	guessed    string // why cfg.Environment is what it is; empty where it was set
-	overrides  contract.Overrides
-	rateLimits []ratelimit.Limit
-	settings   []settings.Setting
+	cfg configuration
 
 	telemetry *telemetry.Telemetry
 	log       *slog.Logger
@@ -97,9 +91,6 @@ func (i *instance) listen(ctx context.Context, port, addr string) (net.Listener,
 	}
 	return i.limitConns(port, listener), nil
 }
-
-// development reports whether the settings, once read, say so.
-func (i *instance) development() bool { return i.cfg.Environment == development }
 
 // The servers own their listeners.
 type (

@@ -15,7 +15,7 @@ import (
 
 // snapshot is what the debug page shows at this moment.
 func (i *instance) snapshot() admin.Snapshot {
-	build := i.build()
+	build := readBuild(i.service.Version)
 	return admin.Snapshot{
 		Service: i.service.Name, Version: build.version, Environment: i.cfg.Environment, Instance: hostname(),
 		Identity: i.identityNow(), Phase: i.life.phaseNow(), Ready: i.health.Ready(), Started: i.began,
@@ -126,7 +126,7 @@ func showCertificate(use string, cert *x509.Certificate) admin.Certificate {
 func (i *instance) settingsShown() []admin.Setting {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	all := slices.Clone(i.settings)
+	all := slices.Clone(i.cfg.settings)
 	for _, d := range i.dials {
 		all = append(all, d.target)
 	}

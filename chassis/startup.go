@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -18,52 +17,14 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/fault"
 	"github.com/betmakers/paddock/internal/logline"
-	"github.com/betmakers/paddock/internal/ratelimit"
-	"github.com/betmakers/paddock/internal/settings"
 	"github.com/betmakers/paddock/middleware"
 	"github.com/betmakers/paddock/telemetry"
 )
 
-var serviceName = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
-
-// configure reads the settings and reports everything that is wrong with them at once.
+// configure reads the settings.
 func (i *instance) configure(ctx context.Context) (string, error) {
-	var errs []error
-	if !serviceName.MatchString(i.service.Name) {
-		errs = append(errs, fmt.Errorf("Service.Name is %q; it must be lower-case letters, digits and dashes, begin with a letter, and have at most 63 characters", i.service.Name))
-	}
-	if i.service.Setup == nil {
-		errs = append(errs, errors.New("Service.Setup is nil: it registers what the service serves"))
-	}
-	environment, why := i.guessEnvironment()
-	loader := settings.Loader{Lookup: &i.around, Development: environment == development}
-	own, err := loader.Load(ctx, &i.cfg)
-	errs = append(errs, err)
-	if why != "" {
-		i.cfg.Environment, i.guessed = environment, why
-		own[0].Value, own[0].Origin = environment, "guessed: "+why
-	}
-	errs = append(errs, withoutUnread(i.cfg.validate(), own)...)
-	i.overrides, _ = contract.ParseOverrides(i.cfg.PolicyOverrides) // validate has told what is wrong with it
-	i.rateLimits, _ = ratelimit.Parse(i.cfg.RateLimit)              // the same
-	theirs, err := loader.Load(ctx, i.service.Config)
-	errs = append(errs, err)
-	for _, s := range theirs {
-		if strings.HasPrefix(s.Name, "CHASSIS_") {
-			errs = append(errs, fmt.Errorf("Service.Config names %s: CHASSIS_ variables are the chassis's own", s.Name))
-		}
-	}
-	errs = append(errs, settings.Unknown(withoutTargets(i.around.environ()), "CHASSIS_", own)...)
-	i.settings = append(own, theirs...)
-	return i.cfg.Environment, errors.Join(errs...)
-}
-
-// withoutUnread leaves out the errors about settings whose values could not be read: they have been told of, and what
-// stands in their place is not what the operator meant.
-func withoutUnread(errs []error, own []settings.Setting) []error {
-	return slices.DeleteFunc(errs, func(err error) bool {
-		return slices.ContainsFunc(own, func(s settings.Setting) bool { return s.Unread && strings.Contains(err.Error(), s.Name) })
-	})
+	err := i.cfg.read(ctx, &i.service, &i.around)
+	return i.cfg.Environment, err
 }
 
 // startTelemetry starts logs, traces and metrics, and what works with all of them.
@@ -107,9 +68,9 @@ func (i *instance) instrument(t *telemetry.Telemetry, stdout io.Writer) (err err
 		Logger: t.Logger(), Lines: t.Lines(), Sinks: t.Sinks(), Requests: middleware.Requests(i.cfg.LogRequests),
 		Tracer: i.tracer(t), TracerProvider: t.TracerProvider(), Sampled: t.Sampled,
 		IgnoreTraceContext: !slices.Contains(fields, "traceparent"), IgnoreBaggage: !slices.Contains(fields, "baggage"),
-		ForeignTraces: i.cfg.TraceTrust == traceAnyone, PlainTraces: i.development(),
+		ForeignTraces: i.cfg.TraceTrust == traceAnyone, PlainTraces: i.cfg.development(),
 		Tokens: i.service.Tokens, Validate: i.service.Validate, AuditOnly: i.cfg.Authorization == authorizationAudit,
-		Admission: i.admission(), RateLimits: i.rateLimits, TrustedOrigins: i.cfg.TrustedOrigins,
+		Admission: i.admission(), RateLimits: i.cfg.rateLimits, TrustedOrigins: i.cfg.TrustedOrigins,
 		Audit: i.audit, Registerer: registry, Unary: i.service.UnaryInterceptors, Stream: i.service.StreamInterceptors,
 	})
 	if err != nil {
@@ -186,7 +147,7 @@ func (i *instance) checkOverrides() error {
 				"timeout", m.Timeout.String(), "callers", m.Describe())
 		}
 	}
-	if unused := i.overrides.Unused(names); len(unused) > 0 {
+	if unused := i.cfg.overrides.Unused(names); len(unused) > 0 {
 		return fmt.Errorf("CHASSIS_POLICY_OVERRIDES names methods that are not registered: %s", strings.Join(unused, ", "))
 	}
 	return nil
