@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/spiffe/go-spiffe/v2/spiffeid"
 	"google.golang.org/grpc"
 
 	"github.com/betmakers/paddock/chassis/internal/dependency"
@@ -72,8 +71,8 @@ func (i *instance) fleet() *dependency.Fleet {
 func (i *instance) askReady() func(ctx context.Context, address string) bool {
 	_, port, _ := net.SplitHostPort(i.cfg.AdminAddr) // which is open
 	scheme, transport := "http", &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: time.Second, MaxResponseHeaderBytes: 16 << 10}
-	if i.cfg.AdminTLS && i.source != nil {
-		scheme, transport.TLSClientConfig = "https", mtls.ClientTLS(i.source, i.itself)
+	if i.cfg.AdminTLS && i.identity.source != nil {
+		scheme, transport.TLSClientConfig = "https", mtls.ClientTLS(i.identity.source, i.identity.itself)
 	}
 	client := &http.Client{Transport: transport, Timeout: time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return func(ctx context.Context, address string) bool {
@@ -88,13 +87,4 @@ func (i *instance) askReady() func(ctx context.Context, address string) bool {
 		_ = response.Body.Close() // the status says it all
 		return response.StatusCode == http.StatusOK
 	}
-}
-
-// itself takes the identity of this service alone.
-func (i *instance) itself(other spiffeid.ID) error {
-	own, err := i.source.Identity()
-	if err == nil && other != own.ID {
-		err = fmt.Errorf("chassis: the other instance is %q, expected %q", other, own.ID)
-	}
-	return err
 }

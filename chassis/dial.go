@@ -9,15 +9,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spiffe/go-spiffe/v2/spiffeid"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/resolver"
 
-	"github.com/betmakers/paddock/chassis/mtls"
 	"github.com/betmakers/paddock/internal/balance"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/settings"
@@ -140,7 +136,7 @@ func (i *instance) dialTarget(name string) (settings.Setting, error) {
 
 // dialOptions returns what every connection to a service has. Configured says that the service config is the chassis's.
 func (i *instance) dialOptions(name string, configured bool) ([]grpc.DialOption, error) {
-	creds, err := i.dialCredentials(name)
+	creds, err := i.identity.dialCredentials(name)
 	if err != nil {
 		return nil, err
 	}
@@ -169,27 +165,6 @@ func (i *instance) dialOptions(name string, configured bool) ([]grpc.DialOption,
 		opts = append(opts, grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(c.MaxMessageBytes), grpc.MaxCallSendMsgSize(c.MaxMessageBytes)))
 	}
 	return opts, nil
-}
-
-// dialCredentials take no other server than the service of that name.
-func (i *instance) dialCredentials(name string) (credentials.TransportCredentials, error) {
-	if i.source == nil {
-		return insecure.NewCredentials(), nil
-	}
-	own, err := i.source.Identity()
-	if err != nil {
-		return nil, err
-	}
-	want, err := spiffeid.FromSegments(own.ID.TrustDomain(), name)
-	if err != nil {
-		return nil, err
-	}
-	return credentials.NewTLS(mtls.ClientTLS(i.source, func(got spiffeid.ID) error {
-		if got != want {
-			return fmt.Errorf("chassis: the server is %q, expected %q", got, want)
-		}
-		return nil
-	})), nil
 }
 
 // clientPass returns the client's side of the chain, and makes it, and what the contracts of all linked services say, when

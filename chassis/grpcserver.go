@@ -25,9 +25,9 @@ const keepaliveTimeout = 20 * time.Second
 // newGRPCServer returns the server with its limits and everything that Setup registered.
 func (i *instance) newGRPCServer() (*grpc.Server, error) {
 	credentials := plaintext()
-	if i.source != nil {
+	if i.identity.source != nil {
 		var err error
-		credentials, err = mtls.ServerCredentials(i.source, mtls.ObserverOptions{Logger: i.log, Registerer: i.telemetry.Registry()})
+		credentials, err = mtls.ServerCredentials(i.identity.source, mtls.ObserverOptions{Logger: i.log, Registerer: i.telemetry.Registry()})
 		if err != nil {
 			return nil, err
 		}

@@ -38,9 +38,9 @@ func (i *instance) firstUnary() string {
 
 func (i *instance) grpcurl(method string) string {
 	security := "-plaintext"
-	if f := i.clientFiles; f != nil {
+	if f := i.identity.clientFiles; f != nil {
 		security = fmt.Sprintf("-cacert %s -cert %s -key %s", f[0], f[1], f[2])
-	} else if i.source != nil {
+	} else if i.identity.source != nil {
 		security = "-cacert CA.pem -cert CERT.pem -key KEY.pem"
 	}
 	command := "grpcurl"
@@ -52,10 +52,10 @@ func (i *instance) grpcurl(method string) string {
 
 func (i *instance) curl(route openapi.Route) string {
 	scheme, flags := "http", ""
-	if i.cfg.HTTPTLS && i.source != nil {
+	if i.cfg.HTTPTLS && i.identity.source != nil {
 		scheme = "https"
-		if i.clientFiles != nil {
-			flags = " --cacert " + i.clientFiles[0]
+		if i.identity.clientFiles != nil {
+			flags = " --cacert " + i.identity.clientFiles[0]
 		}
 	}
 	if route.HTTPMethod != "GET" {

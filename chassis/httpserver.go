@@ -41,8 +41,8 @@ func (i *instance) openHTTP(ctx context.Context, port, setting, addr string, sec
 	if err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", port, setting, err)
 	}
-	if secure && i.source != nil {
-		wrapped, err := mtls.Listener(listener, i.source, mtls.ListenerOptions{
+	if secure && i.identity.source != nil {
+		wrapped, err := mtls.Listener(listener, i.identity.source, mtls.ListenerOptions{
 			HandshakeTimeout: i.cfg.ConnectTimeout, Logger: i.log, Registerer: i.telemetry.Registry(),
 		})
 		if err != nil {

@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
-	"github.com/betmakers/paddock/chassis/mtls"
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/admin"
 	"github.com/betmakers/paddock/internal/admission"
@@ -40,9 +39,7 @@ type instance struct {
 	log       *slog.Logger
 	refused   *prometheus.CounterVec // connections beyond the limits
 
-	source      mtls.Source // nil where mutual TLS is off
-	closeSource func() error
-	clientFiles *[3]string // CA, certificate and key for a person's tools, in development
+	identity identity
 
 	audit   *audit.Log // nil where it is off
 	health  *health.Monitor

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/betmakers/paddock/chassis/mtls"
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/admin"
 	"github.com/betmakers/paddock/internal/openapi"
@@ -18,19 +19,15 @@ func (i *instance) snapshot() admin.Snapshot {
 	build := readBuild(i.service.Version)
 	return admin.Snapshot{
 		Service: i.service.Name, Version: build.version, Environment: i.cfg.Environment, Instance: hostname(),
-		Identity: i.identityNow(), Phase: i.life.phaseNow(), Ready: i.health.Ready(), Started: i.began,
+		Identity: identityText(i.identity.own()), Phase: i.life.phaseNow(), Ready: i.health.Ready(), Started: i.began,
 		Addresses: i.addresses(), Build: build.facts, Methods: i.methods(), Load: i.load(), Checks: i.checks(),
 		Certificates: i.certificates(), Workers: i.workers.snapshot(), Settings: i.settingsShown(), Events: i.eventsShown(),
 		Faults: i.faultsShown(), Unprotected: i.protectionsOff(),
 	}
 }
 
-func (i *instance) identityNow() string {
-	if i.source == nil {
-		return ""
-	}
-	own, err := i.source.Identity()
-	if err != nil {
+func identityText(own *mtls.Identity) string {
+	if own == nil {
 		return ""
 	}
 	return own.ID.String()
@@ -98,11 +95,8 @@ func (i *instance) checks() []admin.Check {
 }
 
 func (i *instance) certificates() []admin.Certificate {
-	if i.source == nil {
-		return nil
-	}
-	own, err := i.source.Identity()
-	if err != nil {
+	own := i.identity.own()
+	if own == nil {
 		return nil
 	}
 	shown := []admin.Certificate{showCertificate("own", own.Certificate.Leaf)}

@@ -114,6 +114,19 @@ func (i *instance) logFormat() string {
 	return "json"
 }
 
+// startIdentity gets the certificate and the trust that the settings name.
+func (i *instance) startIdentity(ctx context.Context) (string, error) {
+	own, err := i.identity.open(ctx, identityNeeds{i.service.Name, &i.cfg, &i.around, i.log, i.telemetry.Registry()})
+	switch {
+	case err != nil:
+		return "", err
+	case own == nil:
+		return "none: CHASSIS_MTLS=off", nil
+	}
+	i.chain.SetTrustDomain(own.ID.TrustDomain().Name())
+	return own.ID.String(), nil
+}
+
 // setUp runs the service's Setup, and closes the registration.
 func (i *instance) setUp(ctx context.Context) (string, error) {
 	app := &App{instance: i, names: map[string]bool{}}

@@ -65,7 +65,7 @@ func (i *instance) stop(asked, failed error) error {
 	err := i.stopWorkers(workers)
 	i.life.emit(WorkersStopped, "", err)
 	i.closeHTTPClients()
-	errs = append(errs, err, i.closeGateway(), i.closeDials(), i.closeIdentity())
+	errs = append(errs, err, i.closeGateway(), i.closeDials(), i.identity.close())
 	err = i.flush(end.Add(-closeTimeout - closeAdminTimeout - closeAuditTimeout))
 	i.life.emit(TelemetryFlushed, "", err)
 	i.closeAdmin()
@@ -254,13 +254,6 @@ func (i *instance) appNow() *App {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.app
-}
-
-func (i *instance) closeIdentity() error {
-	if i.left == IdentityReady || i.closeSource == nil {
-		return nil
-	}
-	return i.closeSource()
 }
 
 // flush sends what was measured, and writes what was recorded, until end at the latest. The admin port still answers, so that the last values can be
