@@ -224,7 +224,7 @@ func (a *App) HTTPClient(name string) *http.Client {
 	if a.closed {
 		panic(errLate)
 	}
-	client, err := a.instance.httpClient(name)
+	client, err := a.instance.parties.clientFor(name)
 	if err != nil {
 		a.errs = append(a.errs, fmt.Errorf("chassis: HTTP client %q: %w", name, err))
 	}

@@ -8,71 +8,43 @@ import (
 	"net/http"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/betmakers/paddock/chassis/internal/dependency"
 	"github.com/betmakers/paddock/chassis/mtls"
+	"github.com/betmakers/paddock/health"
 )
 
-// DialRequired is Dial for a service without which this one can do nothing. It connects at once, and this service is not
-// ready before it has. Where the connection is lost later, this instance leaves, if at least half of the usual number of
-// instances is ready without it: the rest stays ready, and reports that it fails open, as leaving would then make
-// things worse. Who the others are is what CHASSIS_FLEET_HOST resolves to; where that is not known, the instance stays.
-//
-// Services must not require each other in a circle: none of them would ever start.
-func (a *App) DialRequired(ctx context.Context, name string) (*grpc.ClientConn, error) {
-	conn, err := a.Dial(ctx, name)
-	if err == nil {
-		a.instance.require(name)
-	}
-	return conn, err
-}
-
-func (i *instance) require(name string) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	for n := range i.dials {
-		if i.dials[n].name == name {
-			i.dials[n].hard = true
+// watch makes a health check of each connection to a service.
+func (d *dialer) watch(monitor *health.Monitor) error {
+	fleet, errs := d.fleet(), []error(nil)
+	for _, made := range d.made() {
+		check := dependency.Soft(made.name, made.conn)
+		if made.hard {
+			check = dependency.Hard(made.name, made.conn, fleet, d.log)
 		}
-	}
-}
-
-// watchDials makes a health check of each connection to a service.
-func (i *instance) watchDials() error {
-	i.mu.Lock()
-	dials := i.dials
-	i.mu.Unlock()
-	fleet, errs := i.fleet(), []error(nil)
-	for _, d := range dials {
-		check := dependency.Soft(d.name, d.conn)
-		if d.hard {
-			check = dependency.Hard(d.name, d.conn, fleet, i.log)
-		}
-		if err := i.health.Add(check); err != nil {
-			errs = append(errs, fmt.Errorf("chassis: dial %q: %w", d.name, err))
+		if err := monitor.Add(check); err != nil {
+			errs = append(errs, fmt.Errorf("chassis: dial %q: %w", made.name, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
 // fleet is how this instance finds out about the others.
-func (i *instance) fleet() *dependency.Fleet {
+func (d *dialer) fleet() *dependency.Fleet {
 	fleet := &dependency.Fleet{
-		Host: i.cfg.FleetHost, Lookup: i.around.LookupHost, Own: i.around.InterfaceAddrs, Patience: i.around.Patience, Ready: i.askReady(),
+		Host: d.cfg.FleetHost, Lookup: d.around.LookupHost, Own: d.around.InterfaceAddrs, Patience: d.around.Patience, Ready: d.askReady(),
 	}
 	if fleet.Host == "" {
-		fleet.Host = i.service.Name
+		fleet.Host = d.service
 	}
 	return fleet
 }
 
 // askReady returns a function that asks another instance, at its admin port, whether it is ready.
-func (i *instance) askReady() func(ctx context.Context, address string) bool {
-	_, port, _ := net.SplitHostPort(i.cfg.AdminAddr) // which is open
+func (d *dialer) askReady() func(ctx context.Context, address string) bool {
+	_, port, _ := net.SplitHostPort(d.cfg.AdminAddr) // which is open
 	scheme, transport := "http", &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: time.Second, MaxResponseHeaderBytes: 16 << 10}
-	if i.cfg.AdminTLS && i.identity.source != nil {
-		scheme, transport.TLSClientConfig = "https", mtls.ClientTLS(i.identity.source, i.identity.itself)
+	if d.cfg.AdminTLS && d.identity.source != nil {
+		scheme, transport.TLSClientConfig = "https", mtls.ClientTLS(d.identity.source, d.identity.itself)
 	}
 	client := &http.Client{Transport: transport, Timeout: time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return func(ctx context.Context, address string) bool {

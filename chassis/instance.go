@@ -16,7 +16,6 @@ import (
 	"github.com/betmakers/paddock/internal/admission"
 	"github.com/betmakers/paddock/internal/audit"
 	"github.com/betmakers/paddock/internal/catalog"
-	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/fault"
 	"github.com/betmakers/paddock/internal/openapi"
 	"github.com/betmakers/paddock/middleware"
@@ -48,11 +47,8 @@ type instance struct {
 	faults  *fault.Set // injected into chain
 	app     *App
 
-	client        *middleware.Client // made by the first Dial
-	serviceConfig string             // of every connection that Dial makes
-	linked        []*contract.Method // that the binary can call
-
-	httpClients map[string]*http.Client // by name; not changed once Setup has returned
+	dialer  *dialer
+	parties *thirdParties
 
 	stopRecorder func() // of the flight recorder; nil if another service of the process has it
 
@@ -67,7 +63,6 @@ type instance struct {
 
 	mu        sync.Mutex // guards what follows, and the fields above that the debug page may see come to be
 	routes    []openapi.Route
-	dials     []dial
 	resources []declaredResource
 }
 

@@ -118,12 +118,7 @@ func showCertificate(use string, cert *x509.Certificate) admin.Certificate {
 }
 
 func (i *instance) settingsShown() []admin.Setting {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	all := slices.Clone(i.cfg.settings)
-	for _, d := range i.dials {
-		all = append(all, d.target)
-	}
+	all := slices.Concat(i.cfg.settings, i.dialer.targets())
 	shown := make([]admin.Setting, len(all))
 	for n, s := range all {
 		shown[n] = admin.Setting{Name: s.Name, Value: redact.Values(s.Value), Origin: s.Origin, Default: s.Default, Meaning: s.Help}

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/admission"
@@ -63,11 +61,11 @@ func (i *instance) instrument(t *telemetry.Telemetry, stdout io.Writer) (err err
 	if err := i.openAuditLog(t, stdout); err != nil {
 		return err
 	}
-	fields := t.Propagator().Fields()
+	tracing := tracingOf(t)
 	i.chain, err = middleware.NewServer(middleware.Config{
 		Logger: t.Logger(), Lines: t.Lines(), Sinks: t.Sinks(), Requests: middleware.Requests(i.cfg.LogRequests),
-		Tracer: i.tracer(t), TracerProvider: t.TracerProvider(), Sampled: t.Sampled,
-		IgnoreTraceContext: !slices.Contains(fields, "traceparent"), IgnoreBaggage: !slices.Contains(fields, "baggage"),
+		Tracer: tracing.tracer, TracerProvider: t.TracerProvider(), Sampled: t.Sampled,
+		IgnoreTraceContext: tracing.ignoreTraceContext, IgnoreBaggage: tracing.ignoreBaggage,
 		ForeignTraces: i.cfg.TraceTrust == traceAnyone, PlainTraces: i.cfg.development(),
 		Tokens: i.service.Tokens, Validate: i.service.Validate, AuditOnly: i.cfg.Authorization == authorizationAudit,
 		Admission: i.admission(), RateLimits: i.cfg.rateLimits, TrustedOrigins: i.cfg.TrustedOrigins,
@@ -80,6 +78,12 @@ func (i *instance) instrument(t *telemetry.Telemetry, stdout io.Writer) (err err
 	restarts, panics := catalog.WorkerRestarts.CounterVec(), catalog.Panics.CounterVec()
 	err = errors.Join(registry.Register(restarts), catalog.Register(registry, &panics), i.life.register(registry, i.health.Ready))
 	err = errors.Join(err, registry.Register(i.refused), registry.Register(newProtectionCollector(i)))
+	client := &clientSide{cfg: &i.cfg, log: t.Logger(), telemetry: t}
+	i.dialer = &dialer{
+		service: i.service.Name, userAgent: userAgent(&i.service), cfg: &i.cfg, around: &i.around, identity: &i.identity,
+		log: t.Logger(), registry: registry, client: client,
+	}
+	i.parties = &thirdParties{timeout: i.cfg.HTTPClientTimeout, client: client}
 	i.workers = newSupervisor(t.Logger(), restarts, panics)
 	return err
 }
@@ -93,14 +97,6 @@ func (i *instance) admission() *admission.Limiter {
 		i.limiter = admission.NewReporting()
 	}
 	return i.limiter
-}
-
-// tracer returns what records calls, nil where nothing would receive a span.
-func (i *instance) tracer(t *telemetry.Telemetry) trace.Tracer {
-	if !t.Recording() {
-		return nil
-	}
-	return t.Tracer("github.com/betmakers/paddock")
 }
 
 // logFormat resolves auto: text for a person at a terminal, JSON for everything else.
@@ -138,7 +134,7 @@ func (i *instance) setUp(ctx context.Context) (string, error) {
 		return "", err
 	}
 	i.registerOwnServices()
-	if err := errors.Join(app.close(), i.checkOverrides(), i.findRoutes(), i.watchDials(), i.setFaults(ctx)); err != nil {
+	if err := errors.Join(app.close(), i.checkOverrides(), i.findRoutes(), i.dialer.watch(i.health), i.setFaults(ctx)); err != nil {
 		return "", err
 	}
 	var records []*contract.Method
@@ -146,7 +142,7 @@ func (i *instance) setUp(ctx context.Context) (string, error) {
 		records = append(records, m.Method)
 	}
 	i.around.Methods(records)
-	i.checkTargets()
+	i.dialer.checkTargets()
 	return fmt.Sprintf("%d methods", len(i.chain.Methods())), nil
 }
 

@@ -64,8 +64,8 @@ func (i *instance) stop(asked, failed error) error {
 	}
 	err := i.stopWorkers(workers)
 	i.life.emit(WorkersStopped, "", err)
-	i.closeHTTPClients()
-	errs = append(errs, err, i.closeGateway(), i.closeDials(), i.identity.close())
+	i.parties.close()
+	errs = append(errs, err, i.closeGateway(), i.dialer.close(), i.identity.close())
 	err = i.flush(end.Add(-closeTimeout - closeAdminTimeout - closeAuditTimeout))
 	i.life.emit(TelemetryFlushed, "", err)
 	i.closeAdmin()
