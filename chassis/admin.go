@@ -13,9 +13,15 @@ import (
 	"github.com/betmakers/paddock/middleware"
 )
 
+// adminServer serves the admin port.
+type adminServer struct {
+	httpServer
+	handler *admin.Handler
+}
+
 // startAdmin opens the port of probes, metrics and debug pages: live, not ready.
 func (i *instance) startAdmin(ctx context.Context) (string, error) {
-	server, err := i.openHTTP(ctx, "admin", "CHASSIS_ADMIN_ADDR", i.cfg.AdminAddr, i.cfg.AdminTLS)
+	server, err := i.ports.openHTTP(ctx, "admin", "CHASSIS_ADMIN_ADDR", i.cfg.AdminAddr, i.cfg.AdminTLS)
 	if err != nil {
 		return "", err
 	}

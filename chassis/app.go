@@ -107,7 +107,7 @@ func (a *App) openGateway() (*gateway.ServeMux, *grpc.ClientConn, error) {
 		return nil, nil, errLate
 	}
 	if a.gateway == nil {
-		conn, err := a.instance.gatewayConn()
+		conn, err := gatewayConn(a.instance.chain, &a.instance.cfg)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -10,7 +10,7 @@ import (
 // contractDoc returns the contract of the service as Markdown, for its docs folder: chassistest compares the two.
 func (i *instance) contractDoc() string {
 	routes := map[string][]string{}
-	for _, r := range i.restRoutes() {
+	for _, r := range i.api.restRoutes() {
 		routes[r.FullMethod] = append(routes[r.FullMethod], "`"+r.HTTPMethod+" "+r.Pattern+"`")
 	}
 	var b strings.Builder

@@ -11,18 +11,15 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/betmakers/paddock/internal/contract"
-	"github.com/betmakers/paddock/internal/openapi"
 	"github.com/betmakers/paddock/middleware"
 )
 
 // gatewayConn returns what generated gateway code calls. That code wants a *grpc.ClientConn, so this is one whose
 // interceptors hand every call to the chain: it never connects, and its target is never resolved.
-func (i *instance) gatewayConn() (*grpc.ClientConn, error) {
-	conn := i.chain.Conn(middleware.RESTConfig{
-		Timeout: i.cfg.HTTPTimeout, MaxMessage: i.cfg.MaxMessageBytes, Metadata: newMetadata(), Encode: newJSONMarshaler().encode,
+func gatewayConn(chain *middleware.Server, cfg *configuration) (*grpc.ClientConn, error) {
+	conn := chain.Conn(middleware.RESTConfig{
+		Timeout: cfg.HTTPTimeout, MaxMessage: cfg.MaxMessageBytes, Metadata: newMetadata(), Encode: newJSONMarshaler().encode,
 	})
 	return grpc.NewClient("passthrough:///in-process",
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -107,34 +104,4 @@ func forwardedHeader(key string) (string, bool) {
 		return "", false // a second name for a credential would pass by whoever in front looks at the first
 	}
 	return gateway.DefaultHeaderMatcher(key)
-}
-
-// descriptors returns the descriptors of the registered services that are linked into the binary.
-func (i *instance) descriptors() []protoreflect.ServiceDescriptor {
-	var found []protoreflect.ServiceDescriptor
-	for _, s := range i.app.services {
-		if service := contract.Descriptor(s.desc.ServiceName); service != nil {
-			found = append(found, service)
-		}
-	}
-	return found
-}
-
-// findRoutes reads the REST routes of the registered methods from their descriptors.
-func (i *instance) findRoutes() error {
-	if i.app.gateway == nil {
-		return nil
-	}
-	var found []openapi.Route
-	for _, service := range i.descriptors() {
-		routes, err := openapi.Routes(service)
-		if err != nil {
-			return err
-		}
-		found = append(found, routes...)
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.routes = found
-	return nil
 }

@@ -17,8 +17,8 @@ func (i *instance) printHints() {
 	if method := i.firstUnary(); method != "" {
 		i.log.Info("try: " + i.grpcurl(method))
 	}
-	for _, route := range i.restRoutes() {
-		if i.http != nil {
+	for _, route := range i.api.restRoutes() {
+		if i.ports.http != nil {
 			i.log.Info("try: " + i.curl(route))
 			break
 		}
@@ -47,7 +47,7 @@ func (i *instance) grpcurl(method string) string {
 	if path, err := exec.LookPath(command); err == nil { // where the service was started, which may not be where it is tried
 		command = path
 	}
-	return fmt.Sprintf("%s %s -d '{}' %s %s", command, security, reachable(i.grpc.listener.Addr()), method)
+	return fmt.Sprintf("%s %s -d '{}' %s %s", command, security, reachable(i.ports.grpc.listener.Addr()), method)
 }
 
 func (i *instance) curl(route openapi.Route) string {
@@ -62,7 +62,7 @@ func (i *instance) curl(route openapi.Route) string {
 		flags += " -X " + route.HTTPMethod + " -d '{}'"
 	}
 	path := strings.NewReplacer("{", "", "}", "").Replace(route.Pattern)
-	return fmt.Sprintf("curl%s %s://%s%s", flags, scheme, reachable(i.http.listener.Addr()), path)
+	return fmt.Sprintf("curl%s %s://%s%s", flags, scheme, reachable(i.ports.http.listener.Addr()), path)
 }
 
 // reachable returns an address that this machine can dial and that stands in the development certificate.

@@ -67,15 +67,15 @@ func (i *instance) wait(ctx context.Context) error {
 		return nil //nolint:nilerr // a stop that was asked for is no error
 	}
 	var http <-chan error
-	if i.http != nil {
-		http = i.http.done
+	if i.ports.http != nil {
+		http = i.ports.http.done
 	}
 	select {
 	case <-ctx.Done():
 		return nil
 	case err := <-i.workers.failed:
 		return err
-	case err := <-i.grpc.done:
+	case err := <-i.ports.grpc.done:
 		return fmt.Errorf("chassis: gRPC server ended by itself: %w", err)
 	case err := <-http:
 		return fmt.Errorf("chassis: HTTP server ended by itself: %w", err)

@@ -10,7 +10,6 @@ import (
 	"github.com/betmakers/paddock/chassis/mtls"
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/admin"
-	"github.com/betmakers/paddock/internal/openapi"
 	"github.com/betmakers/paddock/internal/redact"
 )
 
@@ -20,7 +19,7 @@ func (i *instance) snapshot() admin.Snapshot {
 	return admin.Snapshot{
 		Service: i.service.Name, Version: build.version, Environment: i.cfg.Environment, Instance: hostname(),
 		Identity: identityText(i.identity.own()), Phase: i.life.phaseNow(), Ready: i.health.Ready(), Started: i.began,
-		Addresses: i.addresses(), Build: build.facts, Methods: i.methods(), Load: i.load(), Checks: i.checks(),
+		Addresses: append(i.ports.addresses(), admin.KV{Key: "Admin", Value: i.admin.listener.Addr().String()}), Build: build.facts, Methods: i.methods(), Load: i.load(), Checks: i.checks(),
 		Certificates: i.certificates(), Workers: i.workers.snapshot(), Settings: i.settingsShown(), Events: i.eventsShown(),
 		Faults: i.faultsShown(), Unprotected: i.protectionsOff(),
 	}
@@ -33,23 +32,9 @@ func identityText(own *mtls.Identity) string {
 	return own.ID.String()
 }
 
-// addresses are those of the ports that are open: the debug page answers before the service does.
-func (i *instance) addresses() []admin.KV {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	var open []admin.KV
-	if i.grpc != nil {
-		open = append(open, admin.KV{Key: "gRPC", Value: i.grpc.listener.Addr().String()})
-	}
-	if i.http != nil {
-		open = append(open, admin.KV{Key: "REST", Value: i.http.listener.Addr().String()})
-	}
-	return append(open, admin.KV{Key: "Admin", Value: i.admin.listener.Addr().String()})
-}
-
 func (i *instance) methods() []admin.Method {
 	routes := map[string][]string{}
-	for _, r := range i.restRoutes() {
+	for _, r := range i.api.restRoutes() {
 		routes[r.FullMethod] = append(routes[r.FullMethod], r.HTTPMethod+" "+r.Pattern)
 	}
 	var methods []admin.Method
@@ -152,11 +137,4 @@ func (s *supervisor) snapshot() []admin.Worker {
 		t.mu.Unlock()
 	}
 	return shown
-}
-
-// restRoutes are the REST routes of the registered methods, none before Setup has returned or without a gateway.
-func (i *instance) restRoutes() []openapi.Route {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.routes
 }

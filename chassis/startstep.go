@@ -24,12 +24,6 @@ type taken struct {
 	err    error
 }
 
-// misstep is the failure of a function of the service that hangs, panics or ends its goroutine. It counts also where a
-// stop was asked for, which excuses any other.
-type misstep struct{ error }
-
-func (m misstep) Unwrap() error { return m.error }
-
 // take takes a step in a goroutine of its own: much of it is code of the service, which may hang, panic or end its
 // goroutine. It returns when the step does, or when a requested stop leaves no more time. Then the step is left behind.
 func (i *instance) take(ctx context.Context, s startStep) (string, error) {

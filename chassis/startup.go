@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 
 	"go.opentelemetry.io/otel"
+	"google.golang.org/grpc"
 
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/admission"
@@ -15,6 +17,7 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/fault"
 	"github.com/betmakers/paddock/internal/logline"
+	"github.com/betmakers/paddock/internal/openapi"
 	"github.com/betmakers/paddock/middleware"
 	"github.com/betmakers/paddock/telemetry"
 )
@@ -75,15 +78,20 @@ func (i *instance) instrument(t *telemetry.Telemetry, stdout io.Writer) (err err
 		return err
 	}
 	i.faults = fault.NewSet(i.chain, t.Logger())
+	refused := catalog.ConnectionsRefused.CounterVec()
 	restarts, panics := catalog.WorkerRestarts.CounterVec(), catalog.Panics.CounterVec()
 	err = errors.Join(registry.Register(restarts), catalog.Register(registry, &panics), i.life.register(registry, i.health.Ready))
-	err = errors.Join(err, registry.Register(i.refused), registry.Register(newProtectionCollector(i)))
+	err = errors.Join(err, registry.Register(refused), registry.Register(newProtectionCollector(i)))
 	client := &clientSide{cfg: &i.cfg, log: t.Logger(), telemetry: t}
 	i.dialer = &dialer{
 		service: i.service.Name, userAgent: userAgent(&i.service), cfg: &i.cfg, around: &i.around, identity: &i.identity,
 		log: t.Logger(), registry: registry, client: client,
 	}
 	i.parties = &thirdParties{timeout: i.cfg.HTTPClientTimeout, client: client}
+	i.api = &api{chain: i.chain, restTimeout: i.cfg.HTTPTimeout}
+	i.ports = &ports{chain: i.chain, opener: &opener{
+		cfg: &i.cfg, around: &i.around, identity: &i.identity, log: t.Logger(), registry: registry, refused: refused, limiter: i.limiter,
+	}}
 	i.workers = newSupervisor(t.Logger(), restarts, panics)
 	return err
 }
@@ -133,8 +141,8 @@ func (i *instance) setUp(ctx context.Context) (string, error) {
 	if err := i.service.Setup(ctx, app); err != nil {
 		return "", err
 	}
-	i.registerOwnServices()
-	if err := errors.Join(app.close(), i.checkOverrides(), i.findRoutes(), i.dialer.watch(i.health), i.setFaults(ctx)); err != nil {
+	registerOwnServices(i.app, i.health, i.cfg.development())
+	if err := errors.Join(app.close(), i.checkOverrides(), i.readAPI(), i.dialer.watch(i.health), i.setFaults(ctx)); err != nil {
 		return "", err
 	}
 	var records []*contract.Method
@@ -144,6 +152,42 @@ func (i *instance) setUp(ctx context.Context) (string, error) {
 	i.around.Methods(records)
 	i.dialer.checkTargets()
 	return fmt.Sprintf("%d methods", len(i.chain.Methods())), nil
+}
+
+// readAPI reads the REST routes, if there is a gateway.
+func (i *instance) readAPI() error {
+	if i.app.gateway == nil {
+		return nil
+	}
+	var names []string
+	for _, s := range i.app.services {
+		names = append(names, s.desc.ServiceName)
+	}
+	return i.api.read(names)
+}
+
+// bindPorts opens the ports of the service, with everything that Setup registered.
+func (i *instance) bindPorts(ctx context.Context) (string, error) {
+	rest, err := i.restHandler()
+	if err != nil {
+		return "", err
+	}
+	return i.ports.bind(ctx, func(s *grpc.Server) {
+		for _, registered := range i.app.services {
+			s.RegisterService(registered.desc, registered.impl)
+		}
+	}, rest)
+}
+
+// restHandler returns what serves the REST port, nil if the service has no HTTP.
+func (i *instance) restHandler() (http.Handler, error) {
+	routes, err := i.app.handler()
+	if err != nil || routes == nil || !i.cfg.HTTPDocs || i.app.gateway == nil {
+		return routes, err
+	}
+	return i.api.withDocs(routes, openapi.Info{
+		Title: i.service.Name, Version: readBuild(i.service.Version).version, Bearer: i.service.Tokens != nil,
+	})
 }
 
 // checkOverrides refuses overrides of methods that are not there, and tells of the others.

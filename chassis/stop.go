@@ -4,21 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
-)
-
-// ErrCallsCut says that calls or HTTP requests still ran when the time for them had passed, 3 s before the end of
-// CHASSIS_SHUTDOWN_TIMEOUT, and were cut. The error that wraps it names them.
-var ErrCallsCut = errors.New("calls were cut at the deadline of the shutdown")
-
-// What of CHASSIS_SHUTDOWN_TIMEOUT is kept for what comes after the calls. The last part is the telemetry's own, the
-// part before it the workers' and the stop functions'. Who comes later has what those before have left besides.
-const (
-	telemetryReserve = 2 * time.Second
-	stopReserve      = time.Second + telemetryReserve
 )
 
 // flushTimeout bounds the last export of telemetry, which has a context of its own: the one of the calls may be spent.
@@ -56,7 +42,7 @@ func (i *instance) stop(asked, failed error) error {
 	i.chain.Drain()
 	i.health.EndWatches()
 	i.life.emit(StreamsTold, "", nil)
-	if err := i.finishCalls(calls); err != nil {
+	if err := i.ports.finish(calls); err != nil {
 		errs = append(errs, err)
 		i.life.emit(CallsCut, "", err)
 	} else {
@@ -107,124 +93,6 @@ func text(err error) string {
 func (i *instance) readinessOff() {
 	i.health.SetServing(false)
 	i.chain.Leave()
-}
-
-// sleep waits for d or for the end of ctx.
-func sleep(ctx context.Context, d time.Duration) {
-	if d <= 0 {
-		return
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-// finishCalls closes the service's ports and waits for the calls in flight, until ctx ends: then it cuts them. Streams
-// that have not ended by themselves are ended before.
-func (i *instance) finishCalls(ctx context.Context) error {
-	finished := make(chan struct{})
-	go func() {
-		if i.finishGracefully(ctx) {
-			close(finished)
-		}
-	}()
-	at, _ := ctx.Deadline()
-	left := time.Until(at)
-	streams, uploads := time.NewTimer(streamGrace(left)), time.NewTimer(uploadGrace(left))
-	defer streams.Stop()
-	defer uploads.Stop()
-	for {
-		select {
-		case <-finished:
-			return nil
-		case <-streams.C:
-			i.endStreams(false)
-		case <-uploads.C:
-			i.endStreams(true)
-		case <-ctx.Done():
-			return i.cutCalls()
-		}
-	}
-}
-
-// streamGrace is how long streams may go on after they were told to end, out of what calls have. Where the server
-// sends, a stream may have no end of its own.
-func streamGrace(left time.Duration) time.Duration { return max(left, 0) / 2 }
-
-// uploadGrace is the same for streams that the client alone sends, which end when it has sent everything: they have
-// nearly all of the time, less what a handler needs to come back.
-func uploadGrace(left time.Duration) time.Duration {
-	return max(left, 0) - min(time.Second, max(left, 0)/4)
-}
-
-func (i *instance) endStreams(uploads bool) {
-	if n := i.chain.EndStreams(uploads); n > 0 {
-		i.log.Info("streams had not ended by themselves: their contexts end", "streams", n)
-	}
-}
-
-// finishGracefully ends HTTP and gRPC beside each other: neither waits for calls of the other. It reports whether all
-// calls have ended, and gives up with ctx.
-func (i *instance) finishGracefully(ctx context.Context) bool {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if i.http != nil {
-			i.http.finish(ctx)
-		}
-	}()
-	if i.grpc != nil {
-		i.grpc.GracefulStop()
-	}
-	<-done
-	for len(i.chain.InFlight()) > 0 {
-		if ctx.Err() != nil {
-			return false
-		}
-		sleep(ctx, hijackedPoll) // handlers that have hijacked their connections, which net/http does not wait for
-	}
-	return true
-}
-
-// answerTime is for the answers to requests that are cut: HTTP/2 sends them behind the back of who writes, and their ends
-// when handlers return, as those do whose contexts have ended.
-const answerTime = 20 * time.Millisecond
-
-// hijackedPoll is how often it is looked whether such handlers still run, as net/http does for others.
-const hijackedPoll = 10 * time.Millisecond
-
-// cutCalls ends every connection, and names the calls that it cuts. Handlers that ignore their context run on until the
-// process ends; Stop does not wait for them, and is given a goroutine all the same.
-func (i *instance) cutCalls() error {
-	cut := i.inFlight()
-	answered := i.chain.Cut()
-	if i.http != nil {
-		i.http.cut(ErrCallsCut)
-		if answered > 0 {
-			time.Sleep(answerTime)
-		}
-		_ = i.http.Close()
-	}
-	if i.grpc != nil {
-		go i.grpc.Stop()
-	}
-	if cut == "" {
-		return nil // only idle connections were left
-	}
-	return fmt.Errorf("%w: %s", ErrCallsCut, cut)
-}
-
-// inFlight names the methods and routes that run, with the number of their calls.
-func (i *instance) inFlight() string {
-	running := i.chain.InFlight()
-	var named []string
-	for _, name := range slices.Sorted(maps.Keys(running)) {
-		named = append(named, fmt.Sprintf("%s (%d)", name, running[name]))
-	}
-	return strings.Join(named, ", ")
 }
 
 func (i *instance) stopHealth() error {
