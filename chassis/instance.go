@@ -3,7 +3,6 @@ package chassis
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/betmakers/paddock/health"
@@ -31,12 +30,14 @@ type instance struct {
 
 	identity identity
 
-	audit   *audit.Log // nil where it is off
-	health  *health.Monitor
-	limiter *admission.Limiter // nil: every call runs
-	chain   *middleware.Server
-	faults  *fault.Set // injected into chain
-	app     *App
+	audit       *audit.Log // nil where it is off
+	health      *health.Monitor
+	limiter     *admission.Limiter // nil: every call runs
+	chain       *middleware.Server
+	faults      *fault.Set // injected into chain
+	app         *App
+	protections protections
+	resources   resources
 
 	dialer  *dialer
 	parties *thirdParties
@@ -52,13 +53,11 @@ type instance struct {
 	left      Step      // the step of the start that hangs and was left behind; empty for none
 	stopBegun time.Time // zero while no stop is asked for
 
-	mu        sync.Mutex // guards what follows, and the fields above that the debug page may see come to be
-	resources []declaredResource
 }
 
 func newInstance(ctx context.Context, service Service) *instance {
 	now := time.Now()
-	return &instance{
-		service: service, around: surroundingsOf(ctx), began: now, life: newLifecycle(now, service.OnEvent),
-	}
+	i := &instance{service: service, around: surroundingsOf(ctx), began: now, life: newLifecycle(now, service.OnEvent)}
+	i.app = &App{instance: i, names: map[string]bool{}}
+	return i
 }

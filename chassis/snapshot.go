@@ -21,7 +21,7 @@ func (i *instance) snapshot() admin.Snapshot {
 		Identity: identityText(i.identity.own()), Phase: i.life.phaseNow(), Ready: i.health.Ready(), Started: i.began,
 		Addresses: append(i.ports.addresses(), admin.KV{Key: "Admin", Value: i.admin.listener.Addr().String()}), Build: build.facts, Methods: i.methods(), Load: i.load(), Checks: i.checks(),
 		Certificates: i.certificates(), Workers: i.workers.snapshot(), Settings: i.settingsShown(), Events: i.eventsShown(),
-		Faults: i.faultsShown(), Unprotected: i.protectionsOff(),
+		Faults: i.faultsShown(), Unprotected: i.protections.off(),
 	}
 }
 
@@ -60,7 +60,7 @@ func (i *instance) load() (shown []admin.KV) {
 			{Key: "Waited", Value: s.Waited.Round(time.Millisecond).String() + " in all"},
 		}
 	}
-	return append(shown, i.resourcesShown()...)
+	return append(shown, i.resources.shown()...)
 }
 
 func (i *instance) checks() []admin.Check {

@@ -51,7 +51,7 @@ func (i *instance) startTelemetry(ctx context.Context) (string, error) {
 	}
 	i.around.Registered(t.Registry())
 	i.life.useLog(i.log, t.Settle)
-	i.warnOfProtections()
+	i.protections.warn(i.log)
 	return "", nil
 }
 
@@ -61,7 +61,10 @@ func (i *instance) instrument(t *telemetry.Telemetry, stdout io.Writer) (err err
 	if i.health, err = health.New(health.Config{Logger: t.Logger(), Registerer: registry}); err != nil {
 		return err
 	}
-	if err := i.openAuditLog(t, stdout); err != nil {
+	if i.audit, err = openAuditLog(&i.cfg, i.service.Name, t, stdout); err != nil {
+		return err
+	}
+	if err := watchAuditLog(i.health, i.audit, &i.cfg); err != nil {
 		return err
 	}
 	tracing := tracingOf(t)
@@ -77,11 +80,12 @@ func (i *instance) instrument(t *telemetry.Telemetry, stdout io.Writer) (err err
 	if err != nil {
 		return err
 	}
+	i.protections = protectionsOf(&i.cfg, &i.around)
 	i.faults = fault.NewSet(i.chain, t.Logger())
 	refused := catalog.ConnectionsRefused.CounterVec()
 	restarts, panics := catalog.WorkerRestarts.CounterVec(), catalog.Panics.CounterVec()
 	err = errors.Join(registry.Register(restarts), catalog.Register(registry, &panics), i.life.register(registry, i.health.Ready))
-	err = errors.Join(err, registry.Register(refused), registry.Register(newProtectionCollector(i)))
+	err = errors.Join(err, registry.Register(refused), registry.Register(newProtectionCollector(i.protections, i.faults)))
 	client := &clientSide{cfg: &i.cfg, log: t.Logger(), telemetry: t}
 	i.dialer = &dialer{
 		service: i.service.Name, userAgent: userAgent(&i.service), cfg: &i.cfg, around: &i.around, identity: &i.identity,
@@ -133,16 +137,12 @@ func (i *instance) startIdentity(ctx context.Context) (string, error) {
 
 // setUp runs the service's Setup, and closes the registration.
 func (i *instance) setUp(ctx context.Context) (string, error) {
-	app := &App{instance: i, names: map[string]bool{}}
-	i.mu.Lock()
-	i.app = app
-	i.mu.Unlock()
 	defer i.telemetry.Settle() // what Setup has logged is there where it panics
-	if err := i.service.Setup(ctx, app); err != nil {
+	if err := i.service.Setup(ctx, i.app); err != nil {
 		return "", err
 	}
 	registerOwnServices(i.app, i.health, i.cfg.development())
-	if err := errors.Join(app.close(), i.checkOverrides(), i.readAPI(), i.dialer.watch(i.health), i.setFaults(ctx)); err != nil {
+	if err := errors.Join(i.app.close(), i.checkOverrides(), i.readAPI(), i.dialer.watch(i.health), setFaults(ctx, i.faults, i.cfg.Faults)); err != nil {
 		return "", err
 	}
 	var records []*contract.Method

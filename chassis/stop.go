@@ -56,7 +56,7 @@ func (i *instance) stop(asked, failed error) error {
 	i.life.emit(TelemetryFlushed, "", err)
 	i.closeAdmin()
 	i.life.emit(AdminClosed, "", nil)
-	i.closeAuditLog()
+	closeAuditLog(i.audit, i.log)
 	i.life.emit(Stopped, fmt.Sprintf("after %s", time.Since(i.stopBegun).Round(time.Millisecond)), nil)
 	i.closeTelemetry()
 	return errors.Join(errs...)
@@ -105,23 +105,12 @@ func (i *instance) stopHealth() error {
 
 // closeGateway ends what a grpc.ClientConn runs, even one that never connects.
 func (i *instance) closeGateway() error {
-	app := i.appNow()
-	if app == nil {
+	i.app.mu.Lock() // a Setup that was left behind may still use it
+	defer i.app.mu.Unlock()
+	if i.app.conn == nil {
 		return nil
 	}
-	app.mu.Lock()
-	defer app.mu.Unlock()
-	if app.conn == nil {
-		return nil
-	}
-	return app.conn.Close()
-}
-
-// appNow returns what Setup has, nil before there is one. A Setup that was left behind may still use it.
-func (i *instance) appNow() *App {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.app
+	return i.app.conn.Close()
 }
 
 // flush sends what was measured, and writes what was recorded, until end at the latest. The admin port still answers, so that the last values can be
