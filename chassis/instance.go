@@ -42,11 +42,10 @@ type instance struct {
 	dialer  *dialer
 	parties *thirdParties
 
-	stopRecorder func() // of the flight recorder; nil if another service of the process has it
-
 	api   *api
 	ports *ports
-	admin *adminServer
+	admin adminPort
+	page  *debugPage
 
 	workers *supervisor
 

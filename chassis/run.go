@@ -57,7 +57,7 @@ func (i *instance) start(ctx context.Context) error {
 		}
 		i.life.emit(s.step, detail, nil)
 	}
-	i.printHints()
+	i.page.printHints(i.log)
 	return nil
 }
 
@@ -79,7 +79,7 @@ func (i *instance) wait(ctx context.Context) error {
 		return fmt.Errorf("chassis: gRPC server ended by itself: %w", err)
 	case err := <-http:
 		return fmt.Errorf("chassis: HTTP server ended by itself: %w", err)
-	case err := <-i.admin.done:
+	case err := <-i.admin.server.done:
 		return fmt.Errorf("chassis: admin server ended by itself: %w", err)
 	}
 }

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime/trace"
 	"strings"
 
 	"go.opentelemetry.io/otel"
 	"google.golang.org/grpc"
 
 	"github.com/betmakers/paddock/health"
+	"github.com/betmakers/paddock/internal/admin"
 	"github.com/betmakers/paddock/internal/admission"
 	"github.com/betmakers/paddock/internal/catalog"
 	"github.com/betmakers/paddock/internal/contract"
@@ -133,6 +135,39 @@ func (i *instance) startIdentity(ctx context.Context) (string, error) {
 	}
 	i.chain.SetTrustDomain(own.ID.TrustDomain().Name())
 	return own.ID.String(), nil
+}
+
+// startAdmin opens the port of probes, metrics and debug pages: live, not ready.
+func (i *instance) startAdmin(ctx context.Context) (string, error) {
+	server, err := i.ports.openHTTP(ctx, "admin", "CHASSIS_ADMIN_ADDR", i.cfg.AdminAddr, i.cfg.AdminTLS)
+	if err != nil {
+		return "", err
+	}
+	var recorder *trace.FlightRecorder
+	if i.cfg.FlightRecorder {
+		recorder = startFlightRecorder(i.log)
+	}
+	if err := i.admin.serve(server, i.adminHandler(recorder), recorder); err != nil {
+		return "", err
+	}
+	return i.admin.addr().String(), nil
+}
+
+// adminHandler returns what answers at the admin port.
+func (i *instance) adminHandler(recorder *trace.FlightRecorder) *admin.Handler {
+	allowed := operators{&i.cfg, i.chain}
+	i.page = &debugPage{
+		service: &i.service, began: i.began, cfg: &i.cfg, life: i.life, identity: &i.identity, health: i.health,
+		limiter: i.limiter, chain: i.chain, faults: i.faults, protections: i.protections, resources: &i.resources,
+		api: i.api, ports: i.ports, admin: &i.admin, dialer: i.dialer, workers: i.workers,
+	}
+	return admin.New(admin.Config{
+		Service: i.service.Name, Level: i.telemetry.Level(), Logger: i.log, Metrics: i.telemetry.MetricsHandler(),
+		Livez: i.health.Livez(), Readyz: i.health.Readyz(), Startupz: i.health.Startupz(),
+		Snapshot: i.page.snapshot, Contract: i.page.contractDoc, Explain: allowed.explain,
+		Allow: allowed.allowDebug(), NotLocal: !i.cfg.DebugLocal, MayChange: allowed.mayChange(),
+		Faults: i.faults, Audit: i.audit, FlightRecorder: recorder, WriteTimeout: i.cfg.WriteTimeout,
+	})
 }
 
 // setUp runs the service's Setup, and closes the registration.

@@ -14,9 +14,6 @@ const flushTimeout = 2 * time.Second
 // what was lost also where the machine stands still for a moment.
 const closeTimeout = 800 * time.Millisecond
 
-// closeAdminTimeout is for answers under way at the admin port.
-const closeAdminTimeout = 100 * time.Millisecond
-
 // stop takes the steps of the end, in the order of the constants of Step: one owner, one order, one deadline. What was
 // never started is passed over. The stop was asked for, or something failed.
 func (i *instance) stop(asked, failed error) error {
@@ -54,7 +51,7 @@ func (i *instance) stop(asked, failed error) error {
 	errs = append(errs, err, i.closeGateway(), i.dialer.close(), i.identity.close())
 	err = i.flush(end.Add(-closeTimeout - closeAdminTimeout - closeAuditTimeout))
 	i.life.emit(TelemetryFlushed, "", err)
-	i.closeAdmin()
+	i.admin.close()
 	i.life.emit(AdminClosed, "", nil)
 	closeAuditLog(i.audit, i.log)
 	i.life.emit(Stopped, fmt.Sprintf("after %s", time.Since(i.stopBegun).Round(time.Millisecond)), nil)
@@ -122,23 +119,6 @@ func (i *instance) flush(end time.Time) error {
 	go func() { recorded <- i.audit.Flush(ctx) }()
 	err := i.telemetry.Flush(ctx)
 	return errors.Join(err, <-recorded)
-}
-
-func (i *instance) closeAdmin() {
-	if i.left == AdminListening || i.admin == nil {
-		return
-	}
-	defer func() {
-		if i.stopRecorder != nil {
-			i.stopRecorder()
-		}
-	}()
-	i.admin.handler.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), closeAdminTimeout)
-	defer cancel()
-	if err := i.admin.Shutdown(ctx); err != nil {
-		_ = i.admin.Close() // a profile may run for minutes
-	}
 }
 
 // closeTelemetry ends the exporters and writes out the log.
