@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/betmakers/paddock/internal/admission"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/ratelimit"
 	"github.com/betmakers/paddock/internal/settings"
@@ -73,4 +74,27 @@ func (c *configuration) whyProduction() string {
 		return ""
 	}
 	return "CHASSIS_ENVIRONMENT is not set and taken for production, because " + c.guessed + ". "
+}
+
+// logFormat resolves auto: text for a person at a terminal, JSON for everything else.
+func (c *configuration) logFormat(onTerminal bool) string {
+	if c.LogFormat != "auto" {
+		return c.LogFormat
+	}
+	if onTerminal {
+		return "text"
+	}
+	return "json"
+}
+
+// newLimiter returns what holds calls back in an overload, nil where it is off.
+func newLimiter(cfg *configuration) *admission.Limiter {
+	switch cfg.Admission {
+	case admissionOn:
+		return admission.New()
+	case admissionReport:
+		return admission.NewReporting()
+	default:
+		return nil
+	}
 }

@@ -48,8 +48,11 @@ func (i *instance) start(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // asked to stop before it was ready; wait sees it
 		}
-		detail, err := i.take(ctx, s)
+		detail, err := s.run(ctx, i.log, i.stopDuringStart)
 		if err != nil {
+			if _, hangs := errors.AsType[leftBehind](err); hangs {
+				i.left = s.step
+			}
 			return failedStep(ctx, s, err)
 		}
 		if !i.stopBegun.IsZero() {
