@@ -2,88 +2,81 @@ package chassis
 
 import (
 	"context"
-	"net/http"
+	"errors"
+	"log/slog"
+	"net"
 	"runtime/trace"
-	"slices"
-	"strings"
+	"sync"
+	"time"
 
-	"github.com/betmakers/paddock/chassis/mtls"
 	"github.com/betmakers/paddock/internal/admin"
-	"github.com/betmakers/paddock/internal/contract"
-	"github.com/betmakers/paddock/internal/inbound"
 )
 
-// startAdmin opens the port of probes, metrics and debug pages: live, not ready.
-func (i *instance) startAdmin(ctx context.Context) (string, error) {
-	server, err := i.openHTTP(ctx, "admin", "CHASSIS_ADMIN_ADDR", i.cfg.AdminAddr, i.cfg.AdminTLS)
-	if err != nil {
-		return "", err
+// adminPort is the port of probes, metrics and debug pages. Close may be called at any time.
+type adminPort struct {
+	mu      sync.Mutex
+	closed  bool
+	server  *httpServer // nil before serve; not changed after it
+	handler *admin.Handler
+
+	stopRecorder func() // of the flight recorder; nil if there is none
+}
+
+// serve answers at an opened port, which it takes over. Recorder may be nil. A port that is opened
+// too late is closed.
+func (a *adminPort) serve(server *httpServer, handler *admin.Handler, recorder *trace.FlightRecorder) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if recorder != nil {
+		a.stopRecorder = recorder.Stop
 	}
-	handler := admin.New(admin.Config{
-		Service: i.service.Name, Level: i.telemetry.Level(), Logger: i.log,
-		Metrics: i.telemetry.MetricsHandler(), Livez: i.health.Livez(), Readyz: i.health.Readyz(), Startupz: i.health.Startupz(),
-		Snapshot: i.snapshot, Contract: i.contractDoc, Allow: i.allowDebug(), NotLocal: !i.cfg.DebugLocal, FlightRecorder: i.startFlightRecorder(), Explain: i.explain,
-		Faults: i.faults, MayChange: i.mayChange(), Audit: i.audit, WriteTimeout: i.cfg.WriteTimeout,
-	})
+	if a.closed {
+		a.endRecorder()
+		handler.Close()
+		return errors.Join(errors.New("the service has stopped"), server.listener.Close())
+	}
 	server.Handler = handler
-	i.admin = &adminServer{httpServer: *server, handler: handler}
-	i.admin.serve()
-	return server.listener.Addr().String(), nil
+	a.server, a.handler = server, handler
+	server.serve()
+	return nil
 }
 
-// allowDebug returns what lets identities of CHASSIS_DEBUG_CALLERS see /debug from elsewhere, nil if there are none.
-func (i *instance) allowDebug() func(*http.Request) bool {
-	if len(i.cfg.DebugCallers) == 0 {
-		return nil
+// addr is where the port is open. It must not be called before serve has returned.
+func (a *adminPort) addr() net.Addr { return a.server.listener.Addr() }
+
+// closeAdminTimeout is for answers under way at the admin port.
+const closeAdminTimeout = 100 * time.Millisecond
+
+// close ends the port. One that is still being opened is closed when it comes.
+func (a *adminPort) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	defer a.endRecorder()
+	if a.server == nil {
+		return
 	}
-	var patterns []contract.Pattern
-	for _, text := range i.cfg.DebugCallers {
-		pattern, _ := contract.ParsePattern(text) // validate has refused what is no pattern
-		patterns = append(patterns, pattern)
-	}
-	return func(r *http.Request) bool {
-		id, ok := mtls.PeerID(r.Context())
-		return ok && slices.ContainsFunc(patterns, func(p contract.Pattern) bool {
-			return p.Match(contract.Caller{ID: id.String()}, i.chain.TrustDomain())
-		})
+	a.handler.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), closeAdminTimeout)
+	defer cancel()
+	if err := a.server.Shutdown(ctx); err != nil {
+		_ = a.server.Close() // a profile may run for minutes
 	}
 }
 
-// explain tells an operator whether a caller may call a method, as it would be decided now. A caller given by name is
-// one of the own trust domain.
-func (i *instance) explain(method, id, subject string) (string, bool) {
-	domain := i.chain.TrustDomain()
-	if id != "" && domain != "" && !strings.Contains(id, "://") {
-		id = "spiffe://" + domain + "/" + id
+func (a *adminPort) endRecorder() {
+	if a.stopRecorder != nil {
+		a.stopRecorder()
 	}
-	for _, m := range i.chain.Methods() {
-		if m.Name != method {
-			continue
-		}
-		verdict := m.Explain(inbound.Caller{ID: id, Subject: subject}, domain)
-		text := "refused: "
-		switch {
-		case verdict.Allowed:
-			text = "allowed: "
-		case i.cfg.Authorization == authorizationAudit:
-			text = "let in all the same, as CHASSIS_AUTHORIZATION=audit: "
-		}
-		return text + verdict.Why, true
-	}
-	return "", false
 }
 
 // startFlightRecorder keeps the last seconds of execution trace. A process has one recorder: the service that starts
 // first has it, and the pages of the others say that there is none.
-func (i *instance) startFlightRecorder() *trace.FlightRecorder {
-	if !i.cfg.FlightRecorder {
-		return nil
-	}
+func startFlightRecorder(log *slog.Logger) *trace.FlightRecorder {
 	recorder := trace.NewFlightRecorder(trace.FlightRecorderConfig{})
 	if err := recorder.Start(); err != nil {
-		i.log.Debug("no flight recorder", "error", err.Error())
+		log.Debug("no flight recorder", "error", err.Error())
 		return nil
 	}
-	i.stopRecorder = recorder.Stop
 	return recorder
 }

@@ -61,7 +61,7 @@ func (a *App) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	}
 	a.names[desc.ServiceName] = true
 	wrapped, err := a.instance.chain.Wrap(desc, impl, contract.Defaults{
-		Timeout: a.instance.cfg.CallTimeout, Overrides: a.instance.overrides,
+		Timeout: a.instance.cfg.CallTimeout, Overrides: a.instance.cfg.overrides,
 	})
 	if err != nil {
 		a.errs = append(a.errs, fmt.Errorf("chassis: gRPC service %s: %w", desc.ServiceName, err))
@@ -107,7 +107,7 @@ func (a *App) openGateway() (*gateway.ServeMux, *grpc.ClientConn, error) {
 		return nil, nil, errLate
 	}
 	if a.gateway == nil {
-		cfg := a.instance.cfg
+		cfg := &a.instance.cfg
 		mux, conn, err := a.instance.chain.Gateway(inbound.RESTConfig{Timeout: cfg.HTTPTimeout, MaxMessage: cfg.MaxMessageBytes})
 		if err != nil {
 			return nil, nil, err
@@ -225,7 +225,7 @@ func (a *App) HTTPClient(name string) *http.Client {
 	if a.closed {
 		panic(errLate)
 	}
-	client, err := a.instance.httpClient(name)
+	client, err := a.instance.parties.clientFor(name)
 	if err != nil {
 		a.errs = append(a.errs, fmt.Errorf("chassis: HTTP client %q: %w", name, err))
 	}

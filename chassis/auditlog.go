@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/betmakers/paddock/health"
@@ -12,48 +13,33 @@ import (
 	"github.com/betmakers/paddock/telemetry"
 )
 
-// Values of CHASSIS_AUDIT_LOG_MODE; those of CHASSIS_AUDIT_LOG are audit's.
-const (
-	auditDrop   = "drop"
-	auditRefuse = "refuse"
-)
-
-// validateAuditLog refuses what would promise more than it keeps, or keep nothing.
-func (c *Config) validateAuditLog() (errs []error) {
-	if c.AuditLogMode == auditRefuse && c.AuditLog != string(audit.All) {
-		errs = append(errs, fmt.Errorf("CHASSIS_AUDIT_LOG_MODE is %s, which refuses calls that cannot be recorded, but CHASSIS_AUDIT_LOG is %q, "+
-			"which records no call that runs: set CHASSIS_AUDIT_LOG=%s", auditRefuse, c.AuditLog, audit.All))
-	}
-	if c.AuditLogFile != "" && c.AuditLog == string(audit.Off) {
-		errs = append(errs, fmt.Errorf("CHASSIS_AUDIT_LOG_FILE is set, but CHASSIS_AUDIT_LOG is off: set CHASSIS_AUDIT_LOG=%s or %s", audit.All, audit.Denied))
-	}
-	return errs
-}
-
-// openAuditLog starts the audit log, which goes to a file or beside the log to stdout, and its health check.
-func (i *instance) openAuditLog(t *telemetry.Telemetry, stdout io.Writer) error {
-	if i.cfg.AuditLog == string(audit.Off) {
-		return nil
+// openAuditLog starts the audit log, which goes to a file or beside the log to stdout. It is nil
+// where it is off.
+func openAuditLog(cfg *configuration, service string, t *telemetry.Telemetry, stdout io.Writer) (*audit.Log, error) {
+	if cfg.AuditLog == string(audit.Off) {
+		return nil, nil //nolint:nilnil // a nil log records nothing
 	}
 	sink := stdout
-	if i.cfg.AuditLogFile != "" {
-		file, err := audit.OpenFile(i.cfg.AuditLogFile)
+	if cfg.AuditLogFile != "" {
+		file, err := audit.OpenFile(cfg.AuditLogFile)
 		if err != nil {
-			return fmt.Errorf("CHASSIS_AUDIT_LOG_FILE: %w", err)
+			return nil, fmt.Errorf("CHASSIS_AUDIT_LOG_FILE: %w", err)
 		}
 		sink = file
 	}
-	refuse := i.cfg.AuditLogMode == auditRefuse
-	log, err := audit.Open(audit.Config{
-		Policy: audit.Policy(i.cfg.AuditLog), Refuse: refuse, Sink: sink, Service: i.service.Name, Instance: hostname(),
+	return audit.Open(audit.Config{
+		Policy: audit.Policy(cfg.AuditLog), Refuse: cfg.AuditLogMode == auditRefuse, Sink: sink, Service: service, Instance: hostname(),
 		Logger: t.Logger(), Registerer: t.Registry(),
 	})
-	if err != nil {
-		return err
+}
+
+// watchAuditLog makes a health check of the audit log, if there is one.
+func watchAuditLog(monitor *health.Monitor, log *audit.Log, cfg *configuration) error {
+	if log == nil {
+		return nil
 	}
-	i.audit = log
-	return i.health.Add(health.Check{
-		Name: "audit-log", Soft: !refuse, Interval: time.Second, FailAfter: 1,
+	return monitor.Add(health.Check{
+		Name: "audit-log", Soft: cfg.AuditLogMode != auditRefuse, Interval: time.Second, FailAfter: 1,
 		Probe: func(context.Context) error { return log.Err() },
 	})
 }
@@ -62,10 +48,10 @@ func (i *instance) openAuditLog(t *telemetry.Telemetry, stdout io.Writer) error 
 const closeAuditTimeout = 100 * time.Millisecond
 
 // closeAuditLog writes what is left, and says what is lost.
-func (i *instance) closeAuditLog() {
+func closeAuditLog(records *audit.Log, log *slog.Logger) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), closeAuditTimeout, errors.New("the service ends"))
 	defer cancel()
-	if err := i.audit.Close(ctx); err != nil {
-		i.log.Error("the audit log is not complete", "error", err.Error())
+	if err := records.Close(ctx); err != nil {
+		log.Error("the audit log is not complete", "error", err.Error())
 	}
 }

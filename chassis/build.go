@@ -12,8 +12,9 @@ type buildFacts struct {
 	facts   []admin.KV
 }
 
-func (i *instance) build() buildFacts {
-	b := buildFacts{version: i.service.Version}
+// readBuild returns them. Version is what the service calls its own, empty for none.
+func readBuild(version string) buildFacts {
+	b := buildFacts{version: version}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b

@@ -104,6 +104,12 @@ const (
 	admissionReport = "report"
 )
 
+// Values of CHASSIS_AUDIT_LOG_MODE; those of CHASSIS_AUDIT_LOG are audit's.
+const (
+	auditDrop   = "drop"
+	auditRefuse = "refuse"
+)
+
 // validate returns everything that is wrong with c.
 func (c *Config) validate() (errs []error) {
 	choice := func(name, value string, allowed ...string) {
@@ -193,6 +199,13 @@ func (c *Config) validateNumbers() (errs []error) {
 
 // defaultShutdownTimeout is that of CHASSIS_SHUTDOWN_TIMEOUT, for a stop before the settings are read.
 const defaultShutdownTimeout = 20 * time.Second
+
+// What of CHASSIS_SHUTDOWN_TIMEOUT is kept for what comes after the calls. The last part is the telemetry's own, the
+// part before it the workers' and the stop functions'. Who comes later has what those before have left besides.
+const (
+	telemetryReserve = 2 * time.Second
+	stopReserve      = time.Second + telemetryReserve
+)
 
 // validateShutdown holds the parts of the way out against the whole. The graces of streams are parts of what is left
 // for calls, and fit always.

@@ -46,10 +46,11 @@ type connLimit struct {
 const refusalPause = time.Minute
 
 // limitConns puts the limits on a port.
-func (i *instance) limitConns(port string, inner net.Listener) net.Listener {
+func limitConns(
+	port string, inner net.Listener, limits connLimits, log *slog.Logger, refused *prometheus.CounterVec, limiter *admission.Limiter,
+) net.Listener {
 	return &limitedListener{inner, &connLimit{
-		port: port, limits: connLimits{i.cfg.MaxConnections, i.cfg.MaxConnectionsPerAddress},
-		log: i.log, refused: i.metrics.refusedConns, limiter: i.limiter, byAddr: map[netip.Addr]int{},
+		port: port, limits: limits, log: log, refused: refused, limiter: limiter, byAddr: map[netip.Addr]int{},
 	}}
 }
 

@@ -8,15 +8,15 @@ import (
 )
 
 // contractDoc returns the contract of the service as Markdown, for its docs folder: chassistest compares the two.
-func (i *instance) contractDoc() string {
+func (p *debugPage) contractDoc() string {
 	routes := map[string][]string{}
-	for _, r := range i.restRoutes() {
+	for _, r := range p.api.restRoutes() {
 		routes[r.FullMethod] = append(routes[r.FullMethod], "`"+r.HTTPMethod+" "+r.Pattern+"`")
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "# The contract of %s\n\nMade from the options of its methods; do not edit.\n\n", i.service.Name)
+	fmt.Fprintf(&b, "# The contract of %s\n\nMade from the options of its methods; do not edit.\n\n", p.service.Name)
 	b.WriteString("| method | REST | deadline | open to | criticality | objectives |\n|---|---|---|---|---|---|\n")
-	for _, m := range i.chain.Methods() {
+	for _, m := range p.chain.Methods() {
 		if m.Quiet {
 			continue
 		}

@@ -8,77 +8,43 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/spiffe/go-spiffe/v2/spiffeid"
-	"google.golang.org/grpc"
-
 	"github.com/betmakers/paddock/chassis/internal/dependency"
 	"github.com/betmakers/paddock/chassis/mtls"
+	"github.com/betmakers/paddock/health"
 )
 
-// DialRequired is Dial for a service without which this one can do nothing. It connects at once, and this service is not
-// ready before it has. Where the connection is lost later, this instance leaves, if at least half of the usual number of
-// instances is ready without it: the rest stays ready, and reports that it fails open, as leaving would then make
-// things worse. Who the others are is what CHASSIS_FLEET_HOST resolves to; where that is not known, the instance stays.
-//
-// Services must not require each other in a circle: none of them would ever start.
-func (a *App) DialRequired(ctx context.Context, name string) (*grpc.ClientConn, error) {
-	conn, err := a.Dial(ctx, name)
-	if err == nil {
-		a.instance.require(name)
-	}
-	return conn, err
-}
-
-func (i *instance) require(name string) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	for n := range i.dials {
-		if i.dials[n].name == name {
-			i.dials[n].hard = true
+// watch makes a health check of each connection to a service.
+func (d *dialer) watch(monitor *health.Monitor) error {
+	fleet, errs := d.fleet(), []error(nil)
+	for _, made := range d.made() {
+		check := dependency.Soft(made.name, made.conn)
+		if made.hard {
+			check = dependency.Hard(made.name, made.conn, fleet, d.log)
 		}
-	}
-}
-
-// watchDials makes a health check of each connection to a service.
-func (i *instance) watchDials() error {
-	i.mu.Lock()
-	dials := i.dials
-	i.mu.Unlock()
-	fleet, errs := i.fleet(), []error(nil)
-	for _, d := range dials {
-		check := dependency.Soft(d.name, d.conn)
-		if d.hard {
-			check = dependency.Hard(d.name, d.conn, fleet, i.log)
-		}
-		if err := i.health.Add(check); err != nil {
-			errs = append(errs, fmt.Errorf("chassis: dial %q: %w", d.name, err))
+		if err := monitor.Add(check); err != nil {
+			errs = append(errs, fmt.Errorf("chassis: dial %q: %w", made.name, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
 // fleet is how this instance finds out about the others.
-func (i *instance) fleet() *dependency.Fleet {
-	h := i.harness
-	fleet := &dependency.Fleet{Host: i.cfg.FleetHost, Lookup: h.LookupHost, Own: h.InterfaceAddrs, Patience: h.Patience, Ready: i.askReady()}
+func (d *dialer) fleet() *dependency.Fleet {
+	fleet := &dependency.Fleet{
+		Host: d.cfg.FleetHost, Lookup: d.around.LookupHost, Own: d.around.InterfaceAddrs, Patience: d.around.Patience, Ready: d.askReady(),
+	}
 	if fleet.Host == "" {
-		fleet.Host = i.service.Name
-	}
-	if fleet.Lookup == nil {
-		fleet.Lookup = net.DefaultResolver.LookupHost
-	}
-	if fleet.Own == nil {
-		fleet.Own = net.InterfaceAddrs
+		fleet.Host = d.service
 	}
 	return fleet
 }
 
 // askReady returns a function that asks another instance, at its admin port, whether it is ready.
-func (i *instance) askReady() func(ctx context.Context, address string) bool {
-	_, port, _ := net.SplitHostPort(i.cfg.AdminAddr) // which is open
+func (d *dialer) askReady() func(ctx context.Context, address string) bool {
+	_, port, _ := net.SplitHostPort(d.cfg.AdminAddr) // which is open
 	scheme, transport := "http", &http.Transport{DisableKeepAlives: true, ResponseHeaderTimeout: time.Second, MaxResponseHeaderBytes: 16 << 10}
-	if i.cfg.AdminTLS && i.source != nil {
-		scheme, transport.TLSClientConfig = "https", mtls.ClientTLS(i.source, i.itself)
+	if d.cfg.AdminTLS && d.identity.source != nil {
+		scheme, transport.TLSClientConfig = "https", mtls.ClientTLS(d.identity.source, d.identity.itself)
 	}
 	client := &http.Client{Transport: transport, Timeout: time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return func(ctx context.Context, address string) bool {
@@ -93,13 +59,4 @@ func (i *instance) askReady() func(ctx context.Context, address string) bool {
 		_ = response.Body.Close() // the status says it all
 		return response.StatusCode == http.StatusOK
 	}
-}
-
-// itself takes the identity of this service alone.
-func (i *instance) itself(other spiffeid.ID) error {
-	own, err := i.source.Identity()
-	if err == nil && other != own.ID {
-		err = fmt.Errorf("chassis: the other instance is %q, expected %q", other, own.ID)
-	}
-	return err
 }

@@ -4,23 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
-	"github.com/spiffe/go-spiffe/v2/spiffeid"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/resolver"
 
-	"github.com/betmakers/paddock/chassis/mtls"
 	"github.com/betmakers/paddock/internal/balance"
-	"github.com/betmakers/paddock/internal/contract"
-	"github.com/betmakers/paddock/internal/outbound"
 	"github.com/betmakers/paddock/internal/settings"
 )
 
@@ -58,14 +55,25 @@ func (a *App) Dial(ctx context.Context, name string) (*grpc.ClientConn, error) {
 		return nil, fmt.Errorf("chassis: dial %q: a service's name is lower-case letters, digits and dashes, and begins with a letter; "+
 			"its address goes into a CHASSIS_<NAME>_TARGET variable", name)
 	}
-	if known := a.instance.dialled(name); known != nil {
-		return known, nil
-	}
-	conn, err := a.instance.dial(name)
+	conn, err := a.instance.dialer.connTo(name)
 	if err != nil {
 		return nil, fmt.Errorf("chassis: dial %q: %w", name, err)
 	}
 	return conn, nil
+}
+
+// DialRequired is Dial for a service without which this one can do nothing. It connects at once, and this service is not
+// ready before it has. Where the connection is lost later, this instance leaves, if at least half of the usual number of
+// instances is ready without it: the rest stays ready, and reports that it fails open, as leaving would then make
+// things worse. Who the others are is what CHASSIS_FLEET_HOST resolves to; where that is not known, the instance stays.
+//
+// Services must not require each other in a circle: none of them would ever start.
+func (a *App) DialRequired(ctx context.Context, name string) (*grpc.ClientConn, error) {
+	conn, err := a.Dial(ctx, name)
+	if err == nil {
+		a.instance.dialer.require(name)
+	}
+	return conn, err
 }
 
 // dial is one connection and the setting that says where it goes.
@@ -76,30 +84,79 @@ type dial struct {
 	hard   bool // the service is not ready without it
 }
 
-func (i *instance) dialled(name string) *grpc.ClientConn {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	for _, d := range i.dials {
-		if d.name == name {
-			return d.conn
-		}
-	}
-	return nil
+// dialer makes the connections to other services, keeps them and closes them. Its methods may be
+// called concurrently.
+type dialer struct {
+	service   string
+	userAgent string
+	cfg       *configuration
+	around    *surroundings
+	identity  *identity
+	log       *slog.Logger
+	registry  prometheus.Registerer
+	client    *clientSide
+
+	mu    sync.Mutex
+	dials []dial
 }
 
-// dial is called with the lock of the App held.
-func (i *instance) dial(name string) (*grpc.ClientConn, error) {
-	target, err := i.dialTarget(name)
+// connTo returns the connection to a service, and makes it where there is none.
+func (d *dialer) connTo(name string) (*grpc.ClientConn, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, known := range d.dials {
+		if known.name == name {
+			return known.conn, nil
+		}
+	}
+	made, err := d.dial(name)
 	if err != nil {
 		return nil, err
+	}
+	d.dials = append(d.dials, made)
+	return made.conn, nil
+}
+
+// require has the service not be ready without one that it has dialled.
+func (d *dialer) require(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for n := range d.dials {
+		if d.dials[n].name == name {
+			d.dials[n].hard = true
+		}
+	}
+}
+
+// made returns the connections that there are.
+func (d *dialer) made() []dial {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.dials)
+}
+
+// targets are the settings that say where the connections go.
+func (d *dialer) targets() []settings.Setting {
+	made := d.made()
+	known := make([]settings.Setting, 0, len(made))
+	for _, conn := range made {
+		known = append(known, conn.target)
+	}
+	return known
+}
+
+func (d *dialer) dial(name string) (dial, error) {
+	target, err := d.target(name)
+	if err != nil {
+		return dial{}, err
 	}
 	configured := !strings.HasPrefix(target.Value, "xds:") // which brings the configuration of its calls along
-	opts, err := i.dialOptions(name, configured)
+	opts, err := d.options(name, configured)
 	if err != nil {
-		return nil, err
+		return dial{}, err
 	}
 	to := target.Value
-	if peer, ok := i.harness.Peers[name]; ok && target.Origin == settings.FromDefault {
+	if peer, ok := d.around.Peers[name]; ok && target.Origin == settings.FromDefault {
 		to, opts = peer.Target, append(opts, peer.Options...)
 	}
 	if configured {
@@ -107,23 +164,20 @@ func (i *instance) dial(name string) (*grpc.ClientConn, error) {
 	}
 	conn, err := grpc.NewClient(to, opts...)
 	if err != nil {
-		return nil, fmt.Errorf("%s is %q: %w", target.Name, target.Value, err)
+		return dial{}, fmt.Errorf("%s is %q: %w", target.Name, target.Value, err)
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.dials = append(i.dials, dial{name: name, conn: conn, target: target})
-	return conn, nil
+	return dial{name: name, conn: conn, target: target}, nil
 }
 
-// dialTarget returns where a service is.
-func (i *instance) dialTarget(name string) (settings.Setting, error) {
+// target returns where a service is.
+func (d *dialer) target(name string) (settings.Setting, error) {
 	variable := "CHASSIS_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + "_TARGET"
 	fallback := "dns:///" + name + ":9000"
 	s := settings.Setting{
 		Name: variable, Value: fallback, Default: fallback, Origin: settings.FromDefault, Type: "string",
 		Help: "Where calls of " + name + " go: any target of gRPC.",
 	}
-	if value := i.getenv(variable); value != "" {
+	if value := d.around.getenv(variable); value != "" {
 		s.Value, s.Origin = value, settings.FromEnvironment
 	}
 	// gRPC takes a scheme that it does not know for a part of a host's name.
@@ -138,28 +192,28 @@ func (i *instance) dialTarget(name string) (settings.Setting, error) {
 	return s, fmt.Errorf("%s is %q, but nothing in the binary resolves %s: %s", variable, s.Value, scheme, hint)
 }
 
-// dialOptions returns what every connection to a service has. Configured says that the service config is the chassis's.
-func (i *instance) dialOptions(name string, configured bool) ([]grpc.DialOption, error) {
-	creds, err := i.dialCredentials(name)
+// options returns what every connection to a service has. Configured says that the service config is the chassis's.
+func (d *dialer) options(name string, configured bool) ([]grpc.DialOption, error) {
+	creds, err := d.identity.dialCredentials(name)
 	if err != nil {
 		return nil, err
 	}
-	pass, err := i.clientPass()
+	pass, err := d.client.pass()
 	if err != nil {
 		return nil, err
 	}
-	peer, err := balance.NewPeer(balance.Options{Peer: name, Methods: i.linked, Logger: i.log, Registerer: i.telemetry.Registry()})
+	peer, err := balance.NewPeer(balance.Options{Peer: name, Methods: pass.methods, Logger: d.log, Registerer: d.registry})
 	if err != nil {
 		return nil, err
 	}
-	delays, c := backoff.DefaultConfig, &i.cfg
+	delays, c := backoff.DefaultConfig, d.cfg
 	delays.MaxDelay = reconnectDelay
 	opts := append(pass.DialOptions(name, configured),
 		grpc.WithTransportCredentials(peer.Credentials(creds)),
-		grpc.WithDefaultServiceConfig(i.serviceConfig),
+		grpc.WithDefaultServiceConfig(pass.serviceConfig),
 		grpc.WithNoProxy(),            // HTTPS_PROXY is for third parties; a proxy would resolve the target, and nothing be balanced
 		grpc.WithDisableHealthCheck(), // a server that is not ready says so to its orchestrator, and sends GOAWAY when it leaves
-		grpc.WithUserAgent(i.userAgent()),
+		grpc.WithUserAgent(d.userAgent),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: delays, MinConnectTimeout: c.ConnectTimeout}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
 			Time: max(c.KeepaliveTime, c.KeepaliveMinTime, leastKeepalive), Timeout: keepaliveTimeout, PermitWithoutStream: true,
@@ -171,80 +225,20 @@ func (i *instance) dialOptions(name string, configured bool) ([]grpc.DialOption,
 	return opts, nil
 }
 
-// dialCredentials take no other server than the service of that name.
-func (i *instance) dialCredentials(name string) (credentials.TransportCredentials, error) {
-	if i.source == nil {
-		return insecure.NewCredentials(), nil
-	}
-	own, err := i.source.Identity()
-	if err != nil {
-		return nil, err
-	}
-	want, err := spiffeid.FromSegments(own.ID.TrustDomain(), name)
-	if err != nil {
-		return nil, err
-	}
-	return credentials.NewTLS(mtls.ClientTLS(i.source, func(got spiffeid.ID) error {
-		if got != want {
-			return fmt.Errorf("chassis: the server is %q, expected %q", got, want)
-		}
-		return nil
-	})), nil
-}
-
-// clientPass returns the client's side of the chain, and makes it, and what the contracts of all linked services say, when
-// it is first asked for. It is called with the lock of the App held.
-func (i *instance) clientPass() (*outbound.Client, error) {
-	if i.client != nil {
-		return i.client, nil
-	}
-	methods := contract.Linked(contract.Defaults{Timeout: i.cfg.CallTimeout}, func(service string, err error) {
-		i.log.Warn("contract is not used for calls", "service", service, "error", err.Error())
-	})
-	config, err := serviceConfig(methods, i.cfg.MaxMessageBytes)
-	if err != nil {
-		return nil, err
-	}
-	t, fields := i.telemetry, i.telemetry.Propagator().Fields()
-	i.serviceConfig, i.linked = config, methods
-	i.client, err = outbound.NewClient(outbound.Config{
-		Logger: i.log, Tracer: i.tracer(t), Sampled: t.Sampled, Methods: methods, Registerer: t.Registry(),
-		IgnoreTraceContext: !slices.Contains(fields, "traceparent"), IgnoreBaggage: !slices.Contains(fields, "baggage"),
-		Decode: decodedError,
-	})
-	return i.client, err
-}
-
-// decodedError makes an [Error] of what a call came back with, where it is a status.
-func decodedError(err error) error {
-	decoded, ok := ErrorOf(err)
-	if !ok {
-		return err
-	}
-	if own := (*Error)(nil); errors.As(err, &own) && own == decoded {
-		return decoded // of an interceptor of the service
-	}
-	decoded.received, decoded.came = true, decoded.Message
-	return decoded
-}
-
 // userAgent is "service/version paddock", before which nothing and after which gRPC puts its own.
-func (i *instance) userAgent() string {
-	name := i.service.Name
-	if version := i.build().version; version != "" {
+func userAgent(service *Service) string {
+	name := service.Name
+	if version := readBuild(service.Version).version; version != "" {
 		name += "/" + version
 	}
 	return name + " paddock"
 }
 
-// closeDials ends the connections to other services. Calls and workers have ended.
-func (i *instance) closeDials() error {
-	i.mu.Lock()
-	dials := i.dials
-	i.mu.Unlock()
+// close ends the connections to other services. Calls and workers have ended.
+func (d *dialer) close() error {
 	var errs []error
-	for _, d := range dials {
-		if err := d.conn.Close(); err != nil && !errors.Is(err, grpc.ErrClientConnClosing) { //nolint:staticcheck // what a second Close returns
+	for _, made := range d.made() {
+		if err := made.conn.Close(); err != nil && !errors.Is(err, grpc.ErrClientConnClosing) { //nolint:staticcheck // what a second Close returns
 			errs = append(errs, err)
 		}
 	}
@@ -259,13 +253,9 @@ func withoutTargets(environ []string) []string {
 }
 
 // checkTargets tells of targets that no Dial has asked for. They end no start: a manifest may be ahead of its program.
-func (i *instance) checkTargets() {
-	known := make([]settings.Setting, 0, len(i.dials))
-	for _, d := range i.dials {
-		known = append(known, d.target)
-	}
-	targets := slices.DeleteFunc(slices.Clone(i.environ()), func(variable string) bool { return !targetVariable.MatchString(variable) })
-	for _, err := range settings.Unknown(targets, "CHASSIS_", known) {
-		i.log.Warn("target of a service that is not dialled", "error", err.Error())
+func (d *dialer) checkTargets() {
+	targets := slices.DeleteFunc(slices.Clone(d.around.environ()), func(variable string) bool { return !targetVariable.MatchString(variable) })
+	for _, err := range settings.Unknown(targets, "CHASSIS_", d.targets()) {
+		d.log.Warn("target of a service that is not dialled", "error", err.Error())
 	}
 }

@@ -9,22 +9,22 @@ import (
 // guessEnvironment returns the environment and, where CHASSIS_ENVIRONMENT does not set it, why it was chosen.
 // Development opens what production keeps closed, so it is chosen only for a process that nothing but this machine
 // reaches and that has no certificates of an environment. Whatever hints at more is production.
-func (i *instance) guessEnvironment() (environment, why string) {
-	if set := i.getenv("CHASSIS_ENVIRONMENT"); set != "" {
+func guessEnvironment(getenv func(string) string) (environment, why string) {
+	if set := getenv("CHASSIS_ENVIRONMENT"); set != "" {
 		return set, ""
 	}
 	// Kubernetes sets the first in each pod, the others say where certificates come from.
 	for _, name := range [...]string{"KUBERNETES_SERVICE_HOST", "SPIFFE_ENDPOINT_SOCKET",
 		"CHASSIS_TLS_CERT_FILE", "CHASSIS_TLS_KEY_FILE", "CHASSIS_TLS_CA_FILE"} {
-		if i.getenv(name) != "" {
+		if getenv(name) != "" {
 			return production, name + " is set"
 		}
 	}
-	if mode := i.getenv("CHASSIS_MTLS"); mode == mtlsSPIFFE || mode == mtlsFiles {
+	if mode := getenv("CHASSIS_MTLS"); mode == mtlsSPIFFE || mode == mtlsFiles {
 		return production, "CHASSIS_MTLS is " + mode
 	}
 	for _, name := range addressSettings {
-		if addr := i.getenv(name); addr != "" && !onLoopback(addr) {
+		if addr := getenv(name); addr != "" && !onLoopback(addr) {
 			return production, name + " is " + addr + ", which other machines may reach"
 		}
 	}

@@ -64,7 +64,7 @@ func TestEnvironmentIsGuessedClosed(t *testing.T) {
 		if i.cfg.Environment != tc.want || i.cfg.HTTPTLS != (tc.want == production) || i.cfg.HTTPDocs != (tc.want == development) {
 			t.Errorf("%q: got %s, REST by TLS %t, docs %t; want %s", tc.environ, i.cfg.Environment, i.cfg.HTTPTLS, i.cfg.HTTPDocs, tc.want)
 		}
-		shown := i.settings[0]
+		shown := i.cfg.settings[0]
 		if told := strings.Contains(tc.environ, "CHASSIS_ENVIRONMENT"); shown.Value != tc.want || strings.HasPrefix(shown.Origin, "guessed: ") == told {
 			t.Errorf("%q: shown as %+v", tc.environ, shown)
 		}

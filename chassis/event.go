@@ -4,8 +4,13 @@ import (
 	"context"
 	"log/slog"
 	"runtime/debug"
+	"slices"
+	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/betmakers/paddock/internal/catalog"
 	"github.com/betmakers/paddock/internal/redact"
 )
 
@@ -62,39 +67,76 @@ func (s Step) phase() string {
 	}
 }
 
-// emit records a step: one place, so that nobody can see a step that others do not.
-func (i *instance) emit(step Step, detail string, err error) {
-	now := time.Now()
-	i.mu.Lock()
-	e := Event{Step: step, Time: now, Took: now.Sub(i.lastStep), Detail: detail, Err: err}
-	i.lastStep = now
-	i.events = append(i.events, e)
-	if phase := step.phase(); phase != "" {
-		i.phase = phase
+// phases in the order of a life. A service is in one of them.
+var phases = [...]string{"starting", "serving", "draining", "stopping"}
+
+// lifecycle is where a service stands in its life, and every step that it has taken so far. Its
+// methods may be called concurrently.
+type lifecycle struct {
+	onEvent func(Event)          // of the service; nil for none
+	steps   *prometheus.GaugeVec // how long each step took
+
+	mu       sync.Mutex
+	log      *slog.Logger // nil before telemetry has started
+	settle   func()       // waits until the log's lines are written
+	phase    string
+	lastStep time.Time
+	events   []Event
+}
+
+// newLifecycle begins a life. OnEvent may be nil.
+func newLifecycle(began time.Time, onEvent func(Event)) *lifecycle {
+	return &lifecycle{
+		onEvent: onEvent, steps: catalog.LifecycleStepDuration.GaugeVec(), phase: phases[0], lastStep: began,
 	}
-	i.mu.Unlock()
-	i.metrics.took(e)
-	i.logEvent(e)
-	i.tell(e)
+}
+
+// emit records a step: one place, so that nobody can see a step that others do not.
+func (l *lifecycle) emit(step Step, detail string, err error) {
+	now := time.Now()
+	l.mu.Lock()
+	e := Event{Step: step, Time: now, Took: now.Sub(l.lastStep), Detail: detail, Err: err}
+	l.lastStep = now
+	l.events = append(l.events, e)
+	if phase := step.phase(); phase != "" {
+		l.phase = phase
+	}
+	log, settle := l.log, l.settle
+	l.mu.Unlock()
+	l.steps.WithLabelValues(string(e.Step)).Set(e.Took.Seconds())
+	if log != nil {
+		logEvent(log, e)
+		settle() // a crash in the next step must not take this line with it
+	}
+	l.tell(log, e)
 }
 
 // tell calls OnEvent, whose panic must not keep the service from its end.
-func (i *instance) tell(e Event) {
-	if i.service.OnEvent == nil {
+func (l *lifecycle) tell(log *slog.Logger, e Event) {
+	if l.onEvent == nil {
 		return
 	}
 	defer func() {
-		if p := recover(); p != nil && i.log != nil {
-			i.log.Error("OnEvent panicked", "step", string(e.Step), "error", p, "stack", string(debug.Stack()))
+		if p := recover(); p != nil && log != nil {
+			log.Error("OnEvent panicked", "step", string(e.Step), "error", p, "stack", string(debug.Stack()))
 		}
 	}()
-	i.service.OnEvent(e)
+	l.onEvent(e)
 }
 
-func (i *instance) logEvent(e Event) {
-	if i.log == nil { // before telemetry has started: see startTelemetry
-		return
+// useLog has every step logged from now on, and logs those that were taken before. Settle waits
+// until the lines are written.
+func (l *lifecycle) useLog(log *slog.Logger, settle func()) {
+	l.mu.Lock()
+	l.log, l.settle = log, settle
+	l.mu.Unlock()
+	for _, e := range l.soFar() {
+		logEvent(log, e)
+		settle()
 	}
+}
+
+func logEvent(log *slog.Logger, e Event) {
 	attrs := []slog.Attr{slog.String("step", string(e.Step)), slog.Float64("took_seconds", e.Took.Seconds())}
 	if e.Detail != "" {
 		attrs = append(attrs, slog.String("detail", redact.Values(e.Detail)))
@@ -104,16 +146,19 @@ func (i *instance) logEvent(e Event) {
 		level = slog.LevelError
 		attrs = append(attrs, slog.String("error", redact.Values(e.Err.Error())))
 	}
-	i.log.LogAttrs(context.Background(), level, "lifecycle", attrs...)
-	i.telemetry.Settle() // a crash in the next step must not take this line with it
+	log.LogAttrs(context.Background(), level, "lifecycle", attrs...)
 }
 
-// phases in the order of a life. A service is in one of them.
-var phases = [...]string{"starting", "serving", "draining", "stopping"}
+// soFar returns the steps that were taken.
+func (l *lifecycle) soFar() []Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.events)
+}
 
 // phaseNow returns the phase that the service is in.
-func (i *instance) phaseNow() string {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.phase
+func (l *lifecycle) phaseNow() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.phase
 }

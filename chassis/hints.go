@@ -2,6 +2,7 @@ package chassis
 
 import (
 	"fmt"
+	"log/slog"
 	"net"
 	"os/exec"
 	"strings"
@@ -10,25 +11,25 @@ import (
 )
 
 // printHints logs, in development, commands that a person can paste: the certificates make them hard to guess.
-func (i *instance) printHints() {
-	if !i.development() {
+func (p *debugPage) printHints(log *slog.Logger) {
+	if !p.cfg.development() {
 		return
 	}
-	if method := i.firstUnary(); method != "" {
-		i.log.Info("try: " + i.grpcurl(method))
+	if method := p.firstUnary(); method != "" {
+		log.Info("try: " + p.grpcurl(method))
 	}
-	for _, route := range i.restRoutes() {
-		if i.http != nil {
-			i.log.Info("try: " + i.curl(route))
+	for _, route := range p.api.restRoutes() {
+		if p.ports.http != nil {
+			log.Info("try: " + p.curl(route))
 			break
 		}
 	}
-	i.log.Info("look: http://" + reachable(i.admin.listener.Addr()) + "/debug/")
+	log.Info("look: http://" + reachable(p.admin.addr()) + "/debug/")
 }
 
 // firstUnary returns the first method of the service's own that can be called with an empty message.
-func (i *instance) firstUnary() string {
-	for _, m := range i.chain.Methods() {
+func (p *debugPage) firstUnary() string {
+	for _, m := range p.chain.Methods() {
 		if m.Unary() && !m.Quiet {
 			return m.Name
 		}
@@ -36,33 +37,33 @@ func (i *instance) firstUnary() string {
 	return ""
 }
 
-func (i *instance) grpcurl(method string) string {
+func (p *debugPage) grpcurl(method string) string {
 	security := "-plaintext"
-	if f := i.clientFiles; f != nil {
+	if f := p.identity.clientFiles; f != nil {
 		security = fmt.Sprintf("-cacert %s -cert %s -key %s", f[0], f[1], f[2])
-	} else if i.source != nil {
+	} else if p.identity.source != nil {
 		security = "-cacert CA.pem -cert CERT.pem -key KEY.pem"
 	}
 	command := "grpcurl"
 	if path, err := exec.LookPath(command); err == nil { // where the service was started, which may not be where it is tried
 		command = path
 	}
-	return fmt.Sprintf("%s %s -d '{}' %s %s", command, security, reachable(i.grpc.listener.Addr()), method)
+	return fmt.Sprintf("%s %s -d '{}' %s %s", command, security, reachable(p.ports.grpc.listener.Addr()), method)
 }
 
-func (i *instance) curl(route openapi.Route) string {
+func (p *debugPage) curl(route openapi.Route) string {
 	scheme, flags := "http", ""
-	if i.cfg.HTTPTLS && i.source != nil {
+	if p.cfg.HTTPTLS && p.identity.source != nil {
 		scheme = "https"
-		if i.clientFiles != nil {
-			flags = " --cacert " + i.clientFiles[0]
+		if p.identity.clientFiles != nil {
+			flags = " --cacert " + p.identity.clientFiles[0]
 		}
 	}
 	if route.HTTPMethod != "GET" {
 		flags += " -X " + route.HTTPMethod + " -d '{}'"
 	}
 	path := strings.NewReplacer("{", "", "}", "").Replace(route.Pattern)
-	return fmt.Sprintf("curl%s %s://%s%s", flags, scheme, reachable(i.http.listener.Addr()), path)
+	return fmt.Sprintf("curl%s %s://%s%s", flags, scheme, reachable(p.ports.http.listener.Addr()), path)
 }
 
 // reachable returns an address that this machine can dial and that stands in the development certificate.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -26,32 +27,53 @@ const (
 	thirdPartyRedirects = 5
 )
 
-// httpClient is called with the lock of the App held. The client that comes with an error refuses its requests.
-func (i *instance) httpClient(name string) (*http.Client, error) {
-	if known := i.httpClients[name]; known != nil {
+// thirdParties are the clients for requests out of the mesh. Its methods may be called concurrently.
+type thirdParties struct {
+	timeout time.Duration
+	client  *clientSide
+
+	mu      sync.Mutex
+	clients map[string]*http.Client // by name
+}
+
+// clientFor returns the client of a third party, and makes it where there is none. The client that
+// comes with an error refuses its requests.
+func (p *thirdParties) clientFor(name string) (*http.Client, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known := p.clients[name]; known != nil {
 		return known, nil
 	}
-	transport, err := i.thirdParty(name)
+	transport, err := p.transport(name)
 	if err != nil {
 		return &http.Client{Transport: refusal{err}}, err
 	}
-	if i.httpClients == nil {
-		i.httpClients = map[string]*http.Client{}
+	if p.clients == nil {
+		p.clients = map[string]*http.Client{}
 	}
 	client := &http.Client{Transport: transport, CheckRedirect: checkRedirect}
-	i.httpClients[name] = client
+	p.clients[name] = client
 	return client, nil
 }
 
-func (i *instance) thirdParty(name string) (http.RoundTripper, error) {
+func (p *thirdParties) transport(name string) (http.RoundTripper, error) {
 	if !serviceName.MatchString(name) {
 		return nil, errors.New("the name, a label of metrics, must be lower-case letters, digits and dashes, and begin with a letter")
 	}
-	pass, err := i.clientPass()
+	pass, err := p.client.pass()
 	if err != nil {
 		return nil, err
 	}
-	return pass.RoundTripper(name, newTransport(i.cfg.HTTPClientTimeout), i.cfg.HTTPClientTimeout)
+	return pass.RoundTripper(name, newTransport(p.timeout), p.timeout)
+}
+
+// close ends the idle connections. Calls and workers have ended, and with them the requests.
+func (p *thirdParties) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, client := range p.clients {
+		client.CloseIdleConnections()
+	}
 }
 
 // newTransport returns a transport in which nothing takes or holds more than it may. Its header bounds the wait for an
@@ -123,17 +145,4 @@ func (r refusal) RoundTrip(request *http.Request) (*http.Response, error) {
 		_ = request.Body.Close()
 	}
 	return nil, r.err
-}
-
-// closeHTTPClients closes the connections to third parties. Calls and workers have ended, and with them the requests.
-func (i *instance) closeHTTPClients() {
-	app := i.appNow()
-	if app == nil {
-		return
-	}
-	app.mu.Lock()
-	defer app.mu.Unlock()
-	for _, client := range i.httpClients {
-		client.CloseIdleConnections()
-	}
 }

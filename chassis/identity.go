@@ -4,55 +4,75 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/betmakers/paddock/chassis/mtls"
 )
 
-// startIdentity gets the certificate and the trust that the settings name.
-func (i *instance) startIdentity(ctx context.Context) (string, error) {
-	if i.harness.Source != nil {
-		i.source = i.harness.Source
-		return i.identityText()
-	}
-	if err := i.openSource(ctx); err != nil {
-		return "", err
-	}
-	return i.identityText()
+// identity is who the service is and whom it trusts. What open sets may be read when open has
+// returned; close may be called at any time.
+type identity struct {
+	source      mtls.Source // nil where mutual TLS is off
+	clientFiles *[3]string  // CA, certificate and key for a person's tools, in development
+
+	mu          sync.Mutex
+	closed      bool
+	closeSource func() error // nil where nothing is to be closed
 }
 
-func (i *instance) identityText() (string, error) {
-	if i.source == nil {
-		return "none: CHASSIS_MTLS=off", nil
+// identityNeeds is what an identity is opened with.
+type identityNeeds struct {
+	service  string
+	cfg      *configuration
+	around   *surroundings
+	log      *slog.Logger
+	registry prometheus.Registerer
+}
+
+// open gets the certificate and the trust that the settings name, and returns the identity that
+// they prove: nil where mutual TLS is off.
+func (d *identity) open(ctx context.Context, needs identityNeeds) (*mtls.Identity, error) {
+	if d.source = needs.around.Source; d.source == nil {
+		if err := d.openSource(ctx, needs); err != nil {
+			return nil, err
+		}
 	}
-	own, err := i.source.Identity()
+	if d.source == nil {
+		return nil, nil //nolint:nilnil // mutual TLS is off
+	}
+	own, err := d.source.Identity()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
+	return own, checkIdentity(own, needs)
+}
+
+// checkIdentity refuses an identity that peers would not know, and one of a development authority
+// in production.
+func checkIdentity(own *mtls.Identity, needs identityNeeds) error {
 	if own.ID.IsZero() {
-		return "", errors.New("the certificate has no SPIFFE ID, by which callers are known: " +
-			"have it issued with the URI spiffe://TRUST-DOMAIN/" + i.service.Name + " among its alternative names")
+		return errors.New("the certificate has no SPIFFE ID, by which callers are known: " +
+			"have it issued with the URI spiffe://TRUST-DOMAIN/" + needs.service + " among its alternative names")
 	}
-	i.chain.SetTrustDomain(own.ID.TrustDomain().Name())
-	if !i.development() && own.ID.TrustDomain().Name() == mtls.DevelopmentTrustDomain {
-		return "", fmt.Errorf("the certificate of %s comes from a development authority, which production does not start on. "+
-			"%sGet one from the authority of the environment. On a machine of your own, CHASSIS_ENVIRONMENT=development", own.ID, i.whyProduction())
+	if !needs.cfg.development() && own.ID.TrustDomain().Name() == mtls.DevelopmentTrustDomain {
+		return fmt.Errorf("the certificate of %s comes from a development authority, which production does not start on. "+
+			"%sGet one from the authority of the environment. On a machine of your own, CHASSIS_ENVIRONMENT=development", own.ID, needs.cfg.whyProduction())
 	}
-	return own.ID.String(), nil
+	return nil
 }
 
-// whyProduction is a sentence for errors, empty where the operator has set the environment.
-func (i *instance) whyProduction() string {
-	if i.guessed == "" {
-		return ""
-	}
-	return "CHASSIS_ENVIRONMENT is not set and taken for production, because " + i.guessed + ". "
-}
-
-func (i *instance) openSource(ctx context.Context) error {
-	registry := i.telemetry.Registry()
-	socket := i.getenv("SPIFFE_ENDPOINT_SOCKET")
-	from := i.cfg.source(socket)
-	if i.cfg.TLSCRLFile != "" && from != mtlsFiles {
+// openSource opens what the settings name.
+func (d *identity) openSource(ctx context.Context, needs identityNeeds) error {
+	cfg, log, registry := needs.cfg, needs.log, needs.registry
+	socket := needs.around.getenv("SPIFFE_ENDPOINT_SOCKET")
+	from := cfg.source(socket)
+	if cfg.TLSCRLFile != "" && from != mtlsFiles {
 		return fmt.Errorf("CHASSIS_TLS_CRL_FILE is set, but certificates come from %q: revocation lists go with certificates from files alone. "+
 			"Unset it, or set CHASSIS_MTLS=files", from)
 	}
@@ -63,52 +83,97 @@ func (i *instance) openSource(ctx context.Context) error {
 		if socket == "" {
 			return errors.New("CHASSIS_MTLS is spiffe, but SPIFFE_ENDPOINT_SOCKET is not set: set it to the address of the Workload API, such as unix:///run/spire/agent.sock")
 		}
-		s, err := mtls.SPIFFE(ctx, mtls.SPIFFEConfig{Addr: socket, Logger: i.log, Registerer: registry})
-		return i.use(s, err)
+		s, err := mtls.SPIFFE(ctx, mtls.SPIFFEConfig{Addr: socket, Logger: log, Registerer: registry})
+		return d.use(s, err)
 	case mtlsFiles:
-		if err := i.cfg.checkFiles(); err != nil {
+		if err := cfg.checkFiles(); err != nil {
 			return err
 		}
 		s, err := mtls.Files(ctx, mtls.FilesConfig{
-			CertFile: i.cfg.TLSCertFile, KeyFile: i.cfg.TLSKeyFile, CAFile: i.cfg.TLSCAFile, CRLFile: i.cfg.TLSCRLFile,
-			Logger: i.log, Registerer: registry,
+			CertFile: cfg.TLSCertFile, KeyFile: cfg.TLSKeyFile, CAFile: cfg.TLSCAFile, CRLFile: cfg.TLSCRLFile,
+			Logger: log, Registerer: registry,
 		})
-		return i.use(s, err)
+		return d.use(s, err)
 	}
-	if !i.development() {
-		return errors.New("no certificates: production does not start on the development authority. " + i.whyProduction() +
+	if !cfg.development() {
+		return errors.New("no certificates: production does not start on the development authority. " + cfg.whyProduction() +
 			"Set CHASSIS_TLS_CERT_FILE, CHASSIS_TLS_KEY_FILE and CHASSIS_TLS_CA_FILE, or SPIFFE_ENDPOINT_SOCKET. " +
 			"On a machine of your own, CHASSIS_ENVIRONMENT=development")
 	}
-	s, err := mtls.Development(ctx, mtls.DevelopmentConfig{Service: i.service.Name, Logger: i.log, Registerer: registry})
+	s, err := mtls.Development(ctx, mtls.DevelopmentConfig{Service: needs.service, Logger: log, Registerer: registry})
 	if err == nil {
 		ca, cert, key := s.ClientFiles()
-		i.clientFiles = &[3]string{ca, cert, key}
+		d.clientFiles = &[3]string{ca, cert, key}
 	}
-	return i.use(s, err)
+	return d.use(s, err)
 }
 
-// use takes over an opened source.
-func (i *instance) use(s interface {
+// use takes over an opened source. It closes one that comes too late.
+func (d *identity) use(s interface {
 	mtls.Source
 	Close() error
 }, err error) error {
 	if err != nil {
 		return err
 	}
-	i.source, i.closeSource = s, s.Close
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return errors.Join(errors.New("the service has stopped"), s.Close())
+	}
+	d.source, d.closeSource = s, s.Close
 	return nil
 }
 
-// checkFiles names each of the three files that is not set.
-func (c *Config) checkFiles() error {
-	var errs []error
-	for _, f := range [...]struct{ name, value string }{
-		{"CHASSIS_TLS_CERT_FILE", c.TLSCertFile}, {"CHASSIS_TLS_KEY_FILE", c.TLSKeyFile}, {"CHASSIS_TLS_CA_FILE", c.TLSCAFile},
-	} {
-		if f.value == "" {
-			errs = append(errs, fmt.Errorf("%s is not set: certificates from files need all three", f.name))
-		}
+// close ends the source. One that is still being opened is closed when it comes.
+func (d *identity) close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	if d.closeSource == nil {
+		return nil
 	}
-	return errors.Join(errs...)
+	return d.closeSource()
+}
+
+// own returns the identity of this moment, nil where there is none.
+func (d *identity) own() *mtls.Identity {
+	if d.source == nil {
+		return nil
+	}
+	own, err := d.source.Identity()
+	if err != nil {
+		return nil
+	}
+	return own
+}
+
+// dialCredentials accept no other server than the service of that name.
+func (d *identity) dialCredentials(name string) (credentials.TransportCredentials, error) {
+	if d.source == nil {
+		return insecure.NewCredentials(), nil
+	}
+	own, err := d.source.Identity()
+	if err != nil {
+		return nil, err
+	}
+	want, err := spiffeid.FromSegments(own.ID.TrustDomain(), name)
+	if err != nil {
+		return nil, err
+	}
+	return credentials.NewTLS(mtls.ClientTLS(d.source, func(got spiffeid.ID) error {
+		if got != want {
+			return fmt.Errorf("chassis: the server is %q, expected %q", got, want)
+		}
+		return nil
+	})), nil
+}
+
+// itself accepts the identity of this service alone.
+func (d *identity) itself(other spiffeid.ID) error {
+	own, err := d.source.Identity()
+	if err == nil && other != own.ID {
+		err = fmt.Errorf("chassis: the other instance is %q, expected %q", other, own.ID)
+	}
+	return err
 }

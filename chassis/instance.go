@@ -2,152 +2,303 @@ package chassis
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"os"
-	"sync"
+	"runtime/trace"
+	"strings"
 	"time"
 
-	"github.com/sethvargo/go-envconfig"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel"
 	"google.golang.org/grpc"
 
-	"github.com/betmakers/paddock/chassis/internal/harness"
-	"github.com/betmakers/paddock/chassis/mtls"
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/admin"
 	"github.com/betmakers/paddock/internal/admission"
 	"github.com/betmakers/paddock/internal/audit"
+	"github.com/betmakers/paddock/internal/catalog"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/fault"
 	"github.com/betmakers/paddock/internal/inbound"
+	"github.com/betmakers/paddock/internal/logline"
 	"github.com/betmakers/paddock/internal/openapi"
-	"github.com/betmakers/paddock/internal/outbound"
-	"github.com/betmakers/paddock/internal/ratelimit"
-	"github.com/betmakers/paddock/internal/settings"
 	"github.com/betmakers/paddock/telemetry"
 )
 
-// instance is one run of a Service: everything that it owns, in the order in which it comes to be.
+// instance is one run of a Service: it puts the parts in order. Each part has its file, its lock and
+// its close, and knows no instance. The parts stand here in the order in which they come to be.
 type instance struct {
-	service Service
-	harness *harness.Harness
-	began   time.Time
-
+	service     Service
+	around      surroundings
+	began       time.Time
 	ownsProcess bool // Main: what is global may be set
 	libraries   *libraryLogs
 
-	cfg        Config
-	guessed    string // why cfg.Environment is what it is; empty where it was set
-	overrides  contract.Overrides
-	rateLimits []ratelimit.Limit
-	settings   []settings.Setting
-
+	life      *lifecycle
+	cfg       configuration
 	telemetry *telemetry.Telemetry
 	log       *slog.Logger
-	metrics   lifecycleMetrics
 
-	source      mtls.Source // nil where mutual TLS is off
-	closeSource func() error
-	clientFiles *[3]string // CA, certificate and key for a person's tools, in development
+	health      *health.Monitor
+	audit       *audit.Log         // nil where it is off
+	limiter     *admission.Limiter // nil: every call runs
+	chain       *inbound.Server
+	faults      *fault.Set // injected into chain
+	protections protections
+	workers     *supervisor
 
-	audit   *audit.Log // nil where it is off
-	health  *health.Monitor
-	limiter *admission.Limiter // nil: every call runs
-	chain   *inbound.Server
-	faults  *fault.Set // injected into chain
-	app     *App
+	identity identity
+	api      *api
+	ports    *ports
+	admin    adminPort
+	page     *debugPage
 
-	client        *outbound.Client   // made by the first Dial
-	serviceConfig string             // of every connection that Dial makes
-	linked        []*contract.Method // that the binary can call
+	dialer  *dialer
+	parties *thirdParties
 
-	httpClients map[string]*http.Client // by name; not changed once Setup has returned
-
-	stopRecorder func() // of the flight recorder; nil if another service of the process has it
-
-	admin *adminServer
-	grpc  *grpcServer
-	http  *httpServer
-
-	workers *supervisor
+	app       *App
+	resources resources
 
 	left      Step      // the step of the start that hangs and was left behind; empty for none
 	stopBegun time.Time // zero while no stop is asked for
-
-	mu        sync.Mutex // guards what follows, and the fields above that the debug page may see come to be
-	routes    []openapi.Route
-	dials     []dial
-	resources []declaredResource
-	phase     string
-	lastStep  time.Time
-	events    []Event
 }
 
 func newInstance(ctx context.Context, service Service) *instance {
 	now := time.Now()
-	return &instance{service: service, harness: harness.From(ctx), began: now, lastStep: now, phase: phases[0], metrics: newLifecycleMetrics()}
+	i := &instance{service: service, around: surroundingsOf(ctx), began: now, life: newLifecycle(now, service.OnEvent)}
+	i.app = &App{instance: i, names: map[string]bool{}}
+	return i
 }
 
-func (i *instance) environ() []string {
-	if i.harness.Environ != nil {
-		return i.harness.Environ
-	}
-	return os.Environ()
+// configure reads the settings.
+func (i *instance) configure(ctx context.Context) (string, error) {
+	err := i.cfg.read(ctx, &i.service, &i.around)
+	return i.cfg.Environment, err
 }
 
-func (i *instance) lookuper() envconfig.Lookuper {
-	if i.harness.Environ == nil {
-		return envconfig.OsLookuper()
+// startTelemetry starts logs, traces and metrics, and what works with all of them.
+func (i *instance) startTelemetry(ctx context.Context) (string, error) {
+	stdout := logline.NewOutput(i.around.Output)
+	t, err := telemetry.Start(ctx, telemetry.Config{
+		Service: i.service.Name, Version: i.service.Version, Environment: i.cfg.Environment, InstanceID: hostname(),
+		LogLevel: i.cfg.LogLevel, LogFormat: i.cfg.logFormat(i.around.onTerminal()), Output: stdout, Getenv: i.around.getenv,
+		SpanProcessors: i.around.Processors, LogHandlers: i.around.Handlers,
+	})
+	if err != nil {
+		return "", err
 	}
-	return environLookuper(i.harness.Environ)
+	if err := i.instrument(t, stdout); err != nil {
+		return "", errors.Join(err, i.audit.Close(ctx), t.Shutdown(ctx))
+	}
+	i.telemetry, i.log = t, t.Logger()
+	if i.ownsProcess {
+		otel.SetTracerProvider(t.TracerProvider())
+		otel.SetMeterProvider(t.MeterProvider())
+		otel.SetTextMapPropagator(t.Propagator())
+		i.libraries.use(i.log)
+	}
+	i.around.Registered(t.Registry())
+	i.life.useLog(i.log, t.Settle)
+	i.protections.warn(i.log)
+	return "", nil
 }
 
-func (i *instance) getenv(name string) string {
-	value, _ := i.lookuper().Lookup(name)
-	return value
+// instrument makes the parts of the service, which log, trace and measure.
+func (i *instance) instrument(t *telemetry.Telemetry, stdout io.Writer) (err error) {
+	registry := t.Registry()
+	if i.health, err = health.New(health.Config{Logger: t.Logger(), Registerer: registry}); err != nil {
+		return err
+	}
+	if i.audit, err = openAuditLog(&i.cfg, i.service.Name, t, stdout); err != nil {
+		return err
+	}
+	if err := watchAuditLog(i.health, i.audit, &i.cfg); err != nil {
+		return err
+	}
+	i.limiter = newLimiter(&i.cfg)
+	if i.chain, err = i.newChain(t); err != nil {
+		return err
+	}
+	i.faults = fault.NewSet(i.chain, t.Logger())
+	i.protections = protectionsOf(&i.cfg, &i.around)
+	refused, restarts, panics := catalog.ConnectionsRefused.CounterVec(), catalog.WorkerRestarts.CounterVec(), catalog.Panics.CounterVec()
+	err = errors.Join(registry.Register(restarts), catalog.Register(registry, &panics), i.life.register(registry, i.health.Ready),
+		registry.Register(refused), registry.Register(newProtectionCollector(i.protections, i.faults)))
+	i.workers = newSupervisor(t.Logger(), restarts, panics)
+	i.newPorts(t, refused)
+	i.newClients(t)
+	return err
 }
 
-// listen opens a port. Those of the service have limits of connections; that of the probes has none, as a service
-// that is full is alive.
-func (i *instance) listen(ctx context.Context, port, addr string) (net.Listener, error) {
-	listener, err := i.openPort(ctx, port, addr)
-	if err != nil || port == "admin" {
-		return listener, err
-	}
-	return i.limitConns(port, listener), nil
+// newChain returns the chain of calls that are served.
+func (i *instance) newChain(t *telemetry.Telemetry) (*inbound.Server, error) {
+	tracing := tracingOf(t)
+	return inbound.NewServer(inbound.Config{
+		Logger: t.Logger(), Lines: t.Lines(), Sinks: t.Sinks(), Requests: inbound.Requests(i.cfg.LogRequests),
+		Tracer: tracing.tracer, TracerProvider: t.TracerProvider(), Sampled: t.Sampled,
+		IgnoreTraceContext: tracing.ignoreTraceContext, IgnoreBaggage: tracing.ignoreBaggage,
+		ForeignTraces: i.cfg.TraceTrust == traceAnyone, PlainTraces: i.cfg.development(),
+		Tokens: i.service.Tokens, Validate: i.service.Validate, AuditOnly: i.cfg.Authorization == authorizationAudit,
+		Admission: i.limiter, RateLimits: i.cfg.rateLimits, TrustedOrigins: i.cfg.TrustedOrigins,
+		Audit: i.audit, Registerer: t.Registry(), Unary: i.service.UnaryInterceptors, Stream: i.service.StreamInterceptors,
+	})
 }
 
-func (i *instance) openPort(ctx context.Context, port, addr string) (net.Listener, error) {
-	if i.harness.Listen != nil {
-		return i.harness.Listen(ctx, port, addr)
-	}
-	lc := net.ListenConfig{}
-	if port == "grpc" { // gRPC sets this on a *net.TCPConn alone, which it does not get
-		lc.Control = setUserTimeout
-	}
-	return lc.Listen(ctx, "tcp", addr)
+// newPorts makes what the service is called by. None is open yet.
+func (i *instance) newPorts(t *telemetry.Telemetry, refused *prometheus.CounterVec) {
+	i.api = &api{chain: i.chain, restTimeout: i.cfg.HTTPTimeout}
+	i.ports = &ports{chain: i.chain, opener: &opener{
+		cfg: &i.cfg, around: &i.around, identity: &i.identity, limiter: i.limiter,
+		log: t.Logger(), registry: t.Registry(), refused: refused,
+	}}
 }
 
-// development reports whether the settings, once read, say so.
-func (i *instance) development() bool { return i.cfg.Environment == development }
+// newClients makes what the service calls others by.
+func (i *instance) newClients(t *telemetry.Telemetry) {
+	client := &clientSide{cfg: &i.cfg, log: t.Logger(), telemetry: t}
+	i.dialer = &dialer{
+		service: i.service.Name, userAgent: userAgent(&i.service), cfg: &i.cfg, around: &i.around, identity: &i.identity,
+		log: t.Logger(), registry: t.Registry(), client: client,
+	}
+	i.parties = &thirdParties{timeout: i.cfg.HTTPClientTimeout, client: client}
+}
 
-// The servers own their listeners.
-type (
-	grpcServer struct {
-		*grpc.Server
-		listener net.Listener
-		done     chan error // gets what Serve returned
+// startIdentity gets the certificate and the trust that the settings name.
+func (i *instance) startIdentity(ctx context.Context) (string, error) {
+	own, err := i.identity.open(ctx, identityNeeds{i.service.Name, &i.cfg, &i.around, i.log, i.telemetry.Registry()})
+	switch {
+	case err != nil:
+		return "", err
+	case own == nil:
+		return "none: CHASSIS_MTLS=off", nil
 	}
-	httpServer struct {
-		*http.Server
-		idle     *idleConns
-		listener net.Listener
-		done     chan error
-		cut      context.CancelCauseFunc // ends the contexts of the requests
+	i.chain.SetTrustDomain(own.ID.TrustDomain().Name())
+	return own.ID.String(), nil
+}
+
+// startAdmin opens the port of probes, metrics and debug pages: live, not ready.
+func (i *instance) startAdmin(ctx context.Context) (string, error) {
+	server, err := i.ports.openHTTP(ctx, "admin", "CHASSIS_ADMIN_ADDR", i.cfg.AdminAddr, i.cfg.AdminTLS)
+	if err != nil {
+		return "", err
 	}
-	adminServer struct {
-		httpServer
-		handler *admin.Handler
+	var recorder *trace.FlightRecorder
+	if i.cfg.FlightRecorder {
+		recorder = startFlightRecorder(i.log)
 	}
-)
+	if err := i.admin.serve(server, i.adminHandler(recorder), recorder); err != nil {
+		return "", err
+	}
+	return i.admin.addr().String(), nil
+}
+
+// adminHandler returns what answers at the admin port.
+func (i *instance) adminHandler(recorder *trace.FlightRecorder) *admin.Handler {
+	allowed := operators{&i.cfg, i.chain}
+	i.page = &debugPage{
+		service: &i.service, began: i.began, cfg: &i.cfg, life: i.life, identity: &i.identity, health: i.health,
+		limiter: i.limiter, chain: i.chain, faults: i.faults, protections: i.protections, resources: &i.resources,
+		api: i.api, ports: i.ports, admin: &i.admin, dialer: i.dialer, workers: i.workers,
+	}
+	return admin.New(admin.Config{
+		Service: i.service.Name, Level: i.telemetry.Level(), Logger: i.log, Metrics: i.telemetry.MetricsHandler(),
+		Livez: i.health.Livez(), Readyz: i.health.Readyz(), Startupz: i.health.Startupz(),
+		Snapshot: i.page.snapshot, Contract: i.page.contractDoc, Explain: allowed.explain,
+		Allow: allowed.allowDebug(), NotLocal: !i.cfg.DebugLocal, MayChange: allowed.mayChange(),
+		Faults: i.faults, Audit: i.audit, FlightRecorder: recorder, WriteTimeout: i.cfg.WriteTimeout,
+	})
+}
+
+// setUp runs the service's Setup, and closes the registration.
+func (i *instance) setUp(ctx context.Context) (string, error) {
+	defer i.telemetry.Settle() // what Setup has logged is there where it panics
+	if err := i.service.Setup(ctx, i.app); err != nil {
+		return "", err
+	}
+	registerOwnServices(i.app, i.health, i.cfg.development())
+	if err := errors.Join(i.app.close(), i.checkOverrides(), i.readAPI(), i.dialer.watch(i.health), setFaults(ctx, i.faults, i.cfg.Faults)); err != nil {
+		return "", err
+	}
+	var records []*contract.Method
+	for _, m := range i.chain.Methods() {
+		records = append(records, m.Method)
+	}
+	i.around.Methods(records)
+	i.dialer.checkTargets()
+	return fmt.Sprintf("%d methods", len(i.chain.Methods())), nil
+}
+
+// readAPI reads the REST routes, if there is a gateway.
+func (i *instance) readAPI() error {
+	if i.app.gateway == nil {
+		return nil
+	}
+	var names []string
+	for _, s := range i.app.services {
+		names = append(names, s.desc.ServiceName)
+	}
+	return i.api.read(names)
+}
+
+// bindPorts opens the ports of the service, with everything that Setup registered.
+func (i *instance) bindPorts(ctx context.Context) (string, error) {
+	rest, err := i.restHandler()
+	if err != nil {
+		return "", err
+	}
+	return i.ports.bind(ctx, func(s *grpc.Server) {
+		for _, registered := range i.app.services {
+			s.RegisterService(registered.desc, registered.impl)
+		}
+	}, rest)
+}
+
+// restHandler returns what serves the REST port, nil if the service has no HTTP.
+func (i *instance) restHandler() (http.Handler, error) {
+	routes, err := i.app.handler()
+	if err != nil || routes == nil || !i.cfg.HTTPDocs || i.app.gateway == nil {
+		return routes, err
+	}
+	return i.api.withDocs(routes, openapi.Info{
+		Title: i.service.Name, Version: readBuild(i.service.Version).version, Bearer: i.service.Tokens != nil,
+	})
+}
+
+// checkOverrides refuses overrides of methods that are not there, and tells of the others.
+func (i *instance) checkOverrides() error {
+	var names []string
+	for _, m := range i.chain.Methods() {
+		names = append(names, m.Name)
+		if m.Overridden {
+			i.log.Warn("policy overridden", "method", m.Name, "setting", "CHASSIS_POLICY_OVERRIDES",
+				"timeout", m.Timeout.String(), "callers", m.Describe())
+		}
+	}
+	if unused := i.cfg.overrides.Unused(names); len(unused) > 0 {
+		return fmt.Errorf("CHASSIS_POLICY_OVERRIDES names methods that are not registered: %s", strings.Join(unused, ", "))
+	}
+	return nil
+}
+
+func (i *instance) startWorkers(context.Context) (string, error) {
+	n := i.workers.start()
+	return fmt.Sprintf("%d workers", n), nil
+}
+
+func (i *instance) checkHealth(ctx context.Context) (string, error) {
+	i.health.Start(context.WithoutCancel(ctx))
+	return fmt.Sprintf("%d checks", len(i.health.Status().Checks)), i.health.WaitFirst(ctx)
+}
+
+// becomeReady asks for traffic. A hard check that fails keeps the service unready until it passes.
+func (i *instance) becomeReady(context.Context) (string, error) {
+	i.health.MarkStarted()
+	i.health.SetServing(true)
+	if !i.health.Ready() {
+		return "held back by a failing check", nil
+	}
+	return "", nil
+}

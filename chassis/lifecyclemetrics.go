@@ -8,29 +8,17 @@ import (
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
-// lifecycleMetrics are made from the events and from the phase that they move.
-type lifecycleMetrics struct {
-	steps        *prometheus.GaugeVec
-	refusedConns *prometheus.CounterVec
-}
-
-func newLifecycleMetrics() lifecycleMetrics {
-	return lifecycleMetrics{steps: catalog.LifecycleStepDuration.GaugeVec(), refusedConns: catalog.ConnectionsRefused.CounterVec()}
-}
-
-func (m lifecycleMetrics) took(e Event) {
-	m.steps.WithLabelValues(string(e.Step)).Set(e.Took.Seconds())
-}
-
-func (m lifecycleMetrics) register(registry prometheus.Registerer, i *instance) error {
-	return errors.Join(registry.Register(m.steps), registry.Register(m.refusedConns), registry.Register(phaseCollector{
-		instance: i, phase: catalog.Phase.Desc(), ready: catalog.Ready.Desc(),
+// register puts the metrics of a life into a registry. Ready reports whether the service is ready.
+func (l *lifecycle) register(registry prometheus.Registerer, ready func() bool) error {
+	return errors.Join(registry.Register(l.steps), registry.Register(phaseCollector{
+		phaseNow: l.phaseNow, isReady: ready, phase: catalog.Phase.Desc(), ready: catalog.Ready.Desc(),
 	}))
 }
 
 // phaseCollector reads phase and readiness when somebody asks.
 type phaseCollector struct {
-	instance     *instance
+	phaseNow     func() string
+	isReady      func() bool
 	phase, ready *prometheus.Desc
 }
 
@@ -40,11 +28,11 @@ func (c phaseCollector) Describe(ch chan<- *prometheus.Desc) {
 }
 
 func (c phaseCollector) Collect(ch chan<- prometheus.Metric) {
-	now := c.instance.phaseNow()
+	now := c.phaseNow()
 	for _, phase := range phases {
 		ch <- prometheus.MustNewConstMetric(c.phase, prometheus.GaugeValue, one(phase == now), phase)
 	}
-	ch <- prometheus.MustNewConstMetric(c.ready, prometheus.GaugeValue, one(c.instance.health.Ready()))
+	ch <- prometheus.MustNewConstMetric(c.ready, prometheus.GaugeValue, one(c.isReady()))
 }
 
 func one(yes bool) float64 {

@@ -42,10 +42,9 @@ func run(ctx context.Context, service Service, libraries *libraryLogs, args []st
 	version := flags.Bool("version", false, "print what this is and exit")
 	check := flags.Bool("check-config", false, "read the settings, report what is wrong and exit")
 	flags.Usage = func() {}
-	i := newInstance(ctx, service)
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
-		return i.printHelp(ctx, stdout)
+		return printHelp(ctx, service, stdout)
 	case err != nil:
 		return exitUsage // flags has said why
 	case flags.NArg() > 0:
@@ -53,12 +52,13 @@ func run(ctx context.Context, service Service, libraries *libraryLogs, args []st
 			service.Name, redact.Values(fmt.Sprintf("%q", flags.Args())))
 		return exitUsage
 	case *version:
-		return i.printVersion(stdout)
+		return printVersion(service, stdout)
 	case *check:
-		return i.checkConfig(ctx, stdout, stderr)
+		return checkConfig(ctx, service, stdout, stderr)
 	}
 	ctx, release := onSignals(ctx)
 	defer release()
+	i := newInstance(ctx, service)
 	i.ownsProcess, i.libraries = true, libraries
 	err := i.run(ctx)
 	switch {
@@ -103,11 +103,11 @@ func onSignals(ctx context.Context) (context.Context, func()) {
 	}
 }
 
-func (i *instance) printHelp(ctx context.Context, w io.Writer) int {
-	_, _ = fmt.Fprintf(w, "%s is configured by environment variables.\n\nFlags:\n  -help, -version, -check-config\n\n", i.service.Name)
+func printHelp(ctx context.Context, service Service, w io.Writer) int {
+	_, _ = fmt.Fprintf(w, "%s is configured by environment variables.\n\nFlags:\n  -help, -version, -check-config\n\n", service.Name)
 	loader := settings.Loader{}
-	if theirs, _ := loader.Load(ctx, i.service.Config); len(theirs) > 0 {
-		_, _ = fmt.Fprintf(w, "Settings of %s:\n", i.service.Name)
+	if theirs, _ := loader.Load(ctx, service.Config); len(theirs) > 0 {
+		_, _ = fmt.Fprintf(w, "Settings of %s:\n", service.Name)
 		_ = settings.Usage(w, theirs)
 		_, _ = fmt.Fprintln(w)
 	}
@@ -118,21 +118,23 @@ func (i *instance) printHelp(ctx context.Context, w io.Writer) int {
 	return 0
 }
 
-func (i *instance) printVersion(w io.Writer) int {
-	_, _ = fmt.Fprintln(w, i.service.Name)
-	for _, fact := range i.build().facts {
+func printVersion(service Service, w io.Writer) int {
+	_, _ = fmt.Fprintln(w, service.Name)
+	for _, fact := range readBuild(service.Version).facts {
 		_, _ = fmt.Fprintf(w, "  %-12s %s\n", fact.Key, fact.Value)
 	}
 	return 0
 }
 
 // checkConfig reads the settings and nothing else: certificates and ports are tried by a start.
-func (i *instance) checkConfig(ctx context.Context, stdout, stderr io.Writer) int {
-	if _, err := i.configure(ctx); err != nil {
+func checkConfig(ctx context.Context, service Service, stdout, stderr io.Writer) int {
+	var cfg configuration
+	around := surroundingsOf(ctx)
+	if err := cfg.read(ctx, &service, &around); err != nil {
 		_, _ = fmt.Fprintln(stderr, redact.Values(err.Error()))
 		return exitFailed
 	}
-	for _, s := range i.settings {
+	for _, s := range cfg.settings {
 		_, _ = fmt.Fprintf(stdout, "%s=%s  (%s)\n", s.Name, s.Value, s.Origin)
 	}
 	return 0

@@ -178,7 +178,7 @@ func TestExitCodeWhereCallsWereCut(t *testing.T) {
 		if e.Step != Ready {
 			return
 		}
-		conn, err := grpc.NewClient(app.instance.grpc.listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+		conn, err := grpc.NewClient(app.instance.ports.grpc.listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 		if err != nil {
 			t.Error(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/betmakers/paddock/internal/admin"
 	"github.com/betmakers/paddock/internal/inbound"
@@ -45,7 +46,7 @@ func (a *App) Resource(name string, limit int) (acquire func(ctx context.Context
 	if err != nil {
 		return nil, fmt.Errorf("chassis: %w", err)
 	}
-	a.instance.declared(name, r)
+	a.instance.resources.add(name, r)
 	return r.Acquire, nil
 }
 
@@ -55,17 +56,23 @@ type declaredResource struct {
 	*inbound.Resource
 }
 
-func (i *instance) declared(name string, r *inbound.Resource) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.resources = append(i.resources, declaredResource{name, r})
+// resources are those that were declared, in their order. Their methods may be called concurrently.
+type resources struct {
+	mu       sync.Mutex
+	declared []declaredResource
 }
 
-// resourcesShown is how much of each resource is in use, in the order of their declarations.
-func (i *instance) resourcesShown() (shown []admin.KV) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	for _, r := range i.resources {
+func (rs *resources) add(name string, r *inbound.Resource) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	rs.declared = append(rs.declared, declaredResource{name, r})
+}
+
+// shown is how much of each resource is in use.
+func (rs *resources) shown() (shown []admin.KV) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for _, r := range rs.declared {
 		limit, inUse, waiting := r.Load()
 		shown = append(shown, admin.KV{
 			Key: "Resource " + r.name, Value: fmt.Sprintf("%d of %d in use, %d waiting", inUse, limit, waiting),

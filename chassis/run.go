@@ -48,16 +48,19 @@ func (i *instance) start(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // asked to stop before it was ready; wait sees it
 		}
-		detail, err := i.take(ctx, s)
+		detail, err := s.run(ctx, i.log, i.stopDuringStart)
 		if err != nil {
+			if _, hangs := errors.AsType[leftBehind](err); hangs {
+				i.left = s.step
+			}
 			return failedStep(ctx, s, err)
 		}
 		if !i.stopBegun.IsZero() {
 			return nil // the step came to its end during the stop
 		}
-		i.emit(s.step, detail, nil)
+		i.life.emit(s.step, detail, nil)
 	}
-	i.printHints()
+	i.page.printHints(i.log)
 	return nil
 }
 
@@ -67,19 +70,19 @@ func (i *instance) wait(ctx context.Context) error {
 		return nil //nolint:nilerr // a stop that was asked for is no error
 	}
 	var http <-chan error
-	if i.http != nil {
-		http = i.http.done
+	if i.ports.http != nil {
+		http = i.ports.http.done
 	}
 	select {
 	case <-ctx.Done():
 		return nil
 	case err := <-i.workers.failed:
 		return err
-	case err := <-i.grpc.done:
+	case err := <-i.ports.grpc.done:
 		return fmt.Errorf("chassis: gRPC server ended by itself: %w", err)
 	case err := <-http:
 		return fmt.Errorf("chassis: HTTP server ended by itself: %w", err)
-	case err := <-i.admin.done:
+	case err := <-i.admin.server.done:
 		return fmt.Errorf("chassis: admin server ended by itself: %w", err)
 	}
 }

@@ -7,56 +7,63 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/betmakers/paddock/chassis/mtls"
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/admin"
-	"github.com/betmakers/paddock/internal/openapi"
+	"github.com/betmakers/paddock/internal/admission"
+	"github.com/betmakers/paddock/internal/fault"
+	"github.com/betmakers/paddock/internal/inbound"
 	"github.com/betmakers/paddock/internal/redact"
 )
 
+// debugPage shows the parts of a service to people: the debug page, the contract as a document, and
+// the hints of a start. It only reads, and may be used concurrently.
+type debugPage struct {
+	service     *Service
+	began       time.Time
+	cfg         *configuration
+	life        *lifecycle
+	identity    *identity
+	health      *health.Monitor
+	limiter     *admission.Limiter // nil where admission is off
+	chain       *inbound.Server
+	faults      *fault.Set
+	protections protections
+	resources   *resources
+	api         *api
+	ports       *ports
+	admin       *adminPort
+	dialer      *dialer
+	workers     *supervisor
+}
+
 // snapshot is what the debug page shows at this moment.
-func (i *instance) snapshot() admin.Snapshot {
-	build := i.build()
+func (p *debugPage) snapshot() admin.Snapshot {
+	build := readBuild(p.service.Version)
 	return admin.Snapshot{
-		Service: i.service.Name, Version: build.version, Environment: i.cfg.Environment, Instance: hostname(),
-		Identity: i.identityNow(), Phase: i.phaseNow(), Ready: i.health.Ready(), Started: i.began,
-		Addresses: i.addresses(), Build: build.facts, Methods: i.methods(), Load: i.load(), Checks: i.checks(),
-		Certificates: i.certificates(), Workers: i.workers.snapshot(), Settings: i.settingsShown(), Events: i.eventsShown(),
-		Faults: i.faultsShown(), Unprotected: i.protectionsOff(),
+		Service: p.service.Name, Version: build.version, Environment: p.cfg.Environment, Instance: hostname(),
+		Identity: identityText(p.identity.own()), Phase: p.life.phaseNow(), Ready: p.health.Ready(), Started: p.began,
+		Addresses: append(p.ports.addresses(), admin.KV{Key: "Admin", Value: p.admin.addr().String()}),
+		Build:     build.facts, Methods: p.methods(), Load: p.load(), Checks: p.checks(),
+		Certificates: p.certificates(), Workers: p.workers.snapshot(), Settings: p.settingsShown(), Events: p.eventsShown(),
+		Faults: p.faultsShown(), Unprotected: p.protections.off(),
 	}
 }
 
-func (i *instance) identityNow() string {
-	if i.source == nil {
-		return ""
-	}
-	own, err := i.source.Identity()
-	if err != nil {
+func identityText(own *mtls.Identity) string {
+	if own == nil {
 		return ""
 	}
 	return own.ID.String()
 }
 
-// addresses are those of the ports that are open: the debug page answers before the service does.
-func (i *instance) addresses() []admin.KV {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	var open []admin.KV
-	if i.grpc != nil {
-		open = append(open, admin.KV{Key: "gRPC", Value: i.grpc.listener.Addr().String()})
-	}
-	if i.http != nil {
-		open = append(open, admin.KV{Key: "REST", Value: i.http.listener.Addr().String()})
-	}
-	return append(open, admin.KV{Key: "Admin", Value: i.admin.listener.Addr().String()})
-}
-
-func (i *instance) methods() []admin.Method {
+func (p *debugPage) methods() []admin.Method {
 	routes := map[string][]string{}
-	for _, r := range i.restRoutes() {
+	for _, r := range p.api.restRoutes() {
 		routes[r.FullMethod] = append(routes[r.FullMethod], r.HTTPMethod+" "+r.Pattern)
 	}
 	var methods []admin.Method
-	for _, m := range i.chain.Methods() {
+	for _, m := range p.chain.Methods() {
 		ended, failed := m.Calls()
 		terms := termsOf(m)
 		methods = append(methods, admin.Method{
@@ -69,22 +76,22 @@ func (i *instance) methods() []admin.Method {
 }
 
 // load is how many calls run and wait, where somebody counts them, and how much of the declared resources is in use.
-func (i *instance) load() (shown []admin.KV) {
-	if i.limiter != nil {
-		s := i.limiter.State()
+func (p *debugPage) load() (shown []admin.KV) {
+	if p.limiter != nil {
+		s := p.limiter.State()
 		shown = []admin.KV{
 			{Key: "Running", Value: strconv.Itoa(s.Running)},
 			{Key: "Held back", Value: strconv.Itoa(s.Queued)},
 			{Key: "Waited", Value: s.Waited.Round(time.Millisecond).String() + " in all"},
 		}
 	}
-	return append(shown, i.resourcesShown()...)
+	return append(shown, p.resources.shown()...)
 }
 
-func (i *instance) checks() []admin.Check {
+func (p *debugPage) checks() []admin.Check {
 	states := map[health.State]string{health.Pending: "unknown", health.Passing: "up", health.Failing: "down"}
 	var checks []admin.Check
-	for _, c := range i.health.Status().Checks {
+	for _, c := range p.health.Status().Checks {
 		state := states[c.State]
 		if c.Degraded {
 			state = "degraded"
@@ -97,12 +104,9 @@ func (i *instance) checks() []admin.Check {
 	return checks
 }
 
-func (i *instance) certificates() []admin.Certificate {
-	if i.source == nil {
-		return nil
-	}
-	own, err := i.source.Identity()
-	if err != nil {
+func (p *debugPage) certificates() []admin.Certificate {
+	own := p.identity.own()
+	if own == nil {
 		return nil
 	}
 	shown := []admin.Certificate{showCertificate("own", own.Certificate.Leaf)}
@@ -123,13 +127,8 @@ func showCertificate(use string, cert *x509.Certificate) admin.Certificate {
 	return c
 }
 
-func (i *instance) settingsShown() []admin.Setting {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	all := slices.Clone(i.settings)
-	for _, d := range i.dials {
-		all = append(all, d.target)
-	}
+func (p *debugPage) settingsShown() []admin.Setting {
+	all := slices.Concat(p.cfg.settings, p.dialer.targets())
 	shown := make([]admin.Setting, len(all))
 	for n, s := range all {
 		shown[n] = admin.Setting{Name: s.Name, Value: redact.Values(s.Value), Origin: s.Origin, Default: s.Default, Meaning: s.Help}
@@ -137,9 +136,9 @@ func (i *instance) settingsShown() []admin.Setting {
 	return shown
 }
 
-func (i *instance) eventsShown() []admin.Event {
+func (p *debugPage) eventsShown() []admin.Event {
 	var shown []admin.Event
-	for _, e := range i.eventsSoFar() {
+	for _, e := range p.life.soFar() {
 		event := admin.Event{Time: e.Time, Name: string(e.Step), Detail: redact.Values(e.Detail), Duration: e.Took}
 		if e.Err != nil {
 			event.Error = redact.Values(e.Err.Error())
@@ -165,9 +164,14 @@ func (s *supervisor) snapshot() []admin.Worker {
 	return shown
 }
 
-// restRoutes are the REST routes of the registered methods, none before Setup has returned or without a gateway.
-func (i *instance) restRoutes() []openapi.Route {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.routes
+func (p *debugPage) faultsShown() []admin.Fault {
+	var shown []admin.Fault
+	for _, f := range p.faults.Active() {
+		var until time.Time
+		if f.Until != nil {
+			until = *f.Until
+		}
+		shown = append(shown, admin.Fault{ID: f.ID, Rule: f.Text, By: f.By, Until: until})
+	}
+	return shown
 }

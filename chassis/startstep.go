@@ -24,16 +24,13 @@ type taken struct {
 	err    error
 }
 
-// misstep is the failure of a function of the service that hangs, panics or ends its goroutine. It counts also where a
-// stop was asked for, which excuses any other.
-type misstep struct{ error }
+// leftBehind is the failure of a step that holds up the stop, and still runs.
+type leftBehind struct{ error }
 
-func (m misstep) Unwrap() error { return m.error }
-
-// take takes a step in a goroutine of its own: much of it is code of the service, which may hang, panic or end its
-// goroutine. It returns when the step does, or when a requested stop leaves no more time. Then the step is left behind.
-func (i *instance) take(ctx context.Context, s startStep) (string, error) {
-	log := i.log // nil until there is one; the step may set it
+// run takes a step in a goroutine of its own: much of it is code of the service, which may hang, panic or end its
+// goroutine. It returns when the step does, or when a requested stop leaves no more time. Then the step is [leftBehind].
+// Log is nil where there is none before the step. Stopping begins the stop and returns the time that the step has.
+func (s startStep) run(ctx context.Context, log *slog.Logger, stopping func(context.Context) time.Duration) (string, error) {
 	done := make(chan taken, 1)
 	go func() {
 		t := taken{err: misstep{errGoexit}}
@@ -54,17 +51,18 @@ func (i *instance) take(ctx context.Context, s startStep) (string, error) {
 	case t := <-done: // both were ready
 		return t.detail, t.err
 	default:
-		return i.takeWhileStopping(ctx, log, s, done)
+		return s.runWhileStopping(ctx, log, stopping, done)
 	}
 }
 
-// takeWhileStopping waits for a step that runs while a stop is requested, until workers and telemetry need the rest of
+// runWhileStopping waits for a step that runs while a stop is requested, until workers and telemetry need the rest of
 // the time.
-func (i *instance) takeWhileStopping(ctx context.Context, log *slog.Logger, s startStep, done <-chan taken) (string, error) {
+func (s startStep) runWhileStopping(
+	ctx context.Context, log *slog.Logger, stopping func(context.Context) time.Duration, done <-chan taken,
+) (string, error) {
 	patience := defaultShutdownTimeout - stopReserve
 	if log != nil { // else the step may be the one that reads the settings
-		i.requestStop(context.Cause(ctx), nil)
-		patience = time.Until(i.stopEnd().Add(-stopReserve))
+		patience = stopping(ctx)
 		log.Warn("stop requested during the start: waiting for the step to end", "doing", s.doing, "at_most_seconds", patience.Seconds())
 	}
 	timer := time.NewTimer(patience)
@@ -74,12 +72,11 @@ func (i *instance) takeWhileStopping(ctx context.Context, log *slog.Logger, s st
 		return t.detail, t.err
 	case <-timer.C:
 	}
-	i.left = s.step
 	err := fmt.Errorf("it did not end within %s of the request to stop: it must return when its context ends", patience.Round(time.Millisecond))
 	if log != nil {
 		log.Error("the start holds up the stop: it is left behind", "doing", s.doing, "error", err.Error())
 	}
-	return "", misstep{err}
+	return "", misstep{leftBehind{err}}
 }
 
 // panicked logs the panic of a step and makes an error of it, with the stack if there is no log yet.

@@ -1,0 +1,99 @@
+package chassis
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/betmakers/paddock/internal/contract"
+	"github.com/betmakers/paddock/internal/inbound"
+	"github.com/betmakers/paddock/internal/openapi"
+)
+
+// api is how the registered services look from outside: their REST routes and the terms of their
+// methods. Its methods may be called concurrently.
+type api struct {
+	chain       *inbound.Server
+	restTimeout time.Duration
+
+	mu       sync.Mutex
+	services []protoreflect.ServiceDescriptor // those that are linked into the binary
+	routes   []openapi.Route
+}
+
+// read reads the routes of services from their descriptors. Without it there are none.
+func (a *api) read(names []string) error {
+	var services []protoreflect.ServiceDescriptor
+	var routes []openapi.Route
+	for _, name := range names {
+		service := contract.Descriptor(name)
+		if service == nil {
+			continue
+		}
+		found, err := openapi.Routes(service)
+		if err != nil {
+			return err
+		}
+		services, routes = append(services, service), append(routes, found...)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.services, a.routes = services, routes
+	return nil
+}
+
+// restRoutes are the REST routes, none before Setup has returned or without a gateway.
+func (a *api) restRoutes() []openapi.Route {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clip(a.routes)
+}
+
+// withDocs puts the API's description and the page to try it before the API.
+func (a *api) withDocs(next http.Handler, info openapi.Info) (http.Handler, error) {
+	info.Terms = a.terms
+	a.mu.Lock()
+	services := a.services
+	a.mu.Unlock()
+	document, err := openapi.Document(info, services)
+	if err != nil {
+		return nil, err
+	}
+	docs := openapi.Handler(document)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.Path; {
+		case path == "/openapi.json":
+			inbound.SetRoute(r.Context(), path)
+		case path == "/docs" || strings.HasPrefix(path, "/docs/"):
+			inbound.SetRoute(r.Context(), "/docs/")
+		default:
+			next.ServeHTTP(w, r)
+			return
+		}
+		docs.ServeHTTP(w, r)
+	}), nil
+}
+
+// terms tells the description of the API what the contract says of a method.
+func (a *api) terms(fullMethod string) (openapi.Terms, bool) {
+	for _, m := range a.chain.Methods() {
+		if m.FullMethod == fullMethod {
+			terms := termsOf(m)
+			terms.Deadline = m.TimeoutByREST(a.restTimeout)
+			return terms, true
+		}
+	}
+	return openapi.Terms{}, false
+}
+
+func termsOf(m *inbound.Method) openapi.Terms {
+	o := m.Objectives
+	return openapi.Terms{
+		Deadline: m.Timeout, Public: m.Public, Callers: m.Describe(),
+		Availability: o.Availability, Latency: o.Latency, Within: o.Within,
+	}
+}

@@ -1,0 +1,56 @@
+package chassis
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/betmakers/paddock/internal/audit"
+	"github.com/betmakers/paddock/internal/fault"
+)
+
+// validateAuditLog refuses what would promise more than it keeps, or keep nothing.
+func (c *Config) validateAuditLog() (errs []error) {
+	if c.AuditLogMode == auditRefuse && c.AuditLog != string(audit.All) {
+		errs = append(errs, fmt.Errorf("CHASSIS_AUDIT_LOG_MODE is %s, which refuses calls that cannot be recorded, but CHASSIS_AUDIT_LOG is %q, "+
+			"which records no call that runs: set CHASSIS_AUDIT_LOG=%s", auditRefuse, c.AuditLog, audit.All))
+	}
+	if c.AuditLogFile != "" && c.AuditLog == string(audit.Off) {
+		errs = append(errs, fmt.Errorf("CHASSIS_AUDIT_LOG_FILE is set, but CHASSIS_AUDIT_LOG is off: set CHASSIS_AUDIT_LOG=%s or %s", audit.All, audit.Denied))
+	}
+	return errs
+}
+
+// validateFaults refuses faults that production would start with: nobody would know who wanted them, or until when.
+func (c *Config) validateFaults() (errs []error) {
+	if _, err := fault.Parse(c.Faults, false); err != nil {
+		errs = append(errs, fmt.Errorf("CHASSIS_FAULTS: %w", err))
+	}
+	if c.Faults != "" && c.Environment == production {
+		errs = append(errs, errors.New("CHASSIS_FAULTS is set, and production does not start with faults: unset it. "+
+			"An identity of CHASSIS_DEBUG_CALLERS can set faults for up to an hour at /debug/faults"))
+	}
+	return errs
+}
+
+// checkFiles names each of the three files that is not set.
+func (c *Config) checkFiles() error {
+	var errs []error
+	for _, f := range [...]struct{ name, value string }{
+		{"CHASSIS_TLS_CERT_FILE", c.TLSCertFile}, {"CHASSIS_TLS_KEY_FILE", c.TLSKeyFile}, {"CHASSIS_TLS_CA_FILE", c.TLSCAFile},
+	} {
+		if f.value == "" {
+			errs = append(errs, fmt.Errorf("%s is not set: certificates from files need all three", f.name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// reachable returns the first setting of an address that other machines may reach, empty if there is none.
+func (c *Config) reachable() string {
+	for n, addr := range [...]string{c.GRPCAddr, c.HTTPAddr, c.AdminAddr} {
+		if !onLoopback(addr) {
+			return addressSettings[n]
+		}
+	}
+	return ""
+}

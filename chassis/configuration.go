@@ -1,0 +1,100 @@
+package chassis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/betmakers/paddock/internal/admission"
+	"github.com/betmakers/paddock/internal/contract"
+	"github.com/betmakers/paddock/internal/ratelimit"
+	"github.com/betmakers/paddock/internal/settings"
+)
+
+// configuration is what the settings say, once they are read: then nothing of it changes.
+type configuration struct {
+	Config
+	guessed    string // why Environment is what it is; empty where it was set
+	overrides  contract.Overrides
+	rateLimits []ratelimit.Limit
+	settings   []settings.Setting // with those of the service
+}
+
+var serviceName = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// read reads the settings and reports everything that is wrong with them at once.
+func (c *configuration) read(ctx context.Context, service *Service, around *surroundings) error {
+	var errs []error
+	if !serviceName.MatchString(service.Name) {
+		errs = append(errs, fmt.Errorf("Service.Name is %q; it must be lower-case letters, digits and dashes, begin with a letter, and have at most 63 characters", service.Name))
+	}
+	if service.Setup == nil {
+		errs = append(errs, errors.New("Service.Setup is nil: it registers what the service serves"))
+	}
+	environment, why := guessEnvironment(around.getenv)
+	loader := settings.Loader{Lookup: around, Development: environment == development}
+	own, err := loader.Load(ctx, &c.Config)
+	errs = append(errs, err)
+	if why != "" {
+		c.Environment, c.guessed = environment, why
+		own[0].Value, own[0].Origin = environment, "guessed: "+why
+	}
+	errs = append(errs, withoutUnread(c.validate(), own)...)
+	c.overrides, _ = contract.ParseOverrides(c.PolicyOverrides) // validate has told what is wrong with it
+	c.rateLimits, _ = ratelimit.Parse(c.RateLimit)              // the same
+	theirs, err := loader.Load(ctx, service.Config)
+	errs = append(errs, err)
+	for _, s := range theirs {
+		if strings.HasPrefix(s.Name, "CHASSIS_") {
+			errs = append(errs, fmt.Errorf("Service.Config names %s: CHASSIS_ variables are the chassis's own", s.Name))
+		}
+	}
+	errs = append(errs, settings.Unknown(withoutTargets(around.environ()), "CHASSIS_", own)...)
+	c.settings = append(own, theirs...)
+	return errors.Join(errs...)
+}
+
+// withoutUnread leaves out the errors about settings whose values could not be read: they have been told of, and what
+// stands in their place is not what the operator meant.
+func withoutUnread(errs []error, own []settings.Setting) []error {
+	return slices.DeleteFunc(errs, func(err error) bool {
+		return slices.ContainsFunc(own, func(s settings.Setting) bool { return s.Unread && strings.Contains(err.Error(), s.Name) })
+	})
+}
+
+// development reports whether the settings say so.
+func (c *configuration) development() bool { return c.Environment == development }
+
+// whyProduction is a sentence for errors, empty where the operator has set the environment.
+func (c *configuration) whyProduction() string {
+	if c.guessed == "" {
+		return ""
+	}
+	return "CHASSIS_ENVIRONMENT is not set and taken for production, because " + c.guessed + ". "
+}
+
+// logFormat resolves auto: text for a person at a terminal, JSON for everything else.
+func (c *configuration) logFormat(onTerminal bool) string {
+	if c.LogFormat != "auto" {
+		return c.LogFormat
+	}
+	if onTerminal {
+		return "text"
+	}
+	return "json"
+}
+
+// newLimiter returns what holds calls back in an overload, nil where it is off.
+func newLimiter(cfg *configuration) *admission.Limiter {
+	switch cfg.Admission {
+	case admissionOn:
+		return admission.New()
+	case admissionReport:
+		return admission.NewReporting()
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,76 @@
+package chassis
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/betmakers/paddock/chassis/mtls"
+	"github.com/betmakers/paddock/internal/contract"
+	"github.com/betmakers/paddock/internal/inbound"
+)
+
+// operators decides what callers of the admin port may see and change.
+type operators struct {
+	cfg   *configuration
+	chain *inbound.Server
+}
+
+// allowDebug returns what lets identities of CHASSIS_DEBUG_CALLERS see /debug from elsewhere, nil if there are none.
+func (o *operators) allowDebug() func(*http.Request) bool {
+	if len(o.cfg.DebugCallers) == 0 {
+		return nil
+	}
+	var patterns []contract.Pattern
+	for _, text := range o.cfg.DebugCallers {
+		pattern, _ := contract.ParsePattern(text) // validate has refused what is no pattern
+		patterns = append(patterns, pattern)
+	}
+	return func(r *http.Request) bool {
+		id, ok := mtls.PeerID(r.Context())
+		return ok && slices.ContainsFunc(patterns, func(p contract.Pattern) bool {
+			return p.Match(contract.Caller{ID: id.String()}, o.chain.TrustDomain())
+		})
+	}
+}
+
+// explain tells an operator whether a caller may call a method, as it would be decided now. A caller given by name is
+// one of the own trust domain.
+func (o *operators) explain(method, id, subject string) (string, bool) {
+	domain := o.chain.TrustDomain()
+	if id != "" && domain != "" && !strings.Contains(id, "://") {
+		id = "spiffe://" + domain + "/" + id
+	}
+	for _, m := range o.chain.Methods() {
+		if m.Name != method {
+			continue
+		}
+		verdict := m.Explain(inbound.Caller{ID: id, Subject: subject}, domain)
+		text := "refused: "
+		switch {
+		case verdict.Allowed:
+			text = "allowed: "
+		case o.cfg.Authorization == authorizationAudit:
+			text = "let in all the same, as CHASSIS_AUTHORIZATION=audit: "
+		}
+		return text + verdict.Why, true
+	}
+	return "", false
+}
+
+// mayChange decides who may set faults and the log level at run time. In production being on the same machine is not
+// enough: it proves nobody.
+func (o *operators) mayChange() func(*http.Request) error {
+	if o.cfg.development() {
+		return func(*http.Request) error { return nil }
+	}
+	allowed := o.allowDebug()
+	return func(r *http.Request) error {
+		if allowed != nil && allowed(r) {
+			return nil
+		}
+		return errors.New("in production faults and the log level are set by an identity alone: set CHASSIS_ADMIN_TLS=true, " +
+			"name the identity in CHASSIS_DEBUG_CALLERS, and call this port with its certificate")
+	}
+}

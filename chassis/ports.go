@@ -1,0 +1,117 @@
+package chassis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+
+	"github.com/betmakers/paddock/internal/admin"
+	"github.com/betmakers/paddock/internal/admission"
+	"github.com/betmakers/paddock/internal/inbound"
+)
+
+// opener opens ports with the limits that the settings have for them.
+type opener struct {
+	cfg      *configuration
+	around   *surroundings
+	identity *identity
+	log      *slog.Logger
+	registry prometheus.Registerer
+	refused  *prometheus.CounterVec // connections beyond the limits
+	limiter  *admission.Limiter     // nil where admission is off
+}
+
+// listen opens a port. Those of the service have limits of connections; that of the probes has
+// none, as a service that is full is alive.
+func (o *opener) listen(ctx context.Context, port, addr string) (net.Listener, error) {
+	listener, err := o.around.Listen(ctx, port, addr)
+	if err != nil || port == "admin" {
+		return listener, err
+	}
+	limits := connLimits{o.cfg.MaxConnections, o.cfg.MaxConnectionsPerAddress}
+	return limitConns(port, listener, limits, o.log, o.refused, o.limiter), nil
+}
+
+// ports are those that the service is called at: gRPC, and REST if it has HTTP. They are opened
+// together and closed together.
+type ports struct {
+	*opener
+	chain *inbound.Server
+
+	mu   sync.Mutex // guards the fields below until bind has returned
+	grpc *grpcServer
+	http *httpServer // nil without HTTP
+}
+
+// bind opens every port before it serves on any: a service answers on all of them or does not
+// start. Rest is nil for a service without HTTP. It returns what is open, for people.
+func (p *ports) bind(ctx context.Context, register func(*grpc.Server), rest http.Handler) (string, error) {
+	server, err := p.newGRPCServer()
+	if err != nil {
+		return "", err
+	}
+	register(server)
+	listener, err := p.listen(ctx, "grpc", p.cfg.GRPCAddr)
+	if err != nil {
+		server.Stop() // its workers run already
+		return "", fmt.Errorf("gRPC: CHASSIS_GRPC_ADDR: %w", err)
+	}
+	restServer, err := p.openREST(ctx, rest)
+	if err != nil {
+		server.Stop()
+		return "", errors.Join(err, listener.Close())
+	}
+	p.serve(&grpcServer{Server: server, listener: listener, done: make(chan error, 1)}, restServer)
+	detail := "gRPC on " + listener.Addr().String()
+	if restServer != nil {
+		detail += ", REST on " + restServer.listener.Addr().String()
+	}
+	return detail, nil
+}
+
+// openREST returns the REST server with its port open, nil if the service has no HTTP.
+func (p *ports) openREST(ctx context.Context, rest http.Handler) (*httpServer, error) {
+	if rest == nil {
+		return nil, nil //nolint:nilnil // no HTTP is no error
+	}
+	handler := p.chain.HTTP(rest, inbound.HTTPLimits{
+		MaxBody: int64(p.cfg.MaxMessageBytes), BodyTimeout: p.cfg.BodyTimeout, WriteTimeout: p.cfg.WriteTimeout,
+	})
+	server, err := p.openHTTP(ctx, "http", "CHASSIS_HTTP_ADDR", p.cfg.HTTPAddr, p.cfg.HTTPTLS)
+	if err != nil {
+		return nil, err
+	}
+	server.Handler = endAged(handler)
+	return server, nil
+}
+
+func (p *ports) serve(calls *grpcServer, rest *httpServer) {
+	p.mu.Lock()
+	p.grpc, p.http = calls, rest
+	p.mu.Unlock()
+	go func() { calls.done <- calls.Serve(calls.listener) }()
+	if rest != nil {
+		rest.serve()
+	}
+}
+
+// addresses are those of the ports that are open: the debug page answers before the service does.
+func (p *ports) addresses() []admin.KV {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var open []admin.KV
+	if p.grpc != nil {
+		open = append(open, admin.KV{Key: "gRPC", Value: p.grpc.listener.Addr().String()})
+	}
+	if p.http != nil {
+		open = append(open, admin.KV{Key: "REST", Value: p.http.listener.Addr().String()})
+	}
+	return open
+}
