@@ -3,6 +3,7 @@ package chassis
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -47,6 +48,10 @@ func newGateway() *gateway.ServeMux {
 		gateway.WithMiddlewares(func(next gateway.HandlerFunc) gateway.HandlerFunc {
 			var route atomic.Pointer[string] // a pattern's text is made once: this function runs once per route
 			return func(w http.ResponseWriter, r *http.Request, pathParams map[string]string) {
+				if asked, ok := w.(*askedRoute); ok {
+					asked.note(r)
+					return
+				}
 				known := route.Load()
 				if known == nil {
 					known = new(string)
@@ -109,11 +114,11 @@ func forwardedHeader(key string) (string, bool) {
 	return gateway.DefaultHeaderMatcher(key)
 }
 
-// descriptors returns the descriptors of the registered services that are linked into the binary.
+// descriptors returns the descriptors of the registered services that are linked into the binary and have a gateway.
 func (i *instance) descriptors() []protoreflect.ServiceDescriptor {
 	var found []protoreflect.ServiceDescriptor
 	for _, s := range i.app.services {
-		if service := contract.Descriptor(s.desc.ServiceName); service != nil {
+		if service := contract.Descriptor(s.desc.ServiceName); service != nil && !slices.Contains(i.app.grpcOnly, s.desc.ServiceName) {
 			found = append(found, service)
 		}
 	}

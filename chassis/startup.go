@@ -186,11 +186,11 @@ func (i *instance) setUp(ctx context.Context) (string, error) {
 	i.app = app
 	i.mu.Unlock()
 	defer i.telemetry.Settle() // what Setup has logged is there where it panics
-	if err := i.service.Setup(ctx, app); err != nil {
+	if err := app.setUp(ctx, i.service.Setup); err != nil {
 		return "", err
 	}
 	i.registerOwnServices()
-	if err := errors.Join(app.close(), i.checkOverrides(), i.findRoutes(), i.watchDials(), i.setFaults(ctx)); err != nil {
+	if err := errors.Join(app.close(), app.checkRoutes(), i.checkOverrides(), i.findRoutes(), i.watchDials(), i.setFaults(ctx)); err != nil {
 		return "", err
 	}
 	if i.harness.Methods != nil {

@@ -39,6 +39,7 @@ func (i *instance) stop(asked, failed error) error {
 	}
 	serving := i.phaseNow() == phases[1] // else nobody was sent here yet
 	i.requestStop(asked, failed)
+	i.endRegistration()
 	end := i.stopEnd()
 	calls, cancelCalls := context.WithDeadline(context.Background(), end.Add(-stopReserve))
 	defer cancelCalls()
@@ -247,6 +248,13 @@ func (i *instance) closeGateway() error {
 		return nil
 	}
 	return app.conn.Close()
+}
+
+// endRegistration leaves what is registered from now on without effect.
+func (i *instance) endRegistration() {
+	if app := i.appNow(); app != nil {
+		_ = app.end() // the start has reported what was wrong
+	}
 }
 
 // appNow returns what Setup has, nil before there is one. A Setup that was left behind may still use it.
