@@ -39,7 +39,8 @@ func startChassis(ctx context.Context, setting string, handler *echo) (string, e
 		Name: "echo",
 		Setup: func(ctx context.Context, app *chassis.App) error {
 			echov1.RegisterEchoServiceServer(app, handler)
-			return app.Gateway(ctx, echov1.RegisterEchoServiceHandler)
+			app.Gateway(ctx, echov1.RegisterEchoServiceHandler)
+			return nil
 		},
 		OnEvent: func(e chassis.Event) {
 			if e.Step == chassis.Ready {

@@ -52,7 +52,8 @@ func startAccess(t *testing.T) *access {
 			a.handled.Add(1)
 			whoReads(w, r)
 		}))
-		return app.Gateway(ctx, vaultv1.RegisterVaultServiceHandler, uploads)
+		app.Gateway(ctx, vaultv1.RegisterVaultServiceHandler, uploads)
+		return nil
 	}, OnEvent: func(e chassis.Event) {
 		if e.Step == chassis.Ready {
 			close(ready)

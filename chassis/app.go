@@ -14,27 +14,39 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/betmakers/paddock/health"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/inbound"
 )
 
-// App is what Setup registers a service with. Its methods may be called concurrently. What is registered is fixed when
-// Setup returns; only Go may be called later.
+// App is what Setup registers a service with. Its methods may be called concurrently.
+//
+// What is wrong with a registration is an error of the start, which reports all of them at once, with what Setup returns.
+// Only methods that return something to use return an error too.
+//
+// What is registered is fixed when Setup returns. A method that registers panics after that: a late registration would
+// be served by some instances and not by others, as goroutines happen to run. When the start has failed, or the service
+// stops, a registration has no effect but a line in the log, and methods with an error return one: a goroutine that
+// Setup has left behind does not break the stop. Logger, Tracer, Metrics and the providers register nothing and may be
+// called at any time.
 //
 // App is a [grpc.ServiceRegistrar], so generated Register functions take it.
 type App struct {
 	instance *instance
 
-	mu       sync.Mutex
-	closed   bool // Setup has returned
-	errs     []error
-	services []service
-	names    map[string]bool
-	routes   *http.ServeMux
-	gateway  *gateway.ServeMux
-	conn     *grpc.ClientConn // of the gateway
+	mu        sync.Mutex
+	state     registration
+	something bool // is registered that is served or runs, or can be used by what runs
+	errs      []error
+	services  []service
+	names     map[string]bool
+	routes    *http.ServeMux
+	gateway   *gateway.ServeMux
+	gateways  []registerFunc   // what Gateway was given
+	grpcOnly  []string         // what WithoutGateway names
+	conn      *grpc.ClientConn // of the gateway
 }
 
 type service struct {
@@ -44,38 +56,43 @@ type service struct {
 
 var _ grpc.ServiceRegistrar = (*App)(nil)
 
-// errLate tells of a registration that nobody would see.
-var errLate = errors.New("chassis: registered after Setup has returned, when the service is already serving: do it in Setup")
-
-// RegisterService registers a gRPC service. What is wrong with it, such as a name registered before, is reported by the
-// start, as the method of the interface returns nothing. After Setup it panics.
+// RegisterService registers a gRPC service. A name that is registered twice, an implementation that is nil or lacks
+// methods, and declarations of the proto that contradict themselves are errors of the start. After Setup it panics.
 func (a *App) RegisterService(desc *grpc.ServiceDesc, impl any) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.closed {
-		panic(errLate)
-	}
+	a.collect("RegisterService", func() error {
+		a.something = true
+		return a.registerService(desc, impl)
+	})
+}
+
+func (a *App) registerService(desc *grpc.ServiceDesc, impl any) error {
 	if err := a.checkService(desc, impl); err != nil {
-		a.errs = append(a.errs, err)
-		return
+		return err
 	}
 	a.names[desc.ServiceName] = true
 	wrapped, err := a.instance.chain.Wrap(desc, impl, contract.Defaults{
 		Timeout: a.instance.cfg.CallTimeout, Overrides: a.instance.cfg.overrides,
 	})
 	if err != nil {
-		a.errs = append(a.errs, fmt.Errorf("chassis: gRPC service %s: %w", desc.ServiceName, err))
-		return
+		return fmt.Errorf("chassis: gRPC service %s: %w", desc.ServiceName, err)
 	}
 	a.services = append(a.services, service{wrapped, impl})
+	return nil
 }
 
 func (a *App) checkService(desc *grpc.ServiceDesc, impl any) error {
-	if a.names[desc.ServiceName] {
-		return fmt.Errorf("chassis: gRPC service %s is registered twice", desc.ServiceName)
-	}
-	if impl == nil || desc.HandlerType == nil {
+	switch {
+	case desc == nil:
+		return errors.New("chassis: a gRPC service is registered without a description: pass the generated XService_ServiceDesc")
+	case a.names[desc.ServiceName] && desc.ServiceName == healthpb.Health_ServiceDesc.ServiceName:
+		return fmt.Errorf("chassis: gRPC service %s is served by the chassis: leave it out, and add checks with app.Health", desc.ServiceName)
+	case a.names[desc.ServiceName]:
+		return fmt.Errorf("chassis: gRPC service %s is registered twice: register it once", desc.ServiceName)
+	case desc.HandlerType == nil || impl == nil && reflect.TypeOf(desc.HandlerType).Elem().NumMethod() == 0:
 		return nil
+	case isNil(impl):
+		return fmt.Errorf("chassis: gRPC service %s is registered with a server that is nil: every call would panic; pass the server that implements it",
+			desc.ServiceName)
 	}
 	if want := reflect.TypeOf(desc.HandlerType).Elem(); !reflect.TypeOf(impl).Implements(want) {
 		return fmt.Errorf("chassis: gRPC service %s: %T does not implement %s", desc.ServiceName, impl, want)
@@ -83,38 +100,62 @@ func (a *App) checkService(desc *grpc.ServiceDesc, impl any) error {
 	return nil
 }
 
+// isNil reports whether v is nil, or a pointer or a function that is.
+func isNil(v any) bool {
+	if v == nil {
+		return true
+	}
+	value := reflect.ValueOf(v)
+	return (value.Kind() == reflect.Pointer || value.Kind() == reflect.Func) && value.IsNil()
+}
+
 // Gateway serves gRPC methods by REST, as their google.api.http options say. Each register is a function that
 // protoc-gen-grpc-gateway made, such as RegisterHelloServiceHandler. REST calls run through the same chain as gRPC
 // ones, in this process.
-func (a *App) Gateway(ctx context.Context, register ...func(context.Context, *gateway.ServeMux, *grpc.ClientConn) error) error {
-	mux, conn, err := a.openGateway()
-	if err != nil {
-		return err
+//
+// It may be called before or after the services are registered, and several times. These are errors of the start: a
+// register that is nil, fails, or is for a service that is not registered; two methods on one route; a route that a
+// pattern of [App.Handle] takes away; and a registered service that declares routes and has no gateway, unless
+// [App.WithoutGateway] names it. After Setup it panics.
+func (a *App) Gateway(ctx context.Context, register ...func(context.Context, *gateway.ServeMux, *grpc.ClientConn) error) {
+	mux, conn := a.openGateway(register)
+	if mux == nil {
+		return
 	}
 	for _, r := range register {
-		if err := r(ctx, mux, conn); err != nil {
-			return fmt.Errorf("chassis: gateway: %w", err)
+		if err := registerRoutes(ctx, r, mux, conn); err != nil {
+			a.collect("Gateway", func() error { return fmt.Errorf("chassis: Gateway: %w", err) })
 		}
 	}
-	return nil
 }
 
-// openGateway makes the gateway when it is first asked for.
-func (a *App) openGateway() (*gateway.ServeMux, *grpc.ClientConn, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.closed {
-		return nil, nil, errLate
+func registerRoutes(ctx context.Context, register registerFunc, mux *gateway.ServeMux, conn *grpc.ClientConn) error {
+	if register == nil {
+		return errors.New("a function to register routes is nil: pass those of protoc-gen-grpc-gateway, such as RegisterHelloServiceHandler")
 	}
-	if a.gateway == nil {
-		cfg := &a.instance.cfg
-		mux, conn, err := a.instance.chain.Gateway(inbound.RESTConfig{Timeout: cfg.HTTPTimeout, MaxMessage: cfg.MaxMessageBytes})
-		if err != nil {
-			return nil, nil, err
+	return register(ctx, mux, conn)
+}
+
+// openGateway makes the gateway when it is first asked for. It returns nil where there is to be none.
+func (a *App) openGateway(register []registerFunc) (mux *gateway.ServeMux, conn *grpc.ClientConn) {
+	a.collect("Gateway", func() (err error) {
+		a.something = true
+		for _, r := range register {
+			if r != nil {
+				a.gateways = append(a.gateways, r)
+			}
 		}
-		a.gateway, a.conn = mux, conn
-	}
-	return a.gateway, a.conn, nil
+		if a.gateway == nil {
+			cfg := &a.instance.cfg
+			a.gateway, a.conn, err = a.instance.chain.Gateway(inbound.RESTConfig{Timeout: cfg.HTTPTimeout, MaxMessage: cfg.MaxMessageBytes})
+			if err != nil {
+				return err
+			}
+		}
+		mux, conn = a.gateway, a.conn
+		return nil
+	})
+	return mux, conn
 }
 
 // handler returns what serves the REST port, nil if the service has no HTTP. Without patterns of Handle it is the
@@ -139,7 +180,7 @@ func (a *App) handler() (handler http.Handler, err error) {
 }
 
 // Handle serves plain HTTP on the REST port, to those who may call. Pattern is one of [http.ServeMux]; a pattern that
-// is malformed or in conflict with another is reported by the start. After Setup it panics.
+// is malformed or in conflict with another, and a handler that is nil, are errors of the start. After Setup it panics.
 //
 // A route is closed like a method. Without callers it is open to the services of the own trust domain, with callers to
 // those that they name, as a contract does ("web", "bookmaker-*", "user:*"). [App.HandlePublic] opens a route to
@@ -173,32 +214,40 @@ func (a *App) Handle(pattern string, handler http.Handler, callers ...string) {
 
 // HandlePublic is [App.Handle] for everybody, with an identity or without: pages, webhooks that prove themselves in
 // another way, what a browser loads first. A bearer token that is not accepted is refused all the same, if the
-// service has Tokens.
+// service has Tokens. After Setup it panics.
 func (a *App) HandlePublic(pattern string, handler http.Handler) {
 	a.handle(pattern, handler, true, nil)
 }
 
 func (a *App) handle(pattern string, handler http.Handler, public bool, callers []string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.closed {
-		panic(errLate)
-	}
-	defer func() {
-		if p := recover(); p != nil { // http.ServeMux panics
-			a.errs = append(a.errs, fmt.Errorf("chassis: HTTP pattern %q: %v", pattern, p))
+	a.collect("Handle", func() error {
+		a.something = true
+		if err := a.addPattern(pattern, handler, public, callers); err != nil {
+			return fmt.Errorf("chassis: HTTP pattern %q: %w", pattern, err)
 		}
-	}()
+		return nil
+	})
+}
+
+func (a *App) addPattern(pattern string, handler http.Handler, public bool, callers []string) (err error) {
+	if isNil(handler) {
+		return errors.New("the handler is nil: pass what serves the pattern")
+	}
 	route, err := contract.Route(pattern, public, callers)
 	if err != nil {
-		a.errs = append(a.errs, fmt.Errorf("chassis: HTTP pattern %q: %w", pattern, err))
-		return
+		return err
 	}
 	route.MaxRequest = a.instance.cfg.MaxHandlerBytes
 	if a.routes == nil {
 		a.routes = http.NewServeMux()
 	}
+	defer func() {
+		if p := recover(); p != nil { // http.ServeMux panics
+			err = fmt.Errorf("%v", p)
+		}
+	}()
 	a.routes.Handle(pattern, a.instance.chain.Route(route, handler))
+	return nil
 }
 
 // HTTPClient returns the client for requests to a third party, one that is no service of the own mesh; [App.Dial] is
@@ -217,18 +266,17 @@ func (a *App) handle(pattern string, handler http.Handler, public bool, callers 
 // should be small through [io.LimitReader], and close every body.
 //
 // The same name gives the same client, which may be used concurrently and must not be changed. A name that is no name
-// of a service is an error of the start. After Setup it panics. The chassis closes idle connections when calls and
-// workers have ended.
+// of a service is an error of the start, and the client that comes with it fails each request. After Setup it panics.
+// The chassis closes idle connections when calls and workers have ended.
 func (a *App) HTTPClient(name string) *http.Client {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.closed {
-		panic(errLate)
-	}
-	client, err := a.instance.parties.clientFor(name)
-	if err != nil {
-		a.errs = append(a.errs, fmt.Errorf("chassis: HTTP client %q: %w", name, err))
-	}
+	client := &http.Client{Transport: refusal{errEnded}}
+	a.collect("HTTPClient", func() (err error) {
+		a.something = true
+		if client, err = a.instance.parties.clientFor(name); err != nil {
+			return fmt.Errorf("chassis: HTTP client %q: %w", name, err)
+		}
+		return nil
+	})
 	return client
 }
 
@@ -249,43 +297,55 @@ func (a *App) Metrics() prometheus.Registerer { return a.instance.telemetry.Regi
 // MeterProvider is for libraries that measure with OpenTelemetry: what they measure is on /metrics too.
 func (a *App) MeterProvider() *sdkmetric.MeterProvider { return a.instance.telemetry.MeterProvider() }
 
-// Health takes in what the service needs to be ready, to be checked in the background. It fails where the check is not
-// valid or its name is taken.
-func (a *App) Health(check health.Check) error { return a.instance.health.Add(check) }
+// Health adds a check of something that the service needs to be ready. It runs in the background. A check that is not
+// valid, and a name that is taken by another check or by a service of [App.Dial], are errors of the start. After Setup
+// it panics.
+func (a *App) Health(check health.Check) {
+	a.collect("Health", func() error {
+		if err := a.instance.health.Add(check); err != nil {
+			return fmt.Errorf("chassis: %w", err)
+		}
+		return nil
+	})
+}
 
 // Go runs a worker beside the calls, from when the ports are open until the service stops: then its context ends, and
-// it must return. Workers end in the reverse order of their registration, after the last call. A nil error ends the
-// worker for good; any other, and a panic, is reported, and the worker is started again unless onFailure says
-// [StopService]. Names are labels of a metric: keep them few. A name that is empty or taken is an error of the start.
-func (a *App) Go(name string, run func(ctx context.Context) error, onFailure ...OnFailure) {
-	t := &task{name: name, run: run}
-	for _, f := range onFailure {
-		t.onFailure = f
-	}
-	a.addTask(t)
+// it must return. Workers end in the reverse order of their registration, after the last call.
+//
+// A nil error ends the worker for good. Any other, a panic, and an end of its goroutine are failures: they are logged,
+// and the worker is started again after a pause that grows from 100 ms to 30 s, and is short again once it ran for a
+// minute. [App.GoRequired] is for a worker without which the service must not go on.
+//
+// Names are labels of a metric: keep them few. A name that is empty, no UTF-8 or taken by a worker or a stop function,
+// and a nil run, are errors of the start. After Setup it panics.
+func (a *App) Go(name string, run func(ctx context.Context) error) {
+	a.addTask("Go", &task{name: name, run: run})
+}
+
+// GoRequired is [App.Go] for a worker without which the service must not go on. Its failure is not followed by another
+// start: it stops the service in good order, and Run returns it.
+func (a *App) GoRequired(name string, run func(ctx context.Context) error) {
+	a.addTask("GoRequired", &task{name: name, run: run, required: true})
 }
 
 // OnStop calls stop when the last call has ended or was cut, in the reverse order of registration, together with the
 // end of the workers. Its context ends with its share of the time for the shutdown: all that is left but a second for
 // each worker and function still to come, and an equal part of what is left where that is less.
+//
+// A name that is empty, no UTF-8 or taken by a worker or another stop function, and a nil stop, are errors of the
+// start. After Setup it panics.
 func (a *App) OnStop(name string, stop func(ctx context.Context) error) {
-	a.addTask(&task{name: name, onStop: stop})
+	a.addTask("OnStop", &task{name: name, onStop: stop})
 }
 
-func (a *App) addTask(t *task) {
-	if err := a.instance.workers.add(t); err != nil {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.errs = append(a.errs, err)
-	}
-}
-
-// close ends the registration and returns what was wrong with it.
-func (a *App) close() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.closed = true
-	return errors.Join(a.errs...)
+func (a *App) addTask(method string, t *task) {
+	a.collect(method, func() error {
+		a.something = a.something || method != "OnStop"
+		if err := a.instance.workers.add(t); err != nil {
+			return fmt.Errorf("chassis: %s: %w", method, err)
+		}
+		return nil
+	})
 }
 
 // Caller is who makes a call, as far as that was proved: ID is a SPIFFE ID that mutual TLS has proved, Subject that

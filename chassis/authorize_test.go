@@ -36,7 +36,8 @@ func (fakeTokens) Verify(_ context.Context, token string) (string, error) {
 func gated() chassis.Service {
 	return chassis.Service{Name: "gate", Tokens: fakeTokens{}, Setup: func(ctx context.Context, app *chassis.App) error {
 		app.RegisterService(gate.Desc, nil)
-		return app.Gateway(ctx, gate.RegisterGateway)
+		app.Gateway(ctx, gate.RegisterGateway)
+		return nil
 	}}
 }
 

@@ -102,7 +102,8 @@ func TestServiceConfigIsFilledBeforeSetup(t *testing.T) {
 	}
 	var greeting string
 	var pause time.Duration
-	service := chassis.Service{Name: "configured", Config: &cfg, Setup: func(context.Context, *chassis.App) error {
+	service := chassis.Service{Name: "configured", Config: &cfg, Setup: func(_ context.Context, app *chassis.App) error {
+		app.Go("idle", untilStop)
 		greeting, pause = cfg.Greeting, cfg.Pause
 		return nil
 	}}

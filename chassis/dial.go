@@ -40,7 +40,7 @@ const leastKeepalive = 20 * time.Second
 // Dial does not connect: the first call does. The state of the connection is a health check under the name of the service,
 // which is reported and leaves this service ready; for one that it cannot do without, see [App.DialRequired].
 //
-// Dial belongs in Setup. There is one connection to a service, however often it is asked for, and the chassis closes it
+// After Setup it panics. There is one connection to a service, however often it is asked for, and the chassis closes it
 // when calls and workers have ended. ctx is for what comes before the connection exists; it does not bound its life.
 func (a *App) Dial(ctx context.Context, name string) (*grpc.ClientConn, error) {
 	a.mu.Lock()
@@ -48,9 +48,10 @@ func (a *App) Dial(ctx context.Context, name string) (*grpc.ClientConn, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, fmt.Errorf("chassis: dial %q: %w", name, err)
 	}
-	if a.closed {
-		return nil, errLate
+	if err := a.late("Dial"); err != nil {
+		return nil, err
 	}
+	a.something = true
 	if !serviceName.MatchString(name) {
 		return nil, fmt.Errorf("chassis: dial %q: a service's name is lower-case letters, digits and dashes, and begins with a letter; "+
 			"its address goes into a CHASSIS_<NAME>_TARGET variable", name)

@@ -3,6 +3,7 @@ package chassis_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -122,9 +123,12 @@ func TestDialIsForSetup(t *testing.T) {
 		}
 		return errors.Join(err, err2)
 	}}, nil)
-	if _, err := kept.Dial(t.Context(), "bank"); err == nil || !strings.Contains(err.Error(), "Setup") {
-		t.Errorf("got %v, want Dial to refuse after Setup", err)
-	}
+	defer func() {
+		if p := fmt.Sprint(recover()); !strings.Contains(p, "App.Dial was called after Setup had returned") {
+			t.Errorf("got the panic %s, want Dial to refuse after Setup", p)
+		}
+	}()
+	_, _ = kept.Dial(t.Context(), "bank")
 }
 
 // Targets are shown with where they came from, and those that nobody dials are told of.

@@ -6,7 +6,8 @@
 //			Name: "hello",
 //			Setup: func(ctx context.Context, app *chassis.App) error {
 //				hellov1.RegisterHelloServiceServer(app, &server{})
-//				return app.Gateway(ctx, hellov1.RegisterHelloServiceHandler)
+//				app.Gateway(ctx, hellov1.RegisterHelloServiceHandler)
+//				return nil
 //			},
 //		})
 //	}

@@ -41,7 +41,8 @@ func edge() chassis.Service {
 		app.Handle("POST /handle/web", http.HandlerFunc(whoReads), "web")
 		app.Handle("POST /handle/users", http.HandlerFunc(whoReads), "user:*", "spiffe://other.example/web")
 		app.HandlePublic("POST /handle/public", http.HandlerFunc(whoReads))
-		return app.Gateway(ctx, vaultv1.RegisterVaultServiceHandler)
+		app.Gateway(ctx, vaultv1.RegisterVaultServiceHandler)
+		return nil
 	}}
 }
 

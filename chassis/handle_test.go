@@ -20,7 +20,8 @@ import (
 func TestGatewayAndRootPatternConflict(t *testing.T) {
 	service := chassis.Service{Name: "both", Setup: func(ctx context.Context, app *chassis.App) error {
 		app.Handle("/", http.NotFoundHandler())
-		return app.Gateway(ctx, func(context.Context, *gateway.ServeMux, *grpc.ClientConn) error { return nil })
+		app.Gateway(ctx, func(context.Context, *gateway.ServeMux, *grpc.ClientConn) error { return nil })
+		return nil
 	}}
 	_, err := chassistest.TryStart(t, service, chassistest.Options{})
 	if err == nil || !strings.Contains(err.Error(), "both want every path") {

@@ -27,16 +27,23 @@ func echoes(impl *echo.Service, more ...func(*chassis.App)) chassis.Service {
 		for _, register := range more {
 			register(app)
 		}
-		return app.Gateway(ctx, echo.RegisterGateway)
+		app.Gateway(ctx, echo.RegisterGateway)
+		return nil
 	}}
 }
 
-// setsUp is a service that serves nothing of its own.
+// setsUp is a service that serves nothing of its own, and has a worker because a service does something.
 func setsUp(setup func(*chassis.App)) chassis.Service {
 	return chassis.Service{Name: "bare", Setup: func(_ context.Context, app *chassis.App) error {
 		setup(app)
+		app.Go("idle", untilStop)
 		return nil
 	}}
+}
+
+func untilStop(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
 }
 
 func start(t *testing.T, service chassis.Service, settings env) *chassistest.Running {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/trace"
+	"slices"
 	"strings"
 	"time"
 
@@ -215,11 +216,11 @@ func (i *instance) adminHandler(recorder *trace.FlightRecorder) *admin.Handler {
 // setUp runs the service's Setup, and closes the registration.
 func (i *instance) setUp(ctx context.Context) (string, error) {
 	defer i.telemetry.Settle() // what Setup has logged is there where it panics
-	if err := i.service.Setup(ctx, i.app); err != nil {
+	if err := i.app.setUp(ctx, i.service.Setup); err != nil {
 		return "", err
 	}
 	registerOwnServices(i.app, i.health, i.cfg.development())
-	if err := errors.Join(i.app.close(), i.checkOverrides(), i.readAPI(), i.dialer.watch(i.health), setFaults(ctx, i.faults, i.cfg.Faults)); err != nil {
+	if err := errors.Join(i.app.close(), i.app.checkRoutes(), i.checkOverrides(), i.readAPI(), i.dialer.watch(i.health), setFaults(ctx, i.faults, i.cfg.Faults)); err != nil {
 		return "", err
 	}
 	var records []*contract.Method
@@ -231,14 +232,16 @@ func (i *instance) setUp(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d methods", len(i.chain.Methods())), nil
 }
 
-// readAPI reads the REST routes, if there is a gateway.
+// readAPI reads the REST routes of the services that have a gateway.
 func (i *instance) readAPI() error {
 	if i.app.gateway == nil {
 		return nil
 	}
 	var names []string
 	for _, s := range i.app.services {
-		names = append(names, s.desc.ServiceName)
+		if !slices.Contains(i.app.grpcOnly, s.desc.ServiceName) {
+			names = append(names, s.desc.ServiceName)
+		}
 	}
 	return i.api.read(names)
 }

@@ -24,7 +24,7 @@ func greeter() Service {
 			Greeting string `env:"GREETING, default=Hello" help:"The word before the name."`
 			Password string `env:"PASSWORD"`
 		}{},
-		Setup: func(context.Context, *App) error { return nil },
+		Setup: func(_ context.Context, app *App) error { app.Go("greet", untilEnd); return nil },
 	}
 }
 
@@ -128,7 +128,7 @@ func TestExitCodeOfACleanStop(t *testing.T) {
 func TestExitCodeOfAFailedWorker(t *testing.T) {
 	service := greeter()
 	service.Setup = func(_ context.Context, app *App) error {
-		app.Go("feed", func(context.Context) error { return errors.New("boom") }, StopService)
+		app.GoRequired("feed", func(context.Context) error { return errors.New("boom") })
 		return nil
 	}
 	code, _, stderr := process(t.Context(), service, []string{"CHASSIS_MTLS=off"})

@@ -147,7 +147,8 @@ func vaultService() chassis.Service {
 		logged.Address = "" // it is hidden on the pages, and a plain string in a log
 		app.Logger().Info("settings", "config", logged, "pointer", &cfg.Word, "text", fmt.Sprintf("%+v", cfg.Word))
 		vaultv1.RegisterVaultServiceServer(app, &vault{log: app.Logger()})
-		return app.Gateway(ctx, vaultv1.RegisterVaultServiceHandler)
+		app.Gateway(ctx, vaultv1.RegisterVaultServiceHandler)
+		return nil
 	}}
 }
 

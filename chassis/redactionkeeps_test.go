@@ -36,7 +36,8 @@ func TestCallersEraseNothing(t *testing.T) {
 			out := &capture{TB: t}
 			svc := chassistest.Start(out, chassis.Service{Name: "vault", Setup: func(ctx context.Context, app *chassis.App) error {
 				vaultv1.RegisterVaultServiceServer(app, &bank{log: app.Logger()})
-				return app.Gateway(ctx, vaultv1.RegisterVaultServiceHandler)
+				app.Gateway(ctx, vaultv1.RegisterVaultServiceHandler)
+				return nil
 			}}, chassistest.Options{Env: env{"CHASSIS_LOG_FORMAT": format}})
 			words := []string{
 				"spiffe://test/mallory", "transfer executed", "DE02120300000000202051", "vault.v1.VaultService/Store", "FAILED_PRECONDITION",

@@ -31,12 +31,12 @@ import (
 // never refused. Calling release again does nothing. A call that acquires the same resource twice holds two of its places,
 // and can wait for itself.
 //
-// Resource fails for a name that is not one or is declared already, for a limit below 1, and after Setup.
+// Resource fails for a name that is not one or is declared already, and for a limit below 1. After Setup it panics.
 func (a *App) Resource(name string, limit int) (acquire func(ctx context.Context) (release func(), err error), err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.closed {
-		return nil, errLate
+	if err := a.late("Resource"); err != nil {
+		return nil, err
 	}
 	if !serviceName.MatchString(name) {
 		return nil, fmt.Errorf("chassis: resource %q: %w", name,

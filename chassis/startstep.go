@@ -36,7 +36,7 @@ func (s startStep) run(ctx context.Context, log *slog.Logger, stopping func(cont
 		t := taken{err: misstep{errGoexit}}
 		defer func() {
 			if p := recover(); p != nil {
-				t.err = misstep{panicked(log, s, p)}
+				t.err = misstep{panicked(log, s.doing, p)}
 			}
 			done <- t
 		}()
@@ -80,12 +80,12 @@ func (s startStep) runWhileStopping(
 }
 
 // panicked logs the panic of a step and makes an error of it, with the stack if there is no log yet.
-func panicked(log *slog.Logger, s startStep, p any) error {
+func panicked(log *slog.Logger, doing string, p any) error {
 	if log == nil {
 		return fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 	}
-	log.Error("the start panicked", "doing", s.doing, "error", redact.Values(fmt.Sprint(p)), "stack", string(debug.Stack()))
-	return fmt.Errorf("panic: %v", p)
+	log.Error("the start panicked", "doing", doing, "error", redact.Values(fmt.Sprint(p)), "stack", string(debug.Stack()))
+	return fmt.Errorf("panic: %v (the log has its stack)", p)
 }
 
 // failedStep returns the error of a step, nil where the stop that was asked for has broken it off.

@@ -22,6 +22,7 @@ func (i *instance) stop(asked, failed error) error {
 	}
 	serving := i.life.phaseNow() == phases[1] // else nobody was sent here yet
 	i.requestStop(asked, failed)
+	_ = i.app.end() // the start has reported what was wrong
 	end := i.stopEnd()
 	calls, cancelCalls := context.WithDeadline(context.Background(), end.Add(-stopReserve))
 	defer cancelCalls()

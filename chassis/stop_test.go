@@ -173,10 +173,10 @@ func TestFailedWorkerStopsTheService(t *testing.T) {
 	boom := errors.New("boom")
 	fail := make(chan struct{})
 	svc := chassistest.Start(t, setsUp(func(app *chassis.App) {
-		app.Go("feed", func(context.Context) error {
+		app.GoRequired("feed", func(context.Context) error {
 			<-fail
 			return boom
-		}, chassis.StopService)
+		})
 	}), chassistest.Options{})
 	close(fail)
 	err := svc.Wait()

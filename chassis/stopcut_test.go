@@ -176,7 +176,7 @@ func TestPanicsAtTheEnd(t *testing.T) {
 	t.Parallel()
 	service := setsUp(func(app *chassis.App) {
 		app.OnStop("flush", func(context.Context) error { panic("no flush") })
-		app.Go("feed", func(ctx context.Context) error { <-ctx.Done(); panic("no end") }, chassis.StopService)
+		app.GoRequired("feed", func(ctx context.Context) error { <-ctx.Done(); panic("no end") })
 	})
 	service.OnEvent = func(e chassis.Event) {
 		if e.Step == chassis.ReadinessOff {

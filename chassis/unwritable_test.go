@@ -43,7 +43,8 @@ func TestAnswerThatIsNoJSON(t *testing.T) {
 			t.Parallel()
 			svc := start(t, chassis.Service{Name: "vault", Setup: func(ctx context.Context, app *chassis.App) error {
 				vaultv1.RegisterVaultServiceServer(app, unwritable{})
-				return app.Gateway(ctx, vaultv1.RegisterVaultServiceHandler)
+				app.Gateway(ctx, vaultv1.RegisterVaultServiceHandler)
+				return nil
 			}}, nil)
 			got := do(t, svc.HTTP(), "GET", "http://rest"+tc.url, "")
 			if got.status != tc.status || !strings.Contains(got.body, "internal error, id ") {

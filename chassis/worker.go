@@ -10,21 +10,11 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/betmakers/paddock/internal/redact"
-)
-
-// OnFailure says what happens when a worker fails.
-type OnFailure int
-
-// What happens when a worker fails: it returns an error, panics or ends its goroutine. It is reported in any case.
-const (
-	// Restart runs it again after a pause that grows from 100 ms to 30 s, and is short again once it ran for a minute.
-	Restart OnFailure = iota
-	// StopService stops the service in good order; Run then returns the failure.
-	StopService
 )
 
 // The pauses before a restart double between these bounds, and vary by a fifth either way.
@@ -43,19 +33,18 @@ type supervisor struct {
 
 	mu      sync.Mutex
 	started bool
-	stopped bool
 	tasks   []*task
 }
 
 // task is a worker, or a function to be run at the stop.
 type task struct {
-	name      string
-	run       func(context.Context) error // nil for a stop function
-	onFailure OnFailure
-	onStop    func(context.Context) error // nil for a worker
-	cancel    context.CancelFunc
-	done      chan struct{} // closed when the worker has ended
-	atStop    error         // its failure when its context had ended, to be read when done is closed
+	name     string
+	run      func(context.Context) error // nil for a stop function
+	required bool                        // its failure stops the service
+	onStop   func(context.Context) error // nil for a worker
+	cancel   context.CancelFunc
+	done     chan struct{} // closed when the worker has ended
+	atStop   error         // its failure when its context had ended, to be read when done is closed
 
 	mu       sync.Mutex
 	state    string
@@ -67,23 +56,21 @@ func newSupervisor(log *slog.Logger, restarts, panics *prometheus.CounterVec) *s
 	return &supervisor{log: log, restarts: restarts, panics: panics, failed: make(chan error, 1)}
 }
 
-// add takes a task in. A worker added after the start starts at once, one added after the stop never.
+// add takes in a task that start and stop are to find.
 func (s *supervisor) add(t *task) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case t.name == "" || t.run == nil && t.onStop == nil:
-		return fmt.Errorf("chassis: worker or stop function %q needs a name and a function", t.name)
+	case t.name == "":
+		return errors.New("the name is empty: give the worker or stop function one, for logs and metrics")
+	case !utf8.ValidString(t.name):
+		return fmt.Errorf("the name %q is no UTF-8, which labels of metrics are: give the worker or stop function another one", t.name)
+	case t.run == nil && t.onStop == nil:
+		return fmt.Errorf("the function of %q is nil: pass what is to run", t.name)
 	case slices.ContainsFunc(s.tasks, func(other *task) bool { return other.name == t.name }):
-		return fmt.Errorf("chassis: there are two workers or stop functions named %q: give each a name of its own", t.name)
-	case s.stopped:
-		s.log.Warn("worker added while the service stops: it is not started", "worker", t.name)
-		return nil
+		return fmt.Errorf("there are two workers or stop functions named %q: give each a name of its own", t.name)
 	}
 	s.tasks = append(s.tasks, t)
-	if s.started && t.run != nil {
-		s.launch(t)
-	}
 	return nil
 }
 
@@ -126,7 +113,7 @@ func (s *supervisor) supervise(ctx context.Context, t *task) {
 			t.atStop = err
 			s.log.Error("worker failed at the stop", "worker", t.name, "error", redact.Values(err.Error()))
 			return
-		case t.onFailure == StopService:
+		case t.required:
 			t.set("failed", err)
 			s.log.Error("worker failed: the service stops", "worker", t.name, "error", redact.Values(err.Error()))
 			select {

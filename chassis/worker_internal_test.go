@@ -135,8 +135,8 @@ func TestFailureThatStopsTheService(t *testing.T) {
 		s, _ := newWorkers()
 		boom := errors.New("boom")
 		mustAdd(t, s,
-			&task{name: "first", onFailure: StopService, run: func(context.Context) error { return boom }},
-			&task{name: "second", onFailure: StopService, run: func(context.Context) error { time.Sleep(time.Second); panic("too late") }},
+			&task{name: "first", required: true, run: func(context.Context) error { return boom }},
+			&task{name: "second", required: true, run: func(context.Context) error { time.Sleep(time.Second); panic("too late") }},
 		)
 		s.start()
 		if err := <-s.failed; !errors.Is(err, boom) || !strings.Contains(err.Error(), "worker first") {

@@ -38,11 +38,10 @@ func (s *supervisor) stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// close lets no further task begin, and returns those to be ended, the newest first.
+// close returns the tasks to be ended, the newest first.
 func (s *supervisor) close() []*task {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stopped = true
 	tasks := slices.Clone(s.tasks)
 	if !s.started {
 		tasks = slices.DeleteFunc(tasks, func(t *task) bool { return t.run != nil })

@@ -129,7 +129,7 @@ func TestWorkerThatEndsItsGoroutineHasFailed(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newWorkers()
-		mustAdd(t, s, &task{name: "feed", onFailure: StopService, run: func(context.Context) error { runtime.Goexit(); return nil }})
+		mustAdd(t, s, &task{name: "feed", required: true, run: func(context.Context) error { runtime.Goexit(); return nil }})
 		s.start()
 		if err := <-s.failed; !errors.Is(err, errGoexit) || s.snapshot()[0].State != "failed" {
 			t.Errorf("got %v and %+v, want the failure", err, s.snapshot()[0])

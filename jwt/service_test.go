@@ -62,7 +62,8 @@ func service() chassis.Service {
 				return err
 			}
 			vaultv1.RegisterVaultServiceServer(app, vault{})
-			return app.Gateway(ctx, vaultv1.RegisterVaultServiceHandler)
+			app.Gateway(ctx, vaultv1.RegisterVaultServiceHandler)
+			return nil
 		},
 	}
 }

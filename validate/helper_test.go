@@ -60,7 +60,8 @@ func start(t testing.TB) *chassistest.Running {
 		Validate: validate.Must(),
 		Setup: func(ctx context.Context, app *chassis.App) error {
 			betsv1.RegisterBetServiceServer(app, &bets{t: t})
-			return app.Gateway(ctx, betsv1.RegisterBetServiceHandler)
+			app.Gateway(ctx, betsv1.RegisterBetServiceHandler)
+			return nil
 		},
 	}, chassistest.Options{})
 }

@@ -42,7 +42,8 @@ func honestService() chassis.Service {
 			}
 			app.Metrics().MustRegister(began.metrics()...)
 			overloadv1.RegisterHonestServiceServer(app, &honestServer{turns: turns})
-			return app.Gateway(ctx, overloadv1.RegisterHonestServiceHandler)
+			app.Gateway(ctx, overloadv1.RegisterHonestServiceHandler)
+			return nil
 		},
 	}
 }

@@ -29,7 +29,8 @@ func serve(ctx context.Context, shape string) error {
 			app.Metrics().MustRegister(prometheus.NewCounterFunc(
 				prometheus.CounterOpts{Name: metricBegun, Help: "Works that were begun."}, func() float64 { return float64(w.begun.Load()) }))
 			overloadv1.RegisterWorkServiceServer(app, w)
-			return app.Gateway(ctx, overloadv1.RegisterWorkServiceHandler)
+			app.Gateway(ctx, overloadv1.RegisterWorkServiceHandler)
+			return nil
 		},
 	})
 }

@@ -33,7 +33,8 @@ func service() chassis.Service {
 			app.Logger().InfoContext(ctx, "saying", "text", text)
 			return fmt.Sprintf("%s to %q", text, id), nil
 		}})
-		return app.Gateway(ctx, echo.RegisterGateway)
+		app.Gateway(ctx, echo.RegisterGateway)
+		return nil
 	}}
 }
 
@@ -217,7 +218,7 @@ func TestWaitReturnsTheErrorOfARun(t *testing.T) {
 	boom := errors.New("boom")
 	s := service()
 	s.Setup = func(_ context.Context, app *chassis.App) error {
-		app.Go("worker", func(context.Context) error { return boom }, chassis.StopService)
+		app.GoRequired("worker", func(context.Context) error { return boom })
 		return nil
 	}
 	svc := chassistest.Begin(t, s, chassistest.Options{})

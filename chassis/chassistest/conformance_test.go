@@ -36,7 +36,8 @@ func TestConformanceWithTLSEverywhere(t *testing.T) {
 func gated() chassis.Service {
 	return chassis.Service{Name: "gate", Setup: func(ctx context.Context, app *chassis.App) error {
 		app.RegisterService(gate.Desc, nil)
-		return app.Gateway(ctx, gate.RegisterGateway)
+		app.Gateway(ctx, gate.RegisterGateway)
+		return nil
 	}}
 }
 
@@ -44,7 +45,8 @@ func gated() chassis.Service {
 func vault(do func(ctx context.Context, log *slog.Logger, in *vaultv1.StoreRequest) error) chassis.Service {
 	return chassis.Service{Name: "vault", Setup: func(ctx context.Context, app *chassis.App) error {
 		vaultv1.RegisterVaultServiceServer(app, &vaultServer{log: app.Logger(), do: do, waits: do == nil})
-		return app.Gateway(ctx, vaultv1.RegisterVaultServiceHandler)
+		app.Gateway(ctx, vaultv1.RegisterVaultServiceHandler)
+		return nil
 	}}
 }
 

@@ -127,7 +127,12 @@ func answerEmpty(method string) grpc.MethodHandler {
 func routed(serve map[string]gateway.HandlerFunc) chassis.Service {
 	return chassis.Service{Name: "routed", Setup: func(ctx context.Context, app *chassis.App) error {
 		app.RegisterService(routedDesc, nil)
-		return app.Gateway(ctx, func(_ context.Context, mux *gateway.ServeMux, conn *grpc.ClientConn) (err error) {
+		for _, h := range serve {
+			if h == nil {
+				app.WithoutGateway(routedName) // else the start fails for the route that is not served
+			}
+		}
+		app.Gateway(ctx, func(_ context.Context, mux *gateway.ServeMux, conn *grpc.ClientConn) (err error) {
 			for _, r := range routes {
 				h, other := serve[r.method]
 				switch {
@@ -140,6 +145,7 @@ func routed(serve map[string]gateway.HandlerFunc) chassis.Service {
 			}
 			return err
 		})
+		return nil
 	}}
 }
 

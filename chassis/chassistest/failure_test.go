@@ -64,7 +64,8 @@ func TestLeakedGoroutineFailsTheTest(t *testing.T) {
 	release := make(chan struct{})
 	defer close(release)
 	s := service()
-	s.Setup = func(context.Context, *chassis.App) error {
+	s.Setup = func(_ context.Context, app *chassis.App) error {
+		app.RegisterService(&echo.Desc, &echo.Service{})
 		go leak(release)
 		return nil
 	}
@@ -78,10 +79,10 @@ func TestFailedRunFailsTheTest(t *testing.T) {
 	s := service()
 	fail := make(chan struct{})
 	s.Setup = func(_ context.Context, app *chassis.App) error {
-		app.Go("worker", func(context.Context) error {
+		app.GoRequired("worker", func(context.Context) error {
 			<-fail
 			return errors.New("boom")
-		}, chassis.StopService)
+		})
 		return nil
 	}
 	expectFailure(t, "Run returned: chassis: worker worker: boom", func(t testing.TB) {

@@ -31,6 +31,7 @@ func start(t *testing.T) (desk, greeter *chassistest.Running) {
 	t.Helper()
 	greeter = chassistest.Start(t, chassis.Service{Name: "hello", Setup: func(_ context.Context, app *chassis.App) error {
 		hellov1.RegisterHelloServiceServer(app, hello{})
+		app.WithoutGateway("hello.v1.HelloService") // frontdesk calls it by gRPC
 		return nil
 	}}, chassistest.Options{})
 	return chassistest.Start(t, Service(), chassistest.Options{Peers: map[string]*chassistest.Running{"hello": greeter}}), greeter

@@ -19,6 +19,7 @@ func Service() chassis.Service {
 			return err
 		}
 		frontdeskv1.RegisterFrontDeskServiceServer(app, &server{log: app.Logger(), hello: hellov1.NewHelloServiceClient(hello)})
-		return app.Gateway(ctx, frontdeskv1.RegisterFrontDeskServiceHandler)
+		app.Gateway(ctx, frontdeskv1.RegisterFrontDeskServiceHandler)
+		return nil
 	}}
 }

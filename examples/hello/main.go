@@ -18,9 +18,8 @@ func Service() chassis.Service {
 		s := newServer(cfg, app.Logger())
 		hellov1.RegisterHelloServiceServer(app, s)
 		app.Go("tally", s.tally)
-		if err := app.Health(health.Check{Name: "greeting", Probe: s.ready}); err != nil {
-			return err
-		}
-		return app.Gateway(ctx, hellov1.RegisterHelloServiceHandler)
+		app.Health(health.Check{Name: "greeting", Probe: s.ready})
+		app.Gateway(ctx, hellov1.RegisterHelloServiceHandler)
+		return nil
 	}}
 }

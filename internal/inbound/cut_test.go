@@ -195,7 +195,7 @@ func TestCutLeavesTheHeader(t *testing.T) {
 						runtime.Gosched()
 					}
 				}
-			}), middleware.HTTPLimits{})
+			}), inbound.HTTPLimits{})
 			go func() {
 				<-entered
 				if n := f.Cut(); n != 0 {

@@ -51,6 +51,10 @@ func newGateway() *gateway.ServeMux {
 		gateway.WithMiddlewares(func(next gateway.HandlerFunc) gateway.HandlerFunc {
 			var route atomic.Pointer[string] // a pattern's text is made once: this function runs once per route
 			return func(w http.ResponseWriter, r *http.Request, pathParams map[string]string) {
+				if asked, ok := w.(*askedRoute); ok {
+					asked.note(r)
+					return
+				}
 				known := route.Load()
 				if known == nil {
 					known = new(string)

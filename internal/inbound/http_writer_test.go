@@ -99,15 +99,15 @@ func TestAnswersAtOneTime(t *testing.T) {
 				<-ctx.Done()
 				return nil, ctx.Err()
 			}}, withTimeout(time.Second))
-			conn := f.Conn(middleware.RESTConfig{})
+			conn := f.Conn(inbound.RESTConfig{})
 			w := httptest.NewRecorder()
 			f.HTTP(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				err := conn.Invoke(r.Context(), unary, new(message), new(message))
 				for _, name := range []string{"A", "B", "C"} {
 					w.Header().Set(name, "1")
 				}
-				middleware.WriteError(w, r, err, func(codes.Code) int { return http.StatusGatewayTimeout })
-			}), middleware.HTTPLimits{}).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+				inbound.WriteError(w, r, err, func(codes.Code) int { return http.StatusGatewayTimeout })
+			}), inbound.HTTPLimits{}).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 			synctest.Wait()
 			answers := strings.Count(w.Body.String(), `"code"`)
 			if own := len(w.Result().Header["C"]); w.Code != http.StatusGatewayTimeout || answers != 1 || own > 1 {

@@ -30,7 +30,8 @@ func service() chassis.Service {
 		}
 		app.Handle("POST /handle", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		app.HandlePublic("GET /panic", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(secret) }))
-		return app.Gateway(ctx, hellov1.RegisterHelloServiceHandler)
+		app.Gateway(ctx, hellov1.RegisterHelloServiceHandler)
+		return nil
 	}}
 }
 

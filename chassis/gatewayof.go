@@ -1,0 +1,69 @@
+package chassis
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+
+	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+)
+
+// registerFunc is what protoc-gen-grpc-gateway makes for a service.
+type registerFunc = func(context.Context, *gateway.ServeMux, *grpc.ClientConn) error
+
+// checkGateway fails where a function for Gateway is for a service that is not registered, or that is to have none.
+func (a *App) checkGateway(register registerFunc) error {
+	function, service := gatewayOf(register)
+	switch {
+	case service == "":
+		return nil
+	case !a.names[service]:
+		return fmt.Errorf("chassis: Gateway was given %s, but gRPC service %s is not registered: every REST call of it would fail; register its server too, or leave its gateway out",
+			function, service)
+	case slices.Contains(a.grpcOnly, service):
+		return fmt.Errorf("chassis: Gateway was given %s, and WithoutGateway names %s: leave one of them out", function, service)
+	default:
+		return nil
+	}
+}
+
+// gatewayOf returns the name of a function of protoc-gen-grpc-gateway, and the full name of its service. The function
+// is known by its name, and by its package, which is the go_package of the service's proto. Both results are empty for
+// any other function: what a function does cannot be seen.
+func gatewayOf(register registerFunc) (function, service string) {
+	path, function, ok := splitFunction(runtime.FuncForPC(reflect.ValueOf(register).Pointer()).Name())
+	short, prefixed := strings.CutPrefix(function, "Register")
+	short, suffixed := strings.CutSuffix(short, "Handler")
+	if !ok || !prefixed || !suffixed {
+		return "", ""
+	}
+	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		if s := file.Services().ByName(protoreflect.Name(short)); s != nil && goPackage(file) == path {
+			service = string(s.FullName())
+		}
+		return service == ""
+	})
+	return function, service
+}
+
+// splitFunction splits the name that the runtime has for a function into its package's import path and its own name.
+// The dots of the path's last element are escaped there.
+func splitFunction(full string) (path, function string, ok bool) {
+	slash := strings.LastIndexByte(full, '/') + 1
+	last, function, ok := strings.Cut(full[slash:], ".")
+	return full[:slash] + strings.ReplaceAll(last, "%2e", "."), function, ok
+}
+
+// goPackage returns the import path of the Go code of a proto.
+func goPackage(file protoreflect.FileDescriptor) string {
+	options, _ := file.Options().(*descriptorpb.FileOptions)
+	path, _, _ := strings.Cut(options.GetGoPackage(), ";")
+	return path
+}

@@ -1,0 +1,169 @@
+package chassis
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/betmakers/paddock/internal/contract"
+	"github.com/betmakers/paddock/internal/inbound"
+	"github.com/betmakers/paddock/internal/openapi"
+)
+
+// WithoutGateway says that the google.api.http options of services are not for this gateway: clients call the service
+// by gRPC alone, or something else serves its routes, such as a proxy in front that transcodes. The start then does not
+// ask for an [App.Gateway] of the service. Services have their full names, as in hello.v1.HelloService.
+//
+// A service that is not registered, and one that Gateway was called for, are errors of the start. Naming a service
+// twice is naming it once. After Setup it panics.
+func (a *App) WithoutGateway(services ...string) {
+	a.collect("WithoutGateway", func() error {
+		a.grpcOnly = append(a.grpcOnly, services...)
+		return nil
+	})
+}
+
+// checkRoutes finds what is wrong between the routes that the registered services declare and what serves them. Without
+// it each of these mistakes shows in a request that fails. It asks the muxes themselves, so how a route came there does
+// not matter.
+func (a *App) checkRoutes() error {
+	errs := a.checkWithoutGateway()
+	for _, register := range a.gateways {
+		errs = append(errs, a.checkGateway(register))
+	}
+	owners := map[string]string{} // methods by the shape of their routes
+	for _, s := range a.services {
+		for _, r := range a.declared(s) {
+			errs = append(errs, own(owners, r))
+		}
+	}
+	for _, s := range a.services {
+		errs = append(errs, a.checkServed(s, owners)...)
+	}
+	return errors.Join(errs...)
+}
+
+func (a *App) checkWithoutGateway() (errs []error) {
+	for _, name := range a.grpcOnly {
+		if !a.names[name] {
+			errs = append(errs, fmt.Errorf("chassis: WithoutGateway names %q, which is not registered: write the service's full name, as in hello.v1.HelloService, or leave it out", name))
+		}
+	}
+	return errs
+}
+
+// declared returns the routes that a service declares for this gateway. One that is malformed is no route: generators
+// refuse it, and readAPI reports it.
+func (a *App) declared(s service) []openapi.Route {
+	descriptor := contract.Descriptor(s.desc.ServiceName)
+	if descriptor == nil || slices.Contains(a.grpcOnly, s.desc.ServiceName) {
+		return nil
+	}
+	routes, err := openapi.Routes(descriptor)
+	if err != nil {
+		return nil
+	}
+	return routes
+}
+
+// own notes which method has a route, and fails where another one has it. A method may declare a route twice.
+func own(owners map[string]string, r openapi.Route) error {
+	key := r.HTTPMethod + " " + shape(r.Pattern)
+	other, taken := owners[key]
+	if taken && other != r.FullMethod {
+		return fmt.Errorf("chassis: %s and %s both declare %s %s: a request would reach one of them alone; change the google.api.http option of the other",
+			name(other), name(r.FullMethod), r.HTTPMethod, r.Pattern)
+	}
+	owners[key] = r.FullMethod
+	return nil
+}
+
+// checkServed compares the routes of a service with what would serve them.
+func (a *App) checkServed(s service, owners map[string]string) (errs []error) {
+	routes := a.declared(s)
+	var unserved []string
+	for _, r := range routes {
+		pattern, byHandle := a.gatewayPattern(r), a.handlePattern(r)
+		byGateway := pattern != ""
+		switch other := owners[r.HTTPMethod+" "+shape(pattern)]; {
+		case byGateway && byHandle != "":
+			errs = append(errs, fmt.Errorf("chassis: %s %s never reaches %s: the pattern %q of Handle takes its requests; change one of them",
+				r.HTTPMethod, r.Pattern, name(r.FullMethod), byHandle))
+		case byGateway && shape(pattern) != shape(r.Pattern) && other != "":
+			errs = append(errs, fmt.Errorf("chassis: %s %s never reaches %s: %s of %s takes its requests, as the gateway tries first what was registered last; change one of the paths, or declare the wider one first",
+				r.HTTPMethod, r.Pattern, name(r.FullMethod), pattern, name(other)))
+		case !byGateway && (byHandle == "" || subtree(byHandle)):
+			unserved = append(unserved, r.HTTPMethod+" "+r.Pattern)
+		}
+	}
+	switch {
+	case len(unserved) == 0:
+		return errs
+	case len(unserved) < len(routes):
+		return append(errs, fmt.Errorf("chassis: gRPC service %s declares %s by google.api.http, which its gateway does not serve: generate the gateway's code again, it may be older than the proto",
+			s.desc.ServiceName, strings.Join(unserved, ", ")))
+	default:
+		short := s.desc.ServiceName[strings.LastIndexByte(s.desc.ServiceName, '.')+1:]
+		return append(errs, fmt.Errorf("chassis: gRPC service %s declares %s by google.api.http, and no gateway serves it: call app.Gateway with Register%sHandler of its generated code, or app.WithoutGateway(%q) where it is meant for gRPC alone",
+			s.desc.ServiceName, strings.Join(unserved, ", "), short, s.desc.ServiceName))
+	}
+}
+
+// name is a method without its leading slash, as in logs and metrics.
+func name(fullMethod string) string { return strings.TrimPrefix(fullMethod, "/") }
+
+// subtree reports whether a pattern of Handle is for everything below a path. It may serve a route by chance.
+func subtree(pattern string) bool {
+	return strings.HasSuffix(pattern, "/") || strings.HasSuffix(pattern, "...}")
+}
+
+// gatewayPattern returns the pattern by which the gateway would serve a route, empty for none.
+func (a *App) gatewayPattern(r openapi.Route) string {
+	if a.gateway == nil {
+		return ""
+	}
+	return inbound.GatewayPattern(a.gateway, exampleOf(r))
+}
+
+// handlePattern returns the pattern of Handle that would take a route's requests, empty for none.
+func (a *App) handlePattern(r openapi.Route) string {
+	if a.routes == nil {
+		return ""
+	}
+	_, pattern := a.routes.Handler(exampleOf(r))
+	return pattern
+}
+
+// manySegments is more than the path of any route has: only a wildcard for all of them takes as many.
+const manySegments = 32
+
+// exampleOf returns a request for a route with values for its wildcards that no route has as literals. What takes it,
+// other than by a literal of the route, takes all of the route's requests.
+func exampleOf(r openapi.Route) *http.Request {
+	const value = "paddock-example"
+	many := strings.TrimSuffix(strings.Repeat(value+"/", manySegments), "/")
+	path := strings.NewReplacer("**", many, "*", value).Replace(shape(r.Pattern))
+	return &http.Request{Method: r.HTTPMethod, URL: &url.URL{Path: path}, Header: http.Header{}, Body: http.NoBody}
+}
+
+// shape returns a path template without the names of its variables: /v1/{name=notes/*}/{part} is /v1/notes/*/*.
+func shape(template string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(template, "{")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		variable, after, _ := strings.Cut(rest, "}")
+		if _, inner, ok := strings.Cut(variable, "="); ok {
+			b.WriteString(inner)
+		} else {
+			b.WriteByte('*')
+		}
+		template = after
+	}
+}
