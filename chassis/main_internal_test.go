@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/betmakers/paddock/chassis/internal/harness"
+	"github.com/betmakers/paddock/internal/build"
 )
 
 // greeter is a service with a setting of its own.
@@ -230,4 +231,22 @@ func TestExitCodeOfASetupThatGoesWrong(t *testing.T) {
 	}
 	close(release)
 	<-left
+}
+
+// The page, the user agent, the metric and -version ask package build, which knows no version in a
+// test binary. "(devel)" is none.
+func TestABuildWithoutAVersionHasNone(t *testing.T) {
+	service := greeter()
+	service.Version = ""
+	i := newInstance(t.Context(), service)
+	if got, want := i.build().version, build.Read().Version; got != want || strings.Contains(got, "(devel)") {
+		t.Errorf("the version is %q, want that of package build, %q", got, want)
+	}
+	if got, want := i.userAgent(), strings.TrimSuffix("greeter/"+build.Read().Version, "/")+" paddock"; got != want {
+		t.Errorf("the user agent is %q, want %q", got, want)
+	}
+	var out strings.Builder
+	if i.printVersion(&out); strings.Contains(out.String(), "(devel)") {
+		t.Errorf("-version says:\n%s", out.String())
+	}
 }

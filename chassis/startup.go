@@ -159,16 +159,10 @@ func (i *instance) logFormat() string {
 	if i.cfg.LogFormat != "auto" {
 		return i.cfg.LogFormat
 	}
-	if file, ok := i.output().(*os.File); ok && isTerminal(file) {
+	if logline.IsTerminal(i.output()) {
 		return "text"
 	}
 	return "json"
-}
-
-func isTerminal(file *os.File) bool {
-	info, err := file.Stat()
-	null, _ := os.Stat(os.DevNull) // a character device too
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && !os.SameFile(info, null)
 }
 
 func hostname() string {

@@ -44,7 +44,7 @@ func (t *Telemetry) startLogs(cfg Config, exporter sdklog.Exporter, env *environ
 		t.deliveries = append(t.deliveries, d)
 		t.logs = sdklog.NewLoggerProvider(sdklog.WithResource(resource), sdklog.WithProcessor(
 			logQueue{sdklog.NewBatchProcessor(logExporter{exporter, d}, sdklog.WithMaxQueueSize(d.limit)), d}))
-		sinks = append([]slog.Handler{withoutIDs{otelslog.NewHandler(chassisModule+"/telemetry", otelslog.WithLoggerProvider(t.logs))}}, sinks...)
+		sinks = append([]slog.Handler{withoutIDs{otelslog.NewHandler("github.com/betmakers/paddock/telemetry", otelslog.WithLoggerProvider(t.logs))}}, sinks...)
 	}
 	if len(sinks) > 0 {
 		t.sinks = pipe(sinks...)

@@ -16,6 +16,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/betmakers/paddock/internal/build"
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
@@ -97,7 +98,7 @@ func (cfg Config) withDefaults() Config {
 		cfg.Getenv = os.Getenv
 	}
 	if cfg.Version == "" {
-		cfg.Version = readBuild().version
+		cfg.Version = build.Read().Version
 	}
 	return cfg
 }
