@@ -22,7 +22,7 @@ func greeter() Service {
 	return Service{
 		Name: "greeter", Version: "v1.2.3",
 		Config: &struct {
-			Greeting string `env:"GREETING, default=Hello" help:"The word before the name."`
+			Greeting string `env:"GREETING, default=Hello" oneof:"Hello Ahoy" help:"The word before the name."`
 			Password string `env:"PASSWORD"`
 		}{},
 		Setup: func(context.Context, *App) error { return nil },
@@ -52,8 +52,8 @@ func TestFlags(t *testing.T) {
 			name: "help", args: []string{"-help"},
 			stdout: []string{
 				"greeter is configured by environment variables.", "-check-config",
-				"GREETING (default Hello)", "The word before the name.",
-				"CHASSIS_GRPC_ADDR (default :9000", "CHASSIS_SHUTDOWN_TIMEOUT (default 20s)", "OTEL_EXPORTER_OTLP_ENDPOINT",
+				"GREETING (default Hello), one of Hello, Ahoy", "The word before the name.",
+				"CHASSIS_GRPC_ADDR (default :9000", "CHASSIS_SHUTDOWN_TIMEOUT (default 20s), more than zero", "OTEL_EXPORTER_OTLP_ENDPOINT",
 			},
 		},
 		{name: "version", args: []string{"-version"}, stdout: []string{"greeter\n", "v1.2.3", "go1."}},
@@ -68,6 +68,15 @@ func TestFlags(t *testing.T) {
 		{
 			name: "bad settings", args: []string{"-check-config"}, environ: []string{"CHASSIS_MTSL=off", "CHASSIS_CALL_TIMEOUT=x"}, code: 1,
 			stderr: []string{"CHASSIS_MTSL is no setting: did you mean CHASSIS_MTLS?", "CHASSIS_CALL_TIMEOUT"},
+		},
+		{
+			name: "settings outside their limits", args: []string{"-check-config"}, code: 1,
+			environ: []string{"GREETING=Moin", "CHASSIS_IDLE_TIMEOUT=-1s", "CHASSIS_ADMISSION=maybe", "CHASSIS_DEBUG_CALLERS=ops-[,user:alice"},
+			stderr: []string{
+				`GREETING is "Moin"; it must be one of ["Hello" "Ahoy"]`, "CHASSIS_IDLE_TIMEOUT is -1s; it must be more than zero",
+				`CHASSIS_ADMISSION is "maybe"; it must be one of ["on" "off" "report"]`,
+				`CHASSIS_DEBUG_CALLERS has "ops-["`, `CHASSIS_DEBUG_CALLERS has "user:alice"`,
+			},
 		},
 		{name: "bad settings at the start", environ: []string{"CHASSIS_MTSL=off"}, code: 1, stderr: []string{"did you mean CHASSIS_MTLS?"}},
 		{

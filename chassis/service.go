@@ -25,7 +25,17 @@ type Service struct {
 	Version string
 
 	// Config, if not nil, is a pointer to a struct with `env` tags, those of go-envconfig. It is filled before Setup
-	// runs; `help`, `dev` and `secret` tags do for it what they do for [Config]. CHASSIS_ variables are not for it.
+	// runs. The other tags of [Config] work in it too. CHASSIS_ variables are not for it.
+	//
+	//	var cfg struct {
+	//		Stake int           `env:"MAX_STAKE, default=100" min:"1" max:"5000" help:"Most that a bet may cost."`
+	//		Odds  string        `env:"ODDS, default=decimal" oneof:"decimal american" help:"How odds are shown."`
+	//		Retry time.Duration `env:"RETRY, default=1s" dev:"0s" min:"0s" help:"Pause before a second attempt."`
+	//	}
+	//
+	// min and max hold for numbers and durations, oneof for texts and numbers, of a list each for its
+	// elements. A value outside its limits ends the start, like one that cannot be read, and is
+	// reported beside everything else that is wrong. -help shows the limits.
 	Config any
 
 	// Setup registers what the service serves. It runs once, when everything that it may use is there and before any

@@ -42,9 +42,10 @@ func (i *instance) configure(ctx context.Context) (string, error) {
 	errs = append(errs, err)
 	if why != "" {
 		i.cfg.Environment, i.guessed = environment, why
-		own[0].Value, own[0].Origin = environment, "guessed: "+why
+		guessed := settings.Named(own, "CHASSIS_ENVIRONMENT")
+		guessed.Value, guessed.Origin = environment, "guessed: "+why
 	}
-	errs = append(errs, withoutUnread(i.cfg.validate(), own)...)
+	errs = append(errs, withoutWrong(i.cfg.validate(), own)...)
 	i.overrides, _ = contract.ParseOverrides(i.cfg.PolicyOverrides) // validate has told what is wrong with it
 	i.rateLimits, _ = ratelimit.Parse(i.cfg.RateLimit)              // the same
 	theirs, err := loader.Load(ctx, i.service.Config)
@@ -59,11 +60,11 @@ func (i *instance) configure(ctx context.Context) (string, error) {
 	return i.cfg.Environment, errors.Join(errs...)
 }
 
-// withoutUnread leaves out the errors about settings whose values could not be read: they have been told of, and what
-// stands in their place is not what the operator meant.
-func withoutUnread(errs []error, own []settings.Setting) []error {
+// withoutWrong leaves out the errors about settings that cannot be used by themselves: the loader has
+// reported them, and what stands in their place is not what the operator meant.
+func withoutWrong(errs []error, own []settings.Setting) []error {
 	return slices.DeleteFunc(errs, func(err error) bool {
-		return slices.ContainsFunc(own, func(s settings.Setting) bool { return s.Unread && strings.Contains(err.Error(), s.Name) })
+		return slices.ContainsFunc(own, func(s settings.Setting) bool { return s.Wrong && strings.Contains(err.Error(), s.Name) })
 	})
 }
 
