@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/betmakers/paddock/middleware"
+	"github.com/betmakers/paddock/telemetry"
 )
 
 // TokenVerifier decides about bearer tokens. Verify returns the subject of a token, or an error, which is for the log and
@@ -54,6 +55,13 @@ type Service struct {
 	// inside of the chassis's: what they refuse is counted and logged.
 	UnaryInterceptors  []grpc.UnaryServerInterceptor
 	StreamInterceptors []grpc.StreamServerInterceptor
+
+	// LogSinks, if not nil, returns where the log goes beside standard output, such as a file of its
+	// own for the records of one kind. It runs once, when Config is filled and before the first record:
+	// every line of the service goes there, the access log included. A sink that fails, hangs or
+	// panics costs its own records, which are counted; see docs/logs.md. The end of the service hands
+	// over what waits, within CHASSIS_SHUTDOWN_TIMEOUT, and closes the sinks. An error ends the start.
+	LogSinks func(ctx context.Context) ([]telemetry.Sink, error)
 
 	// OnEvent, if not nil, is called for each step of starting and stopping, one after the other, by the goroutine
 	// that takes the step: it must not block.

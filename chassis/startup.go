@@ -71,10 +71,14 @@ func withoutWrong(errs []error, own []settings.Setting) []error {
 // startTelemetry starts logs, traces and metrics, and what works with all of them.
 func (i *instance) startTelemetry(ctx context.Context) (string, error) {
 	stdout := logline.NewOutput(i.output())
+	sinks, err := i.logSinks(ctx)
+	if err != nil {
+		return "", err
+	}
 	t, err := telemetry.Start(ctx, telemetry.Config{
 		Service: i.service.Name, Version: i.service.Version, Environment: i.cfg.Environment, InstanceID: hostname(),
 		LogLevel: i.cfg.LogLevel, LogFormat: i.logFormat(), Output: stdout, Getenv: i.getenv,
-		SpanProcessors: i.harness.Processors, LogHandlers: i.harness.Handlers,
+		SpanProcessors: i.harness.Processors, LogHandlers: i.harness.Handlers, Sinks: sinks,
 	})
 	if err != nil {
 		return "", err
@@ -97,6 +101,18 @@ func (i *instance) startTelemetry(ctx context.Context) (string, error) {
 	}
 	i.warnOfProtections()
 	return "", nil
+}
+
+// logSinks asks the service where else its log goes.
+func (i *instance) logSinks(ctx context.Context) ([]telemetry.Sink, error) {
+	if i.service.LogSinks == nil {
+		return nil, nil
+	}
+	sinks, err := i.service.LogSinks(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("Service.LogSinks: %w", err)
+	}
+	return sinks, nil
 }
 
 // instrument makes what logs, traces and measures.
