@@ -1,51 +1,39 @@
 package chassis
 
 import (
-	"runtime/debug"
+	"cmp"
+	"time"
 
 	"github.com/betmakers/paddock/internal/admin"
+	"github.com/betmakers/paddock/internal/build"
 )
 
 // buildFacts are what the toolchain stamped into the binary.
 type buildFacts struct {
-	version string // of the service
+	version string // of the service; empty where nothing says it
 	facts   []admin.KV
 }
 
 // readBuild returns them. Version is what the service calls its own, empty for none.
 func readBuild(version string) buildFacts {
-	b := buildFacts{version: version}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return b
-	}
-	setting := map[string]string{}
-	for _, s := range info.Settings {
-		setting[s.Key] = s.Value
-	}
-	if b.version == "" {
-		b.version = info.Main.Version
-	}
+	info := build.Read()
+	b := buildFacts{version: cmp.Or(version, info.Version)}
 	add := func(key, value string) {
 		if value != "" {
 			b.facts = append(b.facts, admin.KV{Key: key, Value: value})
 		}
 	}
 	add("Version", b.version)
-	add("Module", info.Main.Path)
-	add("Revision", setting["vcs.revision"])
-	add("Commit time", setting["vcs.time"])
-	if setting["vcs.modified"] == "true" {
+	add("Module", info.Module)
+	add("Revision", info.Revision)
+	if !info.Committed.IsZero() {
+		add("Commit time", info.Committed.UTC().Format(time.RFC3339))
+	}
+	if info.Modified {
 		add("Modified", "yes: built from changes that are not committed")
 	}
 	add("Go", info.GoVersion)
-	for _, dep := range info.Deps {
-		switch dep.Path {
-		case "github.com/betmakers/paddock":
-			add("Paddock", dep.Version)
-		case "google.golang.org/grpc":
-			add("grpc-go", dep.Version)
-		}
-	}
+	add("Paddock", info.Chassis)
+	add("grpc-go", info.GRPC)
 	return b
 }

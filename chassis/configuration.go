@@ -40,9 +40,10 @@ func (c *configuration) read(ctx context.Context, service *Service, around *surr
 	errs = append(errs, err)
 	if why != "" {
 		c.Environment, c.guessed = environment, why
-		own[0].Value, own[0].Origin = environment, "guessed: "+why
+		guessed := settings.Named(own, "CHASSIS_ENVIRONMENT")
+		guessed.Value, guessed.Origin = environment, "guessed: "+why
 	}
-	errs = append(errs, withoutUnread(c.validate(), own)...)
+	errs = append(errs, withoutWrong(c.validate(), own)...)
 	c.overrides, _ = contract.ParseOverrides(c.PolicyOverrides) // validate has told what is wrong with it
 	c.rateLimits, _ = ratelimit.Parse(c.RateLimit)              // the same
 	theirs, err := loader.Load(ctx, service.Config)
@@ -57,11 +58,11 @@ func (c *configuration) read(ctx context.Context, service *Service, around *surr
 	return errors.Join(errs...)
 }
 
-// withoutUnread leaves out the errors about settings whose values could not be read: they have been told of, and what
-// stands in their place is not what the operator meant.
-func withoutUnread(errs []error, own []settings.Setting) []error {
+// withoutWrong leaves out the errors about settings that cannot be used by themselves: the loader has
+// reported them, and what stands in their place is not what the operator meant.
+func withoutWrong(errs []error, own []settings.Setting) []error {
 	return slices.DeleteFunc(errs, func(err error) bool {
-		return slices.ContainsFunc(own, func(s settings.Setting) bool { return s.Unread && strings.Contains(err.Error(), s.Name) })
+		return slices.ContainsFunc(own, func(s settings.Setting) bool { return s.Wrong && strings.Contains(err.Error(), s.Name) })
 	})
 }
 

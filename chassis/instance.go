@@ -83,10 +83,14 @@ func (i *instance) configure(ctx context.Context) (string, error) {
 // startTelemetry starts logs, traces and metrics, and what works with all of them.
 func (i *instance) startTelemetry(ctx context.Context) (string, error) {
 	stdout := logline.NewOutput(i.around.Output)
+	sinks, err := logSinks(ctx, i.service.LogSinks)
+	if err != nil {
+		return "", err
+	}
 	t, err := telemetry.Start(ctx, telemetry.Config{
 		Service: i.service.Name, Version: i.service.Version, Environment: i.cfg.Environment, InstanceID: hostname(),
-		LogLevel: i.cfg.LogLevel, LogFormat: i.cfg.logFormat(i.around.onTerminal()), Output: stdout, Getenv: i.around.getenv,
-		SpanProcessors: i.around.Processors, LogHandlers: i.around.Handlers,
+		LogLevel: i.cfg.LogLevel, LogFormat: i.cfg.logFormat(logline.IsTerminal(i.around.Output)), Output: stdout, Getenv: i.around.getenv,
+		SpanProcessors: i.around.Processors, LogHandlers: i.around.Handlers, Sinks: sinks,
 	})
 	if err != nil {
 		return "", err
@@ -105,6 +109,18 @@ func (i *instance) startTelemetry(ctx context.Context) (string, error) {
 	i.life.useLog(i.log, t.Settle)
 	i.protections.warn(i.log)
 	return "", nil
+}
+
+// logSinks asks the service where else its log goes.
+func logSinks(ctx context.Context, ask func(context.Context) ([]telemetry.Sink, error)) ([]telemetry.Sink, error) {
+	if ask == nil {
+		return nil, nil
+	}
+	sinks, err := ask(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("Service.LogSinks: %w", err)
+	}
+	return sinks, nil
 }
 
 // instrument makes the parts of the service, which log, trace and measure.

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/betmakers/paddock/chassis/internal/harness"
+	"github.com/betmakers/paddock/internal/build"
 )
 
 // greeter is a service with a setting of its own.
@@ -21,7 +22,7 @@ func greeter() Service {
 	return Service{
 		Name: "greeter", Version: "v1.2.3",
 		Config: &struct {
-			Greeting string `env:"GREETING, default=Hello" help:"The word before the name."`
+			Greeting string `env:"GREETING, default=Hello" oneof:"Hello Ahoy" help:"The word before the name."`
 			Password string `env:"PASSWORD"`
 		}{},
 		Setup: func(_ context.Context, app *App) error { app.Go("greet", untilEnd); return nil },
@@ -51,8 +52,8 @@ func TestFlags(t *testing.T) {
 			name: "help", args: []string{"-help"},
 			stdout: []string{
 				"greeter is configured by environment variables.", "-check-config",
-				"GREETING (default Hello)", "The word before the name.",
-				"CHASSIS_GRPC_ADDR (default :9000", "CHASSIS_SHUTDOWN_TIMEOUT (default 20s)", "OTEL_EXPORTER_OTLP_ENDPOINT",
+				"GREETING (default Hello), one of Hello, Ahoy", "The word before the name.",
+				"CHASSIS_GRPC_ADDR (default :9000", "CHASSIS_SHUTDOWN_TIMEOUT (default 20s), more than zero", "OTEL_EXPORTER_OTLP_ENDPOINT",
 			},
 		},
 		{name: "version", args: []string{"-version"}, stdout: []string{"greeter\n", "v1.2.3", "go1."}},
@@ -67,6 +68,15 @@ func TestFlags(t *testing.T) {
 		{
 			name: "bad settings", args: []string{"-check-config"}, environ: []string{"CHASSIS_MTSL=off", "CHASSIS_CALL_TIMEOUT=x"}, code: 1,
 			stderr: []string{"CHASSIS_MTSL is no setting: did you mean CHASSIS_MTLS?", "CHASSIS_CALL_TIMEOUT"},
+		},
+		{
+			name: "settings outside their limits", args: []string{"-check-config"}, code: 1,
+			environ: []string{"GREETING=Moin", "CHASSIS_IDLE_TIMEOUT=-1s", "CHASSIS_ADMISSION=maybe", "CHASSIS_DEBUG_CALLERS=ops-[,user:alice"},
+			stderr: []string{
+				`GREETING is "Moin"; it must be one of ["Hello" "Ahoy"]`, "CHASSIS_IDLE_TIMEOUT is -1s; it must be more than zero",
+				`CHASSIS_ADMISSION is "maybe"; it must be one of ["on" "off" "report"]`,
+				`CHASSIS_DEBUG_CALLERS has "ops-["`, `CHASSIS_DEBUG_CALLERS has "user:alice"`,
+			},
 		},
 		{name: "bad settings at the start", environ: []string{"CHASSIS_MTSL=off"}, code: 1, stderr: []string{"did you mean CHASSIS_MTLS?"}},
 		{
@@ -230,4 +240,21 @@ func TestExitCodeOfASetupThatGoesWrong(t *testing.T) {
 	}
 	close(release)
 	<-left
+}
+
+// The page, the user agent, the metric and -version ask package build, which knows no version in a
+// test binary. "(devel)" is none.
+func TestABuildWithoutAVersionHasNone(t *testing.T) {
+	service := greeter()
+	service.Version = ""
+	if got, want := readBuild(service.Version).version, build.Read().Version; got != want || strings.Contains(got, "(devel)") {
+		t.Errorf("the version is %q, want that of package build, %q", got, want)
+	}
+	if got, want := userAgent(&service), strings.TrimSuffix("greeter/"+build.Read().Version, "/")+" paddock"; got != want {
+		t.Errorf("the user agent is %q, want %q", got, want)
+	}
+	var out strings.Builder
+	if printVersion(service, &out); strings.Contains(out.String(), "(devel)") {
+		t.Errorf("-version says:\n%s", out.String())
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/betmakers/paddock/internal/inbound"
+	"github.com/betmakers/paddock/telemetry"
 )
 
 // TokenVerifier decides about bearer tokens. Verify returns the subject of a token, or an error, which is for the log and
@@ -25,7 +26,17 @@ type Service struct {
 	Version string
 
 	// Config, if not nil, is a pointer to a struct with `env` tags, those of go-envconfig. It is filled before Setup
-	// runs; `help`, `dev` and `secret` tags do for it what they do for [Config]. CHASSIS_ variables are not for it.
+	// runs. The other tags of [Config] work in it too. CHASSIS_ variables are not for it.
+	//
+	//	var cfg struct {
+	//		Stake int           `env:"MAX_STAKE, default=100" min:"1" max:"5000" help:"Most that a bet may cost."`
+	//		Odds  string        `env:"ODDS, default=decimal" oneof:"decimal american" help:"How odds are shown."`
+	//		Retry time.Duration `env:"RETRY, default=1s" dev:"0s" min:"0s" help:"Pause before a second attempt."`
+	//	}
+	//
+	// min and max hold for numbers and durations, oneof for texts and numbers, of a list each for its
+	// elements. A value outside its limits ends the start, like one that cannot be read, and is
+	// reported beside everything else that is wrong. -help shows the limits.
 	Config any
 
 	// Setup registers what the service serves. It runs once, when everything that it may use is there and before any
@@ -44,6 +55,13 @@ type Service struct {
 	// inside of the chassis's: what they refuse is counted and logged.
 	UnaryInterceptors  []grpc.UnaryServerInterceptor
 	StreamInterceptors []grpc.StreamServerInterceptor
+
+	// LogSinks, if not nil, returns where the log goes beside standard output, such as a file of its
+	// own for the records of one kind. It runs once, when Config is filled and before the first record:
+	// every line of the service goes there, the access log included. A sink that fails, hangs or
+	// panics costs its own records, which are counted; see docs/logs.md. The end of the service hands
+	// over what waits, within CHASSIS_SHUTDOWN_TIMEOUT, and closes the sinks. An error ends the start.
+	LogSinks func(ctx context.Context) ([]telemetry.Sink, error)
 
 	// OnEvent, if not nil, is called for each step of starting and stopping, one after the other, by the goroutine
 	// that takes the step: it must not block.

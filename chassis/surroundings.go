@@ -70,18 +70,6 @@ func (s *surroundings) getenv(name string) string {
 	return value
 }
 
-// onTerminal reports whether a person reads the output.
-func (s *surroundings) onTerminal() bool {
-	file, ok := s.Output.(*os.File)
-	return ok && isTerminal(file)
-}
-
-func isTerminal(file *os.File) bool {
-	info, err := file.Stat()
-	null, _ := os.Stat(os.DevNull) // a character device too
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && !os.SameFile(info, null)
-}
-
 // listenTCP opens a port of the machine. Port is "grpc", "http" or "admin".
 func listenTCP(ctx context.Context, port, addr string) (net.Listener, error) {
 	lc := net.ListenConfig{}

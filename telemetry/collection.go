@@ -2,11 +2,10 @@ package telemetry
 
 import (
 	"fmt"
-	"slices"
+	"reflect"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 )
 
 const (
@@ -151,24 +150,41 @@ func (c *collection) drain() {
 
 // rendered writes m now, so that what cannot be written ends no scrape.
 func rendered(m prometheus.Metric) prometheus.Metric {
-	r := &renderedMetric{desc: m.Desc(), value: &dto.Metric{}}
-	_ = r.desc.String() // panics on nil
-	if err := m.Write(r.value); err != nil {
-		return prometheus.NewInvalidMetric(r.desc, err)
+	desc := m.Desc()
+	_ = desc.String() // panics on nil
+	return render(desc, m.Write)
+}
+
+// render is rendered for T, into which metrics write themselves. client_golang has that type from
+// another module, which nothing here needs to name.
+func render[T any](desc *prometheus.Desc, write func(*T) error) prometheus.Metric {
+	r := &renderedMetric[T]{desc: desc}
+	if err := write(&r.value); err != nil {
+		return prometheus.NewInvalidMetric(desc, err)
 	}
-	return r
+	metric, _ := any(r).(prometheus.Metric) // it is one, for the T of m.Write
+	return metric
 }
 
-type renderedMetric struct {
+type renderedMetric[T any] struct {
 	desc  *prometheus.Desc
-	value *dto.Metric
+	value T
 }
 
-func (m *renderedMetric) Desc() *prometheus.Desc { return m.desc }
+func (m *renderedMetric[T]) Desc() *prometheus.Desc { return m.desc }
 
-func (m *renderedMetric) Write(out *dto.Metric) error {
-	out.Label, out.TimestampMs = slices.Clone(m.value.GetLabel()), m.value.TimestampMs // wrappers append to it
-	out.Gauge, out.Counter, out.Summary = m.value.GetGauge(), m.value.GetCounter(), m.value.GetSummary()
-	out.Untyped, out.Histogram = m.value.GetUntyped(), m.value.GetHistogram()
+// Write fills out, which shares its parts with the value. Wrappers append labels, so a list has no
+// room behind it.
+func (m *renderedMetric[T]) Write(out *T) error {
+	target := reflect.ValueOf(out).Elem()
+	for field, part := range reflect.ValueOf(&m.value).Elem().Fields() {
+		if !field.IsExported() {
+			continue
+		}
+		if part.Kind() == reflect.Slice {
+			part = part.Slice3(0, part.Len(), part.Len())
+		}
+		target.FieldByIndex(field.Index).Set(part)
+	}
 	return nil
 }

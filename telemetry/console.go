@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"os"
+
+	"github.com/betmakers/paddock/internal/logline"
 )
 
 // console writes records for a person at a terminal: time, level, message, key=value. Whatever could be mistaken for
@@ -22,12 +22,7 @@ func newConsole(out io.Writer, colour bool) *console { return &console{out: out,
 
 // colours tells whether the output is a terminal that wants them; NO_COLOR says it does not.
 func colours(cfg Config) bool {
-	file, ok := cfg.Output.(interface{ Stat() (fs.FileInfo, error) }) // or what wraps one
-	if !ok || cfg.Getenv("NO_COLOR") != "" {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return cfg.Getenv("NO_COLOR") == "" && logline.IsTerminal(cfg.Output)
 }
 
 func (h *console) Enabled(context.Context, slog.Level) bool { return true }

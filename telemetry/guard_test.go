@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	dto "github.com/prometheus/client_model/go"
 
 	"github.com/betmakers/paddock/telemetry"
 )
@@ -33,13 +32,33 @@ func (c *custom) Collect(ch chan<- prometheus.Metric) { c.collect(ch) }
 
 func unchecked(collect func(chan<- prometheus.Metric)) *custom { return &custom{collect: collect} }
 
-type badMetric struct {
+// badMetric writes itself into a T, which is what every metric does.
+type badMetric[T any] struct {
 	desc  *prometheus.Desc
-	write func(*dto.Metric) error
+	write func(out any) error
 }
 
-func (m badMetric) Desc() *prometheus.Desc      { return m.desc }
-func (m badMetric) Write(out *dto.Metric) error { return m.write(out) }
+func (m badMetric[T]) Desc() *prometheus.Desc { return m.desc }
+func (m badMetric[T]) Write(out *T) error     { return m.write(out) }
+
+func bad(desc *prometheus.Desc, write func(out any) error) prometheus.Metric {
+	return badLike(good().Write, desc, write)
+}
+
+func badLike[T any](_ func(*T) error, desc *prometheus.Desc, write func(out any) error) prometheus.Metric {
+	return any(badMetric[T]{desc, write}).(prometheus.Metric)
+}
+
+// nilParts writes a histogram with a bucket of nil, and a label of nil.
+func nilParts(out any) error {
+	metric := reflect.ValueOf(out).Elem()
+	histogram := reflect.New(metric.FieldByName("Histogram").Type().Elem())
+	for _, list := range []reflect.Value{metric.FieldByName("Label"), histogram.Elem().FieldByName("Bucket")} {
+		list.Set(reflect.MakeSlice(list.Type(), 1, 1))
+	}
+	metric.FieldByName("Histogram").Set(histogram)
+	return nil
+}
 
 var theirs = prometheus.NewDesc("theirs", "Theirs.", nil, nil)
 
@@ -71,10 +90,10 @@ func TestACollectorThatFailsCostsItsOwnSeries(t *testing.T) {
 		}), "panic"},
 		"exit":       {unchecked(func(chan<- prometheus.Metric) { runtime.Goexit() }), "exit"},
 		"nil metric": {unchecked(func(ch chan<- prometheus.Metric) { ch <- nil }), "panic"},
-		"nil desc":   {unchecked(func(ch chan<- prometheus.Metric) { ch <- badMetric{} }), "panic"},
-		"Write":      {unchecked(func(ch chan<- prometheus.Metric) { ch <- badMetric{theirs, func(*dto.Metric) error { panic("x") }} }), "panic"},
+		"nil desc":   {unchecked(func(ch chan<- prometheus.Metric) { ch <- bad(nil, nil) }), "panic"},
+		"Write":      {unchecked(func(ch chan<- prometheus.Metric) { ch <- bad(theirs, func(any) error { panic("x") }) }), "panic"},
 		"Write exits": {unchecked(func(ch chan<- prometheus.Metric) {
-			ch <- badMetric{theirs, func(*dto.Metric) error { runtime.Goexit(); return nil }}
+			ch <- bad(theirs, func(any) error { runtime.Goexit(); return nil })
 		}), "exit"},
 		"gauge func": {prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "theirs_func"}, func() float64 { panic("x") }), "panic"},
 		"counter func": {
@@ -82,16 +101,11 @@ func TestACollectorThatFailsCostsItsOwnSeries(t *testing.T) {
 		},
 		"invalid": {unchecked(func(ch chan<- prometheus.Metric) { ch <- prometheus.NewInvalidMetric(theirs, errors.New("broken")) }), "invalid"},
 		"error": {unchecked(func(ch chan<- prometheus.Metric) {
-			ch <- badMetric{theirs, func(*dto.Metric) error { return errors.New("x") }}
+			ch <- bad(theirs, func(any) error { return errors.New("x") })
 		}), "invalid"},
-		"empty":      {unchecked(func(ch chan<- prometheus.Metric) { ch <- badMetric{theirs, func(*dto.Metric) error { return nil }} }), "invalid"},
+		"empty":      {unchecked(func(ch chan<- prometheus.Metric) { ch <- bad(theirs, func(any) error { return nil }) }), "invalid"},
 		"duplicates": {unchecked(func(ch chan<- prometheus.Metric) { ch <- good(); ch <- good() }), "invalid"},
-		"nil parts": {unchecked(func(ch chan<- prometheus.Metric) {
-			ch <- badMetric{theirs, func(out *dto.Metric) error {
-				out.Histogram, out.Label = &dto.Histogram{Bucket: []*dto.Bucket{nil}}, []*dto.LabelPair{nil}
-				return nil
-			}}
-		}), "invalid"},
+		"nil parts":  {unchecked(func(ch chan<- prometheus.Metric) { ch <- bad(theirs, nilParts) }), "invalid"},
 		"bad label": {unchecked(func(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstMetric(prometheus.NewDesc("theirs", "Theirs.", nil, prometheus.Labels{"l": "\xff"}), prometheus.GaugeValue, 1)
 		}), ""},

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	slogmulti "github.com/samber/slog-multi"
 	"go.opentelemetry.io/contrib/bridges/otelslog"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkresource "go.opentelemetry.io/otel/sdk/resource"
@@ -24,19 +25,25 @@ const (
 func (t *Telemetry) startLogs(cfg Config, exporter sdklog.Exporter, env *environment, resource *sdkresource.Resource) (diagnostics *slog.Logger) {
 	dropped := catalog.LogLinesDropped.CounterVec()
 	t.registry.MustRegister(dropped)
-	t.stdout = newLineWriter(cfg.Output, dropped.WithLabelValues("stdout"), lostLines(cfg))
+	t.stdout = newLineWriter(cfg.Output, dropped.WithLabelValues(stdoutSink), lostLines(cfg))
 	if cfg.LogFormat == formatJSON {
 		t.lines = finished{controlEscaper{cutter{t.stdout, true}}, t.stdout}
 	}
 	stdout := urgent{lineHandler(cfg, t.stdout), t.stdout}
 	pipe := func(handlers ...slog.Handler) *slog.Logger {
-		return slog.New(correlation(&t.level)(redaction(distinction(slog.NewMultiHandler(handlers...)))))
+		return slog.New(slogmulti.Pipe(correlation(&t.level), redaction, distinction).Handler(slogmulti.Fanout(handlers...)))
 	}
 	diagnostics = pipe(stdout)
 
-	sinks := cfg.LogHandlers
+	sinks := t.startSinks(cfg.Sinks, dropped, diagnostics)
+	if len(cfg.LogHandlers) > 0 {
+		safe := recovering(dropped.WithLabelValues(handlerSink), diagnostics)
+		for _, h := range cfg.LogHandlers {
+			sinks = append(sinks, safe(h))
+		}
+	}
 	if exporter != nil {
-		lost := dropped.WithLabelValues("otlp")
+		lost := dropped.WithLabelValues(otlpSink)
 		d := &delivery{
 			signal: signalLogs, limit: env.positive("OTEL_BLRP_MAX_QUEUE_SIZE", 2048), log: diagnostics,
 			overflow: lost, failed: lost,
@@ -44,7 +51,7 @@ func (t *Telemetry) startLogs(cfg Config, exporter sdklog.Exporter, env *environ
 		t.deliveries = append(t.deliveries, d)
 		t.logs = sdklog.NewLoggerProvider(sdklog.WithResource(resource), sdklog.WithProcessor(
 			logQueue{sdklog.NewBatchProcessor(logExporter{exporter, d}, sdklog.WithMaxQueueSize(d.limit)), d}))
-		sinks = append([]slog.Handler{withoutIDs{otelslog.NewHandler(chassisModule+"/telemetry", otelslog.WithLoggerProvider(t.logs))}}, sinks...)
+		sinks = append([]slog.Handler{withoutIDs{otelslog.NewHandler("github.com/betmakers/paddock/telemetry", otelslog.WithLoggerProvider(t.logs))}}, sinks...)
 	}
 	if len(sinks) > 0 {
 		t.sinks = pipe(sinks...)

@@ -13,6 +13,7 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdkresource "go.opentelemetry.io/otel/sdk/resource"
 
+	"github.com/betmakers/paddock/internal/build"
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
@@ -29,7 +30,7 @@ func (t *Telemetry) startMetrics(cfg Config, resource *sdkresource.Resource) err
 	if err := errors.Join(
 		t.registry.Register(collectors.NewGoCollector()),
 		t.registry.Register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})),
-		registerBuild(t.registry, cfg, readBuild()),
+		registerBuild(t.registry, cfg, build.Read()),
 	); err != nil {
 		return fmt.Errorf("cannot register metrics: %w", err)
 	}
@@ -47,14 +48,14 @@ func (t *Telemetry) startMetrics(cfg Config, resource *sdkresource.Resource) err
 	return nil
 }
 
-func registerBuild(reg prometheus.Registerer, cfg Config, b build) error {
+func registerBuild(reg prometheus.Registerer, cfg Config, b build.Info) error {
 	info := catalog.BuildInfo.GaugeVec()
-	info.WithLabelValues(cfg.Service, cfg.Version, b.revision, b.chassis, b.goVersion).Set(1)
+	info.WithLabelValues(cfg.Service, cfg.Version, b.Revision, b.Chassis, b.GoVersion).Set(1)
 	started := catalog.StartTimestamp.GaugeVec()
 	started.WithLabelValues().Set(unixSeconds(time.Now()))
 	committed := catalog.BuildCommitTimestamp.GaugeVec()
-	if !b.committed.IsZero() {
-		committed.WithLabelValues().Set(unixSeconds(b.committed))
+	if !b.Committed.IsZero() {
+		committed.WithLabelValues().Set(unixSeconds(b.Committed))
 	}
 	return errors.Join(reg.Register(info), reg.Register(started), reg.Register(committed))
 }

@@ -12,10 +12,14 @@ import (
 // a collector refuses is logged and counted.
 func (t *Telemetry) Flush(ctx context.Context) error {
 	background := context.WithoutCancel(ctx)
-	err := inParallel(
+	steps := []func() error{
 		func() error { return await(ctx, "spans", func() error { return t.traces.ForceFlush(background) }) },
 		func() error { return await(ctx, "logs", func() error { return t.flushLogs(background) }) },
-	)
+	}
+	for _, q := range t.queues {
+		steps = append(steps, func() error { return q.flush(ctx) })
+	}
+	err := inParallel(steps...)
 	return errors.Join(err, t.stdout.flush(ctx))
 }
 
@@ -26,8 +30,8 @@ func (t *Telemetry) flushLogs(ctx context.Context) error {
 	return t.logs.ForceFlush(ctx)
 }
 
-// Shutdown hands over what is left and stops: spans and exported logs side by side, for at most half of the time
-// that ctx leaves, then standard output, so that a silent collector takes no log line with it. What is not taken in time
+// Shutdown hands over what is left and stops: spans, exported logs and sinks side by side, for at most half of the
+// time that ctx leaves, then standard output, so that a silent collector takes no log line with it. What is not taken in time
 // is dropped and counted. Shutdown returns when ctx ends at the latest, with an error that says what was cut.
 // A second call only waits for standard output again.
 //
@@ -37,14 +41,18 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 	exporting, cancel := halfOf(ctx)
 	defer cancel()
 
-	err := inParallel(
+	steps := []func() error{
 		func() error {
 			return t.stop(ctx, exporting, "spans", func() error { return t.traces.Shutdown(background) })
 		},
 		func() error {
 			return t.stop(ctx, exporting, "logs", func() error { return t.stopLogs(background) })
 		},
-	)
+	}
+	for _, q := range t.queues {
+		steps = append(steps, func() error { return q.close(exporting) })
+	}
+	err := inParallel(steps...)
 	for _, d := range t.deliveries {
 		d.conclude()
 	}

@@ -16,6 +16,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/betmakers/paddock/internal/build"
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
@@ -33,7 +34,8 @@ type Config struct {
 	Getenv func(string) string // for the settings read here; nil means os.Getenv. The exporters read the process's own.
 
 	SpanProcessors []sdktrace.SpanProcessor // see every sampled span, beside the exporter
-	LogHandlers    []slog.Handler           // get every record, correlated and redacted, beside standard output
+	LogHandlers    []slog.Handler           // get every record, as Sinks do, but in the log call itself: they must not block
+	Sinks          []Sink                   // of the service's own, beside standard output; Start owns them, also where it fails
 }
 
 // Telemetry is the logger, tracer and metric registry of one service. Its methods may be called concurrently, and
@@ -52,6 +54,7 @@ type Telemetry struct {
 	logs           *sdklog.LoggerProvider // nil without an exporter
 	propagator     propagation.TextMapPropagator
 	deliveries     []*delivery
+	queues         []*sinkQueue
 
 	registry *prometheus.Registry
 	guard    *guard
@@ -70,7 +73,7 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 	exporters, err := newExporters(ctx, env)
 	if err := errors.Join(cfg.check(), err); err != nil {
 		exporters.discard(ctx)
-		return nil, fmt.Errorf("telemetry: %w", err)
+		return nil, fmt.Errorf("telemetry: %w", errors.Join(err, discardSinks(ctx, cfg.Sinks)))
 	}
 	resource, err := newResource(ctx, cfg)
 	if err != nil {
@@ -78,7 +81,7 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 	}
 	if err := t.startMetrics(cfg, resource); err != nil {
 		exporters.discard(ctx)
-		return nil, fmt.Errorf("telemetry: %w", err)
+		return nil, fmt.Errorf("telemetry: %w", errors.Join(err, discardSinks(ctx, cfg.Sinks)))
 	}
 	diagnostics := t.startLogs(cfg, exporters.logs, env, resource)
 	t.guard.log = t.logger
@@ -97,13 +100,13 @@ func (cfg Config) withDefaults() Config {
 		cfg.Getenv = os.Getenv
 	}
 	if cfg.Version == "" {
-		cfg.Version = readBuild().version
+		cfg.Version = build.Read().Version
 	}
 	return cfg
 }
 
 func (cfg Config) check() error {
-	var errs []error
+	errs := []error{checkSinks(cfg.Sinks)}
 	if cfg.Service == "" {
 		errs = append(errs, errors.New("the service's name is empty: set Config.Service"))
 	}

@@ -304,7 +304,7 @@ var (
 	LogLinesDropped = Metric{
 		Name: "chassis_log_lines_dropped_total", Type: Counter,
 		Help:   "Log lines lost because their reader was too slow or refused them.",
-		Labels: []Label{{"sink", "`stdout`, `otlp`"}},
+		Labels: []Label{{"sink", "`stdout`, `otlp`, the name of one of Service.LogSinks, or `handler` for telemetry.Config.LogHandlers"}},
 		Since:  "0.1.0", Stability: Stable,
 	}
 	AuditRecords = Metric{

@@ -1,6 +1,9 @@
 package settings_test
 
 import (
+	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +42,38 @@ func FuzzLoad(f *testing.F) {
 		for _, s := range list {
 			if strings.Contains(s.Value, secret) {
 				t.Errorf("%s shows the secret: %q", s.Name, s.Value)
+			}
+		}
+	})
+}
+
+// A value that is taken keeps its limits, and what stands in a tag never panics.
+func FuzzLimits(f *testing.F) {
+	f.Add("5", "1", "9")
+	f.Add("1.5", "-1e308", "NaN")
+	f.Add("", "", " ")
+	f.Add("on", "on off", "off")
+	f.Add("1h", "1ns", "2540400h")
+	f.Fuzz(func(t *testing.T, value, least, most string) {
+		tags := reflect.StructTag(fmt.Sprintf(`env:"LIMITED" min:%q max:%q`, least, most))
+		choice := reflect.StructTag(fmt.Sprintf(`env:"LIMITED" oneof:%q`, least))
+		env := map[string]string{"LIMITED": value}
+		for _, typ := range []reflect.Type{
+			reflect.TypeFor[int64](), reflect.TypeFor[float64](), reflect.TypeFor[time.Duration](), reflect.TypeFor[string](), reflect.TypeFor[[]int8](),
+		} {
+			for _, tag := range []reflect.StructTag{tags, choice} {
+				target := reflect.New(reflect.StructOf([]reflect.StructField{{Name: "Field", Type: typ, Tag: tag}}))
+				_, err := settings.Loader{Lookup: envconfig.MapLookuper(env)}.Load(t.Context(), target.Interface())
+				got := target.Elem().Field(0)
+				if err != nil || value == "" {
+					continue
+				}
+				if tag == choice && typ.Kind() == reflect.String && !slices.Contains(strings.Fields(least), got.String()) {
+					t.Errorf("%q is taken, which is none of %q", got, least)
+				}
+				if d, err := time.ParseDuration(least); tag == tags && typ == reflect.TypeFor[time.Duration]() && (err != nil || got.Int() < int64(d)) {
+					t.Errorf("%v is taken, with the least %q", got, least)
+				}
 			}
 		}
 	})

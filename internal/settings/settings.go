@@ -1,13 +1,19 @@
 // Package settings reads structs from environment variables with go-envconfig and knows, of each setting, what it is
 // worth, where that came from, what it means, and whether it may be shown.
 //
-// A field is a setting if it has an `env` tag, which is go-envconfig's. Three more tags are read here:
+// A field is a setting if it has an `env` tag, which is go-envconfig's. More tags are read here:
 //
 //	help:"…"      what the setting means, for -help and the debug page
 //	dev:"…"       the default in development, where it differs
+//	min:"1s"      the least value, of numbers and durations, written as the variable is
+//	max:"1m"      the largest value
+//	oneof:"on off" the values that there are, with blanks between them
 //	secret:"true" never show the value; names that logs take for those of secrets need no such tag
 //
-// and neither do values of chassis.Secret. Of other values the credentials in them are masked, in errors too.
+// Values of chassis.Secret need no such tag either. Of other values the credentials in them are
+// masked, in errors too. Limits are checked wherever a value comes from, the default included, and of
+// a list for each element. They are not checked where a setting has no value at all: that is what
+// go-envconfig's "required" is for.
 package settings
 
 import (
@@ -30,7 +36,8 @@ type Setting struct {
 	Default string // as text; empty if there is none
 	Help    string
 	Type    string // of the Go field
-	Unread  bool   // its value could not be read, and the error of Load says why
+	Limits  string // what its value must be, as in "more than zero"; empty if everything is allowed
+	Wrong   bool   // its value cannot be used, and the error of Load says why
 }
 
 // Origins of a value.
@@ -114,16 +121,41 @@ func (r *reader) read(ctx context.Context, field reflect.StructField, value refl
 	secret := isSecret(name, field) || redact.IsSecret(value.Interface())
 	s.Default = showText(s.Default, secret)
 	if err != nil {
-		r.errs = append(r.errs, explain(s, lookup.value, secret, err))
-		s.Unread = true
-		r.settings = append(r.settings, s)
+		r.wrong(s, explain(s, lookup.value, secret, err))
 		return
 	}
-	if lookup.origin != "" || fallback != "" { // else what the program has put there stays
+	given := lookup.origin != "" || fallback != "" // else what the program has put there stays
+	if given {
 		value.Set(single.Elem().Field(0))
 	}
 	s.Value = show(value, secret)
+	limits, err := limitsOf(field)
+	s.Limits = limits.String()
+	if err != nil {
+		r.wrong(s, err)
+		return
+	}
+	if wrong, found := limits.broken(value); found && (given || !value.IsZero()) {
+		r.wrong(s, limits.explain(s, wrong, secret))
+		return
+	}
 	r.settings = append(r.settings, s)
+}
+
+// wrong keeps a setting that cannot be used, and why.
+func (r *reader) wrong(s Setting, err error) {
+	s.Wrong = true
+	r.settings, r.errs = append(r.settings, s), append(r.errs, err)
+}
+
+// Named returns the setting of that name in list, nil if there is none.
+func Named(list []Setting, name string) *Setting {
+	for i := range list {
+		if list[i].Name == name {
+			return &list[i]
+		}
+	}
+	return nil
 }
 
 func hasTag(field reflect.StructField, key string) bool {

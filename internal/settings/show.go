@@ -49,13 +49,16 @@ func showText(text string, secret bool) string {
 	}
 }
 
-// Usage writes one block for each setting: name, default, meaning.
+// Usage writes one block for each setting: name, default, limits, meaning.
 func Usage(w io.Writer, settings []Setting) error {
 	var b strings.Builder
 	for _, s := range settings {
 		fmt.Fprintf(&b, "  %s", s.Name)
 		if s.Default != "" {
 			fmt.Fprintf(&b, " (default %s)", s.Default)
+		}
+		if s.Limits != "" {
+			fmt.Fprintf(&b, ", %s", s.Limits)
 		}
 		b.WriteByte('\n')
 		if s.Help != "" {

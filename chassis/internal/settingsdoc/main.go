@@ -39,8 +39,12 @@ sizes in bytes. ` + "`OTEL_*`" + ` variables have their standard meanings; nothi
 Services that a service calls by ` + "`App.Dial`" + ` have a setting each: ` + "`CHASSIS_<NAME>_TARGET`" + `, such as ` + "`CHASSIS_BIG_BANK_TARGET`" + ` for
 ` + "`big-bank`" + `, is any target of gRPC. Without it calls go to ` + "`dns:///<name>:9000`" + `. One that nobody dials is logged at the start.
 
-| setting | default | in development | meaning |
-|---|---|---|---|
+A service's own settings are the fields of ` + "`Service.Config`" + `, with the same tags as those below: ` + "`env`" + ` for name and default, ` + "`dev`" + ` for
+the default in development, ` + "`min`" + `, ` + "`max`" + ` and ` + "`oneof`" + ` for its limits, ` + "`help`" + ` for its meaning, ` + "`secret`" + ` for a value that no page shows. Values
+outside their limits are reported at the start, together with everything else that is wrong.
+
+| setting | default | in development | values | meaning |
+|---|---|---|---|---|
 `
 
 func render() ([]byte, error) {
@@ -51,13 +55,13 @@ func render() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(head)
 	for _, s := range list {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", s.name, code(s.fallback), code(s.development), strings.ReplaceAll(s.help, "|", `\|`))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", s.name, code(s.fallback), code(s.development), s.limits, strings.ReplaceAll(s.help, "|", `\|`))
 	}
 	return b.Bytes(), nil
 }
 
 type setting struct {
-	name, fallback, development, help string // development is empty where it is the default
+	name, fallback, development, limits, help string // development is empty where it is the default
 }
 
 func read() ([]setting, error) {
@@ -71,7 +75,7 @@ func read() ([]setting, error) {
 	}
 	list := make([]setting, len(defaults))
 	for i, d := range defaults {
-		list[i] = setting{name: d.Name, fallback: d.Default, help: d.Help}
+		list[i] = setting{name: d.Name, fallback: d.Default, limits: d.Limits, help: d.Help}
 		if development[i].Default != d.Default {
 			list[i].development = development[i].Default
 		}
