@@ -1,6 +1,7 @@
 package chassis
 
 import (
+	"crypto/fips140"
 	"runtime/debug"
 
 	"github.com/betmakers/paddock/internal/admin"
@@ -47,4 +48,13 @@ func (i *instance) build() buildFacts {
 		}
 	}
 	return b
+}
+
+// fipsMode is whether this process uses Go's FIPS 140-3 module, which GODEBUG or the build has decided.
+func fipsMode() admin.KV {
+	mode := admin.KV{Key: "FIPS 140-3", Value: "off"}
+	if fips140.Enabled() {
+		mode.Value = "on"
+	}
+	return mode
 }

@@ -260,12 +260,35 @@ func withoutTargets(environ []string) []string {
 
 // checkTargets tells of targets that no Dial has asked for. They end no start: a manifest may be ahead of its program.
 func (i *instance) checkTargets() {
-	known := make([]settings.Setting, 0, len(i.dials))
+	known := make([]string, 0, len(i.dials))
 	for _, d := range i.dials {
-		known = append(known, d.target)
+		known = append(known, d.target.Name)
 	}
-	targets := slices.DeleteFunc(slices.Clone(i.environ()), func(variable string) bool { return !targetVariable.MatchString(variable) })
-	for _, err := range settings.Unknown(targets, "CHASSIS_", known) {
-		i.log.Warn("target of a service that is not dialled", "error", err.Error())
+	for _, variable := range i.environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if targetVariable.MatchString(variable) && !slices.Contains(known, name) {
+			i.log.Warn("target of a service that is not dialled", "setting", name, "error", unusedTarget(name, known))
+		}
 	}
+}
+
+func ownPart(variable string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(variable, "CHASSIS_"), "_TARGET")
+}
+
+// unusedTarget says what is wrong with a target's variable, given those that are used.
+func unusedTarget(name string, known []string) string {
+	text := name + " has no effect: Setup makes no client of a service of this name by App.Dial"
+	own := make([]string, len(known)) // the part that differs, else all of them are near
+	for n, variable := range known {
+		own[n] = ownPart(variable)
+	}
+	if meant := settings.Nearest(ownPart(name), own); meant != "" {
+		return text + ": did you mean CHASSIS_" + meant + "_TARGET?"
+	}
+	if len(known) == 0 {
+		return text + ", and of no other: remove it"
+	}
+	slices.Sort(known)
+	return text + "; those of the services that it calls are " + strings.Join(slices.Compact(known), ", ")
 }

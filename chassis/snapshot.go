@@ -19,7 +19,7 @@ func (i *instance) snapshot() admin.Snapshot {
 	return admin.Snapshot{
 		Service: i.service.Name, Version: build.version, Environment: i.cfg.Environment, Instance: hostname(),
 		Identity: i.identityNow(), Phase: i.phaseNow(), Ready: i.health.Ready(), Started: i.began,
-		Addresses: i.addresses(), Build: build.facts, Methods: i.methods(), Load: i.load(), Checks: i.checks(),
+		Addresses: i.addresses(), Build: append(build.facts, fipsMode()), Methods: i.methods(), Load: i.load(), Checks: i.checks(),
 		Certificates: i.certificates(), Workers: i.workers.snapshot(), Settings: i.settingsShown(), Events: i.eventsShown(),
 		Faults: i.faultsShown(), Unprotected: i.protectionsOff(),
 	}

@@ -2,6 +2,7 @@ package chassis
 
 import (
 	"context"
+	"crypto/fips140"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
@@ -95,6 +97,9 @@ func (i *instance) startTelemetry(ctx context.Context) (string, error) {
 		i.logEvent(e)
 	}
 	i.warnOfProtections()
+	if fips140.Enabled() {
+		i.log.Info("FIPS 140-3 mode is on")
+	}
 	return "", nil
 }
 
@@ -211,13 +216,20 @@ func (i *instance) checkOverrides() error {
 		names = append(names, m.Name)
 		if m.Overridden {
 			i.log.Warn("policy overridden", "method", m.Name, "setting", "CHASSIS_POLICY_OVERRIDES",
-				"timeout", m.Timeout.String(), "callers", m.Describe())
+				"timeout", timeoutText(m.Timeout), "callers", m.Describe())
 		}
 	}
 	if unused := i.overrides.Unused(names); len(unused) > 0 {
 		return fmt.Errorf("CHASSIS_POLICY_OVERRIDES names methods that are not registered: %s", strings.Join(unused, ", "))
 	}
 	return nil
+}
+
+func timeoutText(timeout time.Duration) string {
+	if timeout == 0 {
+		return "none"
+	}
+	return timeout.String()
 }
 
 func (i *instance) startWorkers(context.Context) (string, error) {
