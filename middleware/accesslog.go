@@ -118,7 +118,11 @@ func (c *call) optional() [3]field {
 	if rare.audited {
 		explained = "would_refuse"
 	}
-	return [...]field{{"peer", c.caller.ID}, {"reason", string(rare.refused)}, {explained, rare.explain}}
+	peer := c.caller.ID
+	if peer == "" {
+		peer = rare.former
+	}
+	return [...]field{{"peer", peer}, {"reason", string(rare.refused)}, {explained, rare.explain}}
 }
 
 func linePrefix(method string) string {

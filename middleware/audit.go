@@ -89,7 +89,7 @@ func (c *call) auditRecord(event audit.Event) audit.Record {
 		r.Requested = c.requested()
 	}
 	if rare := c.rare.Load(); rare != nil {
-		r.Explain = rare.explain
+		r.Explain, r.Peer = rare.explain, rare.former
 	}
 	return r
 }
@@ -153,6 +153,7 @@ func (h *httpCall) auditRecord(event audit.Event, r *http.Request) audit.Record 
 	record := audit.Record{
 		Event: event, Time: h.start, Protocol: "http", Method: h.server.unknown.Name, Caller: h.ahead.caller,
 		Address: addressOf(h.parent), Trace: h.trace.context(), WouldDeny: string(h.ahead.audited), Explain: h.explain,
+		Peer: h.former,
 	}
 	if record.Explain == "" {
 		record.Explain = h.ahead.explain

@@ -66,6 +66,7 @@ type httpCall struct {
 	writes  stallLimit
 	waits   time.Duration // the caller, from start on; zero if it did not say, negative for not at all
 	caller  Caller        // of a route
+	former  string        // whom the certificate of the connection names, where it is not accepted any more
 	reason  Reason        // why a route has refused it
 	explain string        // the same for operators
 	ahead   decision      // about the call that it is about to make
