@@ -120,6 +120,19 @@ func (h *httpCall) auditBegin(w http.ResponseWriter, r *http.Request, route *Met
 	return false
 }
 
+// auditStream records that the request of a route has become a stream, which may have no end for days: once, and where
+// the request was not recorded before its handler ran. The lock of h is held.
+func (h *httpCall) auditStream() {
+	log, route := h.server.cfg.Audit, h.ahead.method
+	if h.recorded || log.Refuses() || route == nil || route.handler != nil || h.reason != "" || !log.Wants(h.ahead.audited != "") {
+		return
+	}
+	h.recorded = true
+	record := h.auditRecord(audit.Begin, h.request)
+	record.Decision = audit.Allow
+	log.Write(&record)
+}
+
 // auditEnd records a request that made no call: one of a route, one whose call was never made, and one that is for
 // nothing there is. The chassis's own pages have no callers to decide about.
 func (h *httpCall) auditEnd(r *http.Request, route string, code int, elapsed time.Duration) {

@@ -91,6 +91,7 @@ type httpCall struct {
 	bound    *Method                 // the route, where that may end; else nil
 	cancel   context.CancelCauseFunc // of its handler; nil with bound
 	flowing  bool                    // its answer is sent as it comes; guarded by mu
+	recorded bool                    // the audit log has its beginning; guarded by mu
 
 	counted *atomic.Int64 // of its route; nil before that is known
 	calls   atomic.Int32  // that it is in
@@ -288,6 +289,13 @@ func (h *httpCall) log(r *http.Request, method, route string, status int, elapse
 	cfg := &h.server.cfg
 	if cfg.Requests == LogNone || cfg.Requests == LogFailed && status < 400 || cfg.Logger == nil {
 		return
+	}
+	if h.reason == ReasonUnaudited {
+		more, ok := h.server.unaudited.Allow("", time.Now())
+		if !ok {
+			return
+		}
+		h.explain += leftOut(more)
 	}
 	level := slog.LevelInfo
 	switch {
