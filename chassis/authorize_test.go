@@ -19,6 +19,7 @@ import (
 
 	"github.com/betmakers/paddock/chassis"
 	"github.com/betmakers/paddock/chassis/chassistest"
+	"github.com/betmakers/paddock/chassis/internal/echo"
 	"github.com/betmakers/paddock/chassis/internal/gate"
 )
 
@@ -225,6 +226,15 @@ func TestPolicyOverride(t *testing.T) {
 	}
 	if lines := svc.Logs("policy overridden"); len(lines) != 1 || lines[0]["method"] != name {
 		t.Errorf("logged %v", lines)
+	}
+}
+
+// A method without a deadline is told of as that, and not as one that has no time.
+func TestPolicyOverrideWithoutTimeout(t *testing.T) {
+	t.Parallel()
+	svc := start(t, echoes(&echo.Service{}), env{"CHASSIS_POLICY_OVERRIDES": `{"test.v1.EchoService/List": {"public": true}}`})
+	if lines := svc.Logs("policy overridden"); len(lines) != 1 || lines[0]["timeout"] != "none" {
+		t.Errorf("logged %v, want the timeout none", lines)
 	}
 }
 

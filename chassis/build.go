@@ -2,6 +2,7 @@ package chassis
 
 import (
 	"cmp"
+	"crypto/fips140"
 	"time"
 
 	"github.com/betmakers/paddock/internal/admin"
@@ -36,4 +37,13 @@ func readBuild(version string) buildFacts {
 	add("Paddock", info.Chassis)
 	add("grpc-go", info.GRPC)
 	return b
+}
+
+// fipsMode is whether this process uses Go's FIPS 140-3 module, which GODEBUG or the build has decided.
+func fipsMode() admin.KV {
+	mode := admin.KV{Key: "FIPS 140-3", Value: "off"}
+	if fips140.Enabled() {
+		mode.Value = "on"
+	}
+	return mode
 }

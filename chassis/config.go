@@ -31,7 +31,7 @@ type Config struct {
 	TLSCRLFile   string   `env:"CHASSIS_TLS_CRL_FILE" help:"File of revoked certificates: lists as of RFC 5280, in PEM, or one in DER. It is read again when it is replaced, and then ends the connections of what it lists. Only beside CHASSIS_TLS_CERT_FILE."`
 	HTTPTLS      bool     `env:"CHASSIS_HTTP_TLS, default=true" dev:"false" help:"Serve REST by TLS. A client certificate is verified if one is given."`
 	AdminTLS     bool     `env:"CHASSIS_ADMIN_TLS, default=false" help:"Serve the admin port by TLS, so that CHASSIS_DEBUG_CALLERS can be told apart."`
-	DebugCallers []string `env:"CHASSIS_DEBUG_CALLERS" help:"Identities that may read /debug from elsewhere: SPIFFE IDs, or names of services of the own trust domain; * stands for any letters but a slash, and not in a trust domain. Needs CHASSIS_ADMIN_TLS."`
+	DebugCallers []string `env:"CHASSIS_DEBUG_CALLERS" help:"Identities that may read /debug from elsewhere: SPIFFE IDs, or names of services of the own trust domain; * stands for any letters but a slash, and not in a trust domain. Needs CHASSIS_ADMIN_TLS. It lets these in beside callers of the same machine, who need not be among them: CHASSIS_DEBUG_LOOPBACK=false has it bind everyone."`
 	DebugLocal   bool     `env:"CHASSIS_DEBUG_LOOPBACK, default=true" help:"Let callers of the same machine see /debug, as those of a kubectl port-forward are. Set it to false where a proxy on the machine hands requests of others on: then CHASSIS_DEBUG_CALLERS alone are let in."`
 	HTTPDocs     bool     `env:"CHASSIS_HTTP_DOCS, default=false" dev:"true" help:"Serve the API's description at /openapi.json and a page to try it at /docs, on the REST port."`
 

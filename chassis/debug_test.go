@@ -2,6 +2,7 @@ package chassis_test
 
 import (
 	"context"
+	"crypto/fips140"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -161,6 +162,17 @@ func TestDebugIsForTheSameMachineUnlessSaid(t *testing.T) {
 	}
 	if got := do(t, svc.HTTP(), "GET", "https://admin/livez", "", "X-Forwarded-For", "10.0.0.1").status; got != 200 {
 		t.Errorf("a probe: got %d, want 200", got)
+	}
+}
+
+// Whether the process is in FIPS 140-3 mode is on the page, off as well.
+func TestDebugPageSaysWhetherFIPSIsOn(t *testing.T) {
+	t.Parallel()
+	want := map[bool]string{true: "on", false: "off"}[fips140.Enabled()]
+	svc := start(t, echoes(&echo.Service{}), nil)
+	expectAll(t, do(t, svc.HTTP(), "GET", "http://admin/debug/", "").body, "FIPS 140-3</dt><dd class=\"mono wrap\">"+want)
+	if told := len(svc.Logs("FIPS 140-3 mode is on")) == 1; told != fips140.Enabled() {
+		t.Errorf("the log says that the mode is on: %t", told)
 	}
 }
 

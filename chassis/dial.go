@@ -255,8 +255,35 @@ func withoutTargets(environ []string) []string {
 
 // checkTargets tells of targets that no Dial has asked for. They end no start: a manifest may be ahead of its program.
 func (d *dialer) checkTargets() {
-	targets := slices.DeleteFunc(slices.Clone(d.around.environ()), func(variable string) bool { return !targetVariable.MatchString(variable) })
-	for _, err := range settings.Unknown(targets, "CHASSIS_", d.targets()) {
-		d.log.Warn("target of a service that is not dialled", "error", err.Error())
+	var known []string
+	for _, s := range d.targets() {
+		known = append(known, s.Name)
 	}
+	for _, variable := range d.around.environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		if targetVariable.MatchString(variable) && !slices.Contains(known, name) {
+			d.log.Warn("target of a service that is not dialled", "setting", name, "error", unusedTarget(name, known))
+		}
+	}
+}
+
+func ownPart(variable string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(variable, "CHASSIS_"), "_TARGET")
+}
+
+// unusedTarget says what is wrong with a target's variable, given those that are used.
+func unusedTarget(name string, known []string) string {
+	text := name + " has no effect: Setup makes no client of a service of this name by App.Dial"
+	own := make([]string, len(known)) // the part that differs, else all of them are near
+	for n, variable := range known {
+		own[n] = ownPart(variable)
+	}
+	if meant := settings.Nearest(ownPart(name), own); meant != "" {
+		return text + ": did you mean CHASSIS_" + meant + "_TARGET?"
+	}
+	if len(known) == 0 {
+		return text + ", and of no other: remove it"
+	}
+	slices.Sort(known)
+	return text + "; those of the services that it calls are " + strings.Join(slices.Compact(known), ", ")
 }

@@ -138,15 +138,25 @@ func TestDialTargets(t *testing.T) {
 		_, err := app.Dial(ctx, "wallet")
 		_, err2 := app.Dial(ctx, "big-bank")
 		return errors.Join(err, err2)
-	}}, env{"CHASSIS_WALLET_TARGET": "passthrough:///10.0.0.1:9000", "CHASSIS_BIG_BNK_TARGET": "dns:///x:1"})
+	}}, env{"CHASSIS_WALLET_TARGET": "passthrough:///10.0.0.1:9000", "CHASSIS_BIG_BNK_TARGET": "dns:///x:1", "CHASSIS_LEDGER_TARGET": "dns:///x:1"})
 	got := do(t, svc.HTTP(), "GET", "http://admin/debug/config", "")
 	expectAll(t, got.body, "CHASSIS_WALLET_TARGET", "passthrough:///10.0.0.1:9000", "CHASSIS_BIG_BANK_TARGET", "dns:///big-bank:9000")
 	lines := svc.Logs("target of a service that is not dialled")
-	if len(lines) != 1 {
-		t.Fatalf("got %v, want one line", lines)
+	said := map[string]string{}
+	for _, line := range lines {
+		text, _ := line["error"].(string)
+		name, _ := line["setting"].(string)
+		said[name] = text
+		expectAll(t, text, name+" has no effect: Setup makes no client of a service of this name")
+		if strings.Contains(text, "-help") || strings.Contains(text, "reserved") {
+			t.Errorf("%q sends the reader where nothing is found", text)
+		}
 	}
-	text, _ := lines[0]["error"].(string)
-	expectAll(t, text, "CHASSIS_BIG_BNK_TARGET", "did you mean CHASSIS_BIG_BANK_TARGET?")
+	if len(lines) != 2 {
+		t.Fatalf("got %v, want one line for each", lines)
+	}
+	expectAll(t, said["CHASSIS_BIG_BNK_TARGET"], "did you mean CHASSIS_BIG_BANK_TARGET?")
+	expectAll(t, said["CHASSIS_LEDGER_TARGET"], "CHASSIS_BIG_BANK_TARGET, CHASSIS_WALLET_TARGET")
 }
 
 // By the target's addresses, in plaintext, over loopback: what CHASSIS_MTLS=off is for.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -192,6 +193,37 @@ func TestRefusalsBeforeTheBodyAreObserved(t *testing.T) {
 		`chassis_rpc_rejected_total{reason="unauthenticated",rpc_method="POST /handle"} 1`,
 		`chassis_rpc_rejected_total{reason="rate_limited",rpc_method="POST /handle"} 1`)
 	expectAll(t, fmt.Sprint(svc.Logs()), "vault.v1.VaultService/Store", "rate_limited", "a caller without identity may not call POST /handle")
+}
+
+// The line of a request that cannot be read names who sent it, and the method that it was for.
+func TestUnreadableRequestsAreNamed(t *testing.T) {
+	t.Parallel()
+	svc := start(t, edge(), env{"CHASSIS_HTTP_TLS": "true"})
+	for status, request := range map[int][]string{
+		400: {`{"how": `}, 415: {"how=x", "Content-Type", "text/plain"}, 404: nil,
+	} {
+		url, body, header := "https://rest/v1/vault", "", []string(nil)
+		if request == nil {
+			url = "https://rest/v1/nothing"
+		} else {
+			body, header = request[0], request[1:]
+		}
+		if got := do(t, svc.HTTP("web"), "POST", url, body, header...); got.status != status {
+			t.Errorf("got %s, want %d", got, status)
+		}
+	}
+	named := map[float64]string{}
+	for _, line := range svc.Logs("request") {
+		if line["peer"] != "spiffe://"+chassistest.TrustDomain+"/web" {
+			t.Errorf("the peer is not in %v", line)
+		}
+		status, _ := line["status"].(float64)
+		named[status], _ = line["method"].(string)
+	}
+	const method = "vault.v1.VaultService/Store"
+	if want := map[float64]string{400: method, 415: method, 404: ""}; !maps.Equal(named, want) {
+		t.Errorf("the lines name %v, want %v", named, want)
+	}
 }
 
 // Guesses of tokens and bodies that cannot be read take from the bucket of their address; a good token has its own.

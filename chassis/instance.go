@@ -2,6 +2,7 @@ package chassis
 
 import (
 	"context"
+	"crypto/fips140"
 	"errors"
 	"fmt"
 	"io"
@@ -108,6 +109,9 @@ func (i *instance) startTelemetry(ctx context.Context) (string, error) {
 	i.around.Registered(t.Registry())
 	i.life.useLog(i.log, t.Settle)
 	i.protections.warn(i.log)
+	if fips140.Enabled() {
+		i.log.Info("FIPS 140-3 mode is on")
+	}
 	return "", nil
 }
 
@@ -293,7 +297,7 @@ func (i *instance) checkOverrides() error {
 		names = append(names, m.Name)
 		if m.Overridden {
 			i.log.Warn("policy overridden", "method", m.Name, "setting", "CHASSIS_POLICY_OVERRIDES",
-				"timeout", m.Timeout.String(), "callers", m.Describe())
+				"timeout", timeoutText(m.Timeout), "callers", m.Describe())
 		}
 	}
 	if unused := i.cfg.overrides.Unused(names); len(unused) > 0 {
@@ -320,4 +324,11 @@ func (i *instance) becomeReady(context.Context) (string, error) {
 		return "held back by a failing check", nil
 	}
 	return "", nil
+}
+
+func timeoutText(timeout time.Duration) string {
+	if timeout == 0 {
+		return "none"
+	}
+	return timeout.String()
 }

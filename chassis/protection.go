@@ -33,11 +33,19 @@ func protectionsOf(c *configuration, around *surroundings) protections {
 		{"admission", c.Admission != admissionOn, "CHASSIS_ADMISSION=" + c.Admission,
 			"admission is off: no call is held back or refused in an overload"},
 		{"mtls", !mtls, "CHASSIS_MTLS=off", "mutual TLS is off: calls are neither encrypted nor authenticated"},
-		{"rest_tls", mtls && !c.HTTPTLS && (!c.development() || !onLoopback(c.HTTPAddr)), "CHASSIS_HTTP_TLS=false",
+		{"rest_tls", !mtls || !c.HTTPTLS && (!c.development() || !onLoopback(c.HTTPAddr)), restTLSSetting(mtls),
 			"REST is served without TLS: requests are neither encrypted nor, by certificate, authenticated"},
 		{"production", c.development() && c.reachable() != "", "CHASSIS_ENVIRONMENT=development",
 			"this is development on an address that other machines may reach: the API is described to anyone, and REST is served without TLS unless CHASSIS_HTTP_TLS is set"},
 	}
+}
+
+// restTLSSetting is what has switched TLS of the REST port off: without certificates CHASSIS_HTTP_TLS changes nothing.
+func restTLSSetting(mtls bool) string {
+	if !mtls {
+		return "CHASSIS_MTLS=off"
+	}
+	return "CHASSIS_HTTP_TLS=false"
 }
 
 // warn logs each protection that is off. Faults are logged as they are set.

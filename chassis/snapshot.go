@@ -44,7 +44,7 @@ func (p *debugPage) snapshot() admin.Snapshot {
 		Service: p.service.Name, Version: build.version, Environment: p.cfg.Environment, Instance: hostname(),
 		Identity: identityText(p.identity.own()), Phase: p.life.phaseNow(), Ready: p.health.Ready(), Started: p.began,
 		Addresses: append(p.ports.addresses(), admin.KV{Key: "Admin", Value: p.admin.addr().String()}),
-		Build:     build.facts, Methods: p.methods(), Load: p.load(), Checks: p.checks(),
+		Build:     append(build.facts, fipsMode()), Methods: p.methods(), Load: p.load(), Checks: p.checks(),
 		Certificates: p.certificates(), Workers: p.workers.snapshot(), Settings: p.settingsShown(), Events: p.eventsShown(),
 		Faults: p.faultsShown(), Unprotected: p.protections.off(),
 	}

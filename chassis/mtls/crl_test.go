@@ -10,7 +10,9 @@ import (
 	"encoding/pem"
 	"math/big"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -201,4 +203,53 @@ func FuzzParseRevocations(f *testing.F) {
 			t.Error("neither a list nor an error")
 		}
 	})
+}
+
+// The recipe of docs/production.md makes a list that is taken, and a renewed one that still revokes.
+func TestRecipeForAList(t *testing.T) {
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Skip("openssl is not installed")
+	}
+	text, err := os.ReadFile("../../docs/production.md")
+	ok(t, err)
+	_, recipe, _ := strings.Cut(string(text), "With openssl, beside")
+	_, recipe, _ = strings.Cut(recipe, "```sh\n")
+	recipe, _, _ = strings.Cut(recipe, "```")
+	dir := t.TempDir()
+	shell := func(script string) {
+		t.Helper()
+		command := exec.Command("sh", "-ec", script)
+		command.Dir = dir
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s\n%s", err, out, script)
+		}
+	}
+	root := newCA(t, "root", signsLists)
+	web, good := root.issue(t, uris("spiffe://example.org/web"), numbered(7)), root.issue(t, uris("spiffe://example.org/good"), numbered(8))
+	ok(t, os.WriteFile(filepath.Join(dir, "ca.crt"), certPEM(root.cert), 0o600))
+	ok(t, os.WriteFile(filepath.Join(dir, "ca.key"), keyPEM(t, tls.Certificate{PrivateKey: root.key}), 0o600))
+	ok(t, os.WriteFile(filepath.Join(dir, "web.crt"), certPEM(web.Leaf), 0o600))
+	shell(recipe)
+	renew := strings.Split(recipe, "\n")
+	renew = slices.DeleteFunc(renew, func(line string) bool {
+		return !strings.HasPrefix(line, "openssl") && !strings.HasPrefix(line, "mv ") || strings.Contains(line, "-revoke")
+	})
+	for _, step := range []string{"", strings.Join(renew, "\n")} {
+		shell(step)
+		list, err := os.ReadFile(filepath.Join(dir, "crl.pem"))
+		ok(t, err)
+		var log lines
+		src, _ := withList(t, &log, list, root)
+		own, err := src.Identity()
+		ok(t, err)
+		fixedSource := &source{}
+		fixedSource.Store(own)
+		refuses(t, fixedSource, "revoked", credentials.NewTLS(presenting(fixedSource, web)))
+		addr := serveGRPC(t, src, mtls.ObserverOptions{}, func(context.Context) {})
+		ok(t, call(t, addr, credentials.NewTLS(presenting(fixedSource, good))))
+	}
+}
+
+func numbered(serial int64) leaf {
+	return func(c *x509.Certificate) { c.SerialNumber = big.NewInt(serial) }
 }

@@ -42,6 +42,7 @@ type Record struct {
 	Method    string          // "package.Service/Method", or the pattern of a plain HTTP handler
 	Requested string          // what the caller has named, where nothing of the service has that name
 	Caller    contract.Caller // as far as it was proved
+	Peer      string          // whom the certificate of the connection names, where it is not accepted any more
 	Address   string          // of the connection; headers are not believed
 	Decision  Decision
 	Reason    string            // one of a fixed list
@@ -71,6 +72,7 @@ func (r *Record) appendTo(b []byte) []byte {
 	if r.Event == Begin || r.Event == End {
 		b = appendText(b, "caller", nameOf(r.Caller), longestName)
 	}
+	b = appendText(b, "peer", r.Peer, longestName)
 	b = appendText(b, "user", r.Caller.Subject, longestName)
 	b = appendText(b, "address", r.Address, longestText)
 	b = appendText(b, "decision", string(r.Decision), longestText)

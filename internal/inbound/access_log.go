@@ -24,6 +24,13 @@ func (c *call) log(out outcome, elapsed time.Duration) {
 	if !cfg.Requests.wants(out.code) || c.method.Quiet && out.code == codes.OK {
 		return
 	}
+	if c.reason() == ReasonUnaudited {
+		more, ok := c.method.server.unaudited.Allow("", time.Now())
+		if !ok {
+			return
+		}
+		c.alter(func(rare *rareCall) { rare.explain += leftOut(more) })
+	}
 	level := c.level(out.code)
 	always := turnsAway(c.reason())
 	structured := cfg.Sinks
@@ -35,6 +42,15 @@ func (c *call) log(out outcome, elapsed time.Duration) {
 	if structured != nil && (always || structured.Enabled(c, level)) {
 		logAnyway(c, structured, c.start.Add(elapsed), level, "call", c.attrs(out, elapsed))
 	}
+}
+
+// leftOut says how many lines of a flood are missing before one: each call is refused while the audit log cannot be
+// written, and the metric of refused calls counts them.
+func leftOut(lines int) string {
+	if lines == 0 {
+		return ""
+	}
+	return "; " + strconv.Itoa(lines) + " calls refused for this since have no line"
 }
 
 // logAnyway logs a line whatever the log's level is.
@@ -119,7 +135,11 @@ func (c *call) optional() [3]field {
 	if rare.audited {
 		explained = "would_refuse"
 	}
-	return [...]field{{"peer", c.caller.ID}, {"reason", string(rare.refused)}, {explained, rare.explain}}
+	peer := c.caller.ID
+	if peer == "" {
+		peer = rare.former
+	}
+	return [...]field{{"peer", peer}, {"reason", string(rare.refused)}, {explained, rare.explain}}
 }
 
 func linePrefix(method string) string {

@@ -90,7 +90,7 @@ func (c *call) auditRecord(event audit.Event) audit.Record {
 		r.Requested = c.requested()
 	}
 	if rare := c.rare.Load(); rare != nil {
-		r.Explain = rare.explain
+		r.Explain, r.Peer = rare.explain, rare.former
 	}
 	return r
 }
@@ -119,6 +119,19 @@ func (h *httpCall) auditBegin(w http.ResponseWriter, r *http.Request, route *Met
 	h.answerUnread()
 	writeError(w, r, errUnaudited(), routeStatus)
 	return false
+}
+
+// auditStream records that the request of a route has become a stream, which may have no end for days: once, and where
+// the request was not recorded before its handler ran. The lock of h is held.
+func (h *httpCall) auditStream() {
+	log, route := h.server.cfg.Audit, h.ahead.method
+	if h.recorded || log.Refuses() || route == nil || route.handler != nil || h.reason != "" || !log.Wants(h.ahead.audited != "") {
+		return
+	}
+	h.recorded = true
+	record := h.auditRecord(audit.Begin, h.request)
+	record.Decision = audit.Allow
+	log.Write(&record)
 }
 
 // auditEnd records a request that made no call: one of a route, one whose call was never made, and one that is for
@@ -154,6 +167,7 @@ func (h *httpCall) auditRecord(event audit.Event, r *http.Request) audit.Record 
 	record := audit.Record{
 		Event: event, Time: h.start, Protocol: "http", Method: h.server.unknown.Name, Caller: h.ahead.caller,
 		Address: addressOf(h.parent), Trace: h.trace.context(), WouldDeny: string(h.ahead.audited), Explain: h.explain,
+		Peer: h.former,
 	}
 	if record.Explain == "" {
 		record.Explain = h.ahead.explain

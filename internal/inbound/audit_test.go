@@ -5,12 +5,17 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/betmakers/paddock/internal/allowance"
 	"github.com/betmakers/paddock/internal/audit"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/inbound"
@@ -128,5 +133,104 @@ func TestAllocationsOfTheAuditLog(t *testing.T) {
 	denied := count(withAudit(t, audit.Config{Policy: audit.Denied, Sink: io.Discard}))
 	if denied != off || on-off > 3 {
 		t.Errorf("a call allocates %v times, with records of denied calls %v, with its record %v", off, denied, on)
+	}
+}
+
+// While the audit log cannot be written, every call is refused: a few lines say so, and how many there would be.
+func TestCallsThatCannotBeRecordedDoNotFloodTheLog(t *testing.T) {
+	record, err := contract.Route("GET /own", true, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for way, call := range map[string]func(*testing.T, *fixture){
+		"gRPC": func(t *testing.T, f *fixture) { _ = f.method(t, unary).Serve(nil, newFakeStream(t.Context())) },
+		"REST": func(t *testing.T, f *fixture) {
+			_ = f.Conn(inbound.RESTConfig{}).Invoke(t.Context(), unary, new(message), new(message))
+		},
+		"HTTP": func(t *testing.T, f *fixture) {
+			f.HTTP(f.Route(record, http.NotFoundHandler()), inbound.HTTPLimits{}).
+				ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), "GET", "/own", nil))
+		},
+	} {
+		t.Run(way, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log, err := audit.Open(audit.Config{Policy: audit.All, Refuse: true, Sink: broken{}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				f := newChain(t, testHandlers{unary: echo}, policy(t, `{"public": true}`), func(s *setup) { s.Audit = log })
+				for range 100 {
+					call(t, f)
+				}
+				time.Sleep(time.Minute)
+				call(t, f)
+				lines := append(f.lines.records(t), f.log.records(t)...)
+				lines = slices.DeleteFunc(lines, func(line map[string]any) bool { return line["reason"] != "unaudited" })
+				if len(lines) != allowance.Most+1 {
+					t.Fatalf("%d lines of 101 calls, want %d", len(lines), allowance.Most+1)
+				}
+				if explain, _ := lines[allowance.Most]["explain"].(string); !strings.Contains(explain, "95 calls refused for this") {
+					t.Errorf("the line behind the others explains %q", explain)
+				}
+				f.wantValue(t, rejectedMetric, labels{"reason": "unaudited"}, 101)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				_ = log.Close(ctx) // its sink is broken
+			})
+		})
+	}
+}
+
+// A stream of a plain handler is recorded when it has become one, in whichever way, and a download is not.
+func TestAuditOfAStreamOfAPlainHandler(t *testing.T) {
+	flushes := func(w http.ResponseWriter) {
+		for range 2 {
+			_, _ = io.WriteString(w, "data: x\n\n")
+			_ = http.NewResponseController(w).Flush()
+		}
+	}
+	for name, test := range map[string]struct {
+		refuse bool
+		handle func(http.ResponseWriter)
+		begins int
+	}{
+		"events": {false, flushes, 1},
+		"events, each call is recorded before it runs": {true, flushes, 1},
+		"a connection taken over": {false, func(w http.ResponseWriter) {
+			if conn, _, err := w.(http.Hijacker).Hijack(); err == nil {
+				_ = conn.Close()
+			}
+		}, 1},
+		"download": {false, func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", "18")
+			flushes(w)
+		}, 0},
+		"answer": {false, func(w http.ResponseWriter) { _, _ = io.WriteString(w, "x") }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := new(logBuffer)
+			f := newChain(t, testHandlers{}, withAudit(t, audit.Config{Policy: audit.All, Refuse: test.refuse, Sink: out}))
+			record, err := contract.Route("GET /events", true, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mux := http.NewServeMux()
+			mux.Handle("GET /events", f.Route(record, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				test.handle(w)
+				if err := f.setup.Audit.Flush(r.Context()); err != nil {
+					t.Error(err)
+				}
+				begins := strings.Count(out.String(), `"event":"begin","protocol":"http","method":"GET /events"`)
+				if begins != test.begins || strings.Contains(out.String(), `"event":"end"`) {
+					t.Errorf("%d begin records while the handler runs, want %d:\n%s", begins, test.begins, out)
+				}
+			})))
+			url := f.serveHTTP(t, mux, inbound.HTTPLimits{})
+			resp, err := http.Get(url + "/events")
+			if err == nil {
+				_, _ = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
+			}
+		})
 	}
 }

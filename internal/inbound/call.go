@@ -44,6 +44,8 @@ type rareCall struct {
 	explain string // the same for operators, in words
 	audited bool   // explain tells why it would have been refused, were it not for the audit mode
 
+	former string // whom the certificate of the connection names, where it is not accepted any more
+
 	wouldDeny Reason          // why its caller would have been refused, were it not for the audit mode
 	baggage   context.Context //nolint:containedctx // the stream's context with the caller's baggage
 	partial   *partialStream  // the stream, where a fault is to break it
@@ -140,6 +142,9 @@ func (c *call) decide() error {
 	switch {
 	case d.err != nil:
 		c.refuse(d.reason, d.explain)
+		if d.former != "" {
+			c.alter(func(rare *rareCall) { rare.former = d.former })
+		}
 	case d.audited != "":
 		c.alter(func(rare *rareCall) { rare.explain, rare.audited, rare.wouldDeny = d.explain, true, d.audited })
 	}

@@ -16,6 +16,7 @@ import (
 type decision struct {
 	method  *Method // nil for none yet
 	caller  Caller
+	former  string    // the identity of a certificate that is not accepted any more; empty for none
 	until   time.Time // when the caller's token ends, zero if that is not known or there is none
 	reason  Reason    // why the call is refused; empty if it is not
 	explain string    // the same for operators, in words

@@ -70,6 +70,7 @@ type httpCall struct {
 	writes  stallLimit
 	waits   time.Duration // the caller, from start on; zero if it did not say, negative for not at all
 	caller  Caller        // of a route
+	former  string        // whom the certificate of the connection names, where it is not accepted any more
 	reason  Reason        // why a route has refused it
 	explain string        // the same for operators
 	ahead   decision      // about the call that it is about to make
@@ -94,6 +95,7 @@ type httpCall struct {
 	bound    *Method                 // the route, where that may end; else nil
 	cancel   context.CancelCauseFunc // of its handler; nil with bound
 	flowing  bool                    // its answer is sent as it comes; guarded by mu
+	recorded bool                    // the audit log has its beginning; guarded by mu
 
 	counted *atomic.Int64 // of its route; nil before that is known
 	calls   atomic.Int32  // that it is in
@@ -293,6 +295,13 @@ func (h *httpCall) log(r *http.Request, method, route string, status int, elapse
 	cfg := &h.server.cfg
 	if cfg.Requests == LogNone || cfg.Requests == LogFailed && status < 400 || cfg.Logger == nil {
 		return
+	}
+	if h.reason == ReasonUnaudited {
+		more, ok := h.server.unaudited.Allow("", time.Now())
+		if !ok {
+			return
+		}
+		h.explain += leftOut(more)
 	}
 	level := slog.LevelInfo
 	switch {

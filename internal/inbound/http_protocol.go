@@ -53,6 +53,7 @@ func (w http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	h.hijacked = conn
 	h.server.streams.enterPlain(h, conn)
+	h.auditStream()
 	if h.status == 0 {
 		h.status = http.StatusSwitchingProtocols
 	}

@@ -119,6 +119,9 @@ func (h *httpCall) FlushError() error {
 		h.begun(http.StatusOK) // a flush sends the header
 	}
 	h.flows()
+	if h.writer.Header().Get("Content-Length") == "" { // else it is a download, which ends by itself
+		h.auditStream()
+	}
 	defer h.sends().end()
 	return http.NewResponseController(h.writer).Flush()
 }

@@ -77,9 +77,18 @@ func (c *call) failed(err error) (out outcome) {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		st := status.FromContextError(err)
 		c.logCause(err, st.Code())
-		return outcome{st.Code(), status.Error(st.Code(), st.Code().String())}
+		return outcome{st.Code(), status.Error(st.Code(), contextText(st.Code()))}
 	}
 	return c.hidden("handler returned an error that is no status", redact.Error(err))
+}
+
+// contextText is what a caller is told of a deadline or a cancellation, whether the handler has told of it or the chassis
+// has seen it: no more than that, as a handler may wrap it in what is not for callers.
+func contextText(code codes.Code) string {
+	if code == codes.Canceled {
+		return context.Canceled.Error()
+	}
+	return context.DeadlineExceeded.Error()
 }
 
 // logCause logs the whole text of a status or context error that wraps another or is wrapped, as the caller gets only

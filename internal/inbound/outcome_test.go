@@ -46,8 +46,8 @@ func TestOutcome(t *testing.T) {
 		{"status of another type that is OK", func() error { return statusCarrier{status.New(codes.OK, "")} }, codes.Internal, "INTERNAL", true, hidden},
 		{"status of another type that is nil", func() error { return statusCarrier{} }, codes.Internal, "INTERNAL", true, hidden},
 		{"plain error", func() error { return errors.New(secret) }, codes.Internal, "INTERNAL", true, hidden},
-		{"deadline", func() error { return fmt.Errorf("%s: %w", secret, context.DeadlineExceeded) }, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", true, is("DeadlineExceeded")},
-		{"cancelled", func() error { return fmt.Errorf("%s: %w", secret, context.Canceled) }, codes.Canceled, "CANCELLED", false, is("Canceled")},
+		{"deadline", func() error { return fmt.Errorf("%s: %w", secret, context.DeadlineExceeded) }, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", true, is("context deadline exceeded")},
+		{"cancelled", func() error { return fmt.Errorf("%s: %w", secret, context.Canceled) }, codes.Canceled, "CANCELLED", false, is("context canceled")},
 		{"panic with text", func() error { panic(secret) }, codes.Internal, "INTERNAL", true, hidden},
 		{"panic with a status", func() error { panic(status.Error(codes.NotFound, secret)) }, codes.Internal, "INTERNAL", true, hidden},
 		{"panic with nil", func() error { panic(nil) }, codes.Internal, "INTERNAL", true, hidden}, //nolint:govet // the runtime makes an error of it

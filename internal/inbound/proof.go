@@ -48,6 +48,7 @@ func (d *decision) prove(conn context.Context, now time.Time) {
 	switch info := authOf(conn).(type) {
 	case proof:
 		if err := info.Valid(now); err != nil {
+			d.former = info.Identity()
 			d.refuse(ReasonUnauthenticated, endedProof(info, err), errProofEnded)
 			return
 		}
@@ -78,7 +79,7 @@ func (h *httpCall) proved() bool {
 	if err == nil {
 		return true
 	}
-	h.reason, h.explain = ReasonUnauthenticated, endedProof(held, err)
+	h.reason, h.explain, h.former = ReasonUnauthenticated, endedProof(held, err), held.Identity()
 	st := status.Convert(errProofEnded)
 	h.answerUnread()
 	h.writer.Header().Set("Connection", "close") // HTTP/2 makes a GOAWAY of it

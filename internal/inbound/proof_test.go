@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
+	"github.com/betmakers/paddock/internal/audit"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/inbound"
 )
@@ -154,6 +155,46 @@ func TestProofOfPlainHTTP(t *testing.T) {
 	p.ended.Store(true)
 	if w := request(); w.Code != http.StatusUnauthorized || handled != 1 || w.Header().Get("Connection") != "close" || strings.Contains(w.Body.String(), "yesterday") {
 		t.Errorf("got %d, %v, %s; want 401 that ends the connection and tells nothing of the certificate", w.Code, w.Header(), w.Body)
+	}
+}
+
+// A caller whose proof has ended is nobody, and the line and the record of its refusal name it all the same.
+func TestRefusalsNameThePeerOfAnEndedProof(t *testing.T) {
+	p := &passport{identity: alice}
+	p.ended.Store(true)
+	record, err := contract.Route("GET /own", true, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for way, ask := range map[string]func(*testing.T, *fixture){
+		"gRPC": func(t *testing.T, f *fixture) { _ = f.method(t, unary).Serve(nil, newFakeStream(p.in(t.Context()))) },
+		"REST": func(t *testing.T, f *fixture) {
+			_ = f.Conn(inbound.RESTConfig{}).Invoke(p.in(t.Context()), unary, new(message), new(message))
+		},
+		"HTTP": func(t *testing.T, f *fixture) {
+			f.HTTP(f.Route(record, http.NotFoundHandler()), inbound.HTTPLimits{}).
+				ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(p.in(t.Context()), "GET", "/own", nil))
+		},
+	} {
+		t.Run(way, func(t *testing.T) {
+			out := new(logBuffer)
+			f := newChain(t, testHandlers{unary: echo}, withAudit(t, audit.Config{Policy: audit.Denied, Sink: out}))
+			ask(t, f)
+			lines := f.lines
+			if way == "HTTP" {
+				lines = f.log
+			}
+			if line := lines.only(t); line["peer"] != alice || line["reason"] != "unauthenticated" {
+				t.Errorf("the line is %v", line)
+			}
+			if err := f.setup.Audit.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			expected := `"caller":"nobody","peer":"` + alice + `"`
+			if text := out.String(); !strings.Contains(text, expected) || !strings.Contains(text, `"decision":"deny","reason":"unauthenticated"`) {
+				t.Errorf("the record is %s", text)
+			}
+		})
 	}
 }
 

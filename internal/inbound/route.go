@@ -38,7 +38,7 @@ func (s *Server) Route(record *contract.Method, next http.Handler) http.Handler 
 // enter lets the caller in until its token ends, or answers.
 func (h *httpCall) enter(w http.ResponseWriter, r *http.Request, route *Method) (until time.Time, ok bool) {
 	d := h.server.decide(h, h.parent, route, h, h.start)
-	h.ahead, h.caller, h.reason, h.explain = d, d.caller, d.reason, d.explain
+	h.ahead, h.caller, h.former, h.reason, h.explain = d, d.caller, d.former, d.reason, d.explain
 	if d.err == nil {
 		return d.until, h.auditBegin(w, r, route)
 	}
@@ -72,10 +72,31 @@ func (h *httpCall) who() (attrs []slog.Attr) {
 	if h.reason == "" {
 		explained = "would_refuse"
 	}
-	for _, f := range [...]field{{"peer", h.caller.ID}, {"reason", string(h.reason)}, {explained, h.explain}} {
+	for _, f := range [...]field{{"method", h.meant()}, {"peer", h.peer()}, {"reason", string(h.reason)}, {explained, h.explain}} {
 		if f.value != "" {
 			attrs = append(attrs, slog.String(f.key, f.value))
 		}
 	}
 	return attrs
+}
+
+// meant is the method that a request was about to call which was refused before, as its body cannot be read; empty for
+// none.
+func (h *httpCall) meant() string {
+	if m := h.ahead.method; m != nil && m.handler != nil { // that of a route has none
+		return m.Name
+	}
+	return ""
+}
+
+// peer is who asked, as far as the connection has proved it, or had.
+func (h *httpCall) peer() string {
+	if h.former != "" {
+		return h.former
+	}
+	known := h.ahead
+	if known.method == nil {
+		known.prove(h.parent, h.start)
+	}
+	return known.caller.ID
 }

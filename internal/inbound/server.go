@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/betmakers/paddock/internal/admission"
+	"github.com/betmakers/paddock/internal/allowance"
 	"github.com/betmakers/paddock/internal/audit"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/fault"
@@ -98,6 +99,8 @@ type Server struct {
 	routes      routes
 	requests    requests
 	cutting     atomic.Bool // a stop is at its end, and closes the connections
+
+	unaudited allowance.Lines // about calls that could not be recorded, which are all of them while that lasts
 
 	limiter   *ratelimit.Limiter // nil: nobody is limited
 	crossSite *http.CrossOriginProtection

@@ -117,7 +117,7 @@ func TestErrorsOfHTTPStayInside(t *testing.T) {
 		want string
 	}{
 		{&url.Error{Op: "Get", URL: "https://10.1.2.3/keys", Err: dial}, "internal error, id "},
-		{fmt.Errorf("odds: %w", &url.Error{Op: "Get", URL: "https://10.1.2.3/keys", Err: context.DeadlineExceeded}), "DeadlineExceeded"},
+		{fmt.Errorf("odds: %w", &url.Error{Op: "Get", URL: "https://10.1.2.3/keys", Err: context.DeadlineExceeded}), "context deadline exceeded"},
 	} {
 		f := newChain(t, testHandlers{unary: func(context.Context, *message) (*message, error) { return nil, tc.err }})
 		got := status.Convert(f.method(t, unary).Serve(nil, newFakeStream(t.Context()))).Message()

@@ -29,7 +29,7 @@ func Unknown(environ []string, prefix string, known []Setting) []error {
 		if !strings.HasPrefix(name, prefix) || slices.Contains(names, name) || kubernetesLink(name, value) {
 			continue
 		}
-		if meant := nearest(name, names); meant != "" {
+		if meant := Nearest(name, names); meant != "" {
 			errs = append(errs, fmt.Errorf("%s is no setting: did you mean %s?", name, meant))
 		} else {
 			errs = append(errs, fmt.Errorf("%s is no setting: run with -help for the list, or rename it if it is the service's own (%s* is reserved)", name, prefix))
@@ -39,8 +39,8 @@ func Unknown(environ []string, prefix string, known []Setting) []error {
 	return errs
 }
 
-// nearest returns the candidate that differs from name in the fewest letters, empty if none is near.
-func nearest(name string, candidates []string) string {
+// Nearest returns the candidate that differs from name in the fewest letters, empty if none is near.
+func Nearest(name string, candidates []string) string {
 	best, bestDistance := "", len(name)/4+1
 	for _, c := range candidates {
 		if d := distance(name, c); d < bestDistance {
