@@ -137,6 +137,20 @@ func TestSetupMistakes(t *testing.T) {
 	}
 }
 
+func TestNilFieldsOfAService(t *testing.T) {
+	t.Parallel()
+	service := setsUp(func(*chassis.App) {})
+	service.Tokens = (*noTokens)(nil)
+	service.UnaryInterceptors = []grpc.UnaryServerInterceptor{nil}
+	service.StreamInterceptors = []grpc.StreamServerInterceptor{nil}
+	expectAll(t, startError(t, service, nil), "Service.Tokens is a nil *chassis_test.noTokens: leave it out",
+		"Service.UnaryInterceptors[0] is nil: leave it out", "Service.StreamInterceptors[0] is nil")
+}
+
+type noTokens struct{}
+
+func (*noTokens) Verify(context.Context, string) (string, error) { return "", errors.New("none") }
+
 // What a Setup has registered wrongly before it fails is reported with its failure.
 func TestErrorsOfASetupThatFails(t *testing.T) {
 	t.Parallel()

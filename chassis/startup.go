@@ -36,6 +36,7 @@ func (i *instance) configure(ctx context.Context) (string, error) {
 	if i.service.Setup == nil {
 		errs = append(errs, errors.New("Service.Setup is nil: it registers what the service serves"))
 	}
+	errs = append(errs, i.service.checkFields()...)
 	environment, why := i.guessEnvironment()
 	loader := settings.Loader{Lookup: i.lookuper(), Development: environment == development}
 	own, err := loader.Load(ctx, &i.cfg)
