@@ -142,7 +142,7 @@ func TestWhatIsReadBeforeTheDecision(t *testing.T) {
 				}
 			}
 		}
-		time.Sleep(time.Until(ended) + 10*time.Millisecond)
+		time.Sleep(time.Until(ended) + 10*time.Millisecond) // certificates end by the real clock, as TLS reads it
 		a.run(t, probes, func(p *probe) bool { return !p.row.mayCall() })
 		if n := a.handled.Load(); n != 0 {
 			t.Errorf("%d calls of callers that may not call have reached a handler", n)
