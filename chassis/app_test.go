@@ -137,6 +137,20 @@ func TestSetupMistakes(t *testing.T) {
 	}
 }
 
+func TestNilFieldsOfAService(t *testing.T) {
+	t.Parallel()
+	service := setsUp(func(*chassis.App) {})
+	service.Tokens = (*noTokens)(nil)
+	service.UnaryInterceptors = []grpc.UnaryServerInterceptor{nil}
+	service.StreamInterceptors = []grpc.StreamServerInterceptor{nil}
+	expectAll(t, startError(t, service, nil), "Service.Tokens is a nil *chassis_test.noTokens: leave it out",
+		"Service.UnaryInterceptors[0] is nil: leave it out", "Service.StreamInterceptors[0] is nil")
+}
+
+type noTokens struct{}
+
+func (*noTokens) Verify(context.Context, string) (string, error) { return "", errors.New("none") }
+
 // What a Setup has registered wrongly before it fails is reported with its failure.
 func TestErrorsOfASetupThatFails(t *testing.T) {
 	t.Parallel()
@@ -268,6 +282,33 @@ func TestRegistrationAfterTheEndHasNoEffect(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The same for a Setup that was left behind itself, as it did not return when its context had ended.
+func TestSetupThatWasLeftBehindRegistersNothing(t *testing.T) {
+	t.Parallel()
+	entered, release, late := make(chan struct{}), make(chan struct{}), make(chan map[string]error, 1)
+	svc := chassistest.Begin(t, chassis.Service{Name: "bare", Setup: func(_ context.Context, app *chassis.App) error {
+		close(entered)
+		<-release
+		errs := map[string]error{}
+		for name, register := range registrations(context.Background()) {
+			errs[name] = register(app)
+		}
+		late <- errs
+		return nil
+	}}, chassistest.Options{Env: env{"CHASSIS_SHUTDOWN_TIMEOUT": "3100ms"}})
+	await(t, entered, "Setup runs")
+	svc.RequestStop()
+	if err := svc.Wait(); err == nil || !strings.Contains(err.Error(), "it did not end within") {
+		t.Errorf("got %v, want the error of a Setup that hangs", err)
+	}
+	close(release)
+	for name, err := range await(t, late, "Setup goes on") {
+		if wanted := slices.Contains(hasValue, name); wanted && (err == nil || !strings.Contains(err.Error(), "it has no effect")) || !wanted && err != nil {
+			t.Errorf("%s: got %v", name, err)
+		}
 	}
 }
 

@@ -115,7 +115,7 @@ func TestAuditLogOfEachIdentity(t *testing.T) {
 	byGRPC := func(t *testing.T, a *audited, as string) {
 		config := withoutID(a.Running, a.ca)
 		if as != "" {
-			config = a.TLS(as)
+			config = a.TLSAs(as)
 		}
 		conn := a.ConnWith(grpc.WithTransportCredentials(credentials.NewTLS(config)))
 		_ = conn.Invoke(t.Context(), gate.Unary("Named"), new(emptypb.Empty), new(emptypb.Empty)) // the record tells how it went
@@ -126,7 +126,7 @@ func TestAuditLogOfEachIdentity(t *testing.T) {
 			if token, ok := strings.CutPrefix(as, "token "); ok {
 				header = bearer(token)
 			} else if as != "" {
-				config = a.TLS(as)
+				config = a.TLSAs(as)
 			}
 			do(t, a.HTTPWith(config), method, "https://rest"+path, "", header...)
 		}
@@ -189,7 +189,7 @@ func TestAuditLogOfEachIdentity(t *testing.T) {
 func TestAuditLogOfOtherCalls(t *testing.T) {
 	t.Parallel()
 	a := startAudited(t, env{"CHASSIS_AUTHORIZATION": "audit", "CHASSIS_RATE_LIMIT": "limited=1/m"})
-	conn, web := a.Conn("web"), a.HTTP("web")
+	conn, web := a.ConnAs("web"), a.HTTPAs("web")
 	invoke := func(conn *grpc.ClientConn, method string, want codes.Code) {
 		t.Helper()
 		if err := conn.Invoke(t.Context(), method, new(emptypb.Empty), new(emptypb.Empty)); status.Code(err) != want {
@@ -200,9 +200,9 @@ func TestAuditLogOfOtherCalls(t *testing.T) {
 	do(t, web, "GET", "https://rest/not/there?token=4711", "")
 	streamToItsEnd(t, conn, gate.Stream("Public"))
 	do(t, web, "GET", "https://rest/own", "")
-	invoke(a.Conn("wallet"), gate.Unary("Named"), codes.OK)
+	invoke(a.ConnAs("wallet"), gate.Unary("Named"), codes.OK)
 	invoke(conn, "/grpc.health.v1.Health/Check", codes.OK)
-	limited := a.Conn("limited")
+	limited := a.ConnAs("limited")
 	invoke(limited, gate.Unary("Public"), codes.OK)
 	invoke(limited, gate.Unary("Public"), codes.ResourceExhausted)
 
@@ -266,9 +266,9 @@ func TestAuditLogOfDeniedCallsAndChanges(t *testing.T) {
 				"CHASSIS_AUDIT_LOG": policy, "CHASSIS_ADMIN_TLS": "true", "CHASSIS_DEBUG_CALLERS": "ops-*", "CHASSIS_DEBUG_LOOPBACK": "false",
 			})
 			for _, as := range []string{"web", "wallet"} {
-				_ = a.Conn(as).Invoke(t.Context(), gate.Unary("Named"), new(emptypb.Empty), new(emptypb.Empty)) // the record tells how it went
+				_ = a.ConnAs(as).Invoke(t.Context(), gate.Unary("Named"), new(emptypb.Empty), new(emptypb.Empty)) // the record tells how it went
 			}
-			anna, web := a.HTTP("ops-anna"), a.HTTP("web")
+			anna, web := a.HTTPAs("ops-anna"), a.HTTPAs("web")
 			do(t, anna, "PUT", "https://admin/debug/log-level", "level=error&for=1m")
 			do(t, anna, "POST", "https://admin/debug/faults", `{"method": "test.gate.v1.GateService/Public", "abort": "UNAVAILABLE", "for": "1m"}`)
 			do(t, anna, "DELETE", "https://admin/debug/faults", "")
@@ -302,7 +302,7 @@ func TestAuditLogThatRefuses(t *testing.T) {
 	}}, func(app *chassis.App) {
 		app.HandlePublic("GET /plain", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { note() }))
 	}), env{"CHASSIS_AUDIT_LOG": "all", "CHASSIS_AUDIT_LOG_MODE": "refuse", "CHASSIS_AUDIT_LOG_FILE": path, "CHASSIS_LOG_FORMAT": "json"})
-	conn, client := svc.Conn("web"), svc.HTTP()
+	conn, client := svc.ConnAs("web"), svc.HTTP()
 	for n, call := range []func() string{
 		func() string { _, err := echo.Say(t.Context(), conn, "x"); return status.Code(err).String() },
 		func() string { return fmt.Sprint(do(t, client, "POST", "http://rest/v1/say", `"x"`).status) },

@@ -123,44 +123,44 @@ func TestWhoMayCall(t *testing.T) {
 		call   attempt
 		want   string // default, public, web, team-*, foreign, alice, any user
 	}{
-		{"gRPC, web", byGRPC(secure.Conn("web")), "...DDDD"},
-		{"gRPC, wallet", byGRPC(secure.Conn("wallet")), "..DDDDD"},
-		{"gRPC, team-a", byGRPC(secure.Conn("team-a")), "..D.DDD"},
-		{"gRPC, team-a/robot", byGRPC(secure.Conn("team-a/robot")), "..DDDDD"},
-		{"gRPC, web/team-a", byGRPC(secure.Conn("web/team-a")), "..DDDDD"},
-		{"gRPC, user", byGRPC(secure.Conn("alice")), "..DDDDD"},
-		{"gRPC, a domain that begins alike", byGRPC(secure.Conn("spiffe://test.example/web")), "D.DDDDD"},
-		{"gRPC, other web", byGRPC(secure.Conn(other + "web")), "D.DD.DD"},
-		{"gRPC, other wallet", byGRPC(secure.Conn(other + "wallet")), "D.DDDDD"},
-		{"gRPC, other team-a", byGRPC(secure.Conn(other + "team-a")), "D.DDDDD"},
+		{"gRPC, web", byGRPC(secure.ConnAs("web")), "...DDDD"},
+		{"gRPC, wallet", byGRPC(secure.ConnAs("wallet")), "..DDDDD"},
+		{"gRPC, team-a", byGRPC(secure.ConnAs("team-a")), "..D.DDD"},
+		{"gRPC, team-a/robot", byGRPC(secure.ConnAs("team-a/robot")), "..DDDDD"},
+		{"gRPC, web/team-a", byGRPC(secure.ConnAs("web/team-a")), "..DDDDD"},
+		{"gRPC, user", byGRPC(secure.ConnAs("alice")), "..DDDDD"},
+		{"gRPC, a domain that begins alike", byGRPC(secure.ConnAs("spiffe://test.example/web")), "D.DDDDD"},
+		{"gRPC, other web", byGRPC(secure.ConnAs(other + "web")), "D.DD.DD"},
+		{"gRPC, other wallet", byGRPC(secure.ConnAs(other + "wallet")), "D.DDDDD"},
+		{"gRPC, other team-a", byGRPC(secure.ConnAs(other + "team-a")), "D.DDDDD"},
 		{"gRPC, no SPIFFE ID", byGRPC(grpcWith(withoutID(secure, ca))), "U.UUUUU"},
-		{"gRPC, web with alice's token", byGRPC(secure.Conn("web"), bearer("token-alice")...), "...DDDD"},
+		{"gRPC, web with alice's token", byGRPC(secure.ConnAs("web"), bearer("token-alice")...), "...DDDD"},
 		{"gRPC, no SPIFFE ID with alice's token", byGRPC(grpcWith(withoutID(secure, ca)), bearer("token-alice")...), "U.UUUUU"},
 
-		{"REST, web", byREST(secure.HTTP("web"), "https"), "...DDDD"},
-		{"REST, wallet", byREST(secure.HTTP("wallet"), "https"), "..DDDDD"},
-		{"REST, team-a", byREST(secure.HTTP("team-a"), "https"), "..D.DDD"},
-		{"REST, other web", byREST(secure.HTTP(other+"web"), "https"), "D.DD.DD"},
-		{"REST, other wallet", byREST(secure.HTTP(other+"wallet"), "https"), "D.DDDDD"},
+		{"REST, web", byREST(secure.HTTPAs("web"), "https"), "...DDDD"},
+		{"REST, wallet", byREST(secure.HTTPAs("wallet"), "https"), "..DDDDD"},
+		{"REST, team-a", byREST(secure.HTTPAs("team-a"), "https"), "..D.DDD"},
+		{"REST, other web", byREST(secure.HTTPAs(other+"web"), "https"), "D.DD.DD"},
+		{"REST, other wallet", byREST(secure.HTTPAs(other+"wallet"), "https"), "D.DDDDD"},
 		{"REST, no SPIFFE ID", byREST(secure.HTTPWith(withoutID(secure, ca)), "https"), "U.UUUUU"},
 		{"REST, no certificate", byREST(secure.HTTPWith(withoutCertificate(secure)), "https"), "U.UUUUU"},
 		{"REST, alice", byREST(secure.HTTPWith(withoutCertificate(secure)), "https", bearer("token-alice")...), "D.DDD.."},
 		{"REST, bob", byREST(secure.HTTPWith(withoutCertificate(secure)), "https", bearer("token-bob")...), "D.DDDD."},
 		{"REST, a user named web", byREST(secure.HTTPWith(withoutCertificate(secure)), "https", bearer("token-web")...), "D.DDDD."},
 		{"REST, a user named as an ID", byREST(secure.HTTPWith(withoutCertificate(secure)), "https", bearer("token-spiffe://test/web")...), "D.DDDD."},
-		{"REST, web with alice's token", byREST(secure.HTTP("web"), "https", bearer("token-alice")...), "...DD.."},
-		{"REST, other web with alice's token", byREST(secure.HTTP(other+"web"), "https", bearer("token-alice")...), "D.DD..."},
+		{"REST, web with alice's token", byREST(secure.HTTPAs("web"), "https", bearer("token-alice")...), "...DD.."},
+		{"REST, other web with alice's token", byREST(secure.HTTPAs(other+"web"), "https", bearer("token-alice")...), "D.DD..."},
 		{"REST, bad token", byREST(secure.HTTPWith(withoutCertificate(secure)), "https", bearer("forged")...), "UUUUUUU"},
-		{"REST, web with a bad token", byREST(secure.HTTP("web"), "https", bearer("forged")...), "UUUUUUU"},
+		{"REST, web with a bad token", byREST(secure.HTTPAs("web"), "https", bearer("forged")...), "UUUUUUU"},
 		{"REST, empty token", byREST(secure.HTTPWith(withoutCertificate(secure)), "https", bearer("")...), "UUUUUUU"},
 		{"REST, basic", byREST(secure.HTTPWith(withoutCertificate(secure)), "https", "Authorization", "Basic token-alice"), "U.UUUUU"},
 		{"REST, token by another name", byREST(secure.HTTPWith(withoutCertificate(secure)), "https", "Grpc-Metadata-Authorization", "Bearer token-alice"), "U.UUUUU"},
 		{"REST, says that it is web", byREST(secure.HTTPWith(withoutCertificate(secure)), "https",
 			"X-Forwarded-Client-Cert", "URI=spiffe://test/web", "Grpc-Metadata-Caller", "spiffe://test/web", "X-Forwarded-For", "127.0.0.1"), "U.UUUUU"},
 
-		{"REST without TLS, nobody", byREST(plain.HTTP("web"), "http"), "U.UUUUU"},
-		{"REST without TLS, alice", byREST(plain.HTTP("web"), "http", bearer("token-alice")...), "D.DDD.."},
-		{"REST without TLS, bad token", byREST(plain.HTTP("web"), "http", bearer("forged")...), "UUUUUUU"},
+		{"REST without TLS, nobody", byREST(plain.HTTPAs("web"), "http"), "U.UUUUU"},
+		{"REST without TLS, alice", byREST(plain.HTTPAs("web"), "http", bearer("token-alice")...), "D.DDD.."},
+		{"REST without TLS, bad token", byREST(plain.HTTPAs("web"), "http", bearer("forged")...), "UUUUUUU"},
 
 		{"gRPC, mutual TLS off", byGRPC(off.Conn()), "..UUUUU"},
 		{"REST, mutual TLS off, nobody", byREST(off.HTTP(), "http"), "..UUUUU"},
@@ -187,7 +187,7 @@ func TestWhoMayCall(t *testing.T) {
 func TestAuditMode(t *testing.T) {
 	t.Parallel()
 	svc := start(t, gated(), env{"CHASSIS_AUTHORIZATION": "audit"})
-	for _, call := range []attempt{byGRPC(svc.Conn("wallet")), byREST(svc.HTTP(), "http")} {
+	for _, call := range []attempt{byGRPC(svc.ConnAs("wallet")), byREST(svc.HTTP(), "http")} {
 		for _, policy := range gate.Policies {
 			if got := call(t, policy.Name, false); got != "." {
 				t.Errorf("%s: got %q, want it let in", policy.Name, got)

@@ -250,7 +250,7 @@ func TestIdentityOfRESTCallers(t *testing.T) {
 		id, _ := mtls.PeerID(ctx)
 		return id.String(), nil
 	}}), env{"CHASSIS_HTTP_TLS": "true"})
-	if got := do(t, svc.HTTP("web"), "POST", "https://rest/v1/say", `""`); got.body != `"spiffe://test/web"` {
+	if got := do(t, svc.HTTPAs("web"), "POST", "https://rest/v1/say", `""`); got.body != `"spiffe://test/web"` {
 		t.Errorf("got %s, want the caller's identity", got)
 	}
 	for _, header := range []string{"X-Forwarded-Client-Cert", "Grpc-Metadata-Peer", "X-Spiffe-Id"} {
@@ -308,7 +308,7 @@ func TestPlainHTTPHasNoDeadline(t *testing.T) {
 	svc := start(t, setsUp(func(app *chassis.App) {
 		app.HandlePublic("GET /files/{name}", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, limited := r.Context().Deadline()
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(20 * time.Millisecond) // longer than the deadline of calls, on a real connection
 			_, _ = fmt.Fprint(w, r.PathValue("name"), limited)
 		}))
 	}), env{"CHASSIS_HTTP_TIMEOUT": "1ms"})

@@ -34,6 +34,7 @@ func (c *configuration) read(ctx context.Context, service *Service, around *surr
 	if service.Setup == nil {
 		errs = append(errs, errors.New("Service.Setup is nil: it registers what the service serves"))
 	}
+	errs = append(errs, service.checkFields()...)
 	environment, why := guessEnvironment(around.getenv)
 	loader := settings.Loader{Lookup: around, Development: environment == development}
 	own, err := loader.Load(ctx, &c.Config)

@@ -6,7 +6,6 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/betmakers/paddock/chassis/internal/echo"
 )
@@ -104,13 +103,8 @@ func TestMaxConnections(t *testing.T) {
 				_ = conn.Close()
 			}
 			_ = conns[2].Close()
-			for took := 0; took < 3; {
-				conn := dial("192.0.2.1") // until the server has seen the end
-				if served(conn, port) {
-					took++
-				} else {
-					time.Sleep(5 * time.Millisecond)
-				}
+			for range 3 {
+				eventually(t, "the server has seen the end", func() bool { return served(dial("192.0.2.1"), port) })
 			}
 		})
 	}
@@ -129,9 +123,7 @@ func TestBrokenHandshakesKeepNoPlace(t *testing.T) {
 				_ = conn.SetLinger(i % 2)
 				_ = conn.Close()
 			}
-			for !served(dial("127.0.0.1"), port) {
-				time.Sleep(5 * time.Millisecond) // the test ends by its own time where this never comes
-			}
+			eventually(t, "a connection is served", func() bool { return served(dial("127.0.0.1"), port) })
 		})
 	}
 }

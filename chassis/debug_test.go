@@ -21,7 +21,7 @@ import (
 // debugStatus asks for a debug page as from elsewhere, which is what makes the guard look at who asks.
 func debugStatus(t *testing.T, svc *chassistest.Running, as string) int {
 	t.Helper()
-	return do(t, svc.HTTP(as), "GET", "https://admin/debug/status.json", "", "X-Forwarded-For", "10.0.0.1").status
+	return do(t, svc.HTTPAs(as), "GET", "https://admin/debug/status.json", "", "X-Forwarded-For", "10.0.0.1").status
 }
 
 func TestDebugCallers(t *testing.T) {
@@ -68,15 +68,15 @@ func TestDebugWithoutLoopback(t *testing.T) {
 	svc := start(t, echoes(&echo.Service{}), env{"CHASSIS_ADMIN_TLS": "true", "CHASSIS_DEBUG_CALLERS": "ops-*", "CHASSIS_DEBUG_LOOPBACK": "false"})
 	for as, want := range map[string]int{"ops-anna": 200, "web": 403} {
 		for _, path := range []string{"/debug/", "/debug/status.json", "/debug/pprof/heap"} {
-			if got := do(t, svc.HTTP(as), "GET", "https://admin"+path, ""); got.status != want {
+			if got := do(t, svc.HTTPAs(as), "GET", "https://admin"+path, ""); got.status != want {
 				t.Errorf("%s as %s: %s, want %d", path, as, got, want)
 			}
 		}
 	}
-	if got := do(t, svc.HTTP("web"), "GET", "https://admin/debug/", ""); !strings.Contains(got.body, "CHASSIS_DEBUG_LOOPBACK is false") {
+	if got := do(t, svc.HTTPAs("web"), "GET", "https://admin/debug/", ""); !strings.Contains(got.body, "CHASSIS_DEBUG_LOOPBACK is false") {
 		t.Errorf("the refusal does not say why: %s", got)
 	}
-	if got := do(t, svc.HTTP("web"), "GET", "https://admin/livez", ""); got.status != 200 {
+	if got := do(t, svc.HTTPAs("web"), "GET", "https://admin/livez", ""); got.status != 200 {
 		t.Errorf("a probe: %s", got)
 	}
 
@@ -103,7 +103,7 @@ func TestLogLevelInProductionNeedsAnIdentity(t *testing.T) {
 		settings := env{"CHASSIS_ENVIRONMENT": "production", "CHASSIS_DRAIN_DELAY": "0s"}
 		maps.Copy(settings, tc.settings)
 		svc := start(t, echoes(&echo.Service{}), settings)
-		client := svc.HTTP(tc.as)
+		client := svc.HTTPAs(tc.as)
 		for _, method := range []string{"PUT", "POST"} {
 			got := do(t, client, method, tc.url+"/debug/log-level?level=error&for=1m", "")
 			if got.status != tc.want {
@@ -128,7 +128,7 @@ func TestRefusedCallsAreLoggedAboveTheLevel(t *testing.T) {
 	for _, format := range []string{"json", "text"} {
 		for _, level := range []string{"INFO", "ERROR"} {
 			svc := start(t, gated(), env{"CHASSIS_LOG_LEVEL": level, "CHASSIS_LOG_FORMAT": format, "CHASSIS_HTTP_TLS": "true"})
-			conn := svc.Conn("mallory")
+			conn := svc.ConnAs("mallory")
 			for range 3 {
 				_ = conn.Invoke(t.Context(), gate.Unary("Named"), new(emptypb.Empty), new(emptypb.Empty))
 				_ = conn.Invoke(t.Context(), gate.Unary("Public"), new(emptypb.Empty), new(emptypb.Empty))

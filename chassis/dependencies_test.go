@@ -204,15 +204,10 @@ func (r *replica) page(path string) (string, bool) {
 // reach waits until the instance is ready, or is not, and says so.
 func (r *replica) reach(t *testing.T, ready bool, want string) {
 	t.Helper()
-	var text string
-	for range 2000 {
-		var is bool
-		if text, is = r.says(); is == ready && strings.Contains(text, want) {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Fatalf("%s never came to ready %v with %q, it says %q", r.host, ready, want, text)
+	eventually(t, fmt.Sprintf("%s comes to ready %v with %q", r.host, ready, want), func() bool {
+		text, is := r.says()
+		return is == ready && strings.Contains(text, want)
+	})
 }
 
 // A hard dependency over real connections: it holds the start, an instance that loses it leaves, the rest stays.

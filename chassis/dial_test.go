@@ -176,16 +176,12 @@ func TestDialBalances(t *testing.T) {
 		addresses = append(addresses, listener.Addr().String())
 	}
 	d := dials(t, chassistest.Options{Env: env{"CHASSIS_MTLS": "off", "CHASSIS_WALLET_TARGET": "listed:///" + strings.Join(addresses, ",")}})
-	for range 1000 {
+	eventually(t, "both servers have calls", func() bool { // the second connection may not be there yet
 		if _, err := d.call(t.Context(), chargeMethod, ""); err != nil {
 			t.Fatal(err)
 		}
-		if wallets[0].calls.Load() >= 10 && wallets[1].calls.Load() >= 10 {
-			return
-		}
-		time.Sleep(time.Millisecond) // the second connection may not be there yet
-	}
-	t.Errorf("the servers had %d and %d calls, want both to have some", wallets[0].calls.Load(), wallets[1].calls.Load())
+		return wallets[0].calls.Load() >= 10 && wallets[1].calls.Load() >= 10
+	})
 }
 
 // listed resolves a target to the addresses that stand in it.

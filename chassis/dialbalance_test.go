@@ -32,9 +32,9 @@ func TestDialOneSlowReplica(t *testing.T) {
 	for i := range wallets {
 		wallets[i].answer = func(_ context.Context, text string) (string, error) {
 			if i == 1 {
-				time.Sleep(time.Duration(pause.Load()))
+				time.Sleep(time.Duration(pause.Load())) // real time is the thing under test: see above
 			} else {
-				time.Sleep(fast)
+				time.Sleep(fast) // the same
 			}
 			return text, nil
 		}

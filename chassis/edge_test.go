@@ -104,8 +104,8 @@ func TestDecidedBeforeTheBody(t *testing.T) {
 		"none":                        {nobody, "", 401, codes.Unavailable},
 		"bad token":                   {nobody, "guess", 401, codes.Unavailable},
 		"good token":                  {nobody, "token-alice", 403, codes.Unavailable},
-		"other domain":                {svc.TLS("spiffe://other.example/web"), "", 403, codes.PermissionDenied},
-		"own domain with a bad token": {svc.TLS("web"), "guess", 401, codes.OK},
+		"other domain":                {svc.TLSAs("spiffe://other.example/web"), "", 403, codes.PermissionDenied},
+		"own domain with a bad token": {svc.TLSAs("web"), "guess", 401, codes.OK},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -172,7 +172,7 @@ func TestBodiesOfThoseWhoMayCall(t *testing.T) {
 	t.Parallel()
 	svc := start(t, edge(), env{"CHASSIS_HTTP_TLS": "true", "CHASSIS_POLICY_OVERRIDES": policy(`"public": false`)})
 	for body, want := range map[string]int{`{}`: 200, ``: 200, `{"how":"` + strings.Repeat("x", 1<<20) + `"}`: 200, `{"how": "` + "\xff" + `"}`: 400, `{`: 400} {
-		if got := do(t, svc.HTTP("web"), "POST", "https://rest/v1/vault", body); got.status != want {
+		if got := do(t, svc.HTTPAs("web"), "POST", "https://rest/v1/vault", body); got.status != want {
 			t.Errorf("%.20q: got %.100s, want %d", body, got, want)
 		}
 	}
@@ -208,7 +208,7 @@ func TestUnreadableRequestsAreNamed(t *testing.T) {
 		} else {
 			body, header = request[0], request[1:]
 		}
-		if got := do(t, svc.HTTP("web"), "POST", url, body, header...); got.status != status {
+		if got := do(t, svc.HTTPAs("web"), "POST", url, body, header...); got.status != status {
 			t.Errorf("got %s, want %d", got, status)
 		}
 	}
@@ -273,18 +273,18 @@ func TestHandleIsAsClosedAsAMethod(t *testing.T) {
 		{withoutID(svc, ca), "", "", 401, ""},
 		{withoutCertificate(svc), "guess", "", 401, ""},
 		{withoutCertificate(svc), "token-alice", "", 403, ""},
-		{svc.TLS(other + "web"), "", "", 403, ""},
-		{svc.TLS("web"), "", "", 200, own + "web "},
-		{svc.TLS("web"), "token-alice", "", 200, own + "web alice"},
-		{svc.TLS("web"), "guess", "", 401, ""},
-		{svc.TLS("web"), "", "/web", 200, own + "web "},
-		{svc.TLS("teller"), "", "/web", 403, ""},
+		{svc.TLSAs(other + "web"), "", "", 403, ""},
+		{svc.TLSAs("web"), "", "", 200, own + "web "},
+		{svc.TLSAs("web"), "token-alice", "", 200, own + "web alice"},
+		{svc.TLSAs("web"), "guess", "", 401, ""},
+		{svc.TLSAs("web"), "", "/web", 200, own + "web "},
+		{svc.TLSAs("teller"), "", "/web", 403, ""},
 		{withoutCertificate(svc), "token-alice", "/users", 200, " alice"},
-		{svc.TLS(other + "web"), "", "/users", 200, other + "web "},
-		{svc.TLS("web"), "", "/users", 403, ""},
+		{svc.TLSAs(other + "web"), "", "/users", 200, other + "web "},
+		{svc.TLSAs("web"), "", "/users", 403, ""},
 		{withoutCertificate(svc), "", "/public", 200, " "},
 		{withoutCertificate(svc), "guess", "/public", 401, ""},
-		{svc.TLS(other + "web"), "", "/public", 200, other + "web "},
+		{svc.TLSAs(other + "web"), "", "/public", 200, other + "web "},
 	} {
 		var header []string
 		if row.token != "" {
@@ -329,19 +329,19 @@ func TestCrossSiteRequests(t *testing.T) {
 		header []string
 		status int
 	}{
-		"a program with a certificate":               {svc.TLS("web"), nil, 200},
+		"a program with a certificate":               {svc.TLSAs("web"), nil, 200},
 		"a program with a cookie":                    {withoutCertificate(svc), cookie, 200},
-		"another site, certificate":                  {svc.TLS("web"), evil, 403},
+		"another site, certificate":                  {svc.TLSAs("web"), evil, 403},
 		"another site, certificate without identity": {withoutID(svc, ca), evil, 403},
 		"another site, cookie":                       {withoutCertificate(svc), append(cookie, evil...), 403},
 		"another site, password":                     {withoutCertificate(svc), append([]string{"Authorization", "Basic YTpi"}, evil...), 403},
-		"another site, old browser":                  {svc.TLS("web"), evil[:2], 403},
-		"another site of the domain":                 {svc.TLS("web"), []string{"Sec-Fetch-Site", "same-site"}, 403},
+		"another site, old browser":                  {svc.TLSAs("web"), evil[:2], 403},
+		"another site of the domain":                 {svc.TLSAs("web"), []string{"Sec-Fetch-Site", "same-site"}, 403},
 		"another site, nothing to prove":             {withoutCertificate(svc), evil, 200},
 		"another site, token":                        {withoutCertificate(svc), append(bearer("token-alice"), evil...), 200},
-		"the own site":                               {svc.TLS("web"), []string{"Origin", "https://localhost", "Sec-Fetch-Site", "same-origin"}, 200},
-		"the address line":                           {svc.TLS("web"), []string{"Sec-Fetch-Site", "none"}, 200},
-		"a trusted site":                             {svc.TLS("web"), []string{"Origin", "https://app.example.com", "Sec-Fetch-Site", "cross-site"}, 200},
+		"the own site":                               {svc.TLSAs("web"), []string{"Origin", "https://localhost", "Sec-Fetch-Site", "same-origin"}, 200},
+		"the address line":                           {svc.TLSAs("web"), []string{"Sec-Fetch-Site", "none"}, 200},
+		"a trusted site":                             {svc.TLSAs("web"), []string{"Origin", "https://app.example.com", "Sec-Fetch-Site", "cross-site"}, 200},
 	} {
 		for _, path := range []string{"/v1/vault", "/handle/public"} {
 			if got := do(t, svc.HTTPWith(request.config), "POST", "https://rest"+path, "{}", request.header...); got.status != request.status {

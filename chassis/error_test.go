@@ -219,7 +219,7 @@ func TestErrorAcrossAHop(t *testing.T) {
 		st, err := e.GRPCStatus().WithDetails(help)
 		return errors.Join(err, st.Err())
 	}), nil)
-	conn := back.Conn("front")
+	conn := back.ConnAs("front")
 	var seen error
 	front := start(t, echoes(&echo.Service{OnSay: func(ctx context.Context, text string) (string, error) {
 		_, seen = echo.Say(ctx, conn, text)

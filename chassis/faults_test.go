@@ -34,7 +34,7 @@ func TestFaultsOfTheSettings(t *testing.T) {
 		messages int
 		code     codes.Code
 	}{"web": {2, codes.DataLoss}, "api": {3, codes.OK}} {
-		n, err := messages(t, svc.Conn(as))
+		n, err := messages(t, svc.ConnAs(as))
 		if n != want.messages || status.Code(err) != want.code {
 			t.Errorf("%s: %d messages and %v, want %d and %s", as, n, err, want.messages, want.code)
 		}
@@ -162,7 +162,7 @@ func TestFaultsInProduction(t *testing.T) {
 	} {
 		tc.settings["CHASSIS_ENVIRONMENT"], tc.settings["CHASSIS_DRAIN_DELAY"] = "production", "0s"
 		svc := start(t, echoes(&echo.Service{}), tc.settings)
-		client := svc.HTTP(tc.as)
+		client := svc.HTTPAs(tc.as)
 		if got := do(t, client, "POST", tc.url+"/debug/faults", rule); got.status != tc.want {
 			t.Errorf("%v by %s: %s, want %d", tc.settings, tc.as, got, tc.want)
 		} else if got.status == 403 {
@@ -199,7 +199,7 @@ func TestRateLimitSetting(t *testing.T) {
 	for as, want := range map[string]int{"web": 1, "api": 2, "other": 2} {
 		passed := 0
 		for range 5 {
-			if _, err := echo.Say(t.Context(), svc.Conn(as), "hi"); err == nil {
+			if _, err := echo.Say(t.Context(), svc.ConnAs(as), "hi"); err == nil {
 				passed++
 			} else if status.Code(err) != codes.ResourceExhausted {
 				t.Error(err)

@@ -133,6 +133,18 @@ func await[T any](t *testing.T, ch <-chan T, what string) T {
 	}
 }
 
+// eventually waits until done reports true, and fails the test, instead of hanging, where it never does. It is for what
+// has no event to wait for, such as what the other end of a socket has seen.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !done(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("never happened: %s", what)
+		}
+		time.Sleep(5 * time.Millisecond) // bounded, and between looks at sockets, which no bubble has
+	}
+}
+
 func newGauge(name string) prometheus.Gauge {
 	return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: "Of a test."})
 }

@@ -82,15 +82,15 @@ func TestQuietCallsByREST(t *testing.T) {
 						if err := send("first"); err != nil {
 							return err
 						}
-						time.Sleep(2500 * time.Millisecond)
+						time.Sleep(2500 * time.Millisecond) // quiet for longer than a write may take, on a real socket
 						if err := errors.Join(ctx.Err(), send(strings.Repeat("x", size))); err != nil {
 							t.Errorf("the handler has %v", err)
 						}
-						time.Sleep(1500 * time.Millisecond)
+						time.Sleep(1500 * time.Millisecond) // the same
 						return status.Error(codes.DataLoss, "the rest is lost")
 					},
 					OnSay: func(_ context.Context, text string) (string, error) {
-						time.Sleep(2500 * time.Millisecond)
+						time.Sleep(2500 * time.Millisecond) // the same
 						return text, nil
 					},
 				}), env{"CHASSIS_WRITE_TIMEOUT": "1s", "CHASSIS_HTTP_TIMEOUT": "20s", "CHASSIS_HTTP_TLS": secure})
@@ -160,7 +160,7 @@ func TestDownloadsOverTCP(t *testing.T) {
 			var n int
 			n, err = io.ReadFull(response.Body, buffer)
 			total += n
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond) // a slow reader, by whom the system's buffers fill
 		}
 		_ = response.Body.Close()
 		if end := <-ends; total != size || end != nil {
@@ -250,12 +250,7 @@ func TestAnnouncedBodiesAreNotAllocated(t *testing.T) {
 				defer conn.Close() //nolint:errcheck // of a test
 				_, _ = fmt.Fprintf(conn, "POST /v1/say HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", 4<<20, sent)
 			}
-			for deadline := time.Now().Add(10 * time.Second); goroutinesReading() < connections; {
-				if time.Now().After(deadline) {
-					t.Fatalf("%d of %d requests wait for their body", goroutinesReading(), connections)
-				}
-				time.Sleep(10 * time.Millisecond)
-			}
+			eventually(t, "all requests wait for their body", func() bool { return goroutinesReading() >= connections })
 			if more := heap() - before; more > 16<<20 {
 				t.Errorf("%d announced bodies take %d MiB", connections, more>>20)
 			}
@@ -329,7 +324,7 @@ func hijackedAtAStop(t *testing.T, wait func(ctx context.Context, conn net.Conn)
 	}
 	defer response.Body.Close() //nolint:errcheck // of a test
 	await(t, opened, "the handler has its connection")
-	time.Sleep(200 * time.Millisecond) // more than any timeout
+	time.Sleep(200 * time.Millisecond) // more than any timeout of a real socket
 	select {
 	case <-ended:
 		t.Fatal("the connection ended before the service")

@@ -220,7 +220,7 @@ func TestSecretsDoNotComeOut(t *testing.T) {
 }
 
 func sendByGRPC(t *testing.T, svc *chassistest.Running) {
-	client := vaultv1.NewVaultServiceClient(svc.Conn("keeper"))
+	client := vaultv1.NewVaultServiceClient(svc.ConnAs("keeper"))
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+canary+"-grpc-token", "cookie", "session="+canary+"-cookie",
 		"x-api-key", canary+"-key", "x-auth-token", canary+"-auth", "baggage", "tenant=1")
 	for i, how := range carelessness {

@@ -196,7 +196,7 @@ func BenchmarkMarks(b *testing.B) {
 // A stream keeps nothing of what went through its marked fields.
 func TestStreamsKeepNoSecrets(t *testing.T) {
 	svc := chassistest.Start(t, vaultService(), chassistest.Options{})
-	upload, err := vaultv1.NewVaultServiceClient(svc.Conn("keeper")).Upload(t.Context())
+	upload, err := vaultv1.NewVaultServiceClient(svc.ConnAs("keeper")).Upload(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ func TestCallersEraseNothing(t *testing.T) {
 			for _, word := range words {
 				ctx = metadata.AppendToOutgoingContext(ctx, "x-token", word, "cookie", "a="+word, "authorization", word)
 			}
-			client := vaultv1.NewVaultServiceClient(svc.Conn("mallory"))
+			client := vaultv1.NewVaultServiceClient(svc.ConnAs("mallory"))
 			_, err := client.Store(ctx, &vaultv1.StoreRequest{How: "first", Card: words[0], Load: &vaultv1.Secrets{List: words}})
 			if got := status.Convert(err).Message(); got != "the account is closed" {
 				t.Errorf("answered %q", got)
@@ -89,7 +89,7 @@ func TestLongLinesAreCut(t *testing.T) {
 				vaultv1.RegisterVaultServiceServer(app, &bank{log: app.Logger()})
 				return nil
 			}}, chassistest.Options{Env: env{"CHASSIS_LOG_FORMAT": format}})
-			_, err := vaultv1.NewVaultServiceClient(svc.Conn("mallory")).Store(t.Context(), &vaultv1.StoreRequest{How: strings.Repeat(sign, 1_100_000/len(sign))})
+			_, err := vaultv1.NewVaultServiceClient(svc.ConnAs("mallory")).Store(t.Context(), &vaultv1.StoreRequest{How: strings.Repeat(sign, 1_100_000/len(sign))})
 			if status.Code(err) != codes.FailedPrecondition {
 				t.Errorf("got %v", err)
 			}
@@ -111,7 +111,7 @@ func TestPrintedSecretsStay(t *testing.T) {
 		vaultv1.RegisterVaultServiceServer(app, printing{log: app.Logger()})
 		return nil
 	}}, chassistest.Options{})
-	_, err := vaultv1.NewVaultServiceClient(svc.Conn("keeper")).Store(t.Context(), &vaultv1.StoreRequest{Card: "4711", Pin: 4712})
+	_, err := vaultv1.NewVaultServiceClient(svc.ConnAs("keeper")).Store(t.Context(), &vaultv1.StoreRequest{Card: "4711", Pin: 4712})
 	if text := fmt.Sprint(err); strings.Contains(text, "4711") || strings.Contains(text, "4712") || status.Code(err) != codes.Internal {
 		t.Errorf("answered %s, want an id alone", text)
 	}

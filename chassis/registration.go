@@ -104,3 +104,21 @@ func (a *App) end() error {
 	a.state = ended
 	return errors.Join(a.errs...)
 }
+
+// checkFields finds values that would make every call panic.
+func (s *Service) checkFields() (errs []error) {
+	if s.Tokens != nil && isNil(s.Tokens) {
+		errs = append(errs, fmt.Errorf("Service.Tokens is a nil %T: leave it out, or pass what its constructor returns without an error", s.Tokens))
+	}
+	for n, interceptor := range s.UnaryInterceptors {
+		if interceptor == nil {
+			errs = append(errs, fmt.Errorf("Service.UnaryInterceptors[%d] is nil: leave it out", n))
+		}
+	}
+	for n, interceptor := range s.StreamInterceptors {
+		if interceptor == nil {
+			errs = append(errs, fmt.Errorf("Service.StreamInterceptors[%d] is nil: leave it out", n))
+		}
+	}
+	return errs
+}

@@ -43,7 +43,22 @@ func (a *App) checkRoutes() error {
 	for _, s := range a.services {
 		errs = append(errs, a.checkServed(s, owners)...)
 	}
+	a.warnOfDocs()
 	return errors.Join(errs...)
+}
+
+// warnOfDocs reports patterns of Handle that the description of the API hides. It is no error, as the description is
+// there in development alone, unless it is asked for.
+func (a *App) warnOfDocs() {
+	if a.routes == nil || a.gateway == nil || !a.instance.cfg.HTTPDocs {
+		return
+	}
+	for _, path := range []string{"/docs/", "/openapi.json"} {
+		if pattern := a.handlePattern(openapi.Route{HTTPMethod: http.MethodGet, Pattern: path}); pattern != "" && pattern != "/" {
+			a.instance.log.Warn("pattern of Handle is hidden by the description of the API: choose another path, or set CHASSIS_HTTP_DOCS=false",
+				"pattern", pattern, "path", path)
+		}
+	}
 }
 
 func (a *App) checkWithoutGateway() (errs []error) {

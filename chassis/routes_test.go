@@ -262,6 +262,21 @@ func TestRESTThatIsMeant(t *testing.T) {
 	}
 }
 
+// The description of the API goes before the service's own patterns, which is told.
+func TestPatternThatTheDescriptionHides(t *testing.T) {
+	t.Parallel()
+	for setting, want := range map[string]int{"true": 1, "false": 0} {
+		svc := start(t, setsUpREST(func(ctx context.Context, app *chassis.App) {
+			register(app, shop)
+			app.Gateway(ctx, gatewayTo(shop))
+			app.Handle("GET /docs/", http.NotFoundHandler())
+		}), env{"CHASSIS_HTTP_DOCS": setting})
+		if lines := svc.Logs("pattern of Handle is hidden by the description of the API: choose another path, or set CHASSIS_HTTP_DOCS=false"); len(lines) != want {
+			t.Errorf("CHASSIS_HTTP_DOCS=%s: got the lines %v, want %d", setting, lines, want)
+		}
+	}
+}
+
 // What is for gRPC alone is not in the description of the API.
 func TestOpenAPIHasNoRoutesWithoutGateway(t *testing.T) {
 	t.Parallel()

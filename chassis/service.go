@@ -40,7 +40,8 @@ type Service struct {
 	Config any
 
 	// Setup registers what the service serves. It runs once, when everything that it may use is there and before any
-	// port of the service is open. ctx ends when a stop is asked for. An error ends the start. Required.
+	// port of the service is open. ctx ends when a stop is asked for. An error, a panic, and what is wrong with what it
+	// has registered end the start, reported together; so does registering nothing at all. Required.
 	Setup func(ctx context.Context, app *App) error
 
 	// Tokens, if not nil, decides about the bearer tokens of callers from outside the mesh, at the REST edge; package jwt has

@@ -199,7 +199,9 @@ func TestStopFunctionsRunAfterTheLastCallInReverseOrder(t *testing.T) {
 			return nil
 		}
 	}
+	entered := make(chan struct{})
 	svc := start(t, echoes(&echo.Service{OnSay: func(ctx context.Context, _ string) (string, error) {
+		close(entered)
 		<-chassis.Draining(ctx)
 		order = append(order, "call")
 		return "", nil
@@ -217,9 +219,7 @@ func TestStopFunctionsRunAfterTheLastCallInReverseOrder(t *testing.T) {
 		_, err := echo.Say(context.Background(), conn, "")
 		answered <- err
 	}()
-	for svc.Metric("chassis_rpc_in_flight", "rpc_method", "test.v1.EchoService/Say") == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	await(t, entered, "the handler is called")
 	svc.Stop()
 	if err := await(t, answered, "an answer"); err != nil {
 		t.Error(err)

@@ -32,14 +32,14 @@ func TestWorkersHaveTheirTimeAfterCallsWereCut(t *testing.T) {
 	service, entered := stuck(release, func(app *chassis.App) {
 		app.OnStop("flush", func(ctx context.Context) error {
 			atStart = ctx.Err()
-			time.Sleep(work)
+			time.Sleep(work) // the time that is left after real calls were cut
 			atEnd = ctx.Err()
 			flushed = true
 			return nil
 		})
 		app.Go("batch", func(ctx context.Context) error {
 			<-ctx.Done()
-			time.Sleep(work)
+			time.Sleep(work) // the same
 			finished = true
 			return nil
 		})

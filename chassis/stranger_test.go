@@ -29,8 +29,8 @@ func TestStrangersTraceAndBaggage(t *testing.T) {
 		believed bool
 	}{
 		"nobody":        {env{"CHASSIS_HTTP_TLS": "true"}, func(r *chassistest.Running) *http.Client { return r.HTTPWith(withoutCertificate(r)) }, "https://rest/x", false},
-		"other domain":  {env{"CHASSIS_HTTP_TLS": "true"}, func(r *chassistest.Running) *http.Client { return r.HTTP("spiffe://evil.example/web") }, "https://rest/x", false},
-		"own domain":    {env{"CHASSIS_HTTP_TLS": "true"}, func(r *chassistest.Running) *http.Client { return r.HTTP("web") }, "https://rest/x", true},
+		"other domain":  {env{"CHASSIS_HTTP_TLS": "true"}, func(r *chassistest.Running) *http.Client { return r.HTTPAs("spiffe://evil.example/web") }, "https://rest/x", false},
+		"own domain":    {env{"CHASSIS_HTTP_TLS": "true"}, func(r *chassistest.Running) *http.Client { return r.HTTPAs("web") }, "https://rest/x", true},
 		"setting":       {env{"CHASSIS_HTTP_TLS": "true", "CHASSIS_TRACE_TRUST": "anyone"}, func(r *chassistest.Running) *http.Client { return r.HTTPWith(withoutCertificate(r)) }, "https://rest/x", true},
 		"own machine":   {env{}, func(r *chassistest.Running) *http.Client { return r.HTTP() }, "http://rest/x", true},
 		"without TLS":   {env{"CHASSIS_ENVIRONMENT": "production", "CHASSIS_DRAIN_DELAY": "0s", "CHASSIS_HTTP_TLS": "false"}, func(r *chassistest.Running) *http.Client { return r.HTTP() }, "http://rest/x", false},

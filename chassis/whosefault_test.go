@@ -39,7 +39,7 @@ func TestStrangersWriteNoErrors(t *testing.T) {
 		return text, nil
 	}}), env{"CHASSIS_HTTP_TLS": "true", "CHASSIS_MAX_MESSAGE_BYTES": "1000"})
 	before := len(worse(svc))
-	conn, client := svc.Conn("web"), svc.HTTP("web")
+	conn, client := svc.ConnAs("web"), svc.HTTPAs("web")
 	nobody := svc.HTTPWith(withoutCertificate(svc))
 	gives := func(url string) { // up before there is an answer
 		if response, err := client.Get(url); err == nil { //nolint:noctx // it ends at once

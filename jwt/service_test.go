@@ -88,7 +88,7 @@ func TestByREST(t *testing.T) {
 	i := serve(t, key)
 	plain, secure := start(t, i), start(t, i, "CHASSIS_HTTP_TLS=true")
 	none := plain.HTTP()
-	web, other := secure.HTTP("web"), secure.HTTP("spiffe://elsewhere/web")
+	web, other := secure.HTTPAs("web"), secure.HTTPAs("spiffe://elsewhere/web")
 	alice := "Bearer " + i.token(t, key, nil)
 	for _, test := range []struct {
 		name, authorization string
@@ -136,7 +136,7 @@ func TestByGRPC(t *testing.T) {
 	key := newKey(t, "ec")
 	i := serve(t, key)
 	svc := start(t, i)
-	conn := svc.Conn("web")
+	conn := svc.ConnAs("web")
 	for _, authorization := range []string{"", "Bearer " + i.token(t, key, nil), "Bearer nonsense"} {
 		ctx := t.Context()
 		if authorization != "" {

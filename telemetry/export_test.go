@@ -274,7 +274,7 @@ func TestShutdownLeavesNoGoroutineBehind(t *testing.T) {
 		if !strings.Contains(all, "batchSpanProcessor") && !strings.Contains(all, "BatchProcessor") && !strings.Contains(all, "lineWriter") {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond) // bounded, and beside connections of OTLP, which no bubble has
 	}
 	t.Errorf("goroutines are left:\n%s", stacks[:runtime.Stack(stacks, true)])
 }

@@ -16,7 +16,7 @@ import (
 func TestByGRPC(t *testing.T) {
 	t.Parallel()
 	svc := start(t)
-	client := betsv1.NewBetServiceClient(svc.Conn("web"))
+	client := betsv1.NewBetServiceClient(svc.ConnAs("web"))
 	if _, err := client.PlaceBet(t.Context(), valid()); err != nil {
 		t.Errorf("a valid request: %v", err)
 	}
@@ -31,7 +31,7 @@ func TestByGRPC(t *testing.T) {
 func TestByServerStream(t *testing.T) {
 	t.Parallel()
 	svc := start(t)
-	client := betsv1.NewBetServiceClient(svc.Conn("web"))
+	client := betsv1.NewBetServiceClient(svc.ConnAs("web"))
 	for market, want := range map[string]codes.Code{"final": codes.OK, "": codes.InvalidArgument} {
 		stream, err := client.WatchBets(t.Context(), &betsv1.WatchBetsRequest{Market: market})
 		if err == nil {
@@ -48,7 +48,7 @@ func TestByServerStream(t *testing.T) {
 func TestByClientStream(t *testing.T) {
 	t.Parallel()
 	svc := start(t)
-	stream, err := betsv1.NewBetServiceClient(svc.Conn("web")).PlaceBets(t.Context())
+	stream, err := betsv1.NewBetServiceClient(svc.ConnAs("web")).PlaceBets(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

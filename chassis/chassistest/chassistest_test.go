@@ -42,16 +42,16 @@ func TestConnProvesAnIdentity(t *testing.T) {
 	t.Parallel()
 	svc := chassistest.Start(t, service(), chassistest.Options{})
 	for _, test := range []struct {
-		as   []string
+		conn *grpc.ClientConn
 		want string
 	}{
-		{nil, `hi to "spiffe://test/client"`},
-		{[]string{"web"}, `hi to "spiffe://test/web"`},
-		{[]string{"spiffe://elsewhere.org/a/b"}, `hi to "spiffe://elsewhere.org/a/b"`},
+		{svc.Conn(), `hi to "spiffe://test/client"`},
+		{svc.ConnAs("web"), `hi to "spiffe://test/web"`},
+		{svc.ConnAs("spiffe://elsewhere.org/a/b"), `hi to "spiffe://elsewhere.org/a/b"`},
 	} {
-		got, err := echo.Say(t.Context(), svc.Conn(test.as...), "hi")
+		got, err := echo.Say(t.Context(), test.conn, "hi")
 		if err != nil || got != test.want {
-			t.Errorf("as %q: got %s, %v; want %s", test.as, got, err, test.want)
+			t.Errorf("got %s, %v; want %s", got, err, test.want)
 		}
 	}
 }
@@ -98,14 +98,14 @@ func TestServicesOfOneAuthorityCallEachOther(t *testing.T) {
 	t.Parallel()
 	ca := chassistest.NewCA(t)
 	back := chassistest.Start(t, service(), chassistest.Options{CA: ca})
-	conn := back.Conn("front") // as the client of front
+	conn := back.ConnAs("front") // as the client of front
 	front := chassistest.Start(t, chassis.Service{Name: "front", Setup: func(_ context.Context, app *chassis.App) error {
 		app.RegisterService(&echo.Desc, &echo.Service{OnSay: func(ctx context.Context, text string) (string, error) {
 			return echo.Say(ctx, conn, text)
 		}})
 		return nil
 	}}, chassistest.Options{CA: ca})
-	got, err := echo.Say(t.Context(), front.Conn("web"), "hi")
+	got, err := echo.Say(t.Context(), front.ConnAs("web"), "hi")
 	if want := `hi to "spiffe://test/front"`; err != nil || got != want {
 		t.Errorf("got %s, %v; want %s", got, err, want)
 	}
@@ -115,7 +115,7 @@ func TestServicesOfOneAuthorityCallEachOther(t *testing.T) {
 func TestPlaintextWhereMutualTLSIsOff(t *testing.T) {
 	t.Parallel()
 	svc := chassistest.Start(t, service(), chassistest.Options{Env: map[string]string{"CHASSIS_MTLS": "off"}})
-	if got, err := echo.Say(t.Context(), svc.Conn("web"), "hi"); err != nil || got != `hi to ""` {
+	if got, err := echo.Say(t.Context(), svc.ConnAs("web"), "hi"); err != nil || got != `hi to ""` {
 		t.Errorf("got %s, %v; want a call without identity", got, err)
 	}
 }
@@ -141,7 +141,7 @@ func TestHTTPReachesBothPorts(t *testing.T) {
 func TestHTTPSProvesAnIdentity(t *testing.T) {
 	t.Parallel()
 	svc := chassistest.Start(t, service(), chassistest.Options{Env: map[string]string{"CHASSIS_HTTP_TLS": "true"}})
-	if got := post(t, svc.HTTP("web"), "https://rest/v1/say", `"hi"`); got != `200 "hi to \"spiffe://test/web\""` {
+	if got := post(t, svc.HTTPAs("web"), "https://rest/v1/say", `"hi"`); got != `200 "hi to \"spiffe://test/web\""` {
 		t.Errorf("got %s", got)
 	}
 }
@@ -149,7 +149,7 @@ func TestHTTPSProvesAnIdentity(t *testing.T) {
 func TestWhatCameOut(t *testing.T) {
 	t.Parallel()
 	svc := chassistest.Start(t, service(), chassistest.Options{})
-	if _, err := echo.Say(t.Context(), svc.Conn("web"), "hi"); err != nil {
+	if _, err := echo.Say(t.Context(), svc.ConnAs("web"), "hi"); err != nil {
 		t.Fatal(err)
 	}
 	lines := svc.Logs("saying", "call")

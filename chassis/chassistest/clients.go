@@ -21,15 +21,21 @@ import (
 // defaultCaller is who calls where a test does not care.
 const defaultCaller = "client"
 
-// Conn returns a gRPC connection to the service of a caller that proves an identity: a SPIFFE ID, or a name in
-// [TrustDomain]; "client" if none is given. With CHASSIS_MTLS=off it has neither TLS nor identity. Errors of its calls
-// are [chassis.Error] values. It is closed at the end of the test.
-func (r *Running) Conn(as ...string) *grpc.ClientConn {
+// Conn returns a gRPC connection to the service of the caller "client": see [Running.ConnAs].
+func (r *Running) Conn() *grpc.ClientConn {
+	r.t.Helper()
+	return r.ConnAs(defaultCaller)
+}
+
+// ConnAs returns a gRPC connection to the service of a caller that proves an identity: a SPIFFE ID, or a name in
+// [TrustDomain]. With CHASSIS_MTLS=off it has neither TLS nor identity. Errors of its calls are [chassis.Error] values.
+// It is closed at the end of the test. A caller that is no identity fails the test.
+func (r *Running) ConnAs(caller string) *grpc.ClientConn {
 	r.t.Helper()
 	if r.env["CHASSIS_MTLS"] == "off" {
 		return r.ConnWith(grpc.WithTransportCredentials(insecure.NewCredentials()))
 	}
-	return r.ConnWith(grpc.WithTransportCredentials(credentials.NewTLS(r.TLS(as...))))
+	return r.ConnWith(grpc.WithTransportCredentials(credentials.NewTLS(r.TLSAs(caller))))
 }
 
 // ConnWith returns a gRPC connection to the service with the given options, among them its credentials: for callers
@@ -48,14 +54,16 @@ func (r *Running) ConnWith(opts ...grpc.DialOption) *grpc.ClientConn {
 	return cc
 }
 
-// TLS returns a new client configuration with which a caller, as in [Running.Conn], proves its identity and expects the
-// service's. A test may change it.
-func (r *Running) TLS(as ...string) *tls.Config {
+// TLS returns a new client configuration of the caller "client": see [Running.TLSAs].
+func (r *Running) TLS() *tls.Config {
 	r.t.Helper()
-	caller := defaultCaller
-	if len(as) > 0 {
-		caller = as[0]
-	}
+	return r.TLSAs(defaultCaller)
+}
+
+// TLSAs returns a new client configuration with which a caller, as in [Running.ConnAs], proves its identity and expects
+// the service's. A test may change it.
+func (r *Running) TLSAs(caller string) *tls.Config {
+	r.t.Helper()
 	want := idOf(r.t, r.name)
 	return mtls.ClientTLS(fixed{r.ca.Identity(caller)}, func(got spiffeid.ID) error {
 		if got != want {
@@ -65,15 +73,21 @@ func (r *Running) TLS(as ...string) *tls.Config {
 	})
 }
 
-// HTTP returns an HTTP client for the service's ports: host "rest" of a URL is the REST port and "admin" the admin port.
-// With https it proves the identity, as in [Running.Conn]; with http, which is what both ports speak in development,
-// nobody has one.
-func (r *Running) HTTP(as ...string) *http.Client {
+// HTTP returns an HTTP client of the caller "client": see [Running.HTTPAs].
+func (r *Running) HTTP() *http.Client {
 	r.t.Helper()
-	return r.HTTPWith(r.TLS(as...))
+	return r.HTTPAs(defaultCaller)
 }
 
-// HTTPWith returns an HTTP client as [Running.HTTP] does, with the given configuration for https: for callers without a
+// HTTPAs returns an HTTP client for the service's ports: host "rest" of a URL is the REST port and "admin" the admin
+// port. With https it proves the identity of a caller, as in [Running.ConnAs]. With http, which is what both ports speak
+// in development, no caller has an identity.
+func (r *Running) HTTPAs(caller string) *http.Client {
+	r.t.Helper()
+	return r.HTTPWith(r.TLSAs(caller))
+}
+
+// HTTPWith returns an HTTP client as [Running.HTTPAs] does, with the given configuration for https: for callers without a
 // certificate, and for those that must be refused. Several clients may have the same one.
 func (r *Running) HTTPWith(config *tls.Config) *http.Client {
 	r.t.Helper()

@@ -31,7 +31,7 @@ func (c *conformer) callers(t testing.TB) {
 	for as := range everybody {
 		conn, caller := c.nobody(), contract.Caller{}
 		if as != "" {
-			conn, caller = c.svc.Conn(as), contract.Caller{ID: fullID(as)}
+			conn, caller = c.svc.ConnAs(as), contract.Caller{ID: fullID(as)}
 		}
 		for _, m := range c.methods {
 			c.try(t, conn, m, caller)
@@ -72,7 +72,7 @@ func (c *conformer) deadlines(t testing.TB) {
 		if !ok {
 			continue
 		}
-		conn := c.svc.Conn(as)
+		conn := c.svc.ConnAs(as)
 		if err := call(t.Context(), conn, m, probeReach, newMessage(requestOf(m))); status.Code(err) != codes.Aborted {
 			t.Errorf("%s: got %v, want it to reach the service", m.Name, err)
 			continue
@@ -121,7 +121,7 @@ func (c *conformer) panics(t testing.TB) {
 		if !ok {
 			continue
 		}
-		c.panicIn(t, m, c.svc.Conn(as))
+		c.panicIn(t, m, c.svc.ConnAs(as))
 	}
 }
 

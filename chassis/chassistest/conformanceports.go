@@ -77,7 +77,7 @@ const (
 // series counts the series before and after callers have invented names for everything that they name.
 func (c *conformer) series(t testing.TB) {
 	t.Helper()
-	conn, client := c.svc.Conn("conformance"), c.svc.HTTP("conformance")
+	conn, client := c.svc.ConnAs("conformance"), c.svc.HTTPAs("conformance")
 	rest := c.svc.network.open("http")
 	invent := func(i int) {
 		name := fmt.Sprintf("Invented%d", i)
@@ -157,7 +157,7 @@ func (c *conformer) drain(t testing.TB) {
 		if !ok {
 			continue
 		}
-		conn := c.svc.Conn(as)
+		conn := c.svc.ConnAs(as)
 		go func() { ended <- c.hold(t, conn, m) }()
 		select {
 		case <-c.probe.blocked:

@@ -36,7 +36,7 @@ func (c *conformer) secrets(t testing.TB) {
 		before := c.probe.count(m)
 		for _, mode := range []string{"", probePanic} {
 			ctx, cancel := context.WithTimeout(t.Context(), secretsTimeout)
-			err := call(ctx, c.svc.Conn(as), m, mode, message)
+			err := call(ctx, c.svc.ConnAs(as), m, mode, message)
 			cancel()
 			if err != nil {
 				c.search(t, canary, "the error of "+m.Name, fmt.Sprint(err, status.Convert(err).Proto()))

@@ -3,15 +3,16 @@
 //
 //	func TestHello(t *testing.T) {
 //		svc := chassistest.Start(t, Service(), chassistest.Options{})
-//		hello := hellov1.NewHelloServiceClient(svc.Conn("web"))
+//		hello := hellov1.NewHelloServiceClient(svc.ConnAs("web"))
 //		...
 //	}
 //
 // # Callers
 //
-// [Running.Conn] is a gRPC connection and [Running.HTTP] an HTTP client of a caller with a proven identity: a SPIFFE ID,
-// or a name in the trust domain "test", to which the service belongs too. Each caller's certificate is minted by an
-// authority that the test made; services that call each other share one by [Options].CA.
+// [Running.ConnAs] is a gRPC connection and [Running.HTTPAs] an HTTP client of a caller with a proven identity: a SPIFFE
+// ID, or a name in the trust domain "test", to which the service belongs too. [Running.Conn] and [Running.HTTP] are those
+// of "client". Each caller's certificate is minted by an authority that the test made; services that call each other
+// share one by [Options].CA.
 //
 // A service that calls others reaches them in memory, by mutual TLS, where [Options].Peers has them under the names that it
 // dials:

@@ -127,7 +127,7 @@ func ExampleStart() {
 	new(fakeTB).run(func(t testing.TB) {
 		svc := chassistest.Start(t, service(), chassistest.Options{})
 
-		answer, err := echo.Say(context.Background(), svc.Conn("web"), "hello")
+		answer, err := echo.Say(context.Background(), svc.ConnAs("web"), "hello")
 		fmt.Println(answer, err)
 		for _, line := range svc.Logs("call") {
 			fmt.Println(line["method"], line["code"], line["peer"])
@@ -138,4 +138,18 @@ func ExampleStart() {
 	// hello to "spiffe://test/web" <nil>
 	// test.v1.EchoService/Say OK spiffe://test/web
 	// 1
+}
+
+func TestCallerWithoutANameFailsTheTest(t *testing.T) {
+	t.Parallel()
+	for name, call := range map[string]func(*chassistest.Running){
+		"ConnAs": func(r *chassistest.Running) { r.ConnAs("") },
+		"TLSAs":  func(r *chassistest.Running) { r.TLSAs("") },
+		"HTTPAs": func(r *chassistest.Running) { r.HTTPAs("") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			expectFailure(t, `chassistest: identity "spiffe://test/"`, func(t testing.TB) { call(chassistest.Start(t, service(), chassistest.Options{})) })
+		})
+	}
 }

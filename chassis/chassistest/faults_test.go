@@ -20,14 +20,14 @@ func TestDependencyThatFails(t *testing.T) {
 	}})
 	front := chassistest.Start(t, frontOf("echo"), chassistest.Options{Peers: map[string]*chassistest.Running{"echo": dependency}})
 
-	got, err := echo.Say(t.Context(), front.Conn("web"), "hi")
+	got, err := echo.Say(t.Context(), front.ConnAs("web"), "hi")
 	if err != nil || got != "alone: INTERNAL" {
 		t.Errorf("got %q, %v", got, err)
 	}
 	if n := dependency.Metric("chassis_faults_injected_total", "fault", "abort"); n != 1 {
 		t.Errorf("%v faults were injected, want 1", n)
 	}
-	if got, err := echo.Say(t.Context(), dependency.Conn("another"), "hi"); err != nil {
+	if got, err := echo.Say(t.Context(), dependency.ConnAs("another"), "hi"); err != nil {
 		t.Errorf("another caller: got %q, %v", got, err)
 	}
 }

@@ -87,7 +87,7 @@ func RollingRestart(t testing.TB, service func() chassis.Service, opts RestartOp
 	for range restartReplicas {
 		x.replicas = append(x.replicas, x.start())
 	}
-	x.name, x.tls = x.replicas[0].name, x.replicas[0].TLS(x.opts.Caller)
+	x.name, x.tls = x.replicas[0].name, x.replicas[0].TLSAs(x.opts.Caller)
 	x.load = newLoad(t, x.clients(), opts.Rate)
 	x.load.start()
 	for i := range x.toRestart() {

@@ -203,7 +203,7 @@ func TestFilesKeepTheLastGoodOnes(t *testing.T) {
 			if text := log.String(); !strings.Contains(text, tt.want) || !strings.Contains(text, dir) {
 				t.Errorf("the log does not tell %q and where:\n%s", tt.want, text)
 			}
-			time.Sleep(10 * cfg.PollInterval) // for as many looks, which must not repeat themselves
+			time.Sleep(10 * cfg.PollInterval) // for as many looks at real files, which must not repeat themselves
 			if n := strings.Count(log.String(), "level=ERROR"); n != 1 {
 				t.Errorf("%d error lines for one broken replacement:\n%s", n, log.String())
 			}

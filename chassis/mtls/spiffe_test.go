@@ -329,7 +329,7 @@ func TestSPIFFEWaitsForItsAgent(t *testing.T) {
 		}
 		started <- err
 	}()
-	time.Sleep(50 * time.Millisecond) // so that it usually finds nobody first; it passes either way
+	time.Sleep(50 * time.Millisecond) // on a real socket it then usually finds no agent first; it passes either way
 	a.run(t)
 	ok(t, <-started)
 }

@@ -90,7 +90,7 @@ func (s target) reset(port string, calls int, send func(*flooder)) error {
 	if _, err := f.frames.WriteTo(conn); err != nil {
 		return err
 	}
-	time.Sleep(90 * time.Millisecond) // as the attack was found: shorter than what a call may wait
+	time.Sleep(90 * time.Millisecond) // as the attack was found, in real time: shorter than what a call may wait
 	for stream := uint32(1); stream <= f.stream; stream += 2 {
 		_ = f.WriteRSTStream(stream, http2.ErrCodeCancel)
 	}

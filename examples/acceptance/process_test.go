@@ -21,7 +21,7 @@ import (
 // patience is how long a condition may take to come true: far longer than it ever does.
 const patience = 2 * time.Minute
 
-// await polls until condition holds.
+// await polls until condition holds. It waits in real time, as another process does the work.
 func await(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !condition(); time.Sleep(5 * time.Millisecond) {

@@ -39,7 +39,7 @@ func start(t *testing.T) (desk, greeter *chassistest.Running) {
 
 func TestWelcome(t *testing.T) {
 	desk, greeter := start(t)
-	client := frontdeskv1.NewFrontDeskServiceClient(desk.Conn("web"))
+	client := frontdeskv1.NewFrontDeskServiceClient(desk.ConnAs("web"))
 	got, err := client.Welcome(t.Context(), &frontdeskv1.WelcomeRequest{Guest: "Ada"})
 	if want := "Hello, Ada! Your room is ready."; err != nil || got.GetMessage() != want {
 		t.Errorf("got %q, %v; want %q", got.GetMessage(), err, want)

@@ -23,7 +23,7 @@ import (
 
 func TestSayHello(t *testing.T) {
 	svc := chassistest.Start(t, Service(), chassistest.Options{Env: map[string]string{"GREETING": "Ahoy"}})
-	hello := hellov1.NewHelloServiceClient(svc.Conn("web"))
+	hello := hellov1.NewHelloServiceClient(svc.ConnAs("web"))
 	for _, test := range []struct{ name, want string }{
 		{"Ada", "Ahoy, Ada!"},
 		{"", "Ahoy, World!"},
@@ -46,7 +46,7 @@ func TestSayHello(t *testing.T) {
 
 func TestCount(t *testing.T) {
 	svc := chassistest.Start(t, Service(), chassistest.Options{})
-	stream, err := hellov1.NewHelloServiceClient(svc.Conn("web")).Count(t.Context(), &hellov1.CountRequest{Name: "Ada", Times: 2, PauseMs: 1})
+	stream, err := hellov1.NewHelloServiceClient(svc.ConnAs("web")).Count(t.Context(), &hellov1.CountRequest{Name: "Ada", Times: 2, PauseMs: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestREST(t *testing.T) {
 
 func TestGreetingIsChecked(t *testing.T) {
 	svc := chassistest.Start(t, Service(), chassistest.Options{})
-	got, err := healthpb.NewHealthClient(svc.Conn("kubelet")).Check(t.Context(), &healthpb.HealthCheckRequest{})
+	got, err := healthpb.NewHealthClient(svc.ConnAs("kubelet")).Check(t.Context(), &healthpb.HealthCheckRequest{})
 	if err != nil || got.GetStatus() != healthpb.HealthCheckResponse_SERVING {
 		t.Errorf("got %v, %v; want SERVING", got, err)
 	}

@@ -121,6 +121,7 @@ func mustCall(t *testing.T, client hellov1.HelloServiceClient) {
 	}
 }
 
+// await polls until condition holds, for a minute at most. Real servers and connections do the work.
 func await(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !condition(); time.Sleep(5 * time.Millisecond) {

@@ -151,9 +151,7 @@ func TestPlainRequestWhoseCallerHasGone(t *testing.T) {
 			_ = response.Body.Close()
 		}
 		cancel()
-		for len(f.log.records(t)) <= i {
-			time.Sleep(time.Millisecond)
-		}
+		f.until(t, "a line of the request", func() bool { return len(f.log.records(t)) > i })
 	}
 	f.wantQuiet(t)
 }

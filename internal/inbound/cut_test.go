@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -165,9 +164,7 @@ func TestCutPlainRequest(t *testing.T) {
 				close(release)
 			}()
 			_ = ask(t, "GET", url, nil)
-			for f.log.String() == "" {
-				time.Sleep(time.Millisecond)
-			}
+			f.until(t, "a line of the request", func() bool { return f.log.String() != "" })
 			if line := f.log.only(t); line["level"] != "WARN" || line["reason"] != "shutdown" || line["status"] != tc.status {
 				t.Errorf("the line is %v, want one of a request that was cut with %v", line, tc.status)
 			}

@@ -199,13 +199,19 @@ func (f *fixture) wantValue(t testing.TB, name string, of labels, want float64) 
 // settle waits until no call runs: grpc-go tells a caller that its message cannot be read before the call has ended.
 func (f *fixture) settle(t testing.TB) {
 	t.Helper()
-	for range 5000 {
-		if f.value(t, inFlightMetric, nil) == 0 {
-			return
+	f.until(t, "no call runs", func() bool { return f.value(t, inFlightMetric, nil) == 0 })
+}
+
+// until waits for what a server does behind its answer, for which there is no event, and fails the test where it never
+// happens.
+func (f *fixture) until(t testing.TB, what string, happened func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !happened(); {
+		if time.Now().After(deadline) {
+			t.Fatalf("never happened: %s", what)
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) // bounded; the connections are real ones
 	}
-	t.Fatal("a call still runs")
 }
 
 const (

@@ -138,7 +138,7 @@ func TestSteadyReadersAreNotCut(t *testing.T) {
 					} else if err != nil {
 						t.Fatalf("read %d bytes, %v", total, err)
 					}
-					time.Sleep(400 * time.Millisecond)
+					time.Sleep(400 * time.Millisecond) // a steady reader that is slow, whose socket the system buffers
 				}
 				if err := <-ended; total != 16<<20 || err != nil {
 					t.Errorf("read %d bytes; the handler has %v", total, err)

@@ -223,12 +223,7 @@ func TestHTTPPanic(t *testing.T) {
 			t.Errorf("%s logged %s", path, logged)
 		}
 	}
-	for range 5000 { // the answer is on its way before the request is counted
-		if f.value(t, requestsMetric, nil) == 2 {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	f.until(t, "both requests are counted", func() bool { return f.value(t, requestsMetric, nil) == 2 })
 	f.wantValue(t, panicsMetric, labels{"where": "http"}, 1)
 	f.wantValue(t, requestsMetric, labels{"http_response_status_code": "500"}, 2)
 }

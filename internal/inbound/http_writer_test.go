@@ -48,9 +48,7 @@ func TestAnswerAtTheDeadline(t *testing.T) {
 	if err := <-wrote; err != http.ErrHandlerTimeout {
 		t.Errorf("the late write = %v, want http.ErrHandlerTimeout", err)
 	}
-	for f.value(t, requestsMetric, nil) == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	f.until(t, "the request is counted", func() bool { return f.value(t, requestsMetric, nil) > 0 })
 	f.wantValue(t, requestsMetric, labels{"http_response_status_code": "504"}, 1)
 	f.wantValue(t, callsMetric, labels{"rpc_status_code": "DEADLINE_EXCEEDED"}, 1) // although its handler answered in the end
 }
@@ -189,7 +187,7 @@ func TestRequestWaitsForTheHandlerOfItsStream(t *testing.T) {
 		}
 		close(began)
 		<-s.Context().Done()
-		time.Sleep(20 * time.Millisecond) // cleaning up
+		time.Sleep(20 * time.Millisecond) // cleaning up, behind a real connection
 		returned.Store(true)
 		return s.Context().Err()
 	}})

@@ -34,7 +34,7 @@ func (s *fakeStream) RecvMsg(m any) error {
 		return io.EOF
 	}
 	s.unread = false
-	time.Sleep(s.late)
+	time.Sleep(s.late) // zero, unless the test has a bubble
 	if len(s.in.Fields) > 0 {
 		proto.Merge(m.(proto.Message), s.in)
 	}

@@ -335,7 +335,7 @@ func eventually(t testing.TB, happened func() bool) {
 		if happened() {
 			return
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) // bounded; the connections are real ones
 	}
 	t.Fatal("it has not happened")
 }
