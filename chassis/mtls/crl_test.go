@@ -231,7 +231,9 @@ func TestRecipeForAList(t *testing.T) {
 	ok(t, os.WriteFile(filepath.Join(dir, "web.crt"), certPEM(web.Leaf), 0o600))
 	shell(recipe)
 	renew := strings.Split(recipe, "\n")
-	renew = slices.DeleteFunc(renew, func(line string) bool { return !strings.HasPrefix(line, "openssl") && !strings.HasPrefix(line, "mv ") || strings.Contains(line, "-revoke") })
+	renew = slices.DeleteFunc(renew, func(line string) bool {
+		return !strings.HasPrefix(line, "openssl") && !strings.HasPrefix(line, "mv ") || strings.Contains(line, "-revoke")
+	})
 	for _, step := range []string{"", strings.Join(renew, "\n")} {
 		shell(step)
 		list, err := os.ReadFile(filepath.Join(dir, "crl.pem"))
