@@ -42,8 +42,8 @@
 //
 //	return nil, chassis.Reason(hellov1.ErrorReason_NAME_TOO_LONG)
 //
-// By gRPC it arrives as google.rpc.Status with the standard details, by REST as problem details of RFC 9457. A client
-// in Go gets the same Error back, with [ErrorOf] or from a connection that decodes by itself, however many services
+// By gRPC it arrives as google.rpc.Status with the standard details, by REST as problem details of RFC 9457, in the
+// last line of a stream that has begun as {"error": …} with the same in it. A client in Go gets the same Error back, with [ErrorOf] or from a connection that decodes by itself, however many services
 // it came through:
 //
 //	if errors.Is(err, chassis.Reason(hellov1.ErrorReason_NAME_TOO_LONG)) { …

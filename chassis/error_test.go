@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -146,7 +147,7 @@ func TestErrorsByREST(t *testing.T) {
 			if unary.status < 400 || unary.header.Get("Content-Type") != "application/problem+json" {
 				t.Errorf("got %s", unary)
 			}
-			expectAll(t, stream.body, `{"error":{"code":`)
+			expectAll(t, stream.body, `{"error":{"t`, `"status":`+strconv.Itoa(unary.status)) // type, or title
 			for _, body := range []string{unary.body, stream.body} {
 				if strings.Contains(body, "hunter2") {
 					t.Errorf("the cause has reached the caller: %s", body)
@@ -177,14 +178,21 @@ func TestErrorAsProblem(t *testing.T) {
 	}
 }
 
-// The error of a stream under way has the gateway's form. What has no form in JSON is left out rather than the error.
+// The error of a stream under way is the problem that an answer would be, as its last line. What has no form in JSON is
+// left out rather than the error.
 func TestErrorInARESTStream(t *testing.T) {
 	t.Parallel()
 	withForeign := full().GRPCStatus().Proto()
 	withForeign.Details[0].TypeUrl = "type.googleapis.com/no.Such"
 	svc := start(t, fails(func() error { return status.ErrorProto(withForeign) }), nil)
 	got := do(t, svc.HTTP(), "GET", "http://rest/v1/list/x", "")
-	expectAll(t, got.body, `{"result":"one"}`, `{"error":{"code":8,`, `"@type":"type.googleapis.com/google.rpc.BadRequest"`, `"retryDelay":"1.500s"`)
+	want := `{"result":"one"}` + "\n" + `{"error":{"title":"Too Many Requests","status":429,"detail":"no more today","code":"RESOURCE_EXHAUSTED",` +
+		`"errors":[{"field":"a.b[0]","detail":"too much","reason":"HIGH"},{"field":"c"}],"retry_after_seconds":2,"trace_id":"` + got.header.Get("Trace-Id") + `"}}` + "\n"
+	if got.body != want {
+		t.Errorf("got %s, want %s", got.body, want)
+	}
+	german := do(t, svc.HTTP(), "GET", "http://rest/v1/list/x", "", "Accept-Language", "de-AT, en;q=0.5")
+	expectAll(t, german.body, `"detail":"heute nicht mehr"`)
 	if strings.Contains(got.body, "no.Such") {
 		t.Errorf("got %s", got.body)
 	}

@@ -121,7 +121,7 @@ func TestPanicInAStreamByREST(t *testing.T) {
 		if len(lines) != 2 || strings.Contains(got.body, "secret cause") {
 			t.Fatalf("%s: got %s", scheme, got)
 		}
-		expectAll(t, lines[1], `{"error":`, `"code":13`, "internal error, id ")
+		expectAll(t, lines[1], `{"error":{"title":"Internal Server Error","status":500,"detail":"internal error, id `, `"code":"INTERNAL"`, got.header.Get("Trace-Id"))
 	}
 }
 

@@ -74,7 +74,9 @@ func newGateway() *gateway.ServeMux {
 		gateway.WithErrorHandler(func(_ context.Context, _ *gateway.ServeMux, _ gateway.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
 			writeError(w, r, err, gateway.HTTPStatusFromCode)
 		}),
-		gateway.WithStreamErrorHandler(func(_ context.Context, err error) *status.Status { return streamError(err) }),
+		gateway.WithStreamErrorHandler(func(ctx context.Context, err error) *status.Status {
+			return streamError(ctx, err, gateway.HTTPStatusFromCode)
+		}),
 		gateway.WithRoutingErrorHandler(func(ctx context.Context, _ *gateway.ServeMux, _ gateway.Marshaler, w http.ResponseWriter, _ *http.Request, status int) {
 			writeRoutingError(ctx, w, status)
 		}),

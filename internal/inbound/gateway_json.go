@@ -6,6 +6,7 @@ import (
 	"io"
 
 	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	statuspb "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -46,6 +47,11 @@ func alreadyEncoded(ctx context.Context, answer proto.Message) (any, error) {
 func (m *jsonMarshaler) Marshal(v any) ([]byte, error) {
 	if encoded, ok := v.(json.RawMessage); ok {
 		return encoded, nil
+	}
+	if line, ok := v.(map[string]proto.Message); ok { // the gateway's, of a stream that fails: see middleware.StreamError
+		if st, ok := line["error"].(*statuspb.Status); ok && json.Valid([]byte(st.GetMessage())) {
+			return json.Marshal(map[string]json.RawMessage{"error": json.RawMessage(st.GetMessage())})
+		}
 	}
 	if message, ok := v.(proto.Message); ok {
 		return m.MarshalOptions.Marshal(message)

@@ -39,9 +39,17 @@ func writeError(w http.ResponseWriter, r *http.Request, err error, httpStatus fu
 	problem.FromStatus(answer, rpcstatus.Name(st.Code()), st, accept, trace.SpanContextFromContext(r.Context())).Write(w)
 }
 
-// streamError returns the error of a REST stream under way, which the gateway writes as {"error": …}: with those
-// details alone that it can write, as it would write nothing at all for the others.
-func streamError(err error) *status.Status { return rpcstatus.Showable(status.Convert(err)) }
+// streamError returns the error of a REST stream under way, for the last line of the answer. Its message is the problem
+// that [writeError] would answer with, as JSON in one line; its code is that of err. The marshaler of the gateway puts
+// the message as it is into {"error": …}. ctx is that of the request, or of its call.
+func streamError(ctx context.Context, err error, httpStatus func(codes.Code) int) *status.Status {
+	st, accept := status.Convert(err), ""
+	if h := httpCallFrom(ctx); h != nil {
+		accept = h.request.Header.Get("Accept-Language")
+	}
+	p := problem.FromStatus(httpStatus(st.Code()), rpcstatus.Name(st.Code()), st, accept, trace.SpanContextFromContext(ctx))
+	return status.New(st.Code(), string(p.JSON()))
+}
 
 // refuse answers for a body that was not read to its end, after which the connection is of no more use.
 func (h *httpCall) refuse(w http.ResponseWriter, status int, code, detail string) {

@@ -224,21 +224,13 @@ func (b *builder) responses(r Route) (object, error) {
 		mediaType, description = StreamContentType, "A stream: one JSON object a line, and an error at most as the last."
 		schema = obj("oneOf", []any{
 			obj("type", "object", "required", []string{"result"}, "properties", obj("result", schema)),
-			obj("type", "object", "required", []string{"error"}, "properties", obj("error", b.status())),
+			obj("type", "object", "required", []string{"error"}, "properties", obj("error", b.problem())),
 		})
 	}
 	return obj(
 		"200", obj("description", description, "content", content(mediaType, schema)),
 		"default", obj("description", "An error.", "content", content(problem.ContentType, b.problem())),
 	), nil
-}
-
-// status returns a reference to the schema of errors, which a service's own messages may have brought in already.
-func (b *builder) status() object {
-	if _, ok := b.schemas.defined[statusName]; !ok {
-		b.schemas.defined[statusName] = statusSchema()
-	}
-	return obj("$ref", "#/components/schemas/"+statusName)
 }
 
 // problem returns a reference to the schema of RFC 9457 problem details, as package problem writes them.

@@ -190,7 +190,7 @@ func TestStreamsAreLinesOfResultOrError(t *testing.T) {
 	content := at(t, document(t), "paths", "/v1/notes:watch", "get", "responses", "200", "content", openapi.StreamContentType, "schema", "oneOf")
 	got, err := json.Marshal(content)
 	want := `[{"properties":{"result":{"$ref":"#/components/schemas/notes.v1.Note"}},"required":["result"],"type":"object"},` +
-		`{"properties":{"error":{"$ref":"#/components/schemas/google.rpc.Status"}},"required":["error"],"type":"object"}]`
+		`{"properties":{"error":{"$ref":"#/components/schemas/Problem"}},"required":["error"],"type":"object"}]`
 	if err != nil || string(got) != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -50,18 +50,7 @@ func anyMessage() object {
 	return obj("type", "object", "properties", obj("@type", kind), "additionalProperties", true)
 }
 
-// statusName is google.rpc.Status, in which a stream under way tells its error.
-const statusName = "google.rpc.Status"
-
-func statusSchema() object {
-	return obj("type", "object", "description", "What went wrong.", "properties", obj(
-		"code", obj("type", "integer", "format", "int32", "description", "The gRPC status code."),
-		"message", obj("type", "string", "description", "For developers, in English."),
-		"details", obj("type", "array", "items", anyMessage()),
-	))
-}
-
-// problemName is the schema of every other error.
+// problemName is the schema of every error, of one within a stream too.
 const problemName = "Problem"
 
 func problemSchema() object {

@@ -59,12 +59,18 @@ func title(status int) string {
 	return http.StatusText(status)
 }
 
-// Write sends p as the whole answer. Nothing must have been written before.
-func (p Problem) Write(w http.ResponseWriter) {
+// JSON returns p in one line.
+func (p Problem) JSON() []byte {
 	body, err := json.Marshal(p)
 	if err != nil { // strings and a number always marshal
-		body = []byte(`{}`)
+		return []byte(`{}`)
 	}
+	return body
+}
+
+// Write sends p as the whole answer. Nothing must have been written before.
+func (p Problem) Write(w http.ResponseWriter) {
+	body := p.JSON()
 	h := w.Header()
 	h.Set("Content-Type", ContentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))

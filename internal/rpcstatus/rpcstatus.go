@@ -7,7 +7,6 @@ package rpcstatus
 import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 )
@@ -70,27 +69,4 @@ func decode[M interface {
 	}
 	*to = message
 	return true
-}
-
-// Showable returns st with those of its details alone that have a JSON form in this process. One without, such as one of
-// a type that is not linked in, would keep the whole status from being written.
-func Showable(st *status.Status) *status.Status {
-	p := st.Proto()
-	if len(p.GetDetails()) == 0 {
-		return st
-	}
-	var shown []*anypb.Any
-	for i, detail := range p.GetDetails() {
-		if i >= maxDetails {
-			break
-		}
-		if len(detail.GetValue()) > maxBytes {
-			continue
-		}
-		if _, err := protojson.Marshal(detail); err == nil {
-			shown = append(shown, detail)
-		}
-	}
-	p.Details = shown
-	return status.FromProto(p)
 }

@@ -78,23 +78,3 @@ func TestSplitLeavesAlone(t *testing.T) {
 		}
 	}
 }
-
-func TestShowable(t *testing.T) {
-	info := &errdetails.ErrorInfo{Reason: "R"}
-	st := of(t, info,
-		&anypb.Any{TypeUrl: "type.googleapis.com/no.Such"},
-		&anypb.Any{TypeUrl: "type.googleapis.com/google.rpc.ErrorInfo", Value: []byte{0xff}},
-		&errdetails.RetryInfo{RetryDelay: &durationpb.Duration{Seconds: 1 << 60}},
-		&errdetails.ErrorInfo{Reason: strings.Repeat("x", 70<<10)},
-	)
-	got := rpcstatus.Showable(st)
-	if want := of(t, info); !proto.Equal(got.Proto(), want.Proto()) {
-		t.Errorf("got %v, want %v", got.Proto(), want.Proto())
-	}
-	if len(st.Proto().Details) != 5 {
-		t.Error("the status it was made from has changed")
-	}
-	if plain := status.New(codes.Aborted, "again"); rpcstatus.Showable(plain) != plain {
-		t.Error("a status without details is made anew")
-	}
-}
