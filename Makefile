@@ -114,7 +114,7 @@ fuzz: ## Run each fuzz target for FUZZTIME, a minute unless set
 mutate: ## Change the request path in MUTANTS places, 60 unless set, and report what no test notices
 	@cd tools/mutate && $(GO) build -o $(BIN)/mutate .
 	@CGO_ENABLED=0 GOFLAGS="$$GOFLAGS $(PLAIN)" mutate -n $(MUTANTS) -seed $(SEED) -equivalent tools/mutate/equivalent.txt \
-		internal/inbound internal/outbound internal/admission internal/balance chassis/stop.go=./chassis
+		internal/inbound internal/outbound internal/admission internal/balance chassis/stop.go=./chassis chassis/drain.go=./chassis
 
 tools: $(BIN)/buf $(BIN)/golangci-lint $(BIN)/govulncheck $(BIN)/grpcurl $(PLUGINS) ## Build the pinned tools into .bin
 

@@ -1,6 +1,7 @@
 package chassis
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -96,4 +97,15 @@ func termsOf(m *inbound.Method) openapi.Terms {
 		Deadline: m.Timeout, Public: m.Public, Callers: m.Describe(),
 		Availability: o.Availability, Latency: o.Latency, Within: o.Within,
 	}
+}
+
+// objectives are those of a method, for people.
+func objectives(t openapi.Terms) (lines []string) {
+	if t.Availability > 0 {
+		lines = append(lines, fmt.Sprintf("%v %% available", t.Availability))
+	}
+	if t.Latency > 0 {
+		lines = append(lines, fmt.Sprintf("%v %% within %s", t.Latency, t.Within))
+	}
+	return lines
 }

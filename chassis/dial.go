@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -24,9 +23,6 @@ import (
 // reconnectDelay bounds the wait between attempts to connect: gRPC's own bound is two minutes, in which a service that is
 // back would have no calls.
 const reconnectDelay = 10 * time.Second
-
-// leastKeepalive is what a server of the chassis allows if nobody has set CHASSIS_KEEPALIVE_MIN_TIME there.
-const leastKeepalive = 20 * time.Second
 
 // Dial returns the connection to another service, by its name: the mirror of the server. It proves this service's
 // identity and takes no other than spiffe://<own trust domain>/<name> for an answer, unless CHASSIS_MTLS is off. It goes
@@ -244,13 +240,6 @@ func (d *dialer) close() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-var targetVariable = regexp.MustCompile(`^CHASSIS_([A-Z][A-Z0-9_]*)_TARGET=`)
-
-// withoutTargets leaves out of environ the variables of services to dial: which there are is known when Setup is over.
-func withoutTargets(environ []string) []string {
-	return slices.DeleteFunc(slices.Clone(environ), targetVariable.MatchString)
 }
 
 // checkTargets tells of targets that no Dial has asked for. They end no start: a manifest may be ahead of its program.

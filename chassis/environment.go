@@ -3,6 +3,8 @@ package chassis
 import (
 	"net"
 	"net/netip"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -45,4 +47,11 @@ func onLoopback(addr string) bool {
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && ip.Unmap().IsLoopback()
+}
+
+var targetVariable = regexp.MustCompile(`^CHASSIS_([A-Z][A-Z0-9_]*)_TARGET=`)
+
+// withoutTargets leaves out of environ the variables of services to dial: which there are is known when Setup is over.
+func withoutTargets(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), targetVariable.MatchString)
 }

@@ -4,40 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"net"
 	"net/http"
 	"sync"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
 	"github.com/betmakers/paddock/internal/admin"
-	"github.com/betmakers/paddock/internal/admission"
 	"github.com/betmakers/paddock/internal/inbound"
 )
-
-// opener opens ports with the limits that the settings have for them.
-type opener struct {
-	cfg      *configuration
-	around   *surroundings
-	identity *identity
-	log      *slog.Logger
-	registry prometheus.Registerer
-	refused  *prometheus.CounterVec // connections beyond the limits
-	limiter  *admission.Limiter     // nil where admission is off
-}
-
-// listen opens a port. Those of the service have limits of connections; that of the probes has
-// none, as a service that is full is alive.
-func (o *opener) listen(ctx context.Context, port, addr string) (net.Listener, error) {
-	listener, err := o.around.Listen(ctx, port, addr)
-	if err != nil || port == "admin" {
-		return listener, err
-	}
-	limits := connLimits{o.cfg.MaxConnections, o.cfg.MaxConnectionsPerAddress}
-	return limitConns(port, listener, limits, o.log, o.refused, o.limiter), nil
-}
 
 // ports are those that the service is called at: gRPC, and REST if it has HTTP. They are opened
 // together and closed together.
@@ -53,7 +27,7 @@ type ports struct {
 // bind opens every port before it serves on any: a service answers on all of them or does not
 // start. Rest is nil for a service without HTTP. It returns what is open, for people.
 func (p *ports) bind(ctx context.Context, register func(*grpc.Server), rest http.Handler) (string, error) {
-	server, err := p.newGRPCServer()
+	server, err := p.newGRPCServer(p.chain)
 	if err != nil {
 		return "", err
 	}

@@ -50,7 +50,7 @@ func (i *instance) start(ctx context.Context) error {
 		}
 		detail, err := s.run(ctx, i.log, i.stopDuringStart)
 		if err != nil {
-			if _, hangs := errors.AsType[leftBehind](err); hangs {
+			if _, hangs := errors.AsType[leftBehindError](err); hangs {
 				i.left = s.step
 			}
 			return failedStep(ctx, s, err)

@@ -77,7 +77,8 @@ func (i *instance) requestStop(asked, failed error) {
 	}
 }
 
-// stopDuringStart begins the stop while a step of the start runs, and returns the time that the step has.
+// stopDuringStart begins the stop while a step of the start runs, and returns the time that the
+// step has.
 func (i *instance) stopDuringStart(ctx context.Context) time.Duration {
 	i.requestStop(context.Cause(ctx), nil)
 	return time.Until(i.stopEnd().Add(-stopReserve))

@@ -2,7 +2,7 @@
 // reports each change that they passed with: a comparison at its boundary, a negated condition, a removed statement or
 // value of a case, an operator, a constant.
 //
-//	go run . -n 60 -seed 1 -equivalent equivalent.txt internal/admission chassis/stop.go=./chassis
+//	go run . -n 60 -seed 1 -equivalent equivalent.txt internal/admission chassis/stop.go=./chassis chassis/drain.go=./chassis
 //
 // An argument is a folder, or a file, of a Go package, with the packages whose tests are to notice after a "=", separated by
 // commas; without them, its own package. They are tried in that order.

@@ -24,12 +24,13 @@ type taken struct {
 	err    error
 }
 
-// leftBehind is the failure of a step that holds up the stop, and still runs.
-type leftBehind struct{ error }
+// leftBehindError is the failure of a step that holds up the stop, and still runs.
+type leftBehindError struct{ error }
 
-// run takes a step in a goroutine of its own: much of it is code of the service, which may hang, panic or end its
-// goroutine. It returns when the step does, or when a requested stop leaves no more time. Then the step is [leftBehind].
-// Log is nil where there is none before the step. Stopping begins the stop and returns the time that the step has.
+// run takes a step in a goroutine of its own: much of it is code of the service, which may hang,
+// panic or end its goroutine. It returns when the step does, or with a [leftBehindError] when a
+// requested stop leaves no more time. Log is nil where there is none before the step. Stopping
+// begins the stop and returns the time that the step has.
 func (s startStep) run(ctx context.Context, log *slog.Logger, stopping func(context.Context) time.Duration) (string, error) {
 	done := make(chan taken, 1)
 	go func() {
@@ -76,7 +77,7 @@ func (s startStep) runWhileStopping(
 	if log != nil {
 		log.Error("the start holds up the stop: it is left behind", "doing", s.doing, "error", err.Error())
 	}
-	return "", misstep{leftBehind{err}}
+	return "", misstep{leftBehindError{err}}
 }
 
 // panicked logs the panic of a step and makes an error of it, with the stack if there is no log yet.

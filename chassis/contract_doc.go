@@ -3,8 +3,6 @@ package chassis
 import (
 	"fmt"
 	"strings"
-
-	"github.com/betmakers/paddock/internal/openapi"
 )
 
 // contractDoc returns the contract of the service as Markdown, for its docs folder: chassistest compares the two.
@@ -29,14 +27,4 @@ func (p *debugPage) contractDoc() string {
 			deadline, terms.Callers, m.Criticality, strings.Join(objectives(terms), "<br>"))
 	}
 	return b.String()
-}
-
-func objectives(t openapi.Terms) (lines []string) {
-	if t.Availability > 0 {
-		lines = append(lines, fmt.Sprintf("%v %% available", t.Availability))
-	}
-	if t.Latency > 0 {
-		lines = append(lines, fmt.Sprintf("%v %% within %s", t.Latency, t.Within))
-	}
-	return lines
 }

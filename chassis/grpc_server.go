@@ -2,21 +2,18 @@ package chassis
 
 import (
 	"net"
-	"time"
 
 	"google.golang.org/grpc"
 	_ "google.golang.org/grpc/encoding/gzip" // clients of other languages compress by default
 	"google.golang.org/grpc/keepalive"
 
 	"github.com/betmakers/paddock/chassis/mtls"
+	"github.com/betmakers/paddock/internal/inbound"
 )
 
 // streamWorkers is the number of goroutines that serve calls and keep their grown stacks; further calls get goroutines
 // of their own. docs/performance.md has the measurement.
 const streamWorkers = 64
-
-// keepaliveTimeout is how long a pinged connection has to answer.
-const keepaliveTimeout = 20 * time.Second
 
 // grpcServer is a server with its port. It owns the listener.
 type grpcServer struct {
@@ -26,11 +23,11 @@ type grpcServer struct {
 }
 
 // newGRPCServer returns a server with its limits, which serves nothing yet.
-func (p *ports) newGRPCServer() (*grpc.Server, error) {
+func (o *opener) newGRPCServer(chain *inbound.Server) (*grpc.Server, error) {
 	credentials := plaintext()
-	if p.identity.source != nil {
+	if o.identity.source != nil {
 		var err error
-		credentials, err = mtls.ServerCredentials(p.identity.source, mtls.ObserverOptions{Logger: p.log, Registerer: p.registry})
+		credentials, err = mtls.ServerCredentials(o.identity.source, mtls.ObserverOptions{Logger: o.log, Registerer: o.registry})
 		if err != nil {
 			return nil, err
 		}
@@ -39,11 +36,11 @@ func (p *ports) newGRPCServer() (*grpc.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := p.cfg
+	c := o.cfg
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(messages),
 		grpc.Creds(credentials),
-		grpc.UnknownServiceHandler(p.chain.Unknown),
+		grpc.UnknownServiceHandler(chain.Unknown),
 		grpc.MaxRecvMsgSize(c.MaxMessageBytes),
 		grpc.MaxSendMsgSize(c.MaxMessageBytes),
 		grpc.MaxHeaderListSize(uint32(c.MaxHeaderBytes)), //nolint:gosec // validated to fit 31 bits
@@ -56,8 +53,8 @@ func (p *ports) newGRPCServer() (*grpc.Server, error) {
 			Time: c.KeepaliveTime, Timeout: keepaliveTimeout,
 		}),
 	}
-	if p.chain.BoundsStreams() {
-		options = append(options, grpc.InTapHandle(p.chain.Tap))
+	if chain.BoundsStreams() {
+		options = append(options, grpc.InTapHandle(chain.Tap))
 	}
 	return grpc.NewServer(options...), nil
 }
