@@ -4,12 +4,6 @@ import (
 	"io"
 	"net/http"
 	"time"
-
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-
-	"github.com/betmakers/paddock/internal/problem"
-	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
 // An httpCall is the http.ResponseWriter of its handler where the server's own is of neither protocol: see
@@ -117,7 +111,7 @@ func (h *httpCall) FlushError() error {
 	if h.status == 0 {
 		h.begun(http.StatusOK) // a flush sends the header
 	}
-	h.flows()
+	flows(h)
 	defer h.sends().end()
 	return http.NewResponseController(h.writer).Flush()
 }
@@ -154,64 +148,12 @@ func (h *httpCall) sent() int {
 	return h.status
 }
 
-// answerAfter answers 504 in the handler's place when timeout has passed, so that a handler that ignores its context
-// does not keep the caller waiting. It must be stopped before the handler's goroutine uses the writer again. A timeout
-// of zero, or one of no request, never answers.
-func (h *httpCall) answerAfter(timeout time.Duration) answerTimer {
-	if h == nil || timeout <= 0 {
-		return answerTimer{}
+// begun notes the status of an answer whose header goes out now, and completes the header. mu is held: a stream's
+// handler does not run in the request's goroutine, and must not write to the header itself.
+func (h *httpCall) begun(status int) {
+	h.status = status
+	if h.quota != nil {
+		h.writer.Header().Set("RateLimit-Policy", h.quota.Policy())
+		h.writer.Header().Set("RateLimit", h.quota.State())
 	}
-	return answerTimer{h, time.AfterFunc(timeout, h.answerTimeout)}
-}
-
-type answerTimer struct {
-	call  *httpCall
-	timer *time.Timer
-}
-
-// stop reports whether the handler may still answer.
-func (t answerTimer) stop() bool {
-	if t.timer == nil || t.timer.Stop() {
-		return true
-	}
-	t.call.mu.Lock() // until the answer under way is written
-	defer t.call.mu.Unlock()
-	return !t.call.over
-}
-
-func (h *httpCall) answerTimeout() {
-	if !h.takeOver() {
-		return
-	}
-	defer h.mu.Unlock()
-	h.answerFor(http.StatusGatewayTimeout, status.New(codes.DeadlineExceeded, "the time of the call was over before it was answered"))
-}
-
-// timedOut reports whether that was answered for the call: whatever its handler came back with then, the caller has 504.
-func (h *httpCall) timedOut() bool {
-	if h == nil {
-		return false
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.over && !h.wasCut.Load()
-}
-
-// answerFor answers in the handler's place, which was taken over. The lock is held.
-func (h *httpCall) answerFor(answer int, st *status.Status) {
-	h.writer.Header().Set("Connection", "close") // the connection is of no use until the handler returns
-	problem.New(answer, rpcstatus.Name(st.Code()), st.Message(), h.trace.context()).Write(h.writer)
-	_ = http.NewResponseController(h.writer).Flush()
-}
-
-// takeOver keeps the lock and claims the answer, unless the handler has begun it.
-func (h *httpCall) takeOver() bool {
-	h.mu.Lock()
-	if h.status != 0 {
-		h.mu.Unlock()
-		return false
-	}
-	h.begun(http.StatusGatewayTimeout)
-	h.over = true
-	return true
 }

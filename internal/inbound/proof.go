@@ -44,7 +44,7 @@ func proofOf(ctx context.Context) proof {
 
 // prove takes the identity that mutual TLS has proved, none if it proved none, and refuses a call whose proof has
 // ended.
-func (d *decision) prove(conn context.Context, now time.Time) {
+func prove(conn context.Context, d *decision, now time.Time) {
 	switch info := authOf(conn).(type) {
 	case proof:
 		if err := info.Valid(now); err != nil {
@@ -69,7 +69,7 @@ func nameOf(id string) string {
 }
 
 // proved refuses a request on a connection whose proof has ended, of whatever handler, and has the connection closed.
-func (h *httpCall) proved() bool {
+func proved(h *httpCall) bool {
 	held := proofOf(h.parent)
 	if held == nil {
 		return true
@@ -80,7 +80,7 @@ func (h *httpCall) proved() bool {
 	}
 	h.reason, h.explain = ReasonUnauthenticated, endedProof(held, err)
 	st := status.Convert(errProofEnded)
-	h.answerUnread()
+	answerUnread(h)
 	h.writer.Header().Set("Connection", "close") // HTTP/2 makes a GOAWAY of it
 	h.problem(http.StatusUnauthorized, rpcstatus.Name(st.Code()), st.Message())
 	return false
