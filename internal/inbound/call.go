@@ -141,8 +141,6 @@ func (c *call) receive(m any) error {
 // The context of the handler is the transport's, with the deadline of the method, the span and the call itself.
 var _ context.Context = (*call)(nil)
 
-type callKey struct{}
-
 // Value answers from the call's own fields what the pass knows; the rest is the transport's.
 func (c *call) Value(key any) any {
 	switch key {

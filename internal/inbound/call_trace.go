@@ -88,11 +88,11 @@ func believes(ctx context.Context, s *Server) bool {
 	if s.cfg.ForeignTraces || s.trustDomain == "" {
 		return true
 	}
-	info, secured := authOf(ctx).(interface{ Identity() string })
+	id, secured := identityOf(authOf(ctx))
 	if !secured {
 		return s.cfg.PlainTraces
 	}
-	return contract.InDomain(info.Identity(), s.trustDomain)
+	return contract.InDomain(id, s.trustDomain)
 }
 
 func parentOrLink(believed bool, caller trace.SpanContext) (parent, link trace.SpanContext) {

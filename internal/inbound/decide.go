@@ -30,7 +30,7 @@ func (d *decision) refuse(reason Reason, explain string, err error) {
 // decide finds out who calls m, and holds the caller to the operator's limit and to the method's declaration, in this
 // order. A request that a browser makes for another site is refused where it is the browser that vouches for the
 // caller. Ctx ends the wait for a token's issuer; conn is the transport's context. H is nil for a call by gRPC.
-func decide(ctx, conn context.Context, s *Server, m *Method, h *httpCall, now time.Time) decision {
+func decide(ctx, conn context.Context, m *Method, h *httpCall, now time.Time) decision {
 	d := decision{method: m}
 	if identify(ctx, conn, &d, h, now); d.err != nil {
 		return d
@@ -59,7 +59,7 @@ func decideAhead(ctx context.Context, method string) {
 	if m == nil {
 		return
 	}
-	h.ahead = decide(ctx, h.parent, h.server, m, h, h.start)
+	h.ahead = decide(ctx, h.parent, m, h, h.start)
 	if h.ahead.err != nil || h.left() < 0 {
 		h.refusal = m.Serve(nil, newRESTStream(ctx, h.server, method, RESTConfig{}))
 	} else {

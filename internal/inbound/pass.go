@@ -66,7 +66,7 @@ func (c *call) admit() error {
 func (c *call) decide() error {
 	d, ahead := c.http.takeAhead(c.method)
 	if !ahead {
-		d = decide(c, c.parent, c.method.server, c.method, c.http, c.start)
+		d = decide(c, c.parent, c.method, c.http, c.start)
 	}
 	c.caller = d.caller
 	if !d.until.IsZero() && !c.method.Unary() {

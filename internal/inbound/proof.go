@@ -2,6 +2,7 @@ package inbound
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 	"time"
 
@@ -52,9 +53,34 @@ func prove(conn context.Context, d *decision, now time.Time) {
 			return
 		}
 		d.caller.ID = info.Identity()
-	case interface{ Identity() string }:
-		d.caller.ID = info.Identity()
+	default:
+		d.caller.ID, _ = identityOf(info)
 	}
+}
+
+// identityOf returns the identity that the transport has proved, empty for none, and whether the transport could prove
+// one. That of crypto/tls alone is the SPIFFE ID of a certificate that it has verified: others are claims.
+func identityOf(info credentials.AuthInfo) (id string, secured bool) {
+	switch info := info.(type) {
+	case interface{ Identity() string }:
+		return info.Identity(), true
+	case credentials.TLSInfo:
+		return spiffeID(info.State), true
+	default:
+		return "", false
+	}
+}
+
+// spiffeID returns the one SPIFFE ID of a verified client certificate, empty if there is none.
+func spiffeID(state tls.ConnectionState) string {
+	if len(state.VerifiedChains) == 0 || len(state.VerifiedChains[0]) == 0 {
+		return ""
+	}
+	uris := state.VerifiedChains[0][0].URIs
+	if len(uris) != 1 || uris[0].Scheme != "spiffe" {
+		return ""
+	}
+	return uris[0].String()
 }
 
 func endedProof(held proof, err error) string {

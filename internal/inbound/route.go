@@ -12,7 +12,7 @@ import (
 
 // enter lets the caller in until its token ends, or answers.
 func enter(h *httpCall, w http.ResponseWriter, r *http.Request, route *Method) (until time.Time, ok bool) {
-	d := decide(h, h.parent, h.server, route, h, h.start)
+	d := decide(h, h.parent, route, h, h.start)
 	h.ahead, h.caller, h.reason, h.explain = d, d.caller, d.reason, d.explain
 	if d.err == nil {
 		return d.until, auditRoute(h, w, r, route)
