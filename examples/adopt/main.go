@@ -22,9 +22,10 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
-	if err := run(ctx, log, "localhost:9000", "localhost:8080"); err != nil {
+	err := run(ctx, log, "localhost:9000", "localhost:8080")
+	stop()
+	if err != nil {
 		log.Error("the service has failed", "error", err.Error())
 		os.Exit(1)
 	}
