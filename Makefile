@@ -3,7 +3,7 @@
 
 GO       ?= go
 BIN      := $(CURDIR)/.bin
-MODULES  := . jwt validate examples bench tools/mutate
+MODULES  := . jwt validate examples examples/adopt bench tools/mutate
 FUZZTIME ?= 1m
 MUTANTS  ?= 60
 SEED     ?= 1
@@ -58,7 +58,7 @@ test: ## Run every test, with the race detector where there is a C compiler
 	$(GO) test -vet=off $$race $$others || status=1; \
 	$(GO) test -vet=off -p 1 $$race $$loads || status=1; \
 	for module in jwt validate tools/mutate; do (cd $$module && $(GO) test -vet=off $$race ./...) || status=1; done; \
-	(cd examples && $(GO) test -vet=off -p 1 $$race ./...) || status=1; \
+	for module in examples examples/adopt; do (cd $$module && $(GO) test -vet=off -p 1 $$race ./...) || status=1; done; \
 	export CGO_ENABLED=0; \
 	$(GO) test -vet=off $(PLAIN) -run '^TestAllocations' ./internal/inbound ./internal/outbound || status=1; \
 	$(GO) test -vet=off $(PLAIN) ./internal/admission ./internal/balance || status=1; \

@@ -26,8 +26,9 @@
 //
 // # A call's way
 //
-// A call by gRPC or REST runs through one pass: its span, metrics, log line, panic recovery and deadline, and
-// then the service's own interceptors and handler. The identity that mutual TLS has proved for its caller is
+// A call by gRPC or REST runs through one pass. The steps of a call, in their order: observe, deadline, spent, identity,
+// rate limit, cross-site, authorize, admission, audit, faults, message, interceptors, handler. Observe is around all the
+// others, so that a refusal has its span, its metrics and its log line too. The identity that mutual TLS has proved for its caller is
 // mtls.PeerID(ctx); [Draining] tells a long stream that it should end.
 //
 // # Errors

@@ -23,6 +23,7 @@ type layer struct {
 var (
 	foundation = layer{"foundation", 0, true} // internal/..., proto/...: nobody outside of the module, or nobody's code
 	concern    = layer{"concern", 1, false}   // each does one thing, and they meet through types of the ecosystem
+	door       = layer{"the door", 2, false}  // for services that do without the chassis
 	face       = layer{"the chassis", 2, true}
 	kit        = layer{"the test kit", 3, true}
 )
@@ -33,6 +34,8 @@ func layerOf(path string) layer {
 	switch {
 	case path == "chassis", under(path, "chassis/internal"):
 		return face
+	case path == "middleware":
+		return door
 	case path == "chassis/chassistest":
 		return kit
 	case under(path, "internal/inbound"), under(path, "internal/outbound"):
@@ -89,6 +92,10 @@ func TestRules(t *testing.T) {
 		{"proto/paddock/v1", "telemetry", false},
 		{"chassis", "chassis/chassistest", false},
 		{"newcomer", "internal/inbound", false},
+		{"middleware", "internal/inbound", true},
+		{"middleware", "chassis/mtls", true},
+		{"middleware", "chassis", false},
+		{"chassis", "middleware", false},
 		{"newcomer", "internal/contract", true},
 	} {
 		if reason := wrong(test.from, test.to); (reason == "") != test.allowed {

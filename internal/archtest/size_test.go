@@ -15,6 +15,7 @@ import (
 const (
 	mostDependencies = 16
 	mostNames        = 40
+	mostNamesOfDoor  = 12
 )
 
 func TestFewDirectDependencies(t *testing.T) {
@@ -43,6 +44,13 @@ func TestFewNamesInChassis(t *testing.T) {
 	names := exported(t, "../../chassis")
 	if !slices.Contains(names, "Main") || len(names) > mostNames {
 		t.Errorf("package chassis exports %d names, want at most %d:\n%s", len(names), mostNames, strings.Join(names, "\n"))
+	}
+}
+
+func TestFewNamesInMiddleware(t *testing.T) {
+	names := exported(t, "../../middleware")
+	if !slices.Contains(names, "NewServer") || len(names) > mostNamesOfDoor {
+		t.Errorf("package middleware exports %d names, want at most %d:\n%s", len(names), mostNamesOfDoor, strings.Join(names, "\n"))
 	}
 }
 

@@ -18,8 +18,8 @@ import (
 // The access log has one line for each finished call. As JSON it is written straight into a pooled buffer, behind a
 // prefix made ready at registration, at a tenth of what a slog record costs; slog serves every other sink and format.
 
-// log writes the line of a finished call.
-func (c *call) log(out outcome, elapsed time.Duration) {
+// logCall writes the line of a finished call.
+func logCall(c *call, out outcome, elapsed time.Duration) {
 	cfg := &c.method.server.cfg
 	if !cfg.Requests.wants(out.code) || c.method.Quiet && out.code == codes.OK {
 		return
@@ -31,16 +31,16 @@ func (c *call) log(out outcome, elapsed time.Duration) {
 		}
 		c.alter(func(rare *rareCall) { rare.explain += leftOut(more) })
 	}
-	level := c.level(out.code)
+	level := levelOfCall(c, out.code)
 	always := turnsAway(c.reason())
 	structured := cfg.Sinks
 	if cfg.Lines == nil {
 		structured = cfg.Logger
 	} else if always || cfg.enabled(c, level) {
-		c.writeLine(out, level, elapsed)
+		writeLine(c, out, level, elapsed)
 	}
 	if structured != nil && (always || structured.Enabled(c, level)) {
-		logAnyway(c, structured, c.start.Add(elapsed), level, "call", c.attrs(out, elapsed))
+		logAnyway(c, structured, c.start.Add(elapsed), level, "call", lineAttrs(c, out, elapsed))
 	}
 }
 
@@ -66,25 +66,9 @@ func turnsAway(reason Reason) bool {
 	return reason == ReasonUnauthenticated || reason == ReasonDenied || reason == ReasonRateLimited
 }
 
-func (r Requests) wants(code codes.Code) bool {
-	switch r {
-	case LogNone:
-		return false
-	case LogFailed:
-		return code != codes.OK
-	default:
-		return true
-	}
-}
-
-// enabled reports whether the log's level, which can change at run time, lets a line of the access log through.
-func (cfg *Config) enabled(ctx context.Context, level slog.Level) bool {
-	return cfg.Logger == nil || cfg.Logger.Enabled(ctx, level)
-}
-
-// level is ERROR where the service has failed, which no caller can bring about: there may be as many such calls as a
+// levelOfCall is ERROR where the service has failed, which no caller can bring about: there may be as many such calls as a
 // stranger likes.
-func (c *call) level(code codes.Code) slog.Level {
+func levelOfCall(c *call, code codes.Code) slog.Level {
 	switch reason := c.reason(); {
 	case reason == ReasonOverload || reason == ReasonShutdown || reason == ReasonUnaudited:
 		return slog.LevelWarn // the service protects itself, keeps its promise, or stops: no failure of it
@@ -103,8 +87,8 @@ func levelOf(code codes.Code) slog.Level {
 	return slog.LevelInfo
 }
 
-// attrs are the fields of a line. writeLine writes the same, and a test holds the two together.
-func (c *call) attrs(out outcome, elapsed time.Duration) []slog.Attr {
+// lineAttrs are the fields of a line. writeLine writes the same, and a test holds the two together.
+func lineAttrs(c *call, out outcome, elapsed time.Duration) []slog.Attr {
 	attrs := make([]slog.Attr, 0, 8)
 	attrs = append(attrs,
 		slog.String("method", c.method.Name),
@@ -112,7 +96,7 @@ func (c *call) attrs(out outcome, elapsed time.Duration) []slog.Attr {
 		slog.Float64("duration_seconds", elapsed.Seconds()),
 		slog.String("protocol", c.protocol()),
 	)
-	for _, f := range c.optional() {
+	for _, f := range optionalFields(c) {
 		if f.value != "" {
 			attrs = append(attrs, slog.String(f.key, f.value))
 		}
@@ -126,7 +110,7 @@ func (c *call) attrs(out outcome, elapsed time.Duration) []slog.Attr {
 // field is a part of a line that most calls do not have.
 type field struct{ key, value string }
 
-func (c *call) optional() [3]field {
+func optionalFields(c *call) [3]field {
 	rare := c.rare.Load()
 	if rare == nil {
 		return [...]field{{"peer", c.caller.ID}, {}, {}}
@@ -152,7 +136,7 @@ type lineWriter struct {
 	second  atomic.Pointer[second]
 }
 
-func (c *call) writeLine(out outcome, level slog.Level, elapsed time.Duration) {
+func writeLine(c *call, out outcome, level slog.Level, elapsed time.Duration) {
 	lines := &c.method.server.obs.lines
 	pooled, ok := lines.buffers.Get().(*[]byte)
 	if !ok {
@@ -170,7 +154,7 @@ func (c *call) writeLine(out outcome, level slog.Level, elapsed time.Duration) {
 	b = append(b, `,"protocol":"`...)
 	b = append(b, c.protocol()...)
 	b = append(b, '"')
-	for _, f := range c.optional() {
+	for _, f := range optionalFields(c) {
 		if f.value != "" {
 			b = append(b, `,"`...)
 			b = append(b, f.key...)
@@ -193,13 +177,6 @@ func (c *call) writeLine(out outcome, level slog.Level, elapsed time.Duration) {
 	_, _ = c.method.server.cfg.Lines.Write(b)
 	*pooled = b
 	lines.buffers.Put(pooled)
-}
-
-func (c *call) protocol() string {
-	if c.http != nil {
-		return "http"
-	}
-	return "grpc"
 }
 
 // second is the text of one second of UTC, kept because formatting a date costs more than the rest of a line.

@@ -13,8 +13,8 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/betmakers/paddock/internal/admission"
+	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/served"
-	"github.com/betmakers/paddock/internal/timeouts"
 )
 
 // call is one call: the context and the stream that its handler gets, and what the pass remembers of it. It is the
@@ -75,113 +75,6 @@ func (c *call) reason() Reason {
 	return ""
 }
 
-// Serve runs one call of m. It has the signature of grpc.StreamHandler; srv is ignored, as the handler knows its own.
-func (m *Method) Serve(_ any, stream grpc.ServerStream) (err error) {
-	c := &call{stream: stream, method: m, start: time.Now()}
-	c.parent = stream.Context()
-	c.begin()
-	defer func() {
-		var panicked any
-		if !c.returned {
-			panicked = recover()
-		}
-		err = c.end(err, panicked)
-		if !c.returned && panicked == nil && c.http == nil {
-			writeStatus(c.parent, err) // its goroutine ends, and gRPC's part of it: the caller would wait until its deadline
-		}
-	}()
-	if err = c.admit(); err == nil {
-		err = m.handler(c)
-	}
-	c.returned = true
-	return err
-}
-
-// begin is the pass before the handler.
-func (c *call) begin() {
-	c.method.metrics.traffic.inFlight.Add(1)
-	timeout := c.method.Timeout
-	if s := restOf(c.stream); s != nil {
-		c.http, timeout = s.http, timeouts.Earlier(timeout, s.timeout)
-	}
-	c.deadline.set(c.parent, c.start, timeout)
-	c.trace.begin(c)
-	if !c.method.Unary() {
-		c.deadline.stream = true
-		c.method.server.streams.begin(c)
-	}
-}
-
-// admit refuses a call that must not or cannot succeed: one whose time is spent before its work has begun, one whose
-// caller makes too many, one whose caller may not make it, one that is too much for the service, and one that must be
-// recorded and cannot be.
-func (c *call) admit() error {
-	if err := c.parent.Err(); err != nil {
-		c.refuse(ReasonDeadline, "")
-		return status.FromContextError(err).Err()
-	}
-	if err := c.decide(); err != nil {
-		return err
-	}
-	if err := c.waitForPlace(); err != nil {
-		return err
-	}
-	return c.auditBegin()
-}
-
-// decide takes what was decided before the message was read, as REST does, or decides now.
-func (c *call) decide() error {
-	d, ahead := c.http.takeAhead(c.method)
-	if !ahead {
-		d = c.method.server.decide(c, c.parent, c.method, c.http, c.start)
-	}
-	c.caller = d.caller
-	if !d.until.IsZero() && !c.method.Unary() {
-		c.method.server.streams.until(c, d.until)
-	}
-	switch {
-	case d.err != nil:
-		c.refuse(d.reason, d.explain)
-		if d.former != "" {
-			c.alter(func(rare *rareCall) { rare.former = d.former })
-		}
-	case d.audited != "":
-		c.alter(func(rare *rareCall) { rare.explain, rare.audited, rare.wouldDeny = d.explain, true, d.audited })
-	}
-	c.decided = d.err == nil
-	return d.err
-}
-
-// end is the pass after the handler, and returns what the caller is told.
-func (c *call) end(err error, panicked any) error {
-	elapsed := time.Since(c.start)
-	var ended error
-	if !c.method.Unary() {
-		ended = c.method.server.streams.end(c)
-	}
-	if ended == nil {
-		ended = c.cutBy()
-	}
-	c.byCaller = err != nil && panicked == nil && ended == nil && c.abandoned(elapsed)
-	out := c.outcome(err, panicked, ended)
-	if panicked == nil && ended == nil && c.http.timedOut() {
-		out = outcome{codes.DeadlineExceeded, status.FromContextError(context.DeadlineExceeded).Err()}
-	}
-	c.explainDeadline(out)
-	c.leavePlace(c.start.Add(elapsed))
-	c.deadline.stop()
-	c.pushBack(out)
-	c.reportLoad(out, elapsed)
-	c.method.metrics.observe(c, out, elapsed)
-	c.trace.end(c, out)
-	c.log(out, elapsed)
-	if c.method.server.cfg.Audit != nil {
-		c.auditEnd(out, elapsed)
-	}
-	c.method.metrics.traffic.inFlight.Add(-1)
-	return out.err
-}
-
 // The stream of the handler is the transport's, with the call as its context and an eye on what comes in.
 var _ grpc.ServerStream = (*call)(nil)
 
@@ -205,7 +98,7 @@ func (c *call) RecvMsg(m any) error {
 		c.refuseMessage(reasonOfUnreadable(err), err)
 		return err
 	}
-	reason, err := c.check(m)
+	reason, err := check(c, m)
 	if err != nil {
 		c.refuseMessage(reason, err)
 	}
@@ -249,8 +142,6 @@ func (c *call) receive(m any) error {
 
 // The context of the handler is the transport's, with the deadline of the method, the span and the call itself.
 var _ context.Context = (*call)(nil)
-
-type callKey struct{}
 
 // Value answers from the call's own fields what the pass knows; the rest is the transport's.
 func (c *call) Value(key any) any {
@@ -305,3 +196,45 @@ func (c *call) Err() error {
 	}
 	return c.parent.Err()
 }
+
+// refuse notes why a call does not reach its handler. Explain is for operators and may be empty.
+func (c *call) refuse(reason Reason, explain string) {
+	c.alter(func(rare *rareCall) { rare.refused, rare.explain, rare.audited = reason, explain, false })
+}
+
+// note keeps for operators what became of a call that was not refused, unless something is noted already.
+func (c *call) note(what string) {
+	c.alter(func(rare *rareCall) {
+		if rare.explain == "" {
+			rare.explain = what
+		}
+	})
+}
+
+// requested returns the method that the caller named, which for an unknown one is not the record's.
+func (c *call) requested() string {
+	name, _ := grpc.Method(c.stream.Context())
+	return name
+}
+
+func (c *call) protocol() string {
+	if c.http != nil {
+		return "http"
+	}
+	return "grpc"
+}
+
+// wouldDeny is the reason for which a caller would be denied that the audit mode of authorization has let in.
+func (c *call) wouldDeny() string {
+	if rare := c.rare.Load(); rare != nil {
+		return string(rare.wouldDeny)
+	}
+	return ""
+}
+
+// Criticality is what the call is worth.
+func (c *call) Criticality() contract.Criticality { return c.place.Worth }
+
+// outside reports whether the caller has proved no identity of the own trust domain. Where mutual TLS is off, no
+// caller has.
+func (c *call) outside() bool { return !contract.InDomain(c.caller.ID, c.method.server.trustDomain) }

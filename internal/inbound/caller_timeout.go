@@ -2,7 +2,6 @@ package inbound
 
 import (
 	"net/http"
-	"time"
 
 	"google.golang.org/grpc/codes"
 
@@ -27,7 +26,7 @@ func takeTimeout(w http.ResponseWriter, r *http.Request) bool {
 	}
 	waits, err := timeouts.Shortest(seconds, units)
 	if err != nil {
-		h.answerUnread()
+		answerUnread(h)
 		problem.New(http.StatusBadRequest, rpcstatus.Name(codes.InvalidArgument), err.Error(), h.trace.context()).Write(w)
 		return false
 	}
@@ -35,15 +34,4 @@ func takeTimeout(w http.ResponseWriter, r *http.Request) bool {
 		h.waits = -1
 	}
 	return true
-}
-
-// left returns how long the caller still waits: zero if that is not known, negative if it does no longer.
-func (h *httpCall) left() time.Duration {
-	if h.waits == 0 {
-		return 0
-	}
-	if left := h.waits - time.Since(h.start); left > 0 {
-		return left
-	}
-	return -1
 }

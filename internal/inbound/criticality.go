@@ -9,7 +9,7 @@ import (
 
 // weigh decides what the call is worth: what its method declares, unless a caller of the own trust domain says that it
 // makes the call for one that is worth more, or less. By REST nobody is asked.
-func (c *call) weigh() {
+func weigh(c *call) {
 	c.place.Worth = c.method.Criticality
 	if c.http != nil || !contract.InDomain(c.caller.ID, c.method.server.trustDomain) {
 		return
@@ -25,6 +25,3 @@ func (c *call) weigh() {
 		c.place.Worth = contract.Sheddable
 	}
 }
-
-// Criticality is what the call is worth.
-func (c *call) Criticality() contract.Criticality { return c.place.Worth }

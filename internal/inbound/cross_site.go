@@ -24,7 +24,7 @@ func newCrossSite(trusted []string) (*http.CrossOriginProtection, error) {
 // refuseCrossSite refuses a request that a browser makes for a page of another site, if the browser proves on its own
 // who calls: the page must not do in the user's name what the user did not ask for. What other programs send has none
 // of a browser's headers, and passes.
-func (d *decision) refuseCrossSite(h *httpCall) {
+func refuseCrossSite(d *decision, h *httpCall) {
 	if h == nil || !ambient(h.request, d.caller) {
 		return
 	}

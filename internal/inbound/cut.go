@@ -14,30 +14,8 @@ import (
 // errCut is what becomes of a call that still runs at the end of the time of a stop.
 var errCut = status.Error(codes.Unavailable, "the server is shutting down: the call was cut")
 
-// Cut says that the connections are closed next, at the end of the time of a stop: calls that end because of it count
-// as UNAVAILABLE and as refused for [ReasonShutdown], and not as given up by their callers. HTTP requests that run are
-// answered with 503 in the place of their handlers, unless their answer has begun, or a plain handler has its header,
-// to which it may write at any moment: their connections are closed without an answer. It returns how many were. The
-// answers have left the handlers' side by then; by HTTP/2 they need a moment more to leave the process.
-func (s *Server) Cut() (answered int) {
-	s.cutting.Store(true)
-	var mu sync.Mutex
-	var all sync.WaitGroup
-	for _, h := range s.requests.running() {
-		all.Go(func() { // one whose client does not read holds up no other
-			if h.cut() {
-				mu.Lock()
-				defer mu.Unlock()
-				answered++
-			}
-		})
-	}
-	all.Wait()
-	return answered
-}
-
-// cut ends a request whose handler runs, and reports whether its caller got an answer.
-func (h *httpCall) cut() bool {
+// cutRequest ends a request whose handler runs, and reports whether its caller got an answer.
+func cutRequest(h *httpCall) bool {
 	h.life.Lock()
 	defer h.life.Unlock()
 	if h.ended {
@@ -56,12 +34,12 @@ func (h *httpCall) cut() bool {
 	control := http.NewResponseController(h.writer) // writers in memory have no deadlines, and wait for nothing
 	_ = control.SetWriteDeadline(time.Now().Add(hangUpTime))
 	_ = control.SetReadDeadline(time.Now()) // net/http reads what is left of a body before it answers
-	h.answerFor(http.StatusServiceUnavailable, status.Convert(errCut))
+	answerFor(h, http.StatusServiceUnavailable, status.Convert(errCut))
 	return true
 }
 
 // cutBy returns errCut where the end of a stop has ended the call, whatever its handler made of that.
-func (c *call) cutBy() error {
+func cutBy(c *call) error {
 	if !c.method.server.cutting.Load() {
 		return nil
 	}
@@ -108,4 +86,21 @@ func (r *requests) running() (all []*httpCall) {
 		all = append(all, h)
 	}
 	return all
+}
+
+func cutAll(s *Server) (answered int) {
+	s.cutting.Store(true)
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, h := range s.requests.running() {
+		all.Go(func() { // one whose client does not read holds up no other
+			if cutRequest(h) {
+				mu.Lock()
+				defer mu.Unlock()
+				answered++
+			}
+		})
+	}
+	all.Wait()
+	return answered
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
-
-	"google.golang.org/grpc/codes"
 )
 
 // deadline is the method's own deadline of one call, where it is earlier than the caller's, and for a stream the end that a
@@ -89,27 +87,13 @@ func (d *deadline) stop() {
 	}
 }
 
-// explainDeadline notes for operators which deadline has ended a call, where one has.
-func (c *call) explainDeadline(out outcome) {
-	if out.code == codes.DeadlineExceeded && c.reason() == "" && c.Err() != nil {
-		c.note(c.whichDeadline())
-	}
+// isEarlier reports whether at is before the deadline of ctx, if that has one.
+func isEarlier(ctx context.Context, at time.Time) bool {
+	deadline, ok := ctx.Deadline()
+	return !ok || at.Before(deadline)
 }
 
-func (c *call) whichDeadline() string {
-	limit := c.method.Timeout
-	if s := restOf(c.stream); s != nil && s.limit > 0 {
-		limit = s.limit
-	}
-	byTransport := c.parent.Value(boundedKey{}) != nil
-	switch {
-	case !byTransport && (c.deadline.after <= 0 || c.deadline.after != limit):
-		return "the caller's deadline"
-	case c.method.OwnTimeout:
-		return "the method's timeout of " + limit.String()
-	case limit != c.method.Timeout:
-		return "the timeout of calls by REST whose method declares none, " + limit.String()
-	default:
-		return "the timeout of methods that declare none, " + limit.String()
-	}
-}
+// boundedKey is the key by which the context of a stream says that its deadline is the method's.
+type boundedKey struct{}
+
+func byMethod(ctx context.Context) context.Context { return context.WithValue(ctx, boundedKey{}, true) }

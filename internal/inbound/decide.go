@@ -31,21 +31,18 @@ func (d *decision) refuse(reason Reason, explain string, err error) {
 // decide finds out who calls m, and holds the caller to the operator's limit and to the method's declaration, in this
 // order. A request that a browser makes for another site is refused where it is the browser that vouches for the
 // caller. Ctx ends the wait for a token's issuer; conn is the transport's context. H is nil for a call by gRPC.
-func (s *Server) decide(ctx, conn context.Context, m *Method, h *httpCall, now time.Time) decision {
+func decide(ctx, conn context.Context, m *Method, h *httpCall, now time.Time) decision {
 	d := decision{method: m}
-	if d.prove(conn, now); d.err != nil {
+	if identify(ctx, conn, &d, h, now); d.err != nil {
 		return d
 	}
-	if d.identifyUser(ctx, conn, h, now); d.err != nil {
+	if limitRate(conn, &d, d.caller, h, now); d.err != nil {
 		return d
 	}
-	if d.limitRate(conn, d.caller, h, now); d.err != nil {
+	if refuseCrossSite(&d, h); d.err != nil {
 		return d
 	}
-	if d.refuseCrossSite(h); d.err != nil {
-		return d
-	}
-	d.authorize()
+	authorize(&d)
 	return d
 }
 
@@ -63,14 +60,14 @@ func decideAhead(ctx context.Context, method string) {
 	if m == nil {
 		return
 	}
-	h.ahead = h.server.decide(ctx, h.parent, m, h, h.start)
+	h.ahead = decide(ctx, h.parent, m, h, h.start)
 	if h.ahead.err != nil || h.left() < 0 {
-		h.refusal = m.Serve(nil, h.server.newStream(ctx, method, RESTConfig{}))
+		h.refusal = m.Serve(nil, newRESTStream(ctx, h.server, method, RESTConfig{}))
 	} else {
-		h.refusal = h.unreadableText()
+		h.refusal = unreadableText(h)
 	}
 	if h.refusal != nil {
-		h.answerUnread()
+		answerUnread(h)
 	}
 	h.body.refused, h.body.foreign = h.refusal != nil, !hasJSON(h.request)
 	if m.MaxRequest > 0 && !m.ClientStreams {
@@ -78,29 +75,11 @@ func decideAhead(ctx context.Context, method string) {
 	}
 }
 
-// refused returns what decideAhead has come to, nil where the request may go on.
-func (h *httpCall) refused() error {
-	if h == nil {
-		return nil
-	}
-	return h.refusal
-}
-
-// takeAhead returns what decideAhead has decided about the call of m, once: a second call is another one.
-func (h *httpCall) takeAhead(m *Method) (decision, bool) {
-	if h == nil || h.ahead.method != m {
-		return decision{}, false
-	}
-	d := h.ahead
-	h.ahead.method = nil
-	return d, true
-}
-
 // errRefused is what reading the body of a refused request comes to.
 var errRefused = errors.New("the request is refused, and its body is not read")
 
 // unreadableText finds text in path and query that is not UTF-8, which gRPC takes in no message.
-func (h *httpCall) unreadableText() error {
+func unreadableText(h *httpCall) error {
 	if u := h.request.URL; !utf8.ValidString(u.Path) || !validQuery(u.RawQuery) {
 		return status.Error(codes.InvalidArgument, "the request cannot be read: its path or its query is not UTF-8")
 	}

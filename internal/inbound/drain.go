@@ -46,37 +46,6 @@ func Draining(ctx context.Context) <-chan struct{} {
 	return nil
 }
 
-// Drain tells the calls that run, and those that still come, that the service is about to stop: see Draining.
-// Further calls do nothing.
-func (s *Server) Drain() { s.drain.Do(func() { close(s.draining) }) }
-
-// EndStreams ends the streaming calls that run, and those that still come, and returns how many there were. Their
-// clients get UNAVAILABLE at once, and what their handlers wait for ends: contexts, whose [context.Cause] is that
-// status, Recv and Send. Streams that the client alone sends are left alone unless uploads is true. Unary calls go
-// on. Connections that HTTP handlers have taken over, as for WebSockets, are streams both ways: they are closed.
-func (s *Server) EndStreams(uploads bool) (ended int) {
-	o := &s.streams
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.over, o.allOver = true, o.allOver || uploads
-	for c, open := range o.running {
-		if open.ended != nil || !o.ends(c) {
-			continue
-		}
-		o.endOne(c, open, errDraining)
-		ended++
-	}
-	for h, open := range o.plain {
-		if open.conn == nil {
-			continue
-		}
-		delete(o.plain, h)
-		closeTaken(open.conn)
-		ended++
-	}
-	return ended
-}
-
 // ends reports whether a stop has come so far that it ends c. The lock is held.
 func (o *streams) ends(c *call) bool { return o.allOver || o.over && c.method.ServerStreams }
 
@@ -132,7 +101,7 @@ func writeStatus(ctx context.Context, err error) {
 }
 
 // leaves reports whether c is a stream that has been told of a stop: what it ends with UNAVAILABLE it ends for that.
-func (c *call) leaves() bool {
+func leaves(c *call) bool {
 	if c.method.Unary() {
 		return false
 	}
@@ -146,7 +115,7 @@ func (c *call) leaves() bool {
 
 // endedOutside is the outcome of a call that was ended from outside, whatever its handler made of that: its client
 // has been told why.
-func (c *call) endedOutside(why, err error) outcome {
+func endedOutside(c *call, why, err error) outcome {
 	reason, explain := ReasonUnauthenticated, status.Convert(why).Message()
 	switch {
 	case errors.Is(why, errDraining):
@@ -160,4 +129,27 @@ func (c *call) endedOutside(why, err error) outcome {
 			slog.String("method", c.method.Name), slog.String("error", err.Error()))
 	}
 	return outcome{status.Code(why), why}
+}
+
+func endStreams(s *Server, uploads bool) (ended int) {
+	o := &s.streams
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.over, o.allOver = true, o.allOver || uploads
+	for c, open := range o.running {
+		if open.ended != nil || !o.ends(c) {
+			continue
+		}
+		o.endOne(c, open, errDraining)
+		ended++
+	}
+	for h, open := range o.plain {
+		if open.conn == nil {
+			continue
+		}
+		delete(o.plain, h)
+		closeTaken(open.conn)
+		ended++
+	}
+	return ended
 }

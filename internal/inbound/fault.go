@@ -20,73 +20,42 @@ import (
 
 var _ fault.Target = (*Server)(nil)
 
-// CheckFault refuses a rule that no call of a registered method meets. Health and reflection meet none.
-func (s *Server) CheckFault(r *fault.Rule) error {
-	for _, m := range s.Methods() {
-		if m.suffers(r) {
-			return nil
-		}
-	}
-	if r.After > 0 {
-		return fmt.Errorf("method: %q names no registered stream, which it must because of after", r.Method())
-	}
-	return fmt.Errorf("method: %q names no registered method that faults can be injected into", r.Method())
-}
-
-// SetFaults has calls from now on fail by rules: the first that names method and caller and hits by its ratio. None ends
-// all faults. Calls that run are not touched.
-func (s *Server) SetFaults(rules []*fault.Rule) {
-	for _, m := range s.Methods() {
-		var its []*fault.Rule
-		for _, r := range rules {
-			if m.suffers(r) {
-				its = append(its, r)
-			}
-		}
-		if its == nil {
-			m.faults.Store(nil)
-			continue
-		}
-		m.faults.Store(&its)
-	}
-}
-
-// suffers reports whether r may hit calls of m.
-func (m *Method) suffers(r *fault.Rule) bool { return !m.Quiet && r.MatchMethod(m.Method) }
+// matches reports whether r may hit calls of m.
+func matches(m *Method, r *fault.Rule) bool { return !m.Quiet && r.MatchMethod(m.Method) }
 
 // withFaults returns handler with the method's faults before it.
-func (m *Method) withFaults(handler func(*call) error) func(*call) error {
+func withFaults(m *Method, handler func(*call) error) func(*call) error {
 	return func(c *call) error {
 		if rules := m.faults.Load(); rules != nil {
-			return c.fail(*rules, handler)
+			return fail(c, *rules, handler)
 		}
 		return handler(c)
 	}
 }
 
 // fail runs handler as the rules have it.
-func (c *call) fail(rules []*fault.Rule, handler func(*call) error) error {
-	r := c.hit(rules)
+func fail(c *call, rules []*fault.Rule, handler func(*call) error) error {
+	r := ruleFor(c, rules)
 	if r == nil {
 		return handler(c)
 	}
-	if err := c.delay(r); err != nil {
+	if err := holdUp(c, r); err != nil {
 		return err
 	}
 	switch {
 	case !r.Ends():
 		return handler(c)
 	case r.After > 0:
-		return c.failPartly(r, handler)
+		return failPartly(c, r, handler)
 	}
 	c.alter(func(rare *rareCall) { rare.refused = ReasonFault })
 	c.note(r.String())
-	c.breakOff(r)
-	return c.strike(r, r.Kind())
+	breakOff(c, r)
+	return inject(c, r, r.Kind())
 }
 
-// hit chooses the rule that the call meets, nil for none.
-func (c *call) hit(rules []*fault.Rule) *fault.Rule {
+// ruleFor chooses the rule that the call meets, nil for none.
+func ruleFor(c *call, rules []*fault.Rule) *fault.Rule {
 	for _, r := range rules {
 		if r.MatchPeer(c.caller, c.method.server.trustDomain) && (r.Ratio >= 1 || rand.Float64() < r.Ratio) {
 			return r
@@ -95,12 +64,12 @@ func (c *call) hit(rules []*fault.Rule) *fault.Rule {
 	return nil
 }
 
-// delay holds the call up, until its deadline at most.
-func (c *call) delay(r *fault.Rule) error {
+// holdUp holds the call up, until its deadline at most.
+func holdUp(c *call, r *fault.Rule) error {
 	if r.Delay <= 0 {
 		return nil
 	}
-	c.injected(r, "delay")
+	countFault(c, r, "delay")
 	c.note(r.String())
 	timer := time.NewTimer(r.Delay)
 	defer timer.Stop()
@@ -112,11 +81,11 @@ func (c *call) delay(r *fault.Rule) error {
 	}
 }
 
-// strike ends the call, and returns how. It may run in any goroutine of the handler.
-func (c *call) strike(r *fault.Rule, kind string) error {
-	c.injected(r, kind)
+// inject ends the call, and returns how. It may run in any goroutine of the handler.
+func inject(c *call, r *fault.Rule, kind string) error {
+	countFault(c, r, kind)
 	if r.Reset {
-		c.cut()
+		cutConnection(c)
 		return errReset
 	}
 	return status.Error(r.Code, r.Message)
@@ -125,8 +94,8 @@ func (c *call) strike(r *fault.Rule, kind string) error {
 // errReset is what a call that was reset is counted as. Its caller does not hear of it.
 var errReset = status.Error(codes.Unavailable, "connection broken by an injected fault")
 
-// injected counts a fault and records it in the span.
-func (c *call) injected(r *fault.Rule, kind string) {
+// countFault counts a fault and records it in the span.
+func countFault(c *call, r *fault.Rule, kind string) {
 	c.method.server.obs.faults.WithLabelValues(c.method.Name, kind).Inc()
 	if c.trace.recorded != nil {
 		c.trace.recorded.AddEvent("fault injected", trace.WithAttributes(
@@ -136,15 +105,15 @@ func (c *call) injected(r *fault.Rule, kind string) {
 
 // breakOff has net/http break the connection of a REST call that was reset, in the goroutine of the request. It must be
 // called in the goroutine of the call.
-func (c *call) breakOff(r *fault.Rule) {
+func breakOff(c *call, r *fault.Rule) {
 	if r.Reset && c.http != nil {
 		c.http.broken = true
 	}
 }
 
-// cut breaks the connection of a call by gRPC: a server of gRPC cannot reset a single stream, so the connection goes with
+// cutConnection breaks the connection of a call by gRPC: a server of gRPC cannot reset a single stream, so the connection goes with
 // every call on it, if its credentials can cut it.
-func (c *call) cut() {
+func cutConnection(c *call) {
 	if c.http != nil {
 		return
 	}
@@ -158,7 +127,7 @@ func (c *call) cut() {
 }
 
 // cutIfBroken ends a request whose call was reset. It must be called in the request's goroutine, when the call has ended.
-func (h *httpCall) cutIfBroken() {
+func cutIfBroken(h *httpCall) {
 	if h == nil || !h.broken {
 		return
 	}
@@ -168,4 +137,32 @@ func (h *httpCall) cutIfBroken() {
 	}
 	h.mu.Unlock()
 	panic(http.ErrAbortHandler)
+}
+
+func checkFault(s *Server, r *fault.Rule) error {
+	for _, m := range s.Methods() {
+		if matches(m, r) {
+			return nil
+		}
+	}
+	if r.After > 0 {
+		return fmt.Errorf("method: %q names no registered stream, which it must because of after", r.Method())
+	}
+	return fmt.Errorf("method: %q names no registered method that faults can be injected into", r.Method())
+}
+
+func setFaults(s *Server, rules []*fault.Rule) {
+	for _, m := range s.Methods() {
+		var its []*fault.Rule
+		for _, r := range rules {
+			if matches(m, r) {
+				its = append(its, r)
+			}
+		}
+		if its == nil {
+			m.faults.Store(nil)
+			continue
+		}
+		m.faults.Store(&its)
+	}
 }

@@ -14,7 +14,7 @@ const settleTime = 20 * time.Millisecond
 
 // failPartly runs handler over a stream that breaks after some messages. A handler that does not care about the error
 // that it gets then ends with it all the same.
-func (c *call) failPartly(r *fault.Rule, handler func(*call) error) error {
+func failPartly(c *call, r *fault.Rule, handler func(*call) error) error {
 	s := &partialStream{ServerStream: c.stream, call: c, rule: r}
 	c.alter(func(rare *rareCall) { rare.partial = s })
 	defer s.tell() // of a handler that panics too
@@ -30,7 +30,7 @@ func (c *call) failPartly(r *fault.Rule, handler func(*call) error) error {
 func (s *partialStream) tell() {
 	if s.broken.Load() != nil {
 		s.call.note(s.rule.String())
-		s.call.breakOff(s.rule)
+		breakOff(s.call, s.rule)
 	}
 }
 
@@ -82,7 +82,7 @@ func (s *partialStream) strike() error {
 		case <-s.call.Done():
 		}
 	}
-	err := s.call.strike(s.rule, "partial")
+	err := inject(s.call, s.rule, "partial")
 	s.broken.Store(&err)
 	return err
 }

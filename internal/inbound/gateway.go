@@ -13,32 +13,6 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Gateway returns the gateway, which answers errors as problems, and what its generated code calls. That code wants a
-// *grpc.ClientConn, so this is one whose interceptors hand every call to the chain: it never connects, and its target is
-// never resolved. Metadata and Encode of cfg are the gateway's own where they are nil.
-func (s *Server) Gateway(cfg RESTConfig) (*gateway.ServeMux, *grpc.ClientConn, error) {
-	if cfg.Metadata == nil {
-		cfg.Metadata = newMetadata()
-	}
-	if cfg.Encode == nil {
-		cfg.Encode = newJSONMarshaler().encode
-	}
-	conn := s.Conn(cfg)
-	client, err := grpc.NewClient("passthrough:///in-process",
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, _ *grpc.ClientConn, _ grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-			return conn.Invoke(ctx, method, req, reply, opts...)
-		}),
-		grpc.WithStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, _ *grpc.ClientConn, method string, _ grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-			return conn.NewStream(ctx, desc, method, opts...)
-		}),
-	)
-	if err != nil {
-		return nil, nil, err
-	}
-	return newGateway(), client, nil
-}
-
 // newGateway returns a gateway that reports its routes and answers errors as problems.
 func newGateway() *gateway.ServeMux {
 	return gateway.NewServeMux(
@@ -117,4 +91,27 @@ func forwardedHeader(key string) (string, bool) {
 		return "", false // a second name for a credential would pass by whoever in front looks at the first
 	}
 	return gateway.DefaultHeaderMatcher(key)
+}
+
+func openGateway(s *Server, cfg RESTConfig) (*gateway.ServeMux, *grpc.ClientConn, error) {
+	if cfg.Metadata == nil {
+		cfg.Metadata = newMetadata()
+	}
+	if cfg.Encode == nil {
+		cfg.Encode = newJSONMarshaler().encode
+	}
+	conn := s.Conn(cfg)
+	client, err := grpc.NewClient("passthrough:///in-process",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, _ *grpc.ClientConn, _ grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			return conn.Invoke(ctx, method, req, reply, opts...)
+		}),
+		grpc.WithStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, _ *grpc.ClientConn, method string, _ grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			return conn.NewStream(ctx, desc, method, opts...)
+		}),
+	)
+	if err != nil {
+		return nil, nil, err
+	}
+	return newGateway(), client, nil
 }

@@ -3,174 +3,30 @@ package inbound
 import (
 	"context"
 	"log/slog"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"strconv"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	otelcodes "go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/betmakers/paddock/internal/catalog"
 	"github.com/betmakers/paddock/internal/logline"
-	"github.com/betmakers/paddock/internal/problem"
-	"github.com/betmakers/paddock/internal/ratelimit"
 	"github.com/betmakers/paddock/internal/rpcstatus"
-	"github.com/betmakers/paddock/internal/traceid"
 )
 
 // TraceHeader is the header of an HTTP answer that carries the call's trace id, 32 hexadecimal digits.
 const TraceHeader = "Trace-Id"
-
-// HTTP is the chain's pass around plain HTTP: span, metrics, panic recovery, limits, and an access-log line for a
-// request that made no call. One that did has its line from the call. The identity of the caller is the gRPC peer in
-// the request's context, which the server sets per connection and nobody else.
-func (s *Server) HTTP(next http.Handler, limits HTTPLimits) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := &httpCall{server: s, writer: w, start: time.Now(), parent: r.Context()}
-		h.trace.beginHTTP(h, r)
-		w.Header().Set(TraceHeader, h.trace.context().TraceID().String())
-		if s.leaving.Load() && r.ProtoMajor == 1 { // HTTP/2 would make a GOAWAY of it, which has its own time
-			w.Header().Set("Connection", "close")
-		}
-		r = r.WithContext(h)
-		h.request = r
-		s.requests.begin(h)
-		defer func() {
-			s.requests.end(h)
-			var panicked any
-			if !h.returned {
-				panicked = recover()
-			}
-			h.end(r, panicked)
-		}()
-		if h.proved() {
-			h.limit(r, limits)
-			next.ServeHTTP(h.responseWriter(), r)
-		}
-		h.returned = true
-	})
-}
-
-// httpCall is one HTTP request: the context and the response writer of its handler, and what the pass remembers.
-type httpCall struct {
-	server  *Server
-	parent  context.Context
-	request *http.Request
-	start   time.Time
-	trace   callTrace
-	body    limitedBody
-	writes  stallLimit
-	waits   time.Duration // the caller, from start on; zero if it did not say, negative for not at all
-	caller  Caller        // of a route
-	former  string        // whom the certificate of the connection names, where it is not accepted any more
-	reason  Reason        // why a route has refused it
-	explain string        // the same for operators
-	ahead   decision      // about the call that it is about to make
-	refusal error         // what decideAhead has come to; nothing is read any more
-
-	answer  proto.Message // the newest of a call
-	encoded []byte        // the same as its caller gets it
-
-	route    string // the gateway's; else that of the ServeMux
-	rpc      bool   // a call was made, and leaves the line
-	returned bool
-	over     bool                  // guarded by mu: the deadline has answered; what the handler writes is lost
-	broken   bool                  // the call was reset by an injected fault; to be read when it has ended
-	streams  sync.WaitGroup        // handlers of streams that run beside the request's goroutine
-	hungUp   atomic.Pointer[error] // why the stream that it made was ended from outside
-	wasCut   atomic.Bool           // a stop has ended it
-	gone     bool                  // the caller went before the handler came back
-
-	next, previous *httpCall // of those that run
-
-	standing standing                // of a route's caller
-	bound    *Method                 // the route, where that may end; else nil
-	cancel   context.CancelCauseFunc // of its handler; nil with bound
-	flowing  bool                    // its answer is sent as it comes; guarded by mu
-	recorded bool                    // the audit log has its beginning; guarded by mu
-
-	counted *atomic.Int64 // of its route; nil before that is known
-	calls   atomic.Int32  // that it is in
-
-	life  sync.Mutex // held to end what the request waits for, which mu may be held for
-	ended bool       // the handler has returned, and streams have or need not
-
-	mu       sync.Mutex // held to answer, because a deadline may answer instead of the handler
-	writer   http.ResponseWriter
-	status   int                 // zero before the answer has begun
-	kept     int                 // bytes written that net/http has not sent yet
-	turn     int                 // which of its calls may be answered for, when the time of that is over
-	shared   bool                // a handler has the header, and may write to it
-	aborted  bool                // the answer has begun and will not be complete
-	hijacked net.Conn            // the handler's own connection from then on, nil if it has none
-	quota    *ratelimit.Decision // of the caller's rate limit; nil if it has none
-}
 
 // SetRoute names the pattern that the request of ctx matched, for the http_route label and for [Server.InFlight]. It
 // must come from a bounded set. Without a request it does nothing.
 func SetRoute(ctx context.Context, route string) {
 	if h := httpCallFrom(ctx); h != nil {
 		h.route = route
-		h.countAs(h.server.routes.of(routeKey{catalog.HTTPMethod(h.request.Method), route}))
+		countAs(h, h.server.routes.of(routeKey{catalog.HTTPMethod(h.request.Method), route}))
 	}
-}
-
-type httpCallKey struct{}
-
-func httpCallFrom(ctx context.Context) *httpCall {
-	h, _ := ctx.Value(httpCallKey{}).(*httpCall)
-	return h
-}
-
-// Deadline is the request's.
-func (h *httpCall) Deadline() (time.Time, bool) { return h.parent.Deadline() }
-
-// Done is closed when the request ends.
-func (h *httpCall) Done() <-chan struct{} { return h.parent.Done() }
-
-// Err says why the request ended, nil while it has not.
-func (h *httpCall) Err() error { return h.parent.Err() }
-
-// Value answers from the request's own fields what the pass knows.
-func (h *httpCall) Value(key any) any {
-	switch key {
-	case h.server.obs.keys.span:
-		return h.trace.span()
-	case httpCallKey{}:
-		return h
-	}
-	return h.parent.Value(key)
-}
-
-// String names the context where it is printed: fmt would print the request, with its credentials.
-func (h *httpCall) String() string { return "HTTP request" }
-
-// GoString is String.
-func (h *httpCall) GoString() string { return h.String() }
-
-func (h *httpCall) problem(status int, code, detail string) {
-	problem.New(status, code, detail, h.trace.context()).Write(h)
-}
-
-func (t *callTrace) beginHTTP(h *httpCall, r *http.Request) {
-	obs := h.server.obs
-	conn := h.parent
-	if members := list(r.Header["Baggage"]); members != "" && !obs.cfg.IgnoreBaggage && h.server.believes(conn) {
-		h.parent = withBaggage(conn, members)
-	}
-	var parent, link trace.SpanContext
-	if traceparent := r.Header.Get("Traceparent"); traceparent != "" && !obs.cfg.IgnoreTraceContext {
-		parent, link = parentOrLink(h.server.believes(conn), traceid.Parse(traceparent, list(r.Header["Tracestate"])))
-	}
-	t.start(h.parent, obs, parent, link, "HTTP")
 }
 
 // end is the pass after the handler.
@@ -178,12 +34,12 @@ func (h *httpCall) end(r *http.Request, panicked any) {
 	h.gone = h.parent.Err() != nil
 	aborts := !h.returned && h.failed(r, panicked)
 	h.streams.Wait()
-	h.uncount()
+	uncount(h)
 	h.life.Lock()
 	h.ended = true
 	h.life.Unlock()
 	h.endLimits(aborts)
-	h.leaveStream()
+	leaveStream(h)
 	elapsed := time.Since(h.start)
 	method, route, status := catalog.HTTPMethod(r.Method), h.matched(r), h.sent()
 	h.trace.observe(h.server.obs.http.of(method, route, status), elapsed)
@@ -191,7 +47,7 @@ func (h *httpCall) end(r *http.Request, panicked any) {
 	if !h.rpc {
 		h.log(r, method, route, status, elapsed)
 		if h.server.cfg.Audit != nil {
-			h.auditEnd(r, route, status, elapsed)
+			auditRequest(h, r, route, status, elapsed)
 		}
 	}
 	if aborts && panicked != nil {
@@ -257,21 +113,6 @@ func (h *httpCall) endLimits(aborts bool) {
 	h.body.end()
 }
 
-// matched returns the route of the request, empty if it matched none.
-func (h *httpCall) matched(r *http.Request) string {
-	if h.route != "" {
-		return h.route
-	}
-	_, path, ok := strings.Cut(r.Pattern, " ")
-	if !ok {
-		path = r.Pattern
-	}
-	if path == "/" { // the gateway's catch-all: no route of it matched
-		return ""
-	}
-	return path
-}
-
 func (h *httpCall) endSpan(method, route string, status int) {
 	if h.trace.recorded == nil {
 		return
@@ -316,11 +157,38 @@ func (h *httpCall) log(r *http.Request, method, route string, status int, elapse
 		slog.String("http_method", method), slog.String("route", route), slog.Int("status", status),
 		slog.Float64("duration_seconds", elapsed.Seconds()), slog.String("protocol", "http"),
 	}
-	attrs = append(attrs, h.who()...)
+	attrs = append(attrs, who(h)...)
 	if route == "" {
 		attrs = append(attrs, slog.String("path", logline.Truncate(r.URL.Path))) // never the query: it may hold secrets
 	}
 	if turnsAway(h.reason) || cfg.Logger.Enabled(h, level) {
 		logAnyway(h, cfg.Logger, h.start.Add(elapsed), level, "request", attrs)
 	}
+}
+
+func serveHTTP(s *Server, next http.Handler, limits HTTPLimits) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := &httpCall{server: s, writer: w, start: time.Now(), parent: r.Context()}
+		beginHTTPTrace(h, r)
+		w.Header().Set(TraceHeader, h.trace.context().TraceID().String())
+		if s.leaving.Load() && r.ProtoMajor == 1 { // HTTP/2 would make a GOAWAY of it, which has its own time
+			w.Header().Set("Connection", "close")
+		}
+		r = r.WithContext(h)
+		h.request = r
+		s.requests.begin(h)
+		defer func() {
+			s.requests.end(h)
+			var panicked any
+			if !h.returned {
+				panicked = recover()
+			}
+			h.end(r, panicked)
+		}()
+		if proved(h) {
+			limitRequest(h, r, limits)
+			next.ServeHTTP(responseWriterOf(h), r)
+		}
+		h.returned = true
+	})
 }

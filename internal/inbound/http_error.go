@@ -22,8 +22,8 @@ func writeError(w http.ResponseWriter, r *http.Request, err error, httpStatus fu
 	case h != nil && h.hungUp.Load() != nil:
 		err = *h.hungUp.Load() // which made the body end, too
 	case h != nil:
-		if bad, code, detail := h.bodyProblem(); bad != 0 {
-			h.refuse(w, bad, code, detail)
+		if bad, code, detail := bodyProblem(h); bad != 0 {
+			refuseBody(h, w, bad, code, detail)
 			return
 		}
 	}
@@ -51,8 +51,8 @@ func streamError(ctx context.Context, err error, httpStatus func(codes.Code) int
 	return status.New(st.Code(), string(p.JSON()))
 }
 
-// refuse answers for a body that was not read to its end, after which the connection is of no more use.
-func (h *httpCall) refuse(w http.ResponseWriter, status int, code, detail string) {
+// refuseBody answers for a body that was not read to its end, after which the connection is of no more use.
+func refuseBody(h *httpCall, w http.ResponseWriter, status int, code, detail string) {
 	w.Header().Set("Connection", "close")
 	problem.New(status, code, detail, h.trace.context()).Write(w)
 }
@@ -60,7 +60,7 @@ func (h *httpCall) refuse(w http.ResponseWriter, status int, code, detail string
 // writeRoutingError answers a REST request that no route takes.
 func writeRoutingError(ctx context.Context, w http.ResponseWriter, status int) {
 	if h := httpCallFrom(ctx); h != nil {
-		h.answerUnread()
+		answerUnread(h)
 	}
 	problem.New(status, "", "", trace.SpanContextFromContext(ctx)).Write(w)
 }

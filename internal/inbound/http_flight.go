@@ -42,9 +42,60 @@ func (r *routes) of(key routeKey) *atomic.Int64 {
 	return n
 }
 
-// InFlight returns what runs at this moment and how often: calls by their method, and by their route the HTTP
-// requests that are not in a call.
-func (s *Server) InFlight() map[string]int {
+// countAs has the request counted until it ends, except for the time that it is in a call.
+func countAs(h *httpCall, count *atomic.Int64) {
+	if h.counted != nil {
+		h.counted.Add(-1)
+	}
+	h.counted = count
+	count.Add(1)
+}
+
+// uncount ends the count. A call that goes on after its request, as its handler ignores its time, changes nothing more.
+func uncount(h *httpCall) {
+	if h.counted != nil && !h.calls.CompareAndSwap(0, ended) {
+		h.calls.Add(ended)
+	} else if h.counted != nil {
+		h.counted.Add(-1)
+	}
+}
+
+// ended is more calls than a request is in.
+const ended = 1 << 20
+
+// enterCall and leaveCall stand around a call that the request makes, which is counted by its method.
+func enterCall(h *httpCall) {
+	if h != nil && h.counted != nil && h.calls.Add(1) == 1 {
+		h.counted.Add(-1)
+	}
+}
+
+func leaveCall(h *httpCall) {
+	if h != nil && h.counted != nil && h.calls.Add(-1) == 0 {
+		h.counted.Add(1)
+	}
+}
+
+// hangUpTime is what the last part of the answer to a stream that was ended gets to be taken.
+const hangUpTime = 250 * time.Millisecond
+
+// hangUp ends what the request's goroutine waits for: a client that does not read, and one that has more to send.
+// After the request it does nothing: the connection may serve another one.
+func hangUp(h *httpCall, uploads bool, why error) {
+	h.life.Lock()
+	defer h.life.Unlock()
+	if h.ended {
+		return
+	}
+	h.hungUp.Store(&why)
+	control := http.NewResponseController(h.writer) // writers in memory have no deadlines, and wait for nothing
+	_ = control.SetWriteDeadline(time.Now().Add(hangUpTime))
+	if uploads {
+		_ = control.SetReadDeadline(time.Now())
+	}
+}
+
+func inFlight(s *Server) map[string]int {
 	running := map[string]int{}
 	for _, m := range s.Methods() {
 		if n := m.InFlight(); n > 0 {
@@ -59,57 +110,4 @@ func (s *Server) InFlight() map[string]int {
 		}
 	}
 	return running
-}
-
-// countAs has the request counted until it ends, except for the time that it is in a call.
-func (h *httpCall) countAs(count *atomic.Int64) {
-	if h.counted != nil {
-		h.counted.Add(-1)
-	}
-	h.counted = count
-	count.Add(1)
-}
-
-// uncount ends the count. A call that goes on after its request, as its handler ignores its time, changes nothing more.
-func (h *httpCall) uncount() {
-	if h.counted != nil && !h.calls.CompareAndSwap(0, ended) {
-		h.calls.Add(ended)
-	} else if h.counted != nil {
-		h.counted.Add(-1)
-	}
-}
-
-// ended is more calls than a request is in.
-const ended = 1 << 20
-
-// enterCall and leaveCall stand around a call that the request makes, which is counted by its method.
-func (h *httpCall) enterCall() {
-	if h != nil && h.counted != nil && h.calls.Add(1) == 1 {
-		h.counted.Add(-1)
-	}
-}
-
-func (h *httpCall) leaveCall() {
-	if h != nil && h.counted != nil && h.calls.Add(-1) == 0 {
-		h.counted.Add(1)
-	}
-}
-
-// hangUpTime is what the last part of the answer to a stream that was ended gets to be taken.
-const hangUpTime = 250 * time.Millisecond
-
-// hangUp ends what the request's goroutine waits for: a client that does not read, and one that has more to send.
-// After the request it does nothing: the connection may serve another one.
-func (h *httpCall) hangUp(uploads bool, why error) {
-	h.life.Lock()
-	defer h.life.Unlock()
-	if h.ended {
-		return
-	}
-	h.hungUp.Store(&why)
-	control := http.NewResponseController(h.writer) // writers in memory have no deadlines, and wait for nothing
-	_ = control.SetWriteDeadline(time.Now().Add(hangUpTime))
-	if uploads {
-		_ = control.SetReadDeadline(time.Now())
-	}
 }

@@ -47,8 +47,8 @@ type limitedBody struct {
 	encoded  bool        // it is compressed, and nobody reads it; set before, too
 }
 
-// limit puts the limits on the answer, and on the request's body if it has one.
-func (h *httpCall) limit(r *http.Request, limits HTTPLimits) {
+// limitRequest puts the limits on the answer, and on the request's body if it has one.
+func limitRequest(h *httpCall, r *http.Request, limits HTTPLimits) {
 	conn := deadlinerOf(h.writer)
 	h.writes = stallLimit{server: h.server, conn: conn, timeout: limits.WriteTimeout}
 	if limits.WriteTimeout > 0 {
@@ -76,7 +76,7 @@ const refusedBody = time.Second
 // answerUnread has the answer to a refused request wait no longer than refusedBody for its body. By HTTP/1 net/http
 // reads up to 256 KiB of it before it answers, so that the connection serves further requests; one whose body does not
 // come is closed. Full duplex would answer at once, but net/http panics where it then reads a body that no handler read.
-func (h *httpCall) answerUnread() {
+func answerUnread(h *httpCall) {
 	if h.request.ProtoMajor != 1 || h.request.ContentLength == 0 {
 		return
 	}
@@ -88,7 +88,7 @@ func (h *httpCall) answerUnread() {
 }
 
 // endBody ends the body with the call that it belongs to, whose time is up. After the request it does nothing.
-func (h *httpCall) endBody() {
+func endBody(h *httpCall) {
 	h.life.Lock()
 	defer h.life.Unlock()
 	if h.ended || h.body.ReadCloser == nil || h.body.complete.Load() {
@@ -194,7 +194,7 @@ func (b *limitedBody) noteFailure(err error) {
 
 // bodyProblem reports what was wrong with the request's body: 415, 413, 408 or 504, the name of the code if there is
 // one, and the text for the caller, or zero.
-func (h *httpCall) bodyProblem() (status int, code, detail string) {
+func bodyProblem(h *httpCall) (status int, code, detail string) {
 	switch {
 	case h.body.encoded && h.body.unread.Load():
 		return http.StatusUnsupportedMediaType, "", "a request body must not be compressed"

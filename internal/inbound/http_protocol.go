@@ -10,9 +10,9 @@ import (
 	"os"
 )
 
-// responseWriter returns h with the methods that the writers of net/http have, so that a handler finds by a type
+// responseWriterOf returns h with the methods that the writers of net/http have, so that a handler finds by a type
 // assertion what it would find without the pass.
-func (h *httpCall) responseWriter() http.ResponseWriter {
+func responseWriterOf(h *httpCall) http.ResponseWriter {
 	switch h.writer.(type) {
 	case http.Hijacker:
 		return http1Writer{h}
@@ -53,7 +53,7 @@ func (w http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	h.hijacked = conn
 	h.server.streams.enterPlain(h, conn)
-	h.auditStream()
+	auditStream(h)
 	if h.status == 0 {
 		h.status = http.StatusSwitchingProtocols
 	}
@@ -70,11 +70,11 @@ func (w http1Writer) ReadFrom(src io.Reader) (int64, error) {
 	if !ok || !isFile(part.R) {
 		return io.Copy(struct{ io.Writer }{w.httpCall}, src)
 	}
-	return w.sendFile(sender, part)
+	return sendFile(w.httpCall, sender, part)
 }
 
 // CloseNotify returns a channel that has one value when the caller has gone.
-func (w http1Writer) CloseNotify() <-chan bool { return w.closeNotify() }
+func (w http1Writer) CloseNotify() <-chan bool { return closeNotify(w.httpCall) }
 
 // isFile reports whether r is a file that is read without waiting for anybody.
 func isFile(r io.Reader) bool {
@@ -87,7 +87,7 @@ func isFile(r io.Reader) bool {
 }
 
 // sendFile sends file a piece at a time.
-func (h *httpCall) sendFile(sender io.ReaderFrom, file *io.LimitedReader) (n int64, err error) {
+func sendFile(h *httpCall, sender io.ReaderFrom, file *io.LimitedReader) (n int64, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.over {
@@ -127,11 +127,11 @@ func (w http2Writer) Push(target string, opts *http.PushOptions) error {
 }
 
 // CloseNotify returns a channel that has one value when the caller has gone.
-func (w http2Writer) CloseNotify() <-chan bool { return w.closeNotify() }
+func (w http2Writer) CloseNotify() <-chan bool { return closeNotify(w.httpCall) }
 
 // closeNotify is that of the server's own writer. Of another one that has none, the request's context has the same to
 // say.
-func (h *httpCall) closeNotify() <-chan bool {
+func closeNotify(h *httpCall) <-chan bool {
 	if w, ok := h.writer.(http.CloseNotifier); ok { //nolint:staticcheck // as above
 		return w.CloseNotify()
 	}

@@ -40,7 +40,7 @@ func (l *stallLimit) begin() *watch {
 		return nil
 	}
 	if l.watch == nil {
-		l.watch = l.server.newWatch(l)
+		l.watch = newWatch(l.server, l)
 	}
 	l.watch.begin()
 	return l.watch
@@ -84,7 +84,7 @@ func (l *stallLimit) stop() {
 func (l *stallLimit) end() {
 	l.timeout = 0
 	if l.watch != nil {
-		l.server.release(l.watch)
+		release(l.server, l.watch)
 		l.watch = nil
 	}
 }
@@ -114,7 +114,7 @@ type watch struct {
 }
 
 // newWatch returns a watch for l that watches nothing yet.
-func (s *Server) newWatch(l *stallLimit) *watch {
+func newWatch(s *Server, l *stallLimit) *watch {
 	w, ok := s.watches.Get().(*watch)
 	if !ok {
 		w = new(watch)
@@ -128,7 +128,7 @@ func (s *Server) newWatch(l *stallLimit) *watch {
 }
 
 // release ends w. One whose read goes on in another goroutine of the handler is not used again.
-func (s *Server) release(w *watch) {
+func release(s *Server, w *watch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.conn = nil

@@ -4,12 +4,6 @@ import (
 	"io"
 	"net/http"
 	"time"
-
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-
-	"github.com/betmakers/paddock/internal/problem"
-	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
 // An httpCall is the http.ResponseWriter of its handler where the server's own is of neither protocol: see
@@ -118,9 +112,9 @@ func (h *httpCall) FlushError() error {
 	if h.status == 0 {
 		h.begun(http.StatusOK) // a flush sends the header
 	}
-	h.flows()
+	flows(h)
 	if h.writer.Header().Get("Content-Length") == "" { // else it is a download, which ends by itself
-		h.auditStream()
+		auditStream(h)
 	}
 	defer h.sends().end()
 	return http.NewResponseController(h.writer).Flush()
@@ -158,60 +152,12 @@ func (h *httpCall) sent() int {
 	return h.status
 }
 
-// answerAfter answers 504 in the handler's place when timeout has passed, so that a handler that ignores its context
-// does not keep the caller waiting. It must be stopped before the handler's goroutine uses the writer again. A timeout
-// of zero, or one of no request, never answers.
-func (h *httpCall) answerAfter(timeout time.Duration) answerTimer {
-	if h == nil || timeout <= 0 {
-		return answerTimer{}
+// begun notes the status of an answer whose header goes out now, and completes the header. mu is held: a stream's
+// handler does not run in the request's goroutine, and must not write to the header itself.
+func (h *httpCall) begun(status int) {
+	h.status = status
+	if h.quota != nil {
+		h.writer.Header().Set("RateLimit-Policy", h.quota.Policy())
+		h.writer.Header().Set("RateLimit", h.quota.State())
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	turn := h.turn
-	return answerTimer{h, time.AfterFunc(timeout, func() { h.answerTimeout(turn) })}
-}
-
-type answerTimer struct {
-	call  *httpCall
-	timer *time.Timer
-}
-
-// stop reports whether the handler may still answer.
-func (t answerTimer) stop() bool {
-	if t.timer == nil || t.timer.Stop() {
-		return true
-	}
-	t.call.mu.Lock() // until the answer under way is written
-	defer t.call.mu.Unlock()
-	t.call.turn++ // a timer that has fired, and has not come to answer, comes too late
-	return !t.call.over
-}
-
-// answerTimeout answers for the handler, whose goroutine is in a call and does not touch the header meanwhile.
-func (h *httpCall) answerTimeout(turn int) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.turn != turn || h.status != 0 {
-		return
-	}
-	h.begun(http.StatusGatewayTimeout)
-	h.over = true
-	h.answerFor(http.StatusGatewayTimeout, status.New(codes.DeadlineExceeded, "the time of the call was over before it was answered"))
-}
-
-// timedOut reports whether that was answered for the call: whatever its handler came back with then, the caller has 504.
-func (h *httpCall) timedOut() bool {
-	if h == nil {
-		return false
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.over && !h.wasCut.Load()
-}
-
-// answerFor answers in the handler's place, which was taken over. The lock is held.
-func (h *httpCall) answerFor(answer int, st *status.Status) {
-	h.writer.Header().Set("Connection", "close") // the connection is of no use until the handler returns
-	problem.New(answer, rpcstatus.Name(st.Code()), st.Message(), h.trace.context()).Write(h.writer)
-	_ = http.NewResponseController(h.writer).Flush()
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -52,19 +53,12 @@ type loadSample struct {
 // loadRate is what went on in a second.
 type loadRate struct{ calls, faults, cpu float64 }
 
-// reportLoad adds to every so-manieth answer how busy the server is.
-func (c *call) reportLoad(out outcome, elapsed time.Duration) {
-	l := &c.method.server.obs.load
-	if c.reason() != "" { // it cost nothing: were it counted, a server that refuses calls would seem to be able to take them
+// count takes a call that has ended with code, or was refused for reason.
+func (l *load) count(reason Reason, code codes.Code) {
+	if reason != "" { // it cost nothing: were it counted, a server that refuses calls would seem to be able to take them
 		l.refused.Add(1)
-	} else if errorType(out.code) != "" {
+	} else if errorType(code) != "" {
 		l.faults.Add(1)
-	}
-	if c.http != nil {
-		return
-	}
-	if report := l.report(c.start.Add(elapsed)); report != nil {
-		c.stream.SetTrailer(report)
 	}
 }
 

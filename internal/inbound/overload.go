@@ -15,20 +15,20 @@ import (
 )
 
 // limited reports whether calls of m may be refused for overload. Probes never are: a service that is busy is alive.
-func (m *Method) limited() bool {
+func limited(m *Method) bool {
 	return m.server.cfg.Admission != nil && !m.Quiet && m != m.server.unknown
 }
 
 // waitForPlace returns when the call may run, or with the refusal.
-func (c *call) waitForPlace() error {
-	c.weigh()
-	if !c.method.limited() {
+func waitForPlace(c *call) error {
+	weigh(c)
+	if !limited(c.method) {
 		return nil
 	}
-	c.place.Share, c.place.TimesOut = c.method.share(c.parent, c.caller.ID), c.deadline.after > 0
+	c.place.Share, c.place.TimesOut = shareOf(c.parent, c.method, c.caller.ID), c.deadline.after > 0
 	switch c.method.server.cfg.Admission.Enter(inLine{c}, &c.place, c.start) {
 	case admission.Refused:
-		return c.refuseOverload()
+		return refuseOverload(c)
 	case admission.Reported:
 		c.alter(func(rare *rareCall) { rare.explain, rare.audited = string(ReasonOverload), true })
 		c.method.server.obs.audited.WithLabelValues(c.method.Name, string(ReasonOverload)).Inc()
@@ -44,16 +44,16 @@ type inLine struct{ *call }
 func (w inLine) Done() <-chan struct{} { return w.parent.Done() }
 
 // leavePlace gives the place back.
-func (c *call) leavePlace(now time.Time) {
-	if !c.method.limited() {
+func leavePlace(c *call, now time.Time) {
+	if !limited(c.method) {
 		return
 	}
 	c.method.server.cfg.Admission.Leave(&c.place, now)
 }
 
-// share returns whose turn a call takes when callers and methods take turns. A caller is an identity, and without one
+// shareOf returns whose turn a call takes when callers and methods take turns. A caller is an identity, and without one
 // an address.
-func (m *Method) share(ctx context.Context, id string) uint8 {
+func shareOf(ctx context.Context, m *Method, id string) uint8 {
 	shares := m.server.shares
 	if id != "" {
 		return shares.Of(id, m.index)
@@ -108,7 +108,7 @@ func (s *shortage) status(outside bool) *status.Status {
 
 // refuseOverload is the answer to a call that may not run. One whose time ran out while it waited is told so, and
 // counts as refused for overload all the same.
-func (c *call) refuseOverload() error {
+func refuseOverload(c *call) error {
 	short := c.method.server.processors
 	c.refuse(ReasonOverload, short.explain)
 	if err := c.Err(); err != nil {

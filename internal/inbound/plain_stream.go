@@ -22,7 +22,7 @@ const lastWrites = 10 * time.Second
 
 // bind has the context of a request end when the request is a stream of route and the proof of its caller ends. Done
 // must be called when the handler has returned.
-func (h *httpCall) bind(r *http.Request, route *Method, until time.Time) (bound *http.Request, done func()) {
+func bind(h *httpCall, r *http.Request, route *Method, until time.Time) (bound *http.Request, done func()) {
 	h.standing = standing{proofOf(h.parent), until}
 	if !h.standing.mayEnd() {
 		return r, func() {}
@@ -33,7 +33,7 @@ func (h *httpCall) bind(r *http.Request, route *Method, until time.Time) (bound 
 }
 
 // flows notes that the answer is sent as it comes. The lock of h is held.
-func (h *httpCall) flows() {
+func flows(h *httpCall) {
 	if h.flowing || h.bound == nil || h.writer.Header().Get("Content-Length") != "" {
 		return
 	}
@@ -81,7 +81,7 @@ func (o *streams) endPlain(h *httpCall, why error) {
 		closeTaken(open.conn)
 		return
 	}
-	time.AfterFunc(lastWrites, h.silence)
+	time.AfterFunc(lastWrites, func() { silence(h) })
 }
 
 // closeTaken closes a connection that a handler has taken over, and may have closed. TLS says so to the client first, for
@@ -91,7 +91,7 @@ func closeTaken(conn net.Conn) {
 }
 
 // silence has the writes of a handler fail that goes on all the same. After the request it does nothing.
-func (h *httpCall) silence() {
+func silence(h *httpCall) {
 	h.life.Lock()
 	defer h.life.Unlock()
 	if h.ended {
@@ -104,7 +104,7 @@ func (h *httpCall) silence() {
 }
 
 // leaveStream notes what the request came to, if it was a stream.
-func (h *httpCall) leaveStream() {
+func leaveStream(h *httpCall) {
 	if h.hijacked == nil && !h.flowing {
 		return
 	}

@@ -2,6 +2,7 @@ package inbound
 
 import (
 	"context"
+	"crypto/tls"
 	"net/http"
 	"time"
 
@@ -44,7 +45,7 @@ func proofOf(ctx context.Context) proof {
 
 // prove takes the identity that mutual TLS has proved, none if it proved none, and refuses a call whose proof has
 // ended.
-func (d *decision) prove(conn context.Context, now time.Time) {
+func prove(conn context.Context, d *decision, now time.Time) {
 	switch info := authOf(conn).(type) {
 	case proof:
 		if err := info.Valid(now); err != nil {
@@ -53,9 +54,34 @@ func (d *decision) prove(conn context.Context, now time.Time) {
 			return
 		}
 		d.caller.ID = info.Identity()
-	case interface{ Identity() string }:
-		d.caller.ID = info.Identity()
+	default:
+		d.caller.ID, _ = identityOf(info)
 	}
+}
+
+// identityOf returns the identity that the transport has proved, empty for none, and whether the transport could prove
+// one. That of crypto/tls alone is the SPIFFE ID of a certificate that it has verified: others are claims.
+func identityOf(info credentials.AuthInfo) (id string, secured bool) {
+	switch info := info.(type) {
+	case interface{ Identity() string }:
+		return info.Identity(), true
+	case credentials.TLSInfo:
+		return spiffeID(info.State), true
+	default:
+		return "", false
+	}
+}
+
+// spiffeID returns the one SPIFFE ID of a verified client certificate, empty if there is none.
+func spiffeID(state tls.ConnectionState) string {
+	if len(state.VerifiedChains) == 0 || len(state.VerifiedChains[0]) == 0 {
+		return ""
+	}
+	uris := state.VerifiedChains[0][0].URIs
+	if len(uris) != 1 || uris[0].Scheme != "spiffe" {
+		return ""
+	}
+	return uris[0].String()
 }
 
 func endedProof(held proof, err error) string {
@@ -70,7 +96,7 @@ func nameOf(id string) string {
 }
 
 // proved refuses a request on a connection whose proof has ended, of whatever handler, and has the connection closed.
-func (h *httpCall) proved() bool {
+func proved(h *httpCall) bool {
 	held := proofOf(h.parent)
 	if held == nil {
 		return true
@@ -81,7 +107,7 @@ func (h *httpCall) proved() bool {
 	}
 	h.reason, h.explain, h.former = ReasonUnauthenticated, endedProof(held, err), held.Identity()
 	st := status.Convert(errProofEnded)
-	h.answerUnread()
+	answerUnread(h)
 	h.writer.Header().Set("Connection", "close") // HTTP/2 makes a GOAWAY of it
 	h.problem(http.StatusUnauthorized, rpcstatus.Name(st.Code()), st.Message())
 	return false

@@ -14,7 +14,7 @@ import (
 // pushBack says in the trailer what a status says with google.rpc.RetryInfo, so that whoever repeats the call waits: gRPC
 // itself reads the one, programs read the other. A handler that sets the trailer must leave the detail out: a client that
 // gets two values does not retry. REST callers have Retry-After.
-func (c *call) pushBack(out outcome) {
+func pushBack(c *call, out outcome) {
 	if out.err == nil || c.http != nil {
 		return
 	}

@@ -15,7 +15,7 @@ import (
 
 // limitRate holds a caller to the operator's limit, if there is one. Health checks and reflection have none. One
 // without identity is known by the address of conn.
-func (d *decision) limitRate(conn context.Context, caller Caller, h *httpCall, now time.Time) {
+func limitRate(conn context.Context, d *decision, caller Caller, h *httpCall, now time.Time) {
 	s := d.method.server
 	if s.limiter == nil || d.method.Quiet {
 		return
@@ -24,7 +24,7 @@ func (d *decision) limitRate(conn context.Context, caller Caller, h *httpCall, n
 	if taken.Limit == nil {
 		return
 	}
-	h.tellQuota(taken)
+	tellQuota(h, taken)
 	if taken.Refused {
 		d.refuse(ReasonRateLimited, taken.Limit.String(), tooMany(taken))
 	}
@@ -45,7 +45,7 @@ func remoteAddr(ctx context.Context) net.Addr {
 }
 
 // tellQuota has the answer tell how much the caller has left. A call that came by gRPC has no such headers.
-func (h *httpCall) tellQuota(d ratelimit.Decision) {
+func tellQuota(h *httpCall, d ratelimit.Decision) {
 	if h == nil {
 		return
 	}
@@ -53,14 +53,4 @@ func (h *httpCall) tellQuota(d ratelimit.Decision) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.quota = &kept
-}
-
-// begun notes the status of an answer whose header goes out now, and completes the header. mu is held: a stream's
-// handler does not run in the request's goroutine, and must not write to the header itself.
-func (h *httpCall) begun(status int) {
-	h.status = status
-	if h.quota != nil {
-		h.writer.Header().Set("RateLimit-Policy", h.quota.Policy())
-		h.writer.Header().Set("RateLimit", h.quota.State())
-	}
 }

@@ -25,21 +25,6 @@ type Resource struct {
 	rejected atomic.Uint64
 }
 
-// Resource declares a resource that limit calls can use at once. It must be called before the first call. It fails for a
-// limit below 1, for an empty name and for one that is declared already.
-func (s *Server) Resource(name string, limit int) (*Resource, error) {
-	if name == "" || limit < 1 {
-		return nil, fmt.Errorf("resource %q with a limit of %d: it needs a name and a limit of at least 1", name, limit)
-	}
-	patient := s.cfg.Admission == nil || s.cfg.Admission.Reports()
-	what := "the resource " + name
-	r := &Resource{
-		name: name, server: s, engine: admission.NewResource(limit, patient),
-		short: newShortage(what+" of the service has", fmt.Sprintf("more calls than %s can serve, which has a limit of %d", what, limit)),
-	}
-	return r, s.obs.resources.add(r)
-}
-
 // Acquire waits until the resource has room for the call of ctx, and returns what gives the room back. Release must be
 // called; further calls of it do nothing.
 //
@@ -170,4 +155,17 @@ func (m *resourceMetrics) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(m.waited, prometheus.CounterValue, s.Waited.Seconds(), r.name)
 		ch <- prometheus.MustNewConstMetric(m.rejected, prometheus.CounterValue, float64(r.rejected.Load()), r.name)
 	}
+}
+
+func newResource(s *Server, name string, limit int) (*Resource, error) {
+	if name == "" || limit < 1 {
+		return nil, fmt.Errorf("resource %q with a limit of %d: it needs a name and a limit of at least 1", name, limit)
+	}
+	patient := s.cfg.Admission == nil || s.cfg.Admission.Reports()
+	what := "the resource " + name
+	r := &Resource{
+		name: name, server: s, engine: admission.NewResource(limit, patient),
+		short: newShortage(what+" of the service has", fmt.Sprintf("more calls than %s can serve, which has a limit of %d", what, limit)),
+	}
+	return r, s.obs.resources.add(r)
 }

@@ -44,13 +44,6 @@ func encodedFor(ctx context.Context, answer proto.Message) []byte {
 	return nil
 }
 
-// Conn returns the registered methods as a client connection for grpc-gateway: calls run through the same function as
-// those that arrive by gRPC, in this process, with messages handed over and no transport between. Methods wrapped
-// later are seen too. It may be used concurrently.
-func (s *Server) Conn(cfg RESTConfig) grpc.ClientConnInterface {
-	return &restConn{server: s, cfg: cfg}
-}
-
 type restConn struct {
 	server *Server
 	cfg    RESTConfig
@@ -63,7 +56,7 @@ func (c *restConn) Invoke(ctx context.Context, method string, args, reply any, o
 	if !ok1 || !ok2 {
 		return status.Errorf(codes.Internal, "rest: messages of %s are %T and %T, not protobuf messages", method, args, reply)
 	}
-	s := c.server.newStream(ctx, method, c.cfg)
+	s := newRESTStream(ctx, c.server, method, c.cfg)
 	if err := s.http.refused(); err != nil {
 		return err
 	}
@@ -73,15 +66,15 @@ func (c *restConn) Invoke(ctx context.Context, method string, args, reply any, o
 	if !s.over() {
 		s.timeout = timeouts.Earlier(s.limit, s.timeout)
 	}
-	s.http.enterCall()
-	defer s.http.leaveCall()
-	timeout := s.http.answerAfter(s.timeout)
+	enterCall(s.http)
+	defer leaveCall(s.http)
+	timeout := answerAfter(s.http, s.timeout)
 	defer timeout.stop() // a handler that ends its goroutine does not come back from Serve
 	err := m.Serve(nil, s)
 	if !timeout.stop() {
 		return status.Error(codes.DeadlineExceeded, "answered already")
 	}
-	s.http.cutIfBroken()
+	cutIfBroken(s.http)
 	s.report(opts)
 	return err
 }
@@ -122,7 +115,7 @@ var (
 	_ grpc.ServerTransportStream = restTransport{}
 )
 
-func (s *Server) newStream(ctx context.Context, method string, cfg RESTConfig) *restStream {
+func newRESTStream(ctx context.Context, s *Server, method string, cfg RESTConfig) *restStream {
 	stream := &restStream{parent: ctx, keys: &s.obs.keys, http: httpCallFrom(ctx), name: method, maxMessage: cfg.MaxMessage, encode: cfg.Encode}
 	if h := stream.http; h != nil && h.refusal == nil {
 		h.rpc = true
@@ -203,7 +196,7 @@ func (s *restStream) SendMsg(m any) error {
 		return err
 	}
 	s.headerComplete()
-	s.http.keep(s.answer, encoded)
+	keepAnswer(s.http, s.answer, encoded)
 	return handover.Message(s.answer, m)
 }
 
@@ -220,8 +213,8 @@ func (s *restStream) encoded(m any) ([]byte, error) {
 	return encoded, nil
 }
 
-// keep remembers an answer in both forms, for the gateway.
-func (h *httpCall) keep(answer proto.Message, encoded []byte) {
+// keepAnswer remembers an answer in both forms, for the gateway.
+func keepAnswer(h *httpCall, answer proto.Message, encoded []byte) {
 	if h != nil {
 		h.answer, h.encoded = answer, encoded
 	}
@@ -300,4 +293,8 @@ func (t restTransport) SendHeader(md metadata.MD) error { return t.s.SendHeader(
 func (t restTransport) SetTrailer(md metadata.MD) error {
 	t.s.SetTrailer(md)
 	return nil
+}
+
+func newRESTConn(s *Server, cfg RESTConfig) grpc.ClientConnInterface {
+	return &restConn{server: s, cfg: cfg}
 }

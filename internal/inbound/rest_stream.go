@@ -21,7 +21,7 @@ import (
 // request that it belongs to waits for it until the call's time is up, which is what the caller and the method allow:
 // then the caller is answered whatever the handler does. ctx must end when the request does, as the gateway's does.
 func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
-	base := c.server.newStream(ctx, method, c.cfg)
+	base := newRESTStream(ctx, c.server, method, c.cfg)
 	if err := base.http.refused(); err != nil {
 		return nil, err
 	}
@@ -46,9 +46,9 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 		s.http.streams.Add(1)
 		s.bound(timeout)
 	}
-	s.http.enterCall()
+	enterCall(s.http)
 	go func() {
-		defer s.http.leaveCall()
+		defer leaveCall(s.http)
 		defer s.finish()
 		s.err = m.Serve(nil, restPipeServer{s})
 	}()
@@ -63,7 +63,7 @@ func (s *restPipe) bound(timeout time.Duration) {
 	}
 	context.AfterFunc(s.parent, func() {
 		if !s.one && !s.handled() && errors.Is(s.parent.Err(), context.DeadlineExceeded) {
-			s.http.endBody()
+			endBody(s.http)
 		}
 		s.release()
 	})
@@ -116,7 +116,7 @@ func (s *restPipe) hangUp(why error) {
 	s.why = why
 	close(s.ended)
 	if s.http != nil {
-		s.http.hangUp(!s.one, why)
+		hangUp(s.http, !s.one, why)
 	}
 }
 
@@ -176,7 +176,7 @@ func (s *restPipe) RecvMsg(m any) error {
 	select {
 	case answer := <-s.answers:
 		if message, ok := m.(proto.Message); ok {
-			s.http.keep(message, answer.encoded)
+			keepAnswer(s.http, message, answer.encoded)
 		}
 		return handover.Message(m, answer.message)
 	case <-s.ended:
@@ -185,7 +185,7 @@ func (s *restPipe) RecvMsg(m any) error {
 		if err := s.whyOver(); err != nil {
 			return err
 		}
-		s.http.cutIfBroken()
+		cutIfBroken(s.http)
 		if s.err != nil {
 			return s.err
 		}
@@ -206,7 +206,7 @@ func (s *restPipe) Header() (metadata.MD, error) {
 		}
 	}
 	if s.refused != nil { // else the handler may still run
-		s.http.cutIfBroken()
+		cutIfBroken(s.http)
 	}
 	return s.header, s.refused
 }

@@ -8,7 +8,6 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/betmakers/paddock/internal/contract"
-	"github.com/betmakers/paddock/internal/timeouts"
 )
 
 // methodSLO are the handles of one method; nil counters where it promises nothing. A caller's mistake counts neither
@@ -60,20 +59,6 @@ func (slo *methodSLO) count(code codes.Code, elapsed time.Duration) {
 			slo.slow.Inc()
 		}
 	}
-}
-
-// abandoned reports whether a caller had gone, by a deadline of its own or by hanging up, before nine tenths of the
-// time that the method has. If its call failed, what its handler came back with says nothing about the service. The
-// last tenth is for callers that wait as long as the contract says: their clocks have started earlier.
-func (c *call) abandoned(elapsed time.Duration) bool {
-	if !c.returned || c.Err() == nil {
-		return false
-	}
-	limit := c.method.Timeout
-	if s := restOf(c.stream); s != nil {
-		limit = timeouts.Earlier(limit, s.limit)
-	}
-	return limit <= 0 || elapsed < limit-limit/10
 }
 
 // countHasty takes a call whose caller did not wait. It is none that the method has failed, but where the caller has

@@ -1,7 +1,6 @@
 package inbound
 
 import (
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -12,10 +11,4 @@ import (
 func unknownMethod(c *call) error {
 	c.refuse(ReasonUnknownMethod, "")
 	return status.Errorf(codes.Unimplemented, "unknown method %s", logline.Truncate(c.requested()))
-}
-
-// requested returns the method that the caller named, which for an unknown one is not the record's.
-func (c *call) requested() string {
-	name, _ := grpc.Method(c.stream.Context())
-	return name
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // check holds a message that was received to the method's own limit and to the rules declared for it.
-func (c *call) check(m any) (Reason, error) {
+func check(c *call, m any) (Reason, error) {
 	limit, validate := c.method.MaxRequest, c.method.server.cfg.Validate
 	if limit == 0 && validate == nil {
 		return "", nil

@@ -8,7 +8,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/redact"
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
@@ -17,12 +16,8 @@ import (
 // the error of a call that it made as it came. Callers of the own trust domain may read that. Callers from outside
 // get the code with a fixed text and an id, under which the log has the error.
 
-// outside reports whether the caller has proved no identity of the own trust domain. Where mutual TLS is off, no
-// caller has.
-func (c *call) outside() bool { return !contract.InDomain(c.caller.ID, c.method.server.trustDomain) }
-
-// withheld logs an error, and gives the caller its code.
-func (c *call) withheld(err error, st *status.Status) outcome {
+// withhold logs an error, and gives the caller its code.
+func withhold(c *call, err error, st *status.Status) outcome {
 	id, code := errorID(), st.Code()
 	level := levelOf(code)
 	switch {

@@ -23,7 +23,7 @@ const refusedSpent = "spent"
 
 // limit returns ctx with the deadline that is left for the call, and an error if none is.
 // within is the call that is being served, nil outside of any.
-func (c *clientCall) limit(ctx context.Context, within served.Call) (context.Context, error) {
+func limit(ctx context.Context, c *clientCall, within served.Call) (context.Context, error) {
 	at, limited := ctx.Deadline()
 	own := false
 	if limited {
@@ -40,7 +40,7 @@ func (c *clientCall) limit(ctx context.Context, within served.Call) (context.Con
 	if own {
 		ctx, c.cancel = context.WithDeadline(ctx, at)
 	}
-	return ctx, c.refuse(at.Sub(c.start))
+	return ctx, refuse(c, at.Sub(c.start))
 }
 
 // reserved returns when a call made within another has to be over, and whether that is before its own deadline.
@@ -66,7 +66,7 @@ func timeReserve(left time.Duration) time.Duration {
 
 // refuse returns an error for a call for which no time is left. Any other is sent: how long others took says little about
 // how long this one will.
-func (c *clientCall) refuse(left time.Duration) error {
+func refuse(c *clientCall, left time.Duration) error {
 	if left > 0 {
 		return nil
 	}

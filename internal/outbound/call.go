@@ -2,34 +2,11 @@ package outbound
 
 import (
 	"context"
-	"log/slog"
-	"slices"
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"go.opentelemetry.io/otel/attribute"
-	otelcodes "go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/trace"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-
-	"github.com/betmakers/paddock/internal/catalog"
-	"github.com/betmakers/paddock/internal/logline"
-	"github.com/betmakers/paddock/internal/rpcstatus"
-	"github.com/betmakers/paddock/internal/served"
 )
-
-// clientMethod is one method of one service with everything resolved that a call of it needs.
-type clientMethod struct {
-	peer       *peerCalls
-	name       string
-	unary      bool
-	timeout    time.Duration
-	hedgeAfter time.Duration // zero: never
-	byCode     rpcstatus.PerCode[catalog.HistogramChild]
-}
 
 // clientCall is what the pass remembers of one call.
 type clientCall struct {
@@ -39,131 +16,9 @@ type clientCall struct {
 	cancel context.CancelFunc // of a deadline of its own, nil if it has none
 }
 
-// unary is the pass of a call of one message each way. Nothing of it outlives the call, so that it costs no object.
-func (p *peerCalls) unary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-	call := clientCall{method: p.lookup(method), start: time.Now()}
-	ctx, err := call.begin(ctx)
-	switch {
-	case err != nil:
-	case call.method.hedgeAfter > 0:
-		err = call.method.hedged(ctx, reply, opts, func(ctx context.Context, reply any, opts []grpc.CallOption) error {
-			return invoke(ctx, method, req, reply, cc, opts...)
-		})
-	default:
-		err = invoke(ctx, method, req, reply, cc, opts...)
-	}
-	call.end(ctx, err)
-	return p.client.decode(err)
-}
-
-// stream is the pass of every other call. gRPC tells once that a stream has ended, in whichever way: read to its end,
-// failed, cancelled, or cut by the end of the connection. So nothing has to watch it.
-func (p *peerCalls) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-	call := &clientStreamCall{clientCall: clientCall{method: p.lookup(method), start: time.Now()}}
-	var err error
-	var stream grpc.ClientStream
-	if call.ctx, err = call.begin(ctx); err == nil {
-		stream, err = open(call.ctx, desc, cc, method, append(slices.Clip(opts), grpc.OnFinish(call.finish))...)
-	}
-	if err != nil {
-		call.finish(err) // the budget, or an interceptor further inside, may have refused it
-		return nil, p.client.decode(err)
-	}
-	if p.client.cfg.Decode == nil {
-		return stream, nil
-	}
-	return &decodingStream{stream, p.client.decode}, nil
-}
-
-// decode returns what the caller gets of err.
-func (c *Client) decode(err error) error {
-	if err == nil || c.cfg.Decode == nil {
-		return err
-	}
-	return c.cfg.Decode(err)
-}
-
 // clientStreamCall lives as long as its stream.
 type clientStreamCall struct {
 	clientCall
 	ctx   context.Context //nolint:containedctx // of the call, for its end
 	ended atomic.Bool
-}
-
-func (c *clientStreamCall) finish(err error) {
-	if !c.ended.Swap(true) {
-		c.end(c.ctx, err)
-	}
-}
-
-// begin returns the context for the transport: with the call's span if it is recorded, with the headers, and with the
-// deadline. An error says that the call must not be made.
-func (c *clientCall) begin(ctx context.Context) (context.Context, error) {
-	within := served.From(ctx)
-	ctx, sc := c.startSpan(ctx)
-	ctx, err := c.limit(ctx, within)
-	if err != nil {
-		return ctx, err
-	}
-	return c.method.peer.client.inject(ctx, sc, within), nil
-}
-
-func (c *clientCall) end(ctx context.Context, err error) {
-	elapsed := time.Since(c.start)
-	if c.cancel != nil {
-		c.cancel()
-	}
-	code := codes.OK
-	if err != nil {
-		code = rpcstatus.Known(status.Code(err))
-	}
-	h := c.method.duration(code)
-	if c.span == nil {
-		h.Observe(elapsed.Seconds())
-	} else {
-		c.endSpan(h, code, err, elapsed)
-	}
-	if code != codes.OK {
-		c.log(ctx, code, err, elapsed)
-	}
-}
-
-// duration returns the catalog.HistogramChild of a code.
-func (m *clientMethod) duration(code codes.Code) catalog.HistogramChild {
-	return m.byCode.Get(code, func(code codes.Code) catalog.HistogramChild {
-		failed := ""
-		if code != codes.OK {
-			failed = rpcstatus.Name(code)
-		}
-		return m.peer.client.duration.WithLabelValues(m.name, m.peer.name, rpcstatus.Name(code), failed).(catalog.HistogramChild)
-	})
-}
-
-// endSpan records elapsed with the trace as exemplar, and finishes the span. For a client every code but OK is an
-// error. Its message is another service's, and may quote what it was sent.
-func (c *clientCall) endSpan(h catalog.HistogramChild, code codes.Code, err error, elapsed time.Duration) {
-	sc := c.span.SpanContext()
-	h.ObserveWithExemplar(elapsed.Seconds(), prometheus.Labels{"trace_id": sc.TraceID().String(), "span_id": sc.SpanID().String()})
-	c.span.SetAttributes(
-		attribute.String("rpc.system.name", "grpc"),
-		attribute.String("rpc.method", c.method.name),
-		attribute.String("server.address", c.method.peer.name),
-		attribute.String("rpc.status_code", rpcstatus.Name(code)),
-	)
-	if code != codes.OK {
-		c.span.SetAttributes(attribute.String("error.type", rpcstatus.Name(code)))
-		c.span.SetStatus(otelcodes.Error, logline.Truncate(status.Convert(err).Message()))
-	}
-	c.span.End()
-}
-
-// log tells of a failure those who look closely: whoever made the call tells what came of it.
-func (c *clientCall) log(ctx context.Context, code codes.Code, err error, elapsed time.Duration) {
-	log := c.method.peer.client.cfg.Logger
-	if log == nil || !log.Enabled(ctx, slog.LevelDebug) {
-		return
-	}
-	log.LogAttrs(ctx, slog.LevelDebug, "call of another service failed",
-		slog.String("peer", c.method.peer.name), slog.String("method", c.method.name), slog.String("code", rpcstatus.Name(code)),
-		slog.Duration("duration", elapsed), slog.String("error", err.Error()))
 }

@@ -2,36 +2,15 @@ package outbound
 
 import (
 	"errors"
-	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.opentelemetry.io/otel/trace"
-	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 
 	"github.com/betmakers/paddock/internal/catalog"
 	"github.com/betmakers/paddock/internal/contract"
+	"github.com/betmakers/paddock/internal/rpcstatus"
 )
-
-// Config is what the client's side works with. The zero value of each field is usable: it leaves its part out.
-type Config struct {
-	// Logger is told of failed calls, at debug level. Nil discards.
-	Logger *slog.Logger
-
-	// Tracer, Sampled, IgnoreTraceContext and IgnoreBaggage are those of Config.
-	Tracer                            trace.Tracer
-	Sampled                           func(parent trace.SpanContext, id trace.TraceID) bool
-	IgnoreTraceContext, IgnoreBaggage bool
-
-	// Decode, if not nil, makes of the error of a call, which is never nil, what the caller gets: [Errors] without an
-	// interceptor of its own.
-	Decode func(error) error
-
-	// Methods are those that can be told apart in metrics and spans. Calls of others count as `_OTHER`.
-	Methods []*contract.Method
-
-	// Registerer takes the metrics of the client's side. Nil leaves them unregistered.
-	Registerer prometheus.Registerer
-}
 
 // Client is the client's side of the chain: span, metrics, trace headers and deadline budget of each call that the service
 // makes. All methods may be called concurrently.
@@ -59,20 +38,6 @@ func NewClient(cfg Config) (*Client, error) {
 	return c, errors.Join(errs...)
 }
 
-// DialOptions returns what a connection to a service needs so that each of its calls, unary or stream, runs through the
-// pass. Name is the name of the service, a label of the metrics: there must be few of them. Configured says that the
-// connection's service config has the timeouts of the methods; else the pass sees to them, which costs more. Given before
-// others, the pass stands outermost of the interceptors.
-func (c *Client) DialOptions(name string, configured bool) []grpc.DialOption {
-	p := &peerCalls{client: c, name: name, configured: configured, methods: make(map[string]*clientMethod, len(c.cfg.Methods))}
-	for _, m := range c.cfg.Methods {
-		p.methods[m.FullMethod] = p.method(m)
-	}
-	p.other = p.method(&contract.Method{Name: "_OTHER", ClientStreams: true, ServerStreams: true})
-	p.hedges.tenths.Store(hedgeSaving)
-	return []grpc.DialOption{grpc.WithChainUnaryInterceptor(p.unary), grpc.WithChainStreamInterceptor(p.stream)}
-}
-
 // peerCalls are the calls to one service. Its maps are not changed once it is made.
 type peerCalls struct {
 	client     *Client
@@ -93,4 +58,33 @@ func (p *peerCalls) lookup(fullMethod string) *clientMethod {
 		return m
 	}
 	return p.other
+}
+
+// clientMethod is one method of one service with everything resolved that a call of it needs.
+type clientMethod struct {
+	peer       *peerCalls
+	name       string
+	unary      bool
+	timeout    time.Duration
+	hedgeAfter time.Duration // zero: never
+	byCode     rpcstatus.PerCode[catalog.HistogramChild]
+}
+
+// duration returns the catalog.HistogramChild of a code.
+func (m *clientMethod) duration(code codes.Code) catalog.HistogramChild {
+	return m.byCode.Get(code, func(code codes.Code) catalog.HistogramChild {
+		failed := ""
+		if code != codes.OK {
+			failed = rpcstatus.Name(code)
+		}
+		return m.peer.client.duration.WithLabelValues(m.name, m.peer.name, rpcstatus.Name(code), failed).(catalog.HistogramChild)
+	})
+}
+
+// decode returns what the caller gets of err.
+func (c *Client) decode(err error) error {
+	if err == nil || c.cfg.Decode == nil {
+		return err
+	}
+	return c.cfg.Decode(err)
 }

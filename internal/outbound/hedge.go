@@ -50,7 +50,7 @@ type hedge struct {
 }
 
 // hedged makes a call of a method that is hedged. Replies that are no protobuf messages cannot be: there is no second one.
-func (m *clientMethod) hedged(ctx context.Context, reply any, opts []grpc.CallOption, send attempt) error {
+func hedged(ctx context.Context, m *clientMethod, reply any, opts []grpc.CallOption, send attempt) error {
 	message, ok := reply.(proto.Message)
 	if !ok {
 		return send(ctx, reply, opts)

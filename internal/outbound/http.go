@@ -4,10 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"sync/atomic"
 	"time"
-
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/betmakers/paddock/internal/catalog"
 )
@@ -30,46 +27,18 @@ func (c *Client) RoundTripper(name string, next http.RoundTripper, timeout time.
 	return &peerHTTP{client: c, name: name, next: next, timeout: timeout, metrics: metrics}, nil
 }
 
-// peerHTTP are the requests to one dependency.
-type peerHTTP struct {
-	client  *Client
-	name    string
-	next    http.RoundTripper
-	timeout time.Duration
-	metrics *httpClientMetrics
-	budget  retryBudget
-}
-
-// httpClientCall is one request and, once there is an answer, its body.
-type httpClientCall struct {
-	io.ReadCloser // of the answer, as it came
-
-	peer     *peerHTTP
-	request  *http.Request // as the caller made it
-	ctx      context.Context
-	cancel   context.CancelFunc // nil if there is no deadline
-	start    time.Time
-	deadline time.Time // zero for none
-	span     trace.Span
-	sc       trace.SpanContext
-	values   [2]string // of the headers of the first attempt: the trace's parent and the timeout
-	attempts int
-	status   int // of the answer; 0 if there is none
-	ended    atomic.Bool
-}
-
 // RoundTrip makes a request.
 func (p *peerHTTP) RoundTrip(r *http.Request) (*http.Response, error) {
 	c := &httpClientCall{peer: p, request: r, start: time.Now()}
 	c.begin()
 	answer, err := c.exchange()
 	if err != nil {
-		c.end(err)
+		endRequest(c, err)
 		return nil, err
 	}
 	c.status = answer.StatusCode
 	if answer.Body == http.NoBody || answer.StatusCode == http.StatusSwitchingProtocols {
-		c.end(nil) // nothing to wait for, or no longer HTTP
+		endRequest(c, nil) // nothing to wait for, or no longer HTTP
 		return answer, nil
 	}
 	c.ReadCloser, answer.Body = answer.Body, c
@@ -90,7 +59,7 @@ func (c *httpClientCall) begin() {
 	if !c.deadline.IsZero() {
 		c.ctx, c.cancel = context.WithDeadline(c.ctx, c.deadline)
 	}
-	c.ctx, c.span, c.sc = c.peer.client.startSpan(c.ctx, catalog.HTTPMethod(c.request.Method))
+	c.ctx, c.span, c.sc = startSpan(c.ctx, &c.peer.client.cfg, catalog.HTTPMethod(c.request.Method))
 }
 
 // deadline returns when a request must have ended, zero if there is no bound. What a redirect led to has the deadline
@@ -115,9 +84,9 @@ func (c *httpClientCall) Read(b []byte) (int, error) {
 	n, err := c.ReadCloser.Read(b)
 	switch {
 	case err == io.EOF:
-		c.end(nil)
+		endRequest(c, nil)
 	case err != nil:
-		c.end(err)
+		endRequest(c, err)
 	}
 	return n, err
 }
@@ -125,6 +94,6 @@ func (c *httpClientCall) Read(b []byte) (int, error) {
 // Close ends the request, whatever is left of its answer.
 func (c *httpClientCall) Close() error {
 	err := c.ReadCloser.Close()
-	c.end(nil)
+	endRequest(c, nil)
 	return err
 }

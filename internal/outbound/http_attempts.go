@@ -84,18 +84,13 @@ func (c *httpClientCall) outgoing() (*http.Request, error) {
 	if c.attempts > 1 {
 		values = new([2]string)
 	}
-	c.peer.client.injectHTTP(header, c.sc, values[:1:1])
+	injectHTTP(&c.peer.client.cfg, header, c.sc, values[:1:1])
 	if left := time.Until(c.deadline); left > 0 && header[timeouts.Header] == nil {
 		values[1] = timeouts.Format(left)
 		header[timeouts.Header] = values[1:]
 	}
 	return r, nil
 }
-
-// retryReason is why an attempt has failed in a way that another might mend, as the metrics have it; empty if it has not.
-type retryReason string
-
-const connectionFailed retryReason = "connection"
 
 // attemptResult is what an attempt says of the dependency. An answer such as 500, and the end of the caller's own
 // patience, are neither served nor failed.

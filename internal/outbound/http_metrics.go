@@ -57,3 +57,8 @@ func (m *httpClientMetrics) of(method string, status int, failed string) catalog
 func (m *httpClientMetrics) retried(reason retryReason) {
 	m.retries.WithLabelValues(m.peer, string(reason)).Inc()
 }
+
+// retryReason is why an attempt has failed in a way that another might mend, as the metrics have it; empty if it has not.
+type retryReason string
+
+const connectionFailed retryReason = "connection"

@@ -10,28 +10,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/attribute"
 	otelcodes "go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/betmakers/paddock/internal/catalog"
-	"github.com/betmakers/paddock/internal/traceid"
 )
 
-// injectHTTP sets the W3C headers of the trace, with room for the value of the first.
-func (c *Client) injectHTTP(header http.Header, sc trace.SpanContext, value []string) {
-	if c.cfg.IgnoreTraceContext {
-		return
-	}
-	value[0] = traceid.Format(sc)
-	header["Traceparent"] = value
-	if state := sc.TraceState(); state.Len() > 0 {
-		header["Tracestate"] = []string{state.String()}
-	} else {
-		delete(header, "Tracestate")
-	}
-}
-
-// end accounts for the request, once, whichever way it ends, and frees what its deadline holds.
-func (c *httpClientCall) end(err error) {
+// endRequest accounts for the request, once, whichever way it ends, and frees what its deadline holds.
+func endRequest(c *httpClientCall, err error) {
 	if c.ended.Swap(true) {
 		return
 	}
@@ -47,19 +31,19 @@ func (c *httpClientCall) end(err error) {
 	if c.span == nil {
 		h.Observe(elapsed.Seconds())
 	} else {
-		c.endSpan(h, failed, elapsed)
+		endRequestSpan(c, h, failed, elapsed)
 	}
 	if failed != "" {
-		c.log(failed, elapsed)
+		logRequest(c, failed, elapsed)
 	}
 	if c.cancel != nil {
 		c.cancel()
 	}
 }
 
-// endSpan records elapsed with the trace as exemplar, and finishes the span. It tells neither of the URL nor of
+// endRequestSpan records elapsed with the trace as exemplar, and finishes the span. It tells neither of the URL nor of
 // headers: paths and queries of others hold tokens often enough.
-func (c *httpClientCall) endSpan(h catalog.HistogramChild, failed string, elapsed time.Duration) {
+func endRequestSpan(c *httpClientCall, h catalog.HistogramChild, failed string, elapsed time.Duration) {
 	h.ObserveWithExemplar(elapsed.Seconds(), prometheus.Labels{"trace_id": c.sc.TraceID().String(), "span_id": c.sc.SpanID().String()})
 	c.span.SetAttributes(
 		attribute.String("http.request.method", catalog.HTTPMethod(c.request.Method)),
@@ -78,8 +62,8 @@ func (c *httpClientCall) endSpan(h catalog.HistogramChild, failed string, elapse
 	c.span.End()
 }
 
-// log tells of a failure those who look closely: whoever made the request tells what came of it.
-func (c *httpClientCall) log(failed string, elapsed time.Duration) {
+// logRequest tells of a failure those who look closely: whoever made the request tells what came of it.
+func logRequest(c *httpClientCall, failed string, elapsed time.Duration) {
 	log := c.peer.client.cfg.Logger
 	if log == nil || !log.Enabled(c.ctx, slog.LevelDebug) {
 		return

@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"context"
+	"net/http"
 
 	"go.opentelemetry.io/otel/baggage"
 	"go.opentelemetry.io/otel/trace"
@@ -12,17 +13,16 @@ import (
 	"github.com/betmakers/paddock/internal/traceid"
 )
 
-// startSpan gives the call a span if it is recorded.
-func (c *clientCall) startSpan(ctx context.Context) (context.Context, trace.SpanContext) {
-	ctx, span, sc := c.method.peer.client.startSpan(ctx, c.method.name)
+// startCallSpan gives the call a span if it is recorded.
+func startCallSpan(ctx context.Context, c *clientCall) (context.Context, trace.SpanContext) {
+	ctx, span, sc := startSpan(ctx, &c.method.peer.client.cfg, c.method.name)
 	c.span = span
 	return ctx, sc
 }
 
 // startSpan returns the trace that the called service is to continue. A call that is recorded has a span of its own; any
 // other, with a nil span, stands for the span of ctx, and outside of any call for a trace that begins here.
-func (c *Client) startSpan(ctx context.Context, name string) (context.Context, trace.Span, trace.SpanContext) {
-	cfg := &c.cfg
+func startSpan(ctx context.Context, cfg *Config, name string) (context.Context, trace.Span, trace.SpanContext) {
 	parent := trace.SpanContextFromContext(ctx)
 	id := parent.TraceID()
 	if !parent.IsValid() {
@@ -50,16 +50,16 @@ func unrecorded(cfg *Config, parent trace.SpanContext, id trace.TraceID) trace.S
 }
 
 // inject returns ctx with the W3C headers of the trace and of the baggage in it, and with what the served call is worth.
-func (c *Client) inject(ctx context.Context, sc trace.SpanContext, within served.Call) context.Context {
+func inject(ctx context.Context, cfg *Config, sc trace.SpanContext, within served.Call) context.Context {
 	var room [8]string
 	headers := room[:0]
-	if !c.cfg.IgnoreTraceContext {
+	if !cfg.IgnoreTraceContext {
 		headers = append(headers, "traceparent", traceid.Format(sc))
 		if state := sc.TraceState(); state.Len() > 0 {
 			headers = append(headers, "tracestate", state.String())
 		}
 	}
-	if !c.cfg.IgnoreBaggage {
+	if !cfg.IgnoreBaggage {
 		if members := baggage.FromContext(ctx).String(); members != "" {
 			headers = append(headers, "baggage", members)
 		}
@@ -73,4 +73,18 @@ func (c *Client) inject(ctx context.Context, sc trace.SpanContext, within served
 		return ctx
 	}
 	return metadata.AppendToOutgoingContext(ctx, headers...)
+}
+
+// injectHTTP sets the W3C headers of the trace, with room for the value of the first.
+func injectHTTP(cfg *Config, header http.Header, sc trace.SpanContext, value []string) {
+	if cfg.IgnoreTraceContext {
+		return
+	}
+	value[0] = traceid.Format(sc)
+	header["Traceparent"] = value
+	if state := sc.TraceState(); state.Len() > 0 {
+		header["Tracestate"] = []string{state.String()}
+	} else {
+		delete(header, "Tracestate")
+	}
 }

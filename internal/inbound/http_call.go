@@ -1,0 +1,152 @@
+package inbound
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/betmakers/paddock/internal/problem"
+	"github.com/betmakers/paddock/internal/ratelimit"
+)
+
+// httpCall is one HTTP request: the context and the response writer of its handler, and what the pass remembers.
+type httpCall struct {
+	server  *Server
+	parent  context.Context
+	request *http.Request
+	start   time.Time
+	trace   callTrace
+	body    limitedBody
+	writes  stallLimit
+	waits   time.Duration // the caller, from start on; zero if it did not say, negative for not at all
+	caller  Caller        // of a route
+	former  string        // whom the certificate of the connection names, where it is not accepted any more
+	reason  Reason        // why a route has refused it
+	explain string        // the same for operators
+	ahead   decision      // about the call that it is about to make
+	refusal error         // what decideAhead has come to; nothing is read any more
+
+	answer  proto.Message // the newest of a call
+	encoded []byte        // the same as its caller gets it
+
+	route    string // the gateway's; else that of the ServeMux
+	rpc      bool   // a call was made, and leaves the line
+	returned bool
+	over     bool                  // guarded by mu: the deadline has answered; what the handler writes is lost
+	broken   bool                  // the call was reset by an injected fault; to be read when it has ended
+	streams  sync.WaitGroup        // handlers of streams that run beside the request's goroutine
+	hungUp   atomic.Pointer[error] // why the stream that it made was ended from outside
+	wasCut   atomic.Bool           // a stop has ended it
+	gone     bool                  // the caller went before the handler came back
+
+	next, previous *httpCall // of those that run
+
+	standing standing                // of a route's caller
+	bound    *Method                 // the route, where that may end; else nil
+	cancel   context.CancelCauseFunc // of its handler; nil with bound
+	flowing  bool                    // its answer is sent as it comes; guarded by mu
+	recorded bool                    // the audit log has its beginning; guarded by mu
+
+	counted *atomic.Int64 // of its route; nil before that is known
+	calls   atomic.Int32  // that it is in
+
+	life  sync.Mutex // held to end what the request waits for, which mu may be held for
+	ended bool       // the handler has returned, and streams have or need not
+
+	mu       sync.Mutex // held to answer, because a deadline may answer instead of the handler
+	writer   http.ResponseWriter
+	status   int                 // zero before the answer has begun
+	kept     int                 // bytes written that net/http has not sent yet
+	turn     int                 // which of its calls may be answered for, when the time of that is over
+	shared   bool                // a handler has the header, and may write to it
+	aborted  bool                // the answer has begun and will not be complete
+	hijacked net.Conn            // the handler's own connection from then on, nil if it has none
+	quota    *ratelimit.Decision // of the caller's rate limit; nil if it has none
+}
+
+type httpCallKey struct{}
+
+func httpCallFrom(ctx context.Context) *httpCall {
+	h, _ := ctx.Value(httpCallKey{}).(*httpCall)
+	return h
+}
+
+// Deadline is the request's.
+func (h *httpCall) Deadline() (time.Time, bool) { return h.parent.Deadline() }
+
+// Done is closed when the request ends.
+func (h *httpCall) Done() <-chan struct{} { return h.parent.Done() }
+
+// Err says why the request ended, nil while it has not.
+func (h *httpCall) Err() error { return h.parent.Err() }
+
+// Value answers from the request's own fields what the pass knows.
+func (h *httpCall) Value(key any) any {
+	switch key {
+	case h.server.obs.keys.span:
+		return h.trace.span()
+	case httpCallKey{}:
+		return h
+	}
+	return h.parent.Value(key)
+}
+
+// String names the context where it is printed: fmt would print the request, with its credentials.
+func (h *httpCall) String() string { return "HTTP request" }
+
+// GoString is String.
+func (h *httpCall) GoString() string { return h.String() }
+
+func (h *httpCall) problem(status int, code, detail string) {
+	problem.New(status, code, detail, h.trace.context()).Write(h)
+}
+
+// matched returns the route of the request, empty if it matched none.
+func (h *httpCall) matched(r *http.Request) string {
+	if h.route != "" {
+		return h.route
+	}
+	_, path, ok := strings.Cut(r.Pattern, " ")
+	if !ok {
+		path = r.Pattern
+	}
+	if path == "/" { // the gateway's catch-all: no route of it matched
+		return ""
+	}
+	return path
+}
+
+// left returns how long the caller still waits: zero if that is not known, negative if it does no longer.
+func (h *httpCall) left() time.Duration {
+	if h.waits == 0 {
+		return 0
+	}
+	if left := h.waits - time.Since(h.start); left > 0 {
+		return left
+	}
+	return -1
+}
+
+// refused returns what decideAhead has come to, nil where the request may go on.
+func (h *httpCall) refused() error {
+	if h == nil {
+		return nil
+	}
+	return h.refusal
+}
+
+// takeAhead returns what decideAhead has decided about the call of m, once: a second call is another one.
+func (h *httpCall) takeAhead(m *Method) (decision, bool) {
+	if h == nil || h.ahead.method != m {
+		return decision{}, false
+	}
+	d := h.ahead
+	h.ahead.method = nil
+	return d, true
+}

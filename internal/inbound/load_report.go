@@ -1,0 +1,15 @@
+package inbound
+
+import "time"
+
+// reportLoad adds to every so-manieth answer how busy the server is.
+func reportLoad(c *call, out outcome, elapsed time.Duration) {
+	l := &c.method.server.obs.load
+	l.count(c.reason(), out.code)
+	if c.http != nil {
+		return
+	}
+	if report := l.report(c.start.Add(elapsed)); report != nil {
+		c.stream.SetTrailer(report)
+	}
+}

@@ -1,0 +1,74 @@
+package inbound
+
+import (
+	"context"
+	"maps"
+
+	"google.golang.org/grpc"
+
+	"github.com/betmakers/paddock/internal/contract"
+)
+
+func newMethod(s *Server, record *contract.Method, handler func(*call) error) *Method {
+	m := &Method{
+		Method: record, server: s,
+		prefix: linePrefix(record.Name), metrics: s.obs.metricsOf(record.Name),
+	}
+	m.handler = withFaults(m, handler)
+	m.metrics.slo = s.obs.sloOf(record.Name, record.Objectives)
+	if record.Overridden {
+		s.obs.overridden.WithLabelValues(record.Name).Set(1)
+	}
+	return m
+}
+
+func add(s *Server, m *Method) *Method {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m.index = len(s.methods)
+	s.methods = append(s.methods, m)
+	byName := maps.Clone(*s.byName.Load())
+	byName[m.FullMethod] = m
+	s.byName.Store(&byName)
+	s.obs.inFlight.add(m.metrics)
+	return m
+}
+
+// unaryHandler runs a generated unary handler over the call's stream of one message each way.
+func unaryHandler(s *Server, desc *grpc.MethodDesc, impl any) func(*call) error {
+	interceptor := chainUnary(s.cfg.Unary)
+	return func(c *call) error {
+		reply, err := desc.Handler(impl, c, c.RecvMsg, interceptor)
+		if err != nil {
+			return err
+		}
+		return c.SendMsg(reply)
+	}
+}
+
+func streamHandler(s *Server, desc *grpc.StreamDesc, impl any, record *contract.Method) func(*call) error {
+	handler := desc.Handler
+	info := &grpc.StreamServerInfo{
+		FullMethod: record.FullMethod, IsClientStream: record.ClientStreams, IsServerStream: record.ServerStreams,
+	}
+	for i := len(s.cfg.Stream) - 1; i >= 0; i-- {
+		interceptor, next := s.cfg.Stream[i], handler
+		handler = func(srv any, ss grpc.ServerStream) error { return interceptor(srv, ss, info, next) }
+	}
+	return func(c *call) error { return handler(impl, c) }
+}
+
+func chainUnary(interceptors []grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {
+	switch len(interceptors) {
+	case 0:
+		return nil
+	case 1:
+		return interceptors[0]
+	}
+	rest := chainUnary(interceptors[1:])
+	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		return interceptors[0](ctx, req, info, func(ctx context.Context, req any) (any, error) {
+			return rest(ctx, req, info, handler)
+		})
+	}
+}
