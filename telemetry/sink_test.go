@@ -337,6 +337,23 @@ func TestShutdownClosesSinksAfterTheirLastRecord(t *testing.T) {
 	}
 }
 
+func TestACloseThatGoesWrongIsAnErrorOfShutdown(t *testing.T) {
+	for want, fail := range map[string]func(){
+		`the log sink "file" is not closed: its Close panicked: broken`:    func() { panic("broken") },
+		`the log sink "file" is not closed: its Close ended its goroutine`: runtime.Goexit,
+	} {
+		other := make(chan struct{})
+		tel := start(t, sinks(
+			telemetry.Sink{Name: "file", Handler: plainHandler(io.Discard), Close: func(context.Context) error { fail(); return nil }},
+			telemetry.Sink{Name: "other", Handler: plainHandler(io.Discard), Close: func(context.Context) error { close(other); return nil }},
+		))
+		if err := tel.Shutdown(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Shutdown = %v, want %s", err, want)
+		}
+		<-other // is closed all the same
+	}
+}
+
 func TestShutdownLeavesASinkThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -436,6 +453,21 @@ func FuzzSink(f *testing.F) {
 			t.Errorf("the sink has\n%v\nstandard output\n%v", got, want)
 		}
 	})
+}
+
+// BenchmarkSink is BenchmarkLogger with a sink: what the copy and the queue cost a log call.
+func BenchmarkSink(b *testing.B) {
+	for name, level := range map[string]slog.Level{"every record": slog.LevelInfo, "errors alone": slog.LevelError} {
+		b.Run(name, func(b *testing.B) {
+			cfg := sinks(telemetry.Sink{Name: "extra", Handler: plainHandler(io.Discard), Level: level})
+			cfg.Output = io.Discard
+			log := start(b, cfg).Logger().With("service", "wallet")
+			b.ReportAllocs()
+			for b.Loop() {
+				log.Info("bet placed", "bet", "b-17", "stake", 250, "market", "m-4", "ok", true)
+			}
+		})
+	}
 }
 
 // A record below the level of a sink costs nothing more than one for standard output alone.
