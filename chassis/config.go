@@ -159,6 +159,7 @@ func (c *Config) validateShutdown() (errs []error) {
 			"lower the first or raise terminationGracePeriodSeconds", c.ShutdownTimeout, c.GracePeriod))
 	}
 	switch left := c.ShutdownTimeout - stopReserve; {
+	case c.ShutdownTimeout <= 0: // its tag has a limit for that
 	case left <= 0:
 		errs = append(errs, fmt.Errorf("CHASSIS_SHUTDOWN_TIMEOUT is %s, which leaves calls no time: %s of it are for workers and telemetry. "+
 			"Set it to more than %s", c.ShutdownTimeout, stopReserve, leastShutdown(c.DrainDelay)))

@@ -15,7 +15,8 @@
 // becomes "msg_2". A value whose method panics, a time that JSON cannot hold, and text that is no UTF-8 are replaced by a text;
 // a value whose method hangs, or recurses without end, cannot be helped. Redaction masks values under secret names and debug_redact fields of
 // protobuf messages, as package internal/redact tells. The fan-out writes to standard output, to OTLP where an
-// endpoint is set, and to the handlers of the Config.
+// endpoint is set, and to the handlers and sinks of the Config. slog-multi composes it; a handler that fails or panics
+// costs its own record, and a [Sink] that hangs does so too.
 //
 // Standard output goes through a bounded buffer (1 MiB of lines) that one goroutine empties. Lines below WARN wait up to
 // 10 ms for company, those of WARN do not, and a process that ends without Shutdown may lose both. A line of ERROR or above

@@ -96,7 +96,7 @@ func recovering(lost prometheus.Counter, log *slog.Logger) slogmulti.Middleware 
 	return slogmulti.RecoverHandlerError(func(_ context.Context, _ slog.Record, err error) {
 		lost.Inc()
 		if complaints.due() {
-			log.Error("a log handler has failed", "error", err)
+			log.Warn("a log handler has failed", "error", err)
 		}
 	})
 }

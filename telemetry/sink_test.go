@@ -173,6 +173,7 @@ func TestASinkThatHangsHoldsUpNobody(t *testing.T) {
 		if waited := time.Since(begin); waited != records/100*20*time.Millisecond {
 			t.Errorf("log calls waited: %v", waited)
 		}
+		time.Sleep(20 * time.Millisecond) // standard output collects lines for 10 ms
 		synctest.Wait()
 		lost := dropped(t, tel, "hung")
 		if taken := records - lost; taken < 100 || taken*size > 1<<20 {
@@ -337,6 +338,23 @@ func TestShutdownClosesSinksAfterTheirLastRecord(t *testing.T) {
 	}
 }
 
+func TestACloseThatGoesWrongIsAnErrorOfShutdown(t *testing.T) {
+	for want, fail := range map[string]func(){
+		`the log sink "file" is not closed: its Close panicked: broken`:    func() { panic("broken") },
+		`the log sink "file" is not closed: its Close ended its goroutine`: runtime.Goexit,
+	} {
+		other := make(chan struct{})
+		tel := start(t, sinks(
+			telemetry.Sink{Name: "file", Handler: plainHandler(io.Discard), Close: func(context.Context) error { fail(); return nil }},
+			telemetry.Sink{Name: "other", Handler: plainHandler(io.Discard), Close: func(context.Context) error { close(other); return nil }},
+		))
+		if err := tel.Shutdown(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Shutdown = %v, want %s", err, want)
+		}
+		<-other // is closed all the same
+	}
+}
+
 func TestShutdownLeavesASinkThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -438,16 +456,34 @@ func FuzzSink(f *testing.F) {
 	})
 }
 
-// A record below the level of a sink costs nothing more than one for standard output alone.
-func TestASinkThatWantsErrorsCostsOthersNothing(t *testing.T) {
-	allocations := func(cfg telemetry.Config) float64 {
-		cfg.Output = io.Discard
-		log := start(t, cfg).Logger()
-		return testing.AllocsPerRun(1000, func() { log.Info("m", "a", 1, "b", "text") })
+// BenchmarkSink is BenchmarkLogger with a sink: what the copy and the queue cost a log call.
+func BenchmarkSink(b *testing.B) {
+	for name, level := range map[string]slog.Level{"every record": slog.LevelInfo, "errors alone": slog.LevelError} {
+		b.Run(name, func(b *testing.B) {
+			cfg := sinks(telemetry.Sink{Name: "extra", Handler: plainHandler(io.Discard), Level: level})
+			cfg.Output = io.Discard
+			log := start(b, cfg).Logger().With("service", "wallet")
+			b.ReportAllocs()
+			for b.Loop() {
+				log.Info("bet placed", "bet", "b-17", "stake", 250, "market", "m-4", "ok", true)
+			}
+		})
 	}
-	alone := allocations(telemetry.Config{})
-	with := allocations(sinks(telemetry.Sink{Name: "errors", Handler: plainHandler(io.Discard), Level: slog.LevelError}))
-	if with > alone {
-		t.Errorf("%v allocations with the sink, %v without", with, alone)
+}
+
+// A record below the level of a sink is not even offered to its handler: the access log asks first.
+func TestASinkThatWantsErrorsIsNotAskedForOthers(t *testing.T) {
+	asked := 0
+	extra := &buffer{}
+	h := handler{Handler: plainHandler(extra), enabled: func() { asked++ }}
+	tel := start(t, sinks(telemetry.Sink{Name: "errors", Handler: h, Level: slog.LevelError}))
+	if tel.Sinks().Enabled(t.Context(), slog.LevelWarn) || !tel.Sinks().Enabled(t.Context(), slog.LevelError) {
+		t.Error("the sinks want warnings, or no errors")
+	}
+	tel.Logger().Warn("odd")
+	tel.Logger().Error("broken")
+	flush(t, tel)
+	if got := extra.String(); asked != 1 || strings.Contains(got, "odd") || !strings.Contains(got, "broken") {
+		t.Errorf("the handler was asked %d times, and has %s", asked, got)
 	}
 }

@@ -93,7 +93,7 @@ func (q *sinkQueue) complain(lost int, reason, stack string) {
 	if stack != "" {
 		attrs = append(attrs, "stack", stack)
 	}
-	q.log.Error("a log sink has lost records", attrs...)
+	q.log.Warn("a log sink has lost records", attrs...)
 }
 
 // run hands records over until the queue is closed and empty. A handler that ends the goroutine
@@ -107,8 +107,8 @@ func (q *sinkQueue) run() {
 	}()
 	for q.next() {
 	}
-	q.finish()
 	returned = true
+	q.finish()
 }
 
 // next hands over what waits, and reports whether there is more to come.

@@ -120,7 +120,7 @@ func (l limits) broken(v reflect.Value) (wrong reflect.Value, found bool) {
 func (l limits) allow(v reflect.Value) bool {
 	switch {
 	case len(l.oneOf) > 0:
-		return slices.ContainsFunc(l.oneOf, func(allowed reflect.Value) bool { return v.Equal(allowed) })
+		return slices.ContainsFunc(l.oneOf, v.Equal)
 	case v.CanFloat() && math.IsNaN(v.Float()):
 		return !l.min.IsValid() && !l.max.IsValid()
 	default:

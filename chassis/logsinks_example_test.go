@@ -1,0 +1,74 @@
+package chassis_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	slogmulti "github.com/samber/slog-multi"
+
+	"github.com/betmakers/paddock/chassis"
+	"github.com/betmakers/paddock/telemetry"
+)
+
+// The records of one kind go to a file of their own, and stay on standard output.
+func ExampleService_logSinks() {
+	folder, err := os.MkdirTemp("", "tote")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	cfg := struct {
+		BetLog string `env:"BET_LOG" help:"File that bets are logged to, one JSON object a line."`
+	}{BetLog: filepath.Join(folder, "bets.log")}
+
+	ctx, stop := context.WithCancel(context.Background())
+	err = chassis.Run(surroundings(ctx), chassis.Service{
+		Name:   "tote",
+		Config: &cfg,
+		LogSinks: func(context.Context) ([]telemetry.Sink, error) {
+			file, err := os.OpenFile(cfg.BetLog, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+			if err != nil {
+				return nil, err
+			}
+			return []telemetry.Sink{{
+				Name: "bets",
+				Handler: slogmulti.Router().
+					Add(withoutTime(file), slogmulti.AttrValueIs("kind", "bet")).
+					Handler(),
+				Close: func(context.Context) error { return file.Close() },
+			}}, nil
+		},
+		Setup: func(_ context.Context, app *chassis.App) error {
+			bets := app.Logger().With("kind", "bet")
+			bets.Info("placed", "race", "R4", "stake", 250, "token", "tok-17")
+			app.Logger().Info("not a bet")
+			return nil
+		},
+		OnEvent: func(e chassis.Event) {
+			if e.Step == chassis.Ready {
+				stop()
+			}
+		},
+	})
+	logged, _ := os.ReadFile(cfg.BetLog)
+	fmt.Print(string(logged))
+	fmt.Println("error:", err)
+	// Output:
+	// {"level":"INFO","msg":"placed","kind":"bet","race":"R4","stake":250,"token":"[REDACTED]"}
+	// error: <nil>
+}
+
+// withoutTime is slog.NewJSONHandler(w, nil), but has the same output every time.
+func withoutTime(w io.Writer) slog.Handler {
+	return slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		if len(groups) == 0 && a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}})
+}

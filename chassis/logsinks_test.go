@@ -1,0 +1,95 @@
+package chassis_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/betmakers/paddock/chassis"
+	"github.com/betmakers/paddock/chassis/internal/echo"
+	"github.com/betmakers/paddock/telemetry"
+)
+
+// explosive is a value that panics when it is logged.
+type explosive struct{}
+
+func (explosive) LogValue() slog.Value { panic("broken") }
+
+// fragile panics at each record.
+type fragile struct{ slog.Handler }
+
+func (fragile) Handle(context.Context, slog.Record) error { panic("broken too") }
+func (f fragile) WithAttrs([]slog.Attr) slog.Handler      { return f }
+func (f fragile) WithGroup(string) slog.Handler           { return f }
+
+// A sink has each line that the service logs: those of its start, the access log and its own. What a
+// value or another sink does wrong costs neither a line nor a call, and the end closes the sinks.
+func TestLogSinksGetEveryLine(t *testing.T) {
+	t.Parallel()
+	var all bytes.Buffer // of one goroutine until the service has ended
+	closed := make(chan struct{})
+	fallen := slog.NewJSONHandler(&bytes.Buffer{}, nil)
+	var cfg struct {
+		Sink string `env:"SINK"`
+	}
+	var svcLog *slog.Logger
+	impl := &echo.Service{}
+	service := echoes(impl, func(app *chassis.App) { svcLog = app.Logger() })
+	service.Config = &cfg
+	service.LogSinks = func(context.Context) ([]telemetry.Sink, error) {
+		return []telemetry.Sink{
+			{Name: cfg.Sink, Handler: slog.NewJSONHandler(&all, nil), Close: func(context.Context) error { close(closed); return nil }},
+			{Name: "fragile", Handler: fragile{fallen}},
+		}, nil
+	}
+	svc := start(t, service, env{"SINK": "copy"})
+	svcLog.Info("own", "value", explosive{}, "password", "hunter2")
+	if _, err := echo.Say(t.Context(), svc.Conn("web"), "hello"); err != nil {
+		t.Errorf("a call has failed: %v", err)
+	}
+	svc.Stop()
+	await(t, closed, "the end of the sink")
+	if strings.Contains(all.String(), "hunter2") {
+		t.Errorf("a secret got out: %s", &all)
+	}
+	count := map[string]int{}
+	for line := range strings.Lines(all.String()) {
+		var record map[string]any
+		if err := json.Unmarshal([]byte(line), &record); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		text, _ := record["msg"].(string)
+		count[text]++
+		if text == "call" && record["trace_id"] == nil {
+			t.Errorf("no trace id: %s", line)
+		}
+	}
+	for _, text := range []string{"own", "call"} {
+		if n := len(svc.Logs(text)); n == 0 || count[text] != n {
+			t.Errorf("%q: the sink has %d lines, the log %d", text, count[text], n)
+		}
+	}
+	if n := svc.Metric("chassis_log_lines_dropped_total", "sink", "fragile"); n == 0 {
+		t.Error("what the fragile sink has lost is not counted")
+	}
+}
+
+func TestLogSinksThatCannotBeHadEndTheStart(t *testing.T) {
+	t.Parallel()
+	service := echoes(&echo.Service{})
+	service.LogSinks = func(context.Context) ([]telemetry.Sink, error) { return nil, errors.New("bets.log: permission denied") }
+	expectAll(t, startError(t, service, nil), "Service.LogSinks: bets.log: permission denied")
+
+	closed := false
+	service.LogSinks = func(context.Context) ([]telemetry.Sink, error) {
+		return []telemetry.Sink{{Name: "stdout", Handler: slog.DiscardHandler, Close: func(context.Context) error { closed = true; return nil }}}, nil
+	}
+	expectAll(t, startError(t, service, nil), `the name "stdout" of a log sink is taken`)
+	if !closed {
+		t.Error("the sink is not closed")
+	}
+}
