@@ -136,6 +136,19 @@ func registerRoutes(ctx context.Context, register registerFunc, mux *gateway.Ser
 	return register(ctx, mux, conn)
 }
 
+// WithoutGateway says that the google.api.http options of services are not for this gateway: clients call the service
+// by gRPC alone, or something else serves its routes, such as a proxy in front that transcodes. The start then does not
+// ask for an [App.Gateway] of the service. Services have their full names, as in hello.v1.HelloService.
+//
+// A service that is not registered, and one that Gateway was called for, are errors of the start. Naming a service
+// twice is naming it once. After Setup it panics.
+func (a *App) WithoutGateway(services ...string) {
+	a.collect("WithoutGateway", func() error {
+		a.grpcOnly = append(a.grpcOnly, services...)
+		return nil
+	})
+}
+
 // openGateway makes the gateway when it is first asked for. It returns nil where there is to be none.
 func (a *App) openGateway(register []registerFunc) (mux *gateway.ServeMux, conn *grpc.ClientConn) {
 	a.collect("Gateway", func() (err error) {
@@ -362,3 +375,43 @@ func CallerOf(ctx context.Context) Caller { return inbound.CallerOf(ctx) }
 // and its client gets UNAVAILABLE. Streams that the client alone sends have nearly all of that time. For a ctx that
 // belongs to no call and no request it is nil, which never closes.
 func Draining(ctx context.Context) <-chan struct{} { return inbound.Draining(ctx) }
+
+// Resource declares something that limit calls can use at once, such as the connections of a pool, under a name that is a
+// label of metrics: lower-case letters, digits and dashes. Handlers call acquire before they use it, and release after:
+//
+//	release, err := s.acquire(ctx)
+//	if err != nil {
+//		return nil, err
+//	}
+//	defer release()
+//
+// Declare what can be overloaded: the chassis sees that processors are, and cannot see what calls wait for. At three times
+// what the resource can serve, it goes on serving what it can, critical calls first, and the other calls are refused. A
+// burst, and a resource that is slow for a while, have no call refused unless more calls come than go for some hundred
+// milliseconds.
+//
+// Acquire may be called concurrently. It returns when there is room for the call of ctx, or fails: with UNAVAILABLE and a
+// google.rpc.RetryInfo where the resource is overloaded, with DEADLINE_EXCEEDED or CANCELLED where ctx has ended. A handler
+// returns these errors as they are, or wrapped: the log then names the resource, and so does the answer to callers of the
+// own trust domain. Outside of a call, in a worker, acquire waits as long as ctx does and is
+// never refused. Calling release again does nothing. A call that acquires the same resource twice holds two of its places,
+// and can wait for itself.
+//
+// Resource fails for a name that is not one or is declared already, and for a limit below 1. After Setup it panics.
+func (a *App) Resource(name string, limit int) (acquire func(ctx context.Context) (release func(), err error), err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err := a.late("Resource"); err != nil {
+		return nil, err
+	}
+	if !serviceName.MatchString(name) {
+		return nil, fmt.Errorf("chassis: resource %q: %w", name,
+			errors.New("the name, a label of metrics, must be lower-case letters, digits and dashes, and begin with a letter"))
+	}
+	r, err := a.instance.chain.Resource(name, limit)
+	if err != nil {
+		return nil, fmt.Errorf("chassis: %w", err)
+	}
+	a.instance.resources.add(name, r)
+	return r.Acquire, nil
+}

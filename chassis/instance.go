@@ -240,7 +240,7 @@ func (i *instance) setUp(ctx context.Context) (string, error) {
 		return "", err
 	}
 	registerOwnServices(i.app, i.health, i.cfg.development())
-	if err := errors.Join(i.app.close(), i.app.checkRoutes(), i.checkOverrides(), i.readAPI(), i.dialer.watch(i.health), setFaults(ctx, i.faults, i.cfg.Faults)); err != nil {
+	if err := errors.Join(i.app.close(), routeCheck{i.app}.run(), i.checkOverrides(), i.readAPI(), i.dialer.watch(i.health), setFaults(ctx, i.faults, i.cfg.Faults)); err != nil {
 		return "", err
 	}
 	var records []*contract.Method

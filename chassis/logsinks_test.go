@@ -48,7 +48,7 @@ func TestLogSinksGetEveryLine(t *testing.T) {
 	}
 	svc := start(t, service, env{"SINK": "copy"})
 	svcLog.Info("own", "value", explosive{}, "password", "hunter2")
-	if _, err := echo.Say(t.Context(), svc.Conn("web"), "hello"); err != nil {
+	if _, err := echo.Say(t.Context(), svc.ConnAs("web"), "hello"); err != nil {
 		t.Errorf("a call has failed: %v", err)
 	}
 	svc.Stop()

@@ -13,23 +13,12 @@ import (
 	"github.com/betmakers/paddock/internal/openapi"
 )
 
-// WithoutGateway says that the google.api.http options of services are not for this gateway: clients call the service
-// by gRPC alone, or something else serves its routes, such as a proxy in front that transcodes. The start then does not
-// ask for an [App.Gateway] of the service. Services have their full names, as in hello.v1.HelloService.
-//
-// A service that is not registered, and one that Gateway was called for, are errors of the start. Naming a service
-// twice is naming it once. After Setup it panics.
-func (a *App) WithoutGateway(services ...string) {
-	a.collect("WithoutGateway", func() error {
-		a.grpcOnly = append(a.grpcOnly, services...)
-		return nil
-	})
-}
-
-// checkRoutes finds what is wrong between the routes that the registered services declare and what serves them. Without
+// routeCheck finds what is wrong between the routes that the registered services declare and what serves them. Without
 // it each of these mistakes shows in a request that fails. It asks the muxes themselves, so how a route came there does
-// not matter.
-func (a *App) checkRoutes() error {
+// not matter. Nothing is registered while it runs.
+type routeCheck struct{ *App }
+
+func (a routeCheck) run() error {
 	errs := a.checkWithoutGateway()
 	for _, register := range a.gateways {
 		errs = append(errs, a.checkGateway(register))
@@ -49,7 +38,7 @@ func (a *App) checkRoutes() error {
 
 // warnOfDocs reports patterns of Handle that the description of the API hides. It is no error, as the description is
 // there in development alone, unless it is asked for.
-func (a *App) warnOfDocs() {
+func (a routeCheck) warnOfDocs() {
 	if a.routes == nil || a.gateway == nil || !a.instance.cfg.HTTPDocs {
 		return
 	}
@@ -61,7 +50,7 @@ func (a *App) warnOfDocs() {
 	}
 }
 
-func (a *App) checkWithoutGateway() (errs []error) {
+func (a routeCheck) checkWithoutGateway() (errs []error) {
 	for _, name := range a.grpcOnly {
 		if !a.names[name] {
 			errs = append(errs, fmt.Errorf("chassis: WithoutGateway names %q, which is not registered: write the service's full name, as in hello.v1.HelloService, or leave it out", name))
@@ -72,7 +61,7 @@ func (a *App) checkWithoutGateway() (errs []error) {
 
 // declared returns the routes that a service declares for this gateway. One that is malformed is no route: generators
 // refuse it, and readAPI reports it.
-func (a *App) declared(s service) []openapi.Route {
+func (a routeCheck) declared(s service) []openapi.Route {
 	descriptor := contract.Descriptor(s.desc.ServiceName)
 	if descriptor == nil || slices.Contains(a.grpcOnly, s.desc.ServiceName) {
 		return nil
@@ -97,7 +86,7 @@ func own(owners map[string]string, r openapi.Route) error {
 }
 
 // checkServed compares the routes of a service with what would serve them.
-func (a *App) checkServed(s service, owners map[string]string) (errs []error) {
+func (a routeCheck) checkServed(s service, owners map[string]string) (errs []error) {
 	routes := a.declared(s)
 	var unserved []string
 	for _, r := range routes {
@@ -136,7 +125,7 @@ func subtree(pattern string) bool {
 }
 
 // gatewayPattern returns the pattern by which the gateway would serve a route, empty for none.
-func (a *App) gatewayPattern(r openapi.Route) string {
+func (a routeCheck) gatewayPattern(r openapi.Route) string {
 	if a.gateway == nil {
 		return ""
 	}
@@ -144,7 +133,7 @@ func (a *App) gatewayPattern(r openapi.Route) string {
 }
 
 // handlePattern returns the pattern of Handle that would take a route's requests, empty for none.
-func (a *App) handlePattern(r openapi.Route) string {
+func (a routeCheck) handlePattern(r openapi.Route) string {
 	if a.routes == nil {
 		return ""
 	}

@@ -19,7 +19,7 @@ import (
 type registerFunc = func(context.Context, *gateway.ServeMux, *grpc.ClientConn) error
 
 // checkGateway fails where a function for Gateway is for a service that is not registered, or that is to have none.
-func (a *App) checkGateway(register registerFunc) error {
+func (a routeCheck) checkGateway(register registerFunc) error {
 	function, service := gatewayOf(register)
 	switch {
 	case service == "":
