@@ -63,8 +63,19 @@ func (c *configuration) read(ctx context.Context, service *Service, around *surr
 // reported them, and what stands in their place is not what the operator meant.
 func withoutWrong(errs []error, own []settings.Setting) []error {
 	return slices.DeleteFunc(errs, func(err error) bool {
-		return slices.ContainsFunc(own, func(s settings.Setting) bool { return s.Wrong && strings.Contains(err.Error(), s.Name) })
+		return slices.ContainsFunc(own, func(s settings.Setting) bool { return s.Wrong && mentions(err.Error(), s.Name) })
 	})
+}
+
+// mentions reports whether text has the whole name of a setting: CHASSIS_AUDIT_LOG_MODE does not
+// mention CHASSIS_AUDIT_LOG.
+func mentions(text, name string) bool {
+	for _, after := range strings.Split(text, name)[1:] {
+		if after == "" || !strings.ContainsAny(after[:1], "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") {
+			return true
+		}
+	}
+	return false
 }
 
 // development reports whether the settings say so.

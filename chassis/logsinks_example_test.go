@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -47,6 +48,7 @@ func ExampleService_logSinks() {
 			bets := app.Logger().With("kind", "bet")
 			bets.Info("placed", "race", "R4", "stake", 250, "token", "tok-17")
 			app.Logger().Info("not a bet")
+			app.Handle("POST /bets", http.NotFoundHandler()) // whatever it serves
 			return nil
 		},
 		OnEvent: func(e chassis.Event) {

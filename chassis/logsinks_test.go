@@ -84,6 +84,9 @@ func TestLogSinksThatCannotBeHadEndTheStart(t *testing.T) {
 	service.LogSinks = func(context.Context) ([]telemetry.Sink, error) { return nil, errors.New("bets.log: permission denied") }
 	expectAll(t, startError(t, service, nil), "Service.LogSinks: bets.log: permission denied")
 
+	service.LogSinks = func(context.Context) ([]telemetry.Sink, error) { panic("no disk") }
+	expectAll(t, startError(t, service, nil), "starting telemetry: panic: no disk")
+
 	closed := false
 	service.LogSinks = func(context.Context) ([]telemetry.Sink, error) {
 		return []telemetry.Sink{{Name: "stdout", Handler: slog.DiscardHandler, Close: func(context.Context) error { closed = true; return nil }}}, nil

@@ -6,7 +6,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
-	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -36,13 +35,6 @@ type Config struct {
 	// Validate, if not nil, checks each message before its handler sees it. An error that is no status is
 	// answered as INVALID_ARGUMENT. It is called concurrently.
 	Validate func(proto.Message) error
-
-	// Unary and Stream are the service's interceptors, outermost first. They run inside of the pass, behind
-	// authorization and admission. Move yours here from the options of grpc.NewServer: a unary interceptor
-	// that stays there does NOT run for methods that go through the pass, as grpc-go then serves them as
-	// streams of one message. That matters most for one that decides who may call.
-	Unary  []grpc.UnaryServerInterceptor
-	Stream []grpc.StreamServerInterceptor
 }
 
 func (cfg *Config) tracer() trace.Tracer {

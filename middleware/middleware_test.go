@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -87,9 +88,9 @@ func call(t *testing.T, addr, method, in string, opts ...grpc.DialOption) (strin
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	out := new(text)
-	err = conn.Invoke(t.Context(), method, wrapperspb.String(in), out)
-	return out.GetValue(), err
+	out, header, trailer := new(text), metadata.MD{}, metadata.MD{}
+	err = conn.Invoke(t.Context(), method, wrapperspb.String(in), out, grpc.Header(&header), grpc.Trailer(&trailer))
+	return out.GetValue() + strings.Join(append(header.Get("a"), trailer.Get("b")...), ""), err
 }
 
 var plain = grpc.WithTransportCredentials(insecure.NewCredentials())
@@ -118,12 +119,7 @@ func TestServerObserves(t *testing.T) {
 	leakcheck.Check(t)
 	registry, intercepted := prometheus.NewRegistry(), 0
 	pass := newServer(t, middleware.Config{
-		Registerer: registry, Timeout: time.Minute, Unary: []grpc.UnaryServerInterceptor{
-			func(ctx context.Context, in any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-				intercepted++
-				return next(ctx, in)
-			},
-		},
+		Registerer: registry, Timeout: time.Minute,
 		Validate: func(m proto.Message) error {
 			if m.(*text).GetValue() == "bad" {
 				return status.Error(codes.InvalidArgument, "no such thing")
@@ -138,22 +134,31 @@ func TestServerObserves(t *testing.T) {
 		if _, limited := ctx.Deadline(); !limited {
 			t.Error("the handler has no deadline")
 		}
+		if err := errors.Join(grpc.SetHeader(ctx, metadata.Pairs("a", "1")), grpc.SetTrailer(ctx, metadata.Pairs("b", "2"))); err != nil {
+			t.Error(err)
+		}
 		return in, nil
-	})
-	for in, want := range map[string]codes.Code{"tea": codes.OK, "bad": codes.InvalidArgument, "panic": codes.Internal} {
-		if out, err := call(t, addr, get, in, plain); status.Code(err) != want || err == nil && out != in || err != nil && strings.Contains(err.Error(), "secret") {
+	}, grpc.ChainUnaryInterceptor(func(ctx context.Context, in any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		intercepted++
+		if in.(*text).GetValue() == "stranger" && info.FullMethod == get {
+			return nil, status.Error(codes.PermissionDenied, "by the service's own interceptor")
+		}
+		return next(ctx, in)
+	}))
+	for in, want := range map[string]codes.Code{"tea": codes.OK, "bad": codes.InvalidArgument, "panic": codes.Internal, "stranger": codes.PermissionDenied} {
+		if out, err := call(t, addr, get, in, plain); status.Code(err) != want || err == nil && out != in+"12" || err != nil && strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: got %q, %v", in, out, err)
 		}
 	}
 	if _, err := call(t, addr, "/invented.Service/Method", "", plain); status.Code(err) != codes.Unimplemented {
 		t.Errorf("an unknown method: %v", err)
 	}
-	for value, want := range map[string]float64{get[1:]: 3, "_OTHER": 1} {
+	for value, want := range map[string]float64{get[1:]: 4, "_OTHER": 1} {
 		if got := count(t, registry, "rpc_server_call_duration_seconds", value); got != want {
 			t.Errorf("%s has %v calls, want %v", value, got, want)
 		}
 	}
-	if intercepted != 2 { // not that which is not valid
+	if intercepted != 3 { // not that which is not valid
 		t.Errorf("the interceptor ran %d times", intercepted)
 	}
 	if _, err := middleware.NewServer(middleware.Config{Registerer: registry}); err == nil {

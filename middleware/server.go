@@ -33,7 +33,7 @@ type Server struct {
 func NewServer(cfg Config) (*Server, error) {
 	inner := inbound.Config{
 		Logger: cfg.Logger, Registerer: cfg.Registerer, Tracer: cfg.tracer(), Sampled: sampled, TracerProvider: cfg.TracerProvider,
-		AuditOnly: cfg.ReportOnly, Validate: cfg.Validate, Unary: cfg.Unary, Stream: cfg.Stream,
+		AuditOnly: cfg.ReportOnly, Validate: cfg.Validate,
 	}
 	switch {
 	case cfg.Admission && cfg.ReportOnly:
@@ -50,7 +50,8 @@ func NewServer(cfg Config) (*Server, error) {
 }
 
 // Options are for grpc.NewServer: calls of methods that are not registered are observed as one method,
-// `_OTHER`, and streams end with the deadline of their contract. Interceptors belong into [Config].
+// `_OTHER`, and streams end with the deadline of their contract. Interceptors of your own options go on
+// running: unary ones inside of the pass, behind authorization, stream ones around it.
 func (s *Server) Options() []grpc.ServerOption {
 	return []grpc.ServerOption{grpc.UnknownServiceHandler(s.pass.Unknown), grpc.InTapHandle(s.pass.Tap)}
 }
@@ -67,14 +68,14 @@ type registrar struct {
 }
 
 func (r registrar) RegisterService(desc *grpc.ServiceDesc, impl any) {
-	wrapped, err := r.server.pass.Wrap(desc, impl, r.server.defaults)
+	wrapped, err := r.server.pass.Wrap(withInterceptors(desc), impl, r.server.defaults)
 	if err != nil {
 		r.server.mu.Lock()
 		defer r.server.mu.Unlock()
 		r.server.err = errors.Join(r.server.err, err)
 		return
 	}
-	r.next.RegisterService(wrapped, impl)
+	r.next.RegisterService(withUnary(desc, wrapped), impl)
 }
 
 // Err returns what was wrong with the contracts of the services that were registered, nil if nothing was.
