@@ -46,6 +46,11 @@ build: ## Compile every module without cgo
 # tested one after the other. make lint vets. What the race detector would spoil is tested without: bench measures, and the
 # detector makes sync.Pool forget, so the tests of allocations leave themselves out with it. Loads in virtual time, of one
 # goroutine or of many machines, do so too, in whole or in part: without it they take a quarter of the time.
+#
+# A test binary is linked without what debuggers read, which is half of the time of linking some forty of them. Tests of
+# services wait for most of their time: three at a time share what two processors are left with.
+UNDEBUGGED := -ldflags=-w
+
 test: ## Run every test, with the race detector where there is a C compiler
 	@race="$(RACE)"; \
 	if [ -z "$$race" ]; then \
@@ -55,14 +60,14 @@ test: ## Run every test, with the race detector where there is a C compiler
 	status=0; \
 	for module in . jwt validate examples; do (cd $$module && $(GO) build $$race ./...) || exit 1; done; \
 	loads=$$($(GO) list $(LOADS)) && others=$$($(GO) list ./... | grep -vxF "$$loads") || exit 1; \
-	$(GO) test -vet=off $$race $$others || status=1; \
-	$(GO) test -vet=off -p 1 $$race $$loads || status=1; \
-	for module in jwt validate tools/mutate; do (cd $$module && $(GO) test -vet=off $$race ./...) || status=1; done; \
-	for module in examples examples/adopt; do (cd $$module && $(GO) test -vet=off -p 1 $$race ./...) || status=1; done; \
+	$(GO) test $(UNDEBUGGED) -vet=off $$race $$others || status=1; \
+	$(GO) test $(UNDEBUGGED) -vet=off -p 1 -parallel 3 $$race $$loads || status=1; \
+	for module in jwt validate tools/mutate; do (cd $$module && $(GO) test $(UNDEBUGGED) -vet=off $$race ./...) || status=1; done; \
+	for module in examples examples/adopt; do (cd $$module && $(GO) test $(UNDEBUGGED) -vet=off -p 1 $$race ./...) || status=1; done; \
 	export CGO_ENABLED=0; \
-	$(GO) test -vet=off $(PLAIN) -run '^TestAllocations' ./internal/inbound ./internal/outbound || status=1; \
-	$(GO) test -vet=off $(PLAIN) ./internal/admission ./internal/balance || status=1; \
-	(cd bench && $(GO) test -vet=off -p 1 $(PLAIN) ./...) || status=1; \
+	$(GO) test $(UNDEBUGGED) -vet=off $(PLAIN) -run '^TestAllocations' ./internal/inbound ./internal/outbound || status=1; \
+	$(GO) test $(UNDEBUGGED) -vet=off $(PLAIN) ./internal/admission ./internal/balance || status=1; \
+	(cd bench && $(GO) test $(UNDEBUGGED) -vet=off -p 1 $(PLAIN) ./...) || status=1; \
 	exit $$status
 
 lint: $(BIN)/golangci-lint $(BIN)/buf ## Check style and module files, and the protos against the latest release

@@ -20,7 +20,7 @@ import (
 // fails at once. Where it fails seldom, callers hardly notice.
 func TestDialRetryBudget(t *testing.T) {
 	t.Parallel()
-	const calls, spare = 4000, 50
+	const calls, spare = 2000, 50
 	for name, test := range map[string]struct {
 		fails func(n int32) bool
 		least float64 // of the calls made, how many succeed

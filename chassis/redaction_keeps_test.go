@@ -82,6 +82,7 @@ func TestCallersEraseNothing(t *testing.T) {
 
 // A line that is too long is cut: what a caller sent does not take away what stands beside it.
 func TestLongLinesAreCut(t *testing.T) {
+	t.Parallel()
 	for _, format := range []string{"json", "text"} {
 		for _, sign := range []string{"x", "\x01", "\x7f", `"`, "é"} {
 			out := &capture{TB: t}

@@ -58,6 +58,9 @@ func TestSlowReplica(t *testing.T) {
 
 // Of many calls, too, few go to a replica that is out and had enough to warm up.
 func TestTrickle(t *testing.T) {
+	if balance.Raced {
+		t.Skip("takes most of a minute with the race detector, and make test runs it without; TestSlowReplica does alike with it")
+	}
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 3)
 		defer f.close()
