@@ -361,13 +361,19 @@ func (a *App) addTask(method string, t *task) {
 	})
 }
 
-// Caller is who makes a call, as far as that was proved: ID is a SPIFFE ID that mutual TLS has proved, Subject that
-// of a bearer token at the REST edge. Each may be empty.
-type Caller = inbound.Caller
+// Caller is who makes a call, as far as that was proved. The zero value is a caller that has proved
+// nothing.
+type Caller struct {
+	// ID is the SPIFFE ID that mutual TLS has proved, as in spiffe://example.org/web. Empty for none.
+	ID string
+
+	// Subject is that of an accepted bearer token, by REST. Empty for none.
+	Subject string
+}
 
 // CallerOf returns who makes the call of ctx, or the request of a handler of [App.Handle]; the zero value if nothing
 // was proved, or ctx belongs to neither.
-func CallerOf(ctx context.Context) Caller { return inbound.CallerOf(ctx) }
+func CallerOf(ctx context.Context) Caller { return Caller(inbound.CallerOf(ctx)) }
 
 // Draining returns a channel that is closed when the service that serves the call or the HTTP request of ctx begins
 // to stop, so that a long stream can end in good order while its client still has time to go elsewhere. A streaming

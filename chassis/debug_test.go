@@ -5,6 +5,7 @@ import (
 	"crypto/fips140"
 	"encoding/json"
 	"fmt"
+	"html"
 	"maps"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	"github.com/betmakers/paddock/chassis/internal/echo"
 	"github.com/betmakers/paddock/chassis/internal/gate"
 	"github.com/betmakers/paddock/health"
+	"github.com/betmakers/paddock/internal/inbound"
 )
 
 // debugStatus asks for a debug page as from elsewhere, which is what makes the guard look at who asks.
@@ -43,6 +45,20 @@ func TestDebugCallers(t *testing.T) {
 		if got := debugStatus(t, svc, as); got != want {
 			t.Errorf("%s: got %d, want %d", as, got, want)
 		}
+	}
+}
+
+// The page has the steps that a call takes, from the list that the code is held to.
+func TestDebugPageShowsTheStepsOfACall(t *testing.T) {
+	t.Parallel()
+	page := do(t, start(t, echoes(&echo.Service{}), nil).HTTP(), "GET", "http://admin/debug/", "").body
+	_, card, _ := strings.Cut(page, "A call&#39;s way")
+	for _, s := range inbound.Steps() {
+		_, after, found := strings.Cut(card, ">"+s.Name+"</td>")
+		if !found || !strings.Contains(after, html.EscapeString(s.Reason)) {
+			t.Fatalf("the page has no step %q behind the one before:\n%s", s.Name, page)
+		}
+		card = after
 	}
 }
 

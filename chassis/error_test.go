@@ -21,44 +21,6 @@ import (
 	"github.com/betmakers/paddock/chassis/internal/echo"
 )
 
-func ExampleError() {
-	err := fmt.Errorf("saying: %w", &chassis.Error{
-		Code: codes.NotFound, Domain: "bet.v1", Reason: "NO_BET", Message: "there is no bet 7",
-		Cause: errors.New("redis: nil"),
-	})
-	fmt.Println(err)
-	fmt.Println(errors.Is(err, &chassis.Error{Domain: "bet.v1", Reason: "NO_BET"}))
-
-	sent, _ := chassis.ErrorOf(err)
-	fmt.Println(sent.GRPCStatus().Message())
-	// Output:
-	// saying: NotFound (bet.v1 NO_BET): there is no bet 7: redis: nil
-	// true
-	// there is no bet 7
-}
-
-func ExampleReason() {
-	err := chassis.Reason(echo.TooLong) // of generated code: hellov1.ErrorReason_NAME_TOO_LONG
-	err.Fields = []chassis.FieldViolation{{Field: "value", Description: "has 120 bytes, and may have 100"}}
-	fmt.Println(err)
-	fmt.Println(errors.Is(err, chassis.Reason(echo.TooLong)), errors.Is(err, chassis.Reason(echo.Busy)))
-	// Output:
-	// InvalidArgument (test.v1 TOO_LONG): the text is too long
-	// true false
-}
-
-func ExampleErrorOf() {
-	err := status.Error(codes.Unavailable, "try again") // as a client gets it
-	if e, ok := chassis.ErrorOf(err); ok {
-		fmt.Println(e.Code, e.Message)
-	}
-	_, ok := chassis.ErrorOf(errors.New("disk full"))
-	fmt.Println(ok)
-	// Output:
-	// Unavailable try again
-	// false
-}
-
 // full has everything that is sent.
 func full() *chassis.Error {
 	return &chassis.Error{

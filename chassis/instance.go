@@ -227,7 +227,7 @@ func (i *instance) adminHandler(recorder *trace.FlightRecorder) *admin.Handler {
 	return admin.New(admin.Config{
 		Service: i.service.Name, Level: i.telemetry.Level(), Logger: i.log, Metrics: i.telemetry.MetricsHandler(),
 		Livez: i.health.Livez(), Readyz: i.health.Readyz(), Startupz: i.health.Startupz(),
-		Snapshot: i.page.snapshot, Contract: i.page.contractDoc, Explain: allowed.explain,
+		Snapshot: i.page.snapshot, Steps: stepsOfCall(), Contract: i.page.contractDoc, Explain: allowed.explain,
 		Allow: allowed.allowDebug(), NotLocal: !i.cfg.DebugLocal, MayChange: allowed.mayChange(),
 		Faults: i.faults, Audit: i.audit, FlightRecorder: recorder, WriteTimeout: i.cfg.WriteTimeout,
 	})

@@ -12,6 +12,7 @@ import (
 	slogmulti "github.com/samber/slog-multi"
 
 	"github.com/betmakers/paddock/chassis"
+	"github.com/betmakers/paddock/chassis/chassistest"
 	"github.com/betmakers/paddock/telemetry"
 )
 
@@ -22,13 +23,13 @@ func ExampleService_logSinks() {
 		fmt.Println(err)
 		return
 	}
-	defer func() { _ = os.RemoveAll(folder) }()
-	cfg := struct {
-		BetLog string `env:"BET_LOG" help:"File that bets are logged to, one JSON object a line."`
-	}{BetLog: filepath.Join(folder, "bets.log")}
+	defer os.RemoveAll(folder)
+	path := filepath.Join(folder, "bets.log")
 
-	ctx, stop := context.WithCancel(context.Background())
-	err = chassis.Run(surroundings(ctx), chassis.Service{
+	var cfg struct {
+		BetLog string `env:"BET_LOG" help:"File that bets are logged to, one JSON object a line."`
+	}
+	svc := chassistest.Start(nil, chassis.Service{
 		Name:   "tote",
 		Config: &cfg,
 		LogSinks: func(context.Context) ([]telemetry.Sink, error) {
@@ -46,18 +47,22 @@ func ExampleService_logSinks() {
 		},
 		Setup: func(_ context.Context, app *chassis.App) error {
 			bets := app.Logger().With("kind", "bet")
-			bets.Info("placed", "race", "R4", "stake", 250, "token", "tok-17")
-			app.Logger().Info("not a bet")
-			app.Handle("POST /bets", http.NotFoundHandler()) // whatever it serves
+			app.HandlePublic("POST /bets", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+				bets.Info("placed", "race", "R4", "stake", 250, "token", "tok-17")
+				app.Logger().Info("not a bet")
+			}))
 			return nil
 		},
-		OnEvent: func(e chassis.Event) {
-			if e.Step == chassis.Ready {
-				stop()
-			}
-		},
-	})
-	logged, _ := os.ReadFile(cfg.BetLog)
+	}, chassistest.Options{Env: map[string]string{"BET_LOG": path}})
+
+	answer, err := svc.HTTP().Post("http://rest/bets", "", http.NoBody)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	answer.Body.Close()
+	svc.Stop() // the sink has every record then
+	logged, err := os.ReadFile(path)
 	fmt.Print(string(logged))
 	fmt.Println("error:", err)
 	// Output:

@@ -6,13 +6,23 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/betmakers/paddock/internal/inbound"
 	"github.com/betmakers/paddock/telemetry"
 )
 
-// TokenVerifier decides about bearer tokens. Verify returns the subject of a token, or an error, which is for the log and
-// must not quote the token. It is called concurrently.
-type TokenVerifier = inbound.TokenVerifier
+// TokenVerifier decides about the bearer tokens of callers from outside the mesh.
+//
+// One that knows when a token ends may have a method
+//
+//	VerifyUntil(ctx context.Context, token string) (subject string, until time.Time, err error)
+//
+// too, which is called in the place of Verify. A stream then ends with its token, within a second.
+// With Verify, or a zero time, it goes on.
+type TokenVerifier interface {
+	// Verify returns the subject of a token that is accepted. An error refuses the caller. It is for the
+	// log, and must not quote the token. Verify is called concurrently, for each REST call that brings a
+	// token, and ctx ends with the call's time.
+	Verify(ctx context.Context, token string) (subject string, err error)
+}
 
 // Service is a service as its programmer describes it. What an operator sets stands in [Config] and in the service's
 // own configuration instead. A Service value may be run several times, also at once, if its Setup and Config allow it.

@@ -75,6 +75,14 @@ func (p *debugPage) methods() []admin.Method {
 	return methods
 }
 
+// stepsOfCall are the steps that every call takes, each with its reason.
+func stepsOfCall() (shown []admin.KV) {
+	for _, s := range inbound.Steps() {
+		shown = append(shown, admin.KV{Key: s.Name, Value: s.Reason})
+	}
+	return shown
+}
+
 // load is how many calls run and wait, where somebody counts them, and how much of the declared resources is in use.
 func (p *debugPage) load() (shown []admin.KV) {
 	if p.limiter != nil {

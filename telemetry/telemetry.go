@@ -180,7 +180,29 @@ func (t *Telemetry) MetricsHandler() http.Handler { return metricsHandler(t.guar
 func (t *Telemetry) MeterProvider() *sdkmetric.MeterProvider { return t.meters }
 
 // Metric is an entry of the catalogue.
-type Metric = catalog.Metric
+type Metric struct {
+	Name      string
+	Help      string
+	Type      string                          // counter, gauge or histogram
+	Unit      string                          // by Prometheus' convention: seconds, bytes, ratio; empty for a count
+	Labels    []struct{ Name, Values string } // Values says which occur, and what bounds them
+	Buckets   []float64                       // of a histogram: upper bounds in Unit
+	Since     string                          // the version that it came with
+	Stability string                          // stable: name, labels and unit hold within a major version; or experimental
+}
 
 // Catalogue lists every metric of the chassis, in the order of docs/metrics.md.
-func Catalogue() []Metric { return catalog.All() }
+func Catalogue() []Metric {
+	var all []Metric
+	for _, m := range catalog.All() {
+		public := Metric{
+			Name: m.Name, Help: m.Help, Type: string(m.Type), Unit: m.Unit,
+			Buckets: m.Buckets, Since: m.Since, Stability: string(m.Stability),
+		}
+		for _, label := range m.Labels {
+			public.Labels = append(public.Labels, label)
+		}
+		all = append(all, public)
+	}
+	return all
+}

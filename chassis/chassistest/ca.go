@@ -28,8 +28,10 @@ type CA struct {
 	key  *ecdsa.PrivateKey
 }
 
-// NewCA makes an authority with a key of its own: nobody trusts it but who is given it.
-func NewCA(t testing.TB) *CA {
+// NewCA makes an authority with a key of its own: nobody trusts it but who is given it. A nil t is as
+// for [Start].
+func NewCA(t testing.TB) *CA { //nolint:thelper // t may be nil
+	t = testOr(t)
 	t.Helper()
 	ca := &CA{t: t, key: newKey(t)}
 	ca.cert = ca.sign(&x509.Certificate{

@@ -59,7 +59,11 @@ type Running struct {
 }
 
 // Start runs service and returns when it is ready for calls. The test fails at once if it cannot start.
-func Start(t testing.TB, service chassis.Service, opts Options) *Running {
+//
+// An Example has no test to pass: it gives nil, to [TryStart] and [Begin] too. Then what would fail a
+// test panics, the log goes nowhere, and [Running.Stop] has to be called, as no end of a test does it.
+func Start(t testing.TB, service chassis.Service, opts Options) *Running { //nolint:thelper // t may be nil
+	t = testOr(t)
 	t.Helper()
 	r, err := TryStart(t, service, opts)
 	if err != nil {
@@ -70,7 +74,8 @@ func Start(t testing.TB, service chassis.Service, opts Options) *Running {
 
 // TryStart is Start for a service that may fail to: then it returns what [chassis.Run] returned, and what the service
 // has told until then.
-func TryStart(t testing.TB, service chassis.Service, opts Options) (*Running, error) {
+func TryStart(t testing.TB, service chassis.Service, opts Options) (*Running, error) { //nolint:thelper // t may be nil
+	t = testOr(t)
 	t.Helper()
 	r := Begin(t, service, opts)
 	if r.reached(chassis.Ready) {
@@ -80,7 +85,8 @@ func TryStart(t testing.TB, service chassis.Service, opts Options) (*Running, er
 }
 
 // Begin runs service and does not wait for anything: see [Running.WaitFor].
-func Begin(t testing.TB, service chassis.Service, opts Options) *Running {
+func Begin(t testing.TB, service chassis.Service, opts Options) *Running { //nolint:thelper // t may be nil
+	t = testOr(t)
 	t.Helper()
 	return begin(t, service, opts, func(*harness.Harness) {})
 }
@@ -216,6 +222,9 @@ func (r *Running) Stop() {
 		}
 	})
 	r.leaks(r.t)
+	if _, ok := r.t.(outside); ok {
+		r.network.closeClients()
+	}
 }
 
 // leaks fails t where goroutines are left, once: looking takes seconds.

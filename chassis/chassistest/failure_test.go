@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc/connectivity"
+
 	"github.com/betmakers/paddock/chassis"
 	"github.com/betmakers/paddock/chassis/chassistest"
 	"github.com/betmakers/paddock/chassis/internal/echo"
@@ -123,21 +125,47 @@ func expectFailure(t *testing.T, text string, test func(testing.TB)) {
 	}
 }
 
-func ExampleStart() {
-	new(fakeTB).run(func(t testing.TB) {
-		svc := chassistest.Start(t, service(), chassistest.Options{})
+// Without a test, as in an Example, what would fail one panics, with the same text.
+func TestFailureWithoutATestPanics(t *testing.T) {
+	t.Parallel()
+	broken := chassis.Service{Name: "broken", Setup: func(context.Context, *chassis.App) error { return errors.New("boom") }}
+	for text, run := range map[string]func(){
+		"broken did not start: chassis: setting up the service: boom": func() { chassistest.Start(nil, broken, chassistest.Options{}) },
+		`ended without the step "set_up"`:                             func() { chassistest.Begin(nil, broken, chassistest.Options{}).WaitFor(chassis.SetUp) },
+		"Run returned: chassis: setting up the service": func() {
+			svc := chassistest.Begin(nil, broken, chassistest.Options{})
+			svc.WaitFor(chassis.Stopped)
+			svc.Stop()
+		},
+		`identity "spiffe://test/"`: func() { chassistest.NewCA(nil).Identity("") },
+	} {
+		func() {
+			defer func() {
+				if p := recover(); !strings.Contains(fmt.Sprint(p), text) {
+					t.Errorf("panicked with %v, want one with %q in it", p, text)
+				}
+			}()
+			run()
+		}()
+	}
+	if _, err := chassistest.TryStart(nil, broken, chassistest.Options{}); err == nil {
+		t.Error("a service that fails to start has no error")
+	}
+}
 
-		answer, err := echo.Say(context.Background(), svc.ConnAs("web"), "hello")
-		fmt.Println(answer, err)
-		for _, line := range svc.Logs("call") {
-			fmt.Println(line["method"], line["code"], line["peer"])
-		}
-		fmt.Println(svc.Metric("rpc_server_call_duration_seconds", "rpc_status_code", "OK"))
-	})
-	// Output:
-	// hello to "spiffe://test/web" <nil>
-	// test.v1.EchoService/Say OK spiffe://test/web
-	// 1
+// Without a test, Stop closes the clients too.
+func TestStopWithoutATestClosesClients(t *testing.T) {
+	t.Parallel()
+	svc := chassistest.Start(nil, service(), chassistest.Options{})
+	conn := svc.Conn()
+	if _, err := echo.Say(t.Context(), conn, "hello"); err != nil {
+		t.Error(err)
+	}
+	svc.Stop()
+	svc.Stop()
+	if state := conn.GetState(); state != connectivity.Shutdown {
+		t.Errorf("the connection is %s, want it closed", state)
+	}
 }
 
 func TestCallerWithoutANameFailsTheTest(t *testing.T) {

@@ -34,6 +34,10 @@ type Config struct {
 	// once, and should return within milliseconds. Nil means nothing is known.
 	Snapshot func() Snapshot
 
+	// Steps are those of a call, in their order, each with its reason. They are
+	// for the page alone. Without any it has no card for them.
+	Steps []KV
+
 	// Contract returns the contract of the service as Markdown, at /debug/contract.md. Nil answers 404.
 	Contract func() string
 

@@ -18,6 +18,7 @@ func indexPage(v view) []byte {
 				methodsCard(v),
 				html.El("div.col", loadCard(v), checksCard(v), workersCard(v.Workers), profilesCard(v)),
 				html.El("div.col", certificatesCard(v), buildCard(v), logLevelCard(v)),
+				stepsCard(v.Steps),
 				settingsCard(v),
 				eventsCard(v.Events),
 			),

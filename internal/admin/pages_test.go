@@ -74,6 +74,23 @@ func TestIndexShowsTheService(t *testing.T) {
 	})
 }
 
+// The steps of a call stand on the page in their order, and without them there is no card.
+func TestIndexShowsTheStepsOfACall(t *testing.T) {
+	h := admin.New(admin.Config{Steps: []admin.KV{{Key: "observe", Value: "first & last"}, {Key: "handler", Value: hostile}}})
+	defer h.Close()
+	page := call(h, "GET", "/debug/", "").Body.String()
+	_, card, found := strings.Cut(page, "A call&#39;s way")
+	first, second := strings.Index(card, ">observe<"), strings.Index(card, ">handler<")
+	if !found || first < 0 || second < first || !strings.Contains(card, "first &amp; last") || !strings.Contains(card, "&lt;script&gt;alert(1)") {
+		t.Errorf("the page has no card of the steps:\n%s", page)
+	}
+	without := admin.New(admin.Config{})
+	defer without.Close()
+	if page := call(without, "GET", "/debug/", "").Body.String(); strings.Contains(page, "A call&#39;s way") {
+		t.Errorf("the page has a card of no steps:\n%s", page)
+	}
+}
+
 func TestPagesEscapeWhatComesFromOutside(t *testing.T) {
 	h := admin.New(admin.Config{Service: hostile, Level: newLevel(), Snapshot: func() admin.Snapshot { return sample(time.Now()) }})
 	defer h.Close()

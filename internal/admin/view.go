@@ -20,6 +20,7 @@ type view struct {
 	Services   []serviceView
 	Traffic    bool // whether any method counts its calls
 	Explains   bool // whether it can be asked who may call
+	Steps      []KV // of a call
 	Changed    []Setting
 	Defaults   []Setting
 	Troubles   []string
@@ -53,6 +54,7 @@ func (p *pages) view(r *http.Request) view {
 		Flight:    flightRunning(p.cfg.FlightRecorder),
 		FlightOff: flightOff,
 		Explains:  p.cfg.Explain != nil,
+		Steps:     p.cfg.Steps,
 	}
 	if r.TLS != nil {
 		v.Base = "https://" + r.Host

@@ -17,7 +17,7 @@
 //	interceptors  wrap.go: unaryHandler           the service's own, with the message at hand
 //	handler       wrap.go: unaryHandler           the service's code
 //
-// [Method.Serve] reads as this list, and a test compares the two. By REST, the steps from identity
+// [Method.Serve] reads as this list, and [Steps] has it for the debug page. Tests compare the three. By REST, the steps from identity
 // to authorize come before the request is read (decide.go), and so they do for plain HTTP
 // (route.go). The interceptors of a stream run before its messages are read, as it reads them
 // itself.

@@ -15,12 +15,13 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/betmakers/paddock/internal/fault"
+	"github.com/betmakers/paddock/internal/inbound"
 )
 
 // step is a line of the list in doc.go.
-type step struct{ name, file, function string }
+type step struct{ name, file, function, reason string }
 
-var stepLine = regexp.MustCompile(`(?m)^//\t([a-z -]+?)  +(\w+\.go): (\w+) +\S`)
+var stepLine = regexp.MustCompile(`(?m)^//\t([a-z -]+?)  +(\w+\.go): (\w+) +(\S.*)`)
 
 // steps returns the list.
 func steps(t *testing.T) (all []step) {
@@ -30,12 +31,23 @@ func steps(t *testing.T) (all []step) {
 		t.Fatal(err)
 	}
 	for _, line := range stepLine.FindAllStringSubmatch(string(text), -1) {
-		all = append(all, step{line[1], line[2], line[3]})
+		all = append(all, step{line[1], line[2], line[3], line[4]})
 	}
 	if len(all) < 10 {
 		t.Fatalf("doc.go lists %d steps: %v", len(all), all)
 	}
 	return all
+}
+
+// What people are shown is the list.
+func TestStepsAreShown(t *testing.T) {
+	var want []inbound.Step
+	for _, s := range steps(t) {
+		want = append(want, inbound.Step{Name: s.name, Reason: s.reason})
+	}
+	if got := inbound.Steps(); !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
 }
 
 // functions returns the functions and methods of a file.

@@ -1,0 +1,3 @@
+// Package guide has the examples of package chassis that need generated code. The others stand beside
+// the package.
+package guide
