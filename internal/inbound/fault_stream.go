@@ -9,11 +9,12 @@ import (
 	"github.com/betmakers/paddock/internal/fault"
 )
 
-// settleTime is what the last messages before a reset get to leave the process: gRPC sends them beside the handler.
+// settleTime is the time for the last messages before a reset to leave the process, because gRPC
+// sends them concurrently with the handler.
 const settleTime = 20 * time.Millisecond
 
-// failPartly runs handler over a stream that breaks after some messages. A handler that does not care about the error
-// that it gets then ends with it all the same.
+// failPartly runs handler on a stream that breaks after some messages. The call ends with the
+// stream's error even if the handler ignores it.
 func failPartly(c *call, r *fault.Rule, handler func(*call) error) error {
 	s := &partialStream{ServerStream: c.stream, call: c, rule: r}
 	c.alter(func(rare *rareCall) { rare.partial = s })
@@ -25,8 +26,8 @@ func failPartly(c *call, r *fault.Rule, handler func(*call) error) error {
 	return err
 }
 
-// tell has the call and its request know of the fault, once the handler has come back: it may have met the fault in any
-// of its goroutines.
+// record records the fault in the call and its request, after the handler has returned: the fault
+// may have occurred in any of its goroutines.
 func (s *partialStream) tell() {
 	if s.broken.Load() != nil {
 		s.call.note(s.rule.String())
@@ -34,8 +35,8 @@ func (s *partialStream) tell() {
 	}
 }
 
-// partialStream counts the messages that go to the caller or, where the caller alone streams, come from it. As with any
-// stream, one goroutine may send while another receives; only one of the two counts.
+// partialStream counts the messages to the caller or, where only the caller streams, from it. As
+// with any stream, one goroutine may send while another receives; only one of the two counts.
 type partialStream struct {
 	grpc.ServerStream
 	call   *call
@@ -44,7 +45,7 @@ type partialStream struct {
 	broken atomic.Pointer[error]
 }
 
-// SendMsg breaks the stream behind the last message that goes through.
+// SendMsg breaks the stream after the last message that may pass.
 func (s *partialStream) SendMsg(m any) error {
 	if broken := s.broken.Load(); broken != nil {
 		return *broken
@@ -58,7 +59,7 @@ func (s *partialStream) SendMsg(m any) error {
 	return s.strike()
 }
 
-// RecvMsg breaks the stream before the first message that does not go through.
+// RecvMsg breaks the stream before the first message that may not pass.
 func (s *partialStream) RecvMsg(m any) error {
 	if broken := s.broken.Load(); broken != nil {
 		return *broken
@@ -72,7 +73,7 @@ func (s *partialStream) RecvMsg(m any) error {
 	return s.ServerStream.RecvMsg(m)
 }
 
-// strike breaks the stream for good.
+// inject breaks the stream for good.
 func (s *partialStream) strike() error {
 	if s.rule.Reset && s.call.http == nil {
 		timer := time.NewTimer(settleTime)
