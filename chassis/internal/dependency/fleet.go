@@ -14,10 +14,12 @@ import (
 const (
 	// noteEvery is how often an instance that is well looks how many there are.
 	noteEvery = 30 * time.Second
-	// searchEvery is the same for one that has not found itself among others yet: it is listed only once it is ready.
+	// searchEvery is the same for one that has not found itself among others yet: it is listed
+	// only once it is ready.
 	searchEvery = 10 * time.Second
-	// forget is how long a larger fleet than there is now is still expected: it may just have lost the instances that are
-	// gone, for the same reason that this one is about to lose its dependency.
+	// forget is how long a larger fleet than there is now is still expected: it may just have
+	// lost the instances that are gone, for the same reason that this one is about to lose its
+	// dependency.
 	forget = 10 * time.Minute
 	// asked is how many of the others are asked at most. In a larger fleet they stand for all.
 	asked = 32
@@ -27,7 +29,8 @@ const (
 
 // Fleet is the instances of the own service. One is shared by all dependencies.
 type Fleet struct {
-	// Host is a name whose addresses are those of the instances, as a headless Kubernetes service has it.
+	// Host is a name whose addresses are those of the instances, as a headless Kubernetes service
+	// has it.
 	Host string
 	// Lookup resolves it, as [net.Resolver.LookupHost] does.
 	Lookup func(ctx context.Context, host string) ([]string, error)
@@ -35,8 +38,9 @@ type Fleet struct {
 	Own func() ([]net.Addr, error)
 	// Ready asks the instance at an address whether it is ready.
 	Ready func(ctx context.Context, address string) bool
-	// Patience is how long a lost connection may take to come back before anything is decided; up to as much again is
-	// added by chance, so that the instances decide one after the other. Zero means 5 s.
+	// Patience is how long a lost connection may take to come back before anything is decided; up
+	// to as much again is added by chance, so that the instances decide one after the other. Zero
+	// means 5 s.
 	Patience time.Duration
 
 	mu    sync.Mutex
@@ -52,8 +56,9 @@ func (f *Fleet) patience() time.Duration {
 	return 5 * time.Second
 }
 
-// note looks how many instances there are, now and then. It counts only what lists this instance too: the one address of
-// a balancer in front of all of them, or the instances of somebody else, say nothing about the others.
+// note looks how many instances there are, now and then. It counts only what lists this instance
+// too: the one address of a balancer in front of all of them, or the instances of somebody else,
+// say nothing about the others.
 func (f *Fleet) note(ctx context.Context) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -74,8 +79,9 @@ func (f *Fleet) note(ctx context.Context) {
 	}
 }
 
-// needsUs says why this instance must stay ready although it lacks something; it is empty where at least half of the usual
-// number of instances is ready without it. What it cannot find out is a reason to stay.
+// needsUs says why this instance must stay ready although it lacks something; it is empty where
+// at least half of the usual number of instances is ready without it. What it cannot find out is
+// a reason to stay.
 func (f *Fleet) needsUs(ctx context.Context) string {
 	f.mu.Lock()
 	usual := f.usual

@@ -15,8 +15,9 @@ import (
 // timeout of a probe, which may have to connect and to ask the fleet.
 const timeout = 4 * time.Second
 
-// Hard returns a check without which the service is not ready: at first until there is a connection, and after a loss
-// for as long as the fleet can spare this instance. It connects by itself.
+// Hard returns a check without which the service is not ready: at first until there is a
+// connection, and after a loss for as long as the fleet can spare this instance. It connects by
+// itself.
 func Hard(name string, conn Conn, fleet *Fleet, log *slog.Logger) health.Check {
 	patience := fleet.patience()
 	d := &hard{name: name, conn: conn, fleet: fleet, log: log, patience: patience, connecting: patience / 5}
@@ -61,8 +62,8 @@ func (d *hard) probe(ctx context.Context) error {
 	return d.failingOpen(lost)
 }
 
-// failingOpen holds until the dependency is back. An instance that thought again each time would leave as soon as it saw
-// the others stay, and they would do the same.
+// failingOpen holds until the dependency is back. An instance that thought again each time would
+// leave as soon as it saw the others stay, and they would do the same.
 func (d *hard) failingOpen(lost error) error {
 	return health.Degraded(fmt.Errorf("%w: failing open: %s", lost, d.open))
 }

@@ -1,5 +1,6 @@
-// Package echo is a gRPC and REST service for the tests of the chassis, written by hand in the shape that the
-// generators give to theirs, because this module has no generated service of its own.
+// Package echo is a gRPC and REST service for the tests of the chassis, written by hand in the
+// shape that the generators give to theirs, because this module has no generated service of its
+// own.
 package echo
 
 import (

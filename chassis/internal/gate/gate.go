@@ -1,5 +1,6 @@
-// Package gate is a gRPC and REST service for the tests of authorization: a unary method and a server stream for each way
-// to say who may call. It is written by hand in the shape that the generators give to theirs.
+// Package gate is a gRPC and REST service for the tests of authorization: a unary method and a
+// server stream for each way to say who may call. It is written by hand in the shape that the
+// generators give to theirs.
 package gate
 
 import (
@@ -18,8 +19,8 @@ import (
 	paddockv1 "github.com/betmakers/paddock/proto/paddock/v1"
 )
 
-// Policies are what the methods declare, in the order in which tables name them. The unary method of one has its name,
-// the stream its name and "Stream".
+// Policies are what the methods declare, in the order in which tables name them. The unary method
+// of one has its name, the stream its name and "Stream".
 var Policies = []struct {
 	Name   string
 	Policy *paddockv1.Policy

@@ -1,5 +1,6 @@
-// Package harness lets chassistest run a service without a process around it: its own settings, listeners in memory,
-// and an eye on everything that comes out. It travels in the context, so that a service needs no field for it.
+// Package harness lets chassistest run a service without a process around it: its own settings,
+// listeners in memory, and an eye on everything that comes out. It travels in the context, so
+// that a service needs no field for it.
 package harness
 
 import (
@@ -25,8 +26,8 @@ type Harness struct {
 	Listen func(ctx context.Context, port, addr string) (net.Listener, error)
 	// Peers replace the network for services that Dial names, where no setting says where they are.
 	Peers map[string]Peer
-	// LookupHost and InterfaceAddrs replace the network's for the question who else serves this service, and Patience the
-	// time before that is asked.
+	// LookupHost and InterfaceAddrs replace the network's for the question who else serves this
+	// service, and Patience the time before that is asked.
 	LookupHost     func(ctx context.Context, host string) ([]string, error)
 	InterfaceAddrs func() ([]net.Addr, error)
 	Patience       time.Duration
@@ -43,7 +44,8 @@ type Harness struct {
 	Methods func([]*contract.Method)
 }
 
-// Peer is the way to a service: a target of gRPC, and options over those that Dial has for every service.
+// Peer is the way to a service: a target of gRPC, and options over those that Dial has for every
+// service.
 type Peer struct {
 	Target  string
 	Options []grpc.DialOption
