@@ -76,21 +76,21 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 // take returns a place for conn, or closes it and returns nil.
 func (l *connLimit) take(conn net.Conn) *connPlace {
 	addr := limitedAddr(conn.RemoteAddr())
-	reason, tell := l.enter(addr, time.Now())
+	reason, due := l.enter(addr, time.Now())
 	if reason == "" {
 		l.limiter.Connected()
 		return &connPlace{limit: l, addr: addr}
 	}
 	l.refused.WithLabelValues(l.port, reason).Inc() // before the close, so that a client that sees it finds the count
-	if tell {
-		l.tell(reason, conn)
+	if due {
+		l.report(reason, conn)
 	}
 	_ = conn.Close() // it was never used
 	return nil
 }
 
 // enter counts a connection, or returns the reason to refuse it and whether to log that.
-func (l *connLimit) enter(addr netip.Addr, now time.Time) (reason string, tell bool) {
+func (l *connLimit) enter(addr netip.Addr, now time.Time) (reason string, due bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	counted := l.limits.perAddr > 0 && addr.IsValid()
@@ -106,10 +106,10 @@ func (l *connLimit) enter(addr netip.Addr, now time.Time) (reason string, tell b
 		}
 		return "", false
 	}
-	if tell = l.logged.IsZero() || now.Sub(l.logged) >= refusalPause; tell {
+	if due = l.logged.IsZero() || now.Sub(l.logged) >= refusalPause; due {
 		l.logged = now
 	}
-	return reason, tell
+	return reason, due
 }
 
 func (l *connLimit) leave(addr netip.Addr) {
@@ -121,7 +121,7 @@ func (l *connLimit) leave(addr netip.Addr) {
 	}
 }
 
-func (l *connLimit) tell(reason string, conn net.Conn) {
+func (l *connLimit) report(reason string, conn net.Conn) {
 	setting, limit := "CHASSIS_MAX_CONNECTIONS", l.limits.total
 	if reason == refusedAddress {
 		setting, limit = "CHASSIS_MAX_CONNECTIONS_PER_ADDRESS", l.limits.perAddr

@@ -151,9 +151,9 @@ func (e *Error) GRPCStatus() *status.Status {
 	if e == nil {
 		return nil
 	}
-	st := status.New(e.code(), mended(e.Message)).Proto()
+	st := status.New(e.code(), validUTF8(e.Message)).Proto()
 	for _, detail := range e.details() {
-		if packed, err := anypb.New(detail); err == nil { // always: its text is mended
+		if packed, err := anypb.New(detail); err == nil { // always: its text is valid UTF-8
 			st.Details = append(st.Details, packed)
 		}
 	}
@@ -164,14 +164,14 @@ func (e *Error) GRPCStatus() *status.Status {
 func (e *Error) details() (details []proto.Message) {
 	if e.Reason != "" || e.Domain != "" || len(e.Metadata) > 0 {
 		details = append(details, &errdetails.ErrorInfo{
-			Reason: mended(e.Reason), Domain: mended(e.Domain), Metadata: mendedMap(e.Metadata),
+			Reason: validUTF8(e.Reason), Domain: validUTF8(e.Domain), Metadata: validUTF8Map(e.Metadata),
 		})
 	}
 	if len(e.Fields) > 0 {
 		request := &errdetails.BadRequest{}
 		for _, f := range e.Fields {
 			request.FieldViolations = append(request.FieldViolations, &errdetails.BadRequest_FieldViolation{
-				Field: mended(f.Field), Description: mended(f.Description), Reason: mended(f.Reason),
+				Field: validUTF8(f.Field), Description: validUTF8(f.Description), Reason: validUTF8(f.Reason),
 			})
 		}
 		details = append(details, request)
@@ -181,19 +181,19 @@ func (e *Error) details() (details []proto.Message) {
 	}
 	if e.Localized != (Localized{}) {
 		details = append(details, &errdetails.LocalizedMessage{
-			Locale: mended(e.Localized.Locale), Message: mended(e.Localized.Message),
+			Locale: validUTF8(e.Localized.Locale), Message: validUTF8(e.Localized.Message),
 		})
 	}
 	return details
 }
 
-// mended replaces invalid UTF-8, which protobuf rejects.
-func mended(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
+// validUTF8 replaces invalid UTF-8, which protobuf rejects.
+func validUTF8(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
-func mendedMap(m map[string]string) map[string]string {
+func validUTF8Map(m map[string]string) map[string]string {
 	all := make(map[string]string, len(m))
 	for k, v := range m {
-		all[mended(k)] = mended(v)
+		all[validUTF8(k)] = validUTF8(v)
 	}
 	return all
 }

@@ -110,11 +110,11 @@ func (l *lifecycle) emit(step Step, detail string, err error) {
 		logEvent(log, e)
 		settle() // a crash in the next step must not take this line with it
 	}
-	l.tell(log, e)
+	l.notify(log, e)
 }
 
-// tell calls OnEvent and recovers from its panic, which must not prevent the stop.
-func (l *lifecycle) tell(log *slog.Logger, e Event) {
+// notify calls OnEvent and recovers from its panic, which must not prevent the stop.
+func (l *lifecycle) notify(log *slog.Logger, e Event) {
 	if l.onEvent == nil {
 		return
 	}

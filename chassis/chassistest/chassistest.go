@@ -52,19 +52,19 @@ type Options struct {
 
 // Running is a started service. Its methods may be called concurrently.
 type Running struct {
-	t       testing.TB
-	name    string
-	env     map[string]string
-	ca      *CA
-	network *network
-	seen    *seen
-	output  *output
-	group   *leakcheck.Group
-	cancel  context.CancelCauseFunc
-	ended   chan struct{} // closed when Run has returned, and err is set
-	err     error
-	told    sync.Once // err has been given to the test
-	looked  sync.Once // for goroutines left behind
+	t        testing.TB
+	name     string
+	env      map[string]string
+	ca       *CA
+	network  *network
+	seen     *seen
+	output   *output
+	group    *leakcheck.Group
+	cancel   context.CancelCauseFunc
+	ended    chan struct{} // closed when Run has returned, and err is set
+	err      error
+	reported sync.Once // err has been given to the test
+	looked   sync.Once // for goroutines left behind
 }
 
 // Start runs service and returns when it is ready for calls. If it cannot start, the test fails
@@ -201,7 +201,7 @@ var errStop = errors.New("the test asks for a stop")
 func (r *Running) Wait() error {
 	r.t.Helper()
 	r.await()
-	r.told.Do(func() {})
+	r.reported.Do(func() {})
 	return r.err
 }
 
@@ -221,7 +221,7 @@ func (r *Running) Stop() {
 	r.t.Helper()
 	r.RequestStop()
 	r.await()
-	r.told.Do(func() {
+	r.reported.Do(func() {
 		if r.err != nil {
 			r.t.Errorf("chassistest: %s: Run returned: %v", r.name, r.err)
 		}

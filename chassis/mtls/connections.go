@@ -27,12 +27,12 @@ type connections struct {
 // watched is one connection. Closing it ends the watch.
 type watched struct {
 	net.Conn
-	raw    net.Conn // what a cut closes: a TLS connection would wait for a client that does not read
-	all    *connections
-	proof  *proof
-	notify func() // asks the client to reconnect, once; nil if the protocol's server does that itself
-	told   bool
-	ended  time.Time // when the proof was first seen to hold no more; zero before
+	raw      net.Conn // what a cut closes: a TLS connection would wait for a client that does not read
+	all      *connections
+	proof    *proof
+	notify   func() // asks the client to reconnect, once; nil if the protocol's server does that itself
+	notified bool
+	ended    time.Time // when the proof was first seen to hold no more; zero before
 }
 
 // watch starts to check w, if it can expire.
@@ -85,8 +85,8 @@ func (c *connections) look() {
 
 // look is called only by the timer, one call at a time.
 func (w *watched) look(now time.Time) {
-	if !w.told && w.proof.leaving(now) {
-		w.told = true
+	if !w.notified && w.proof.leaving(now) {
+		w.notified = true
 		if w.notify != nil {
 			go w.notify() // a client that reads nothing holds it until the connection is closed
 		}

@@ -57,7 +57,7 @@ func (l *line) join(ctx context.Context, t *Ticket, now time.Duration) bool {
 		if t.reported = l.excess.beyond(t.Worth, now) && l.judge.refuses(); t.reported {
 			l.judge.turnedAway++
 		}
-	case l.queue.n >= room || l.queue.hogs(t, room/2) || l.judge.refuses() && !l.worthWaiting(ctx, t):
+	case l.queue.n >= room || l.queue.overShare(t, room/2) || l.judge.refuses() && !l.worthWaiting(ctx, t):
 		l.judge.turnedAway++
 		t.state = refused
 		return false

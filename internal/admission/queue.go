@@ -74,7 +74,7 @@ func (q *queue) of(t *Ticket) int { return q.levels[t.Worth.Rank()].shares[t.Sha
 
 // overShare reports whether the share of t has at least most calls in the queue while others wait
 // too.
-func (q *queue) hogs(t *Ticket, most int) bool {
+func (q *queue) overShare(t *Ticket, most int) bool {
 	n := q.of(t)
 	return n >= most && n < q.levels[t.Worth.Rank()].n
 }

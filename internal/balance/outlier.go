@@ -64,7 +64,7 @@ func (p *policy) judge(now instant) {
 		p.decide(r, i, found[i], now)
 	}
 	p.draw(now, slices.ContainsFunc(p.replicas, func(r *replica) bool { return r.suspect }))
-	p.tell()
+	p.report()
 }
 
 // count counts the attempts in a round, which lasted for the given time.
@@ -198,8 +198,8 @@ func (p *policy) countOut() (n int) {
 
 // report updates the metric of replicas that are out. A peer may have several policies: during a
 // replacement the old and the new one, or one for each locality of a control plane.
-func (p *policy) tell() {
+func (p *policy) report() {
 	out := p.countOut()
-	p.peer.out.Add(float64(out - p.told))
-	p.told = out
+	p.peer.out.Add(float64(out - p.reported))
+	p.reported = out
 }

@@ -37,11 +37,11 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 		m.retries.inc(code)
 	}
 	a := p.policy.begin(sc.replica, m, now)
-	told := result.Done
+	onDone := result.Done
 	result.SubConn = sc.SubConn
 	result.Done = func(done balancer.DoneInfo) { // the one object of an attempt
-		if told != nil {
-			told(done)
+		if onDone != nil {
+			onDone(done)
 		}
 		if !done.BytesSent {
 			a.forget()

@@ -61,7 +61,7 @@ type policy struct {
 	drawnSince instant
 	replicas   []*replica
 	byAddress  map[string]*replica // every address of each
-	told       int                 // how many were out at the last report
+	reported   int                 // how many were out at the last report
 }
 
 func newPolicy(peer *Peer, now time.Time) *policy { return &policy{peer: peer, born: now, drawn: true} }
@@ -111,7 +111,7 @@ func (p *policy) resolved(endpoints []resolver.Endpoint) {
 	}
 	p.replicas, p.byAddress = replicas, byAddress
 	p.draw(p.at(time.Now()), false)
-	p.tell()
+	p.report()
 }
 
 // The side that weighted_round_robin sees.
@@ -129,12 +129,12 @@ func (p *policy) NewSubConn(addresses []resolver.Address, opts balancer.NewSubCo
 	if r == nil { // it left meanwhile
 		r = &replica{address: addresses[0].Addr}
 	}
-	if told := opts.StateListener; told != nil {
+	if listener := opts.StateListener; listener != nil {
 		opts.StateListener = func(s balancer.SubConnState) {
 			if s.ConnectivityState == connectivity.Ready {
 				r.since.Store(int64(p.at(time.Now()))) // it had no calls while there was no connection
 			}
-			told(s)
+			listener(s)
 		}
 	}
 	sc, err := p.ClientConn.NewSubConn(addresses, opts) //nolint:staticcheck // deprecated for more than one address, of which there are none

@@ -18,7 +18,7 @@ const settleTime = 20 * time.Millisecond
 func failPartly(c *call, r *fault.Rule, handler func(*call) error) error {
 	s := &partialStream{ServerStream: c.stream, call: c, rule: r}
 	c.alter(func(rare *rareCall) { rare.partial = s })
-	defer s.tell() // of a handler that panics too
+	defer s.record() // of a handler that panics too
 	err := handler(c)
 	if broken := s.broken.Load(); broken != nil {
 		return *broken
@@ -28,7 +28,7 @@ func failPartly(c *call, r *fault.Rule, handler func(*call) error) error {
 
 // record records the fault in the call and its request, after the handler has returned: the fault
 // may have occurred in any of its goroutines.
-func (s *partialStream) tell() {
+func (s *partialStream) record() {
 	if s.broken.Load() != nil {
 		s.call.note(s.rule.String())
 		breakOff(s.call, s.rule)
@@ -56,7 +56,7 @@ func (s *partialStream) SendMsg(m any) error {
 	if s.passed++; s.passed < s.rule.After {
 		return nil
 	}
-	return s.strike()
+	return s.inject()
 }
 
 // RecvMsg breaks the stream before the first message that may not pass.
@@ -66,7 +66,7 @@ func (s *partialStream) RecvMsg(m any) error {
 	}
 	if !s.call.method.ServerStreams {
 		if s.passed == s.rule.After {
-			return s.strike()
+			return s.inject()
 		}
 		s.passed++
 	}
@@ -74,7 +74,7 @@ func (s *partialStream) RecvMsg(m any) error {
 }
 
 // inject breaks the stream for good.
-func (s *partialStream) strike() error {
+func (s *partialStream) inject() error {
 	if s.rule.Reset && s.call.http == nil {
 		timer := time.NewTimer(settleTime)
 		defer timer.Stop()

@@ -19,7 +19,7 @@ const loadKey = "endpoint-load-metrics-bin"
 
 // How load is measured and reported.
 const (
-	loadTold     = 20 * time.Millisecond  // at most one call in such a time carries a report
+	loadPause    = 20 * time.Millisecond  // at most one call in such a time carries a report
 	loadMeasured = 500 * time.Millisecond // between measurements, of which a new one counts half
 	loadForgets  = 5 * time.Second        // a longer time between two calls is not averaged over
 
@@ -34,7 +34,7 @@ const (
 // trigger measurements, because without calls no client needs a report. A call without a report
 // costs one atomic load.
 type load struct {
-	told            atomic.Pointer[time.Time] // when a call carried the last report, by the monotonic clock
+	reported        atomic.Pointer[time.Time] // when a call carried the last report, by the monotonic clock
 	refused, faults atomic.Uint64
 	ended           func() uint64        // calls, refused ones included
 	cpu             func() time.Duration // that the process has used
@@ -67,11 +67,11 @@ func (l *load) count(reason Reason, code codes.Code) {
 
 // report returns the report for a call that ends now, nil for most of them.
 func (l *load) report(now time.Time) metadata.MD {
-	told := l.told.Load()
-	if told != nil && within(*told, now, loadTold) {
+	last := l.reported.Load()
+	if last != nil && within(*last, now, loadPause) {
 		return nil
 	}
-	if at := now; !l.told.CompareAndSwap(told, &at) {
+	if at := now; !l.reported.CompareAndSwap(last, &at) {
 		return nil
 	}
 	l.mu.Lock()

@@ -3,7 +3,7 @@ package inbound
 import "time"
 
 // reportLoad adds the server's load to the trailer of an answer, at most once per interval
-// loadTold.
+// loadPause.
 func reportLoad(c *call, out outcome, elapsed time.Duration) {
 	l := &c.method.server.obs.load
 	l.count(c.reason(), out.code)

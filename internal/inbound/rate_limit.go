@@ -24,7 +24,7 @@ func limitRate(conn context.Context, d *decision, caller Caller, h *httpCall, no
 	if taken.Limit == nil {
 		return
 	}
-	tellQuota(h, taken)
+	setQuota(h, taken)
 	if taken.Refused {
 		d.refuse(ReasonRateLimited, taken.Limit.String(), tooMany(taken))
 	}
@@ -47,7 +47,7 @@ func remoteAddr(ctx context.Context) net.Addr {
 
 // setQuota adds the caller's remaining quota to the headers of the answer. gRPC calls have no
 // such headers.
-func tellQuota(h *httpCall, d ratelimit.Decision) {
+func setQuota(h *httpCall, d ratelimit.Decision) {
 	if h == nil {
 		return
 	}

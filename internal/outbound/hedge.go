@@ -181,17 +181,17 @@ func (h *hedge) report(opts []grpc.CallOption) {
 // withoutFinish returns opts without OnFinish options, because the end comes once for both
 // attempts, and a function that calls them.
 func withoutFinish(opts []grpc.CallOption) (others []grpc.CallOption, finish func(error)) {
-	var told []func(error)
+	var finishes []func(error)
 	for _, opt := range opts {
 		if o, ok := opt.(grpc.OnFinishCallOption); ok {
-			told = append(told, o.OnFinish)
+			finishes = append(finishes, o.OnFinish)
 			continue
 		}
 		others = append(others, opt)
 	}
 	return others, func(err error) {
-		for _, tell := range told {
-			tell(err)
+		for _, finish := range finishes {
+			finish(err)
 		}
 	}
 }
