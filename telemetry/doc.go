@@ -14,12 +14,12 @@
 //
 //  1. Correlation adds trace_id, span_id and trace_flags at top level, whatever groups the logger
 //     has open.
-//  2. Repeated keys get a number, so an attribute "msg" becomes "msg_2".
-//  3. Values whose method panics, times without a form in JSON, and invalid UTF-8 are replaced by
-//     a text. A method that hangs or recurses without end cannot be stopped.
-//  4. Redaction masks values under secret names and debug_redact fields of protobuf messages; see
-//     package internal/redact.
-//  5. The fan-out, made with slog-multi, writes to standard output, to OTLP if an endpoint is
+//  2. Redaction masks values under secret names and debug_redact fields of protobuf messages; see
+//     package internal/redact. It replaces values whose method panics, times without a form in
+//     JSON, and invalid UTF-8 by a text. A method that hangs or recurses without end cannot be
+//     stopped.
+//  3. Repeated keys get a number, so an attribute "msg" becomes "msg_2".
+//  4. The fan-out, made with slog-multi, writes to standard output, to OTLP if an endpoint is
 //     set, and to the handlers and sinks of the Config. A handler that fails or panics, and a
 //     [Sink] that hangs, loses only its own records.
 //
