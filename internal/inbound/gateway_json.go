@@ -49,7 +49,7 @@ func (m *jsonMarshaler) Marshal(v any) ([]byte, error) {
 	if encoded, ok := v.(json.RawMessage); ok {
 		return encoded, nil
 	}
-	if line, ok := v.(map[string]proto.Message); ok { // the gateway's, of a stream that fails: see middleware.StreamError
+	if line, ok := v.(map[string]proto.Message); ok { // of a failing stream: see streamError
 		if st, ok := line["error"].(*statuspb.Status); ok && json.Valid([]byte(st.GetMessage())) {
 			return json.Marshal(map[string]json.RawMessage{"error": json.RawMessage(st.GetMessage())})
 		}

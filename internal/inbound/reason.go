@@ -23,7 +23,7 @@ const (
 	ReasonFault           Reason = "fault"           // a fault was injected in its handler's place
 	ReasonDraining        Reason = "draining"        // a stream that had not ended when the service stopped
 	ReasonShutdown        Reason = "shutdown"        // it was cut: it still ran at the end of the time of a stop
-	ReasonUnaudited       Reason = "unaudited"       // it must be recorded before it runs, and the audit log cannot be written
+	ReasonUnaudited       Reason = "unaudited"       // the audit log, which must record it first, cannot be written
 )
 
 // ofTheCaller reports whether a call is refused for its caller's identity or messages. That is
