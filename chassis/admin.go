@@ -12,7 +12,7 @@ import (
 	"github.com/betmakers/paddock/internal/admin"
 )
 
-// adminPort is the port of probes, metrics and debug pages. Close may be called at any time.
+// adminPort is the port of probes, metrics and debug pages. close may be called at any time.
 type adminPort struct {
 	mu      sync.Mutex
 	closed  bool
@@ -22,8 +22,8 @@ type adminPort struct {
 	stopRecorder func() // of the flight recorder; nil if there is none
 }
 
-// serve answers at an opened port, which it takes over. Recorder may be nil. A port that is opened
-// too late is closed.
+// serve serves handler on an opened port and takes ownership of it. Recorder may be nil. After
+// close, it closes the port.
 func (a *adminPort) serve(server *httpServer, handler *admin.Handler, recorder *trace.FlightRecorder) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -41,13 +41,13 @@ func (a *adminPort) serve(server *httpServer, handler *admin.Handler, recorder *
 	return nil
 }
 
-// addr is where the port is open. It must not be called before serve has returned.
+// addr is the port's address. It must not be called before serve has returned.
 func (a *adminPort) addr() net.Addr { return a.server.listener.Addr() }
 
-// closeAdminTimeout is for answers under way at the admin port.
+// closeAdminTimeout is the time for running answers at the admin port.
 const closeAdminTimeout = 100 * time.Millisecond
 
-// close ends the port. One that is still being opened is closed when it comes.
+// close closes the port, also one that is still being opened.
 func (a *adminPort) close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -70,8 +70,9 @@ func (a *adminPort) endRecorder() {
 	}
 }
 
-// startFlightRecorder keeps the last seconds of execution trace. A process has one recorder: the service that starts
-// first has it, and the pages of the others say that there is none.
+// startFlightRecorder keeps the last seconds of the execution trace. A process has one recorder,
+// which belongs to the service that starts first. It returns nil for the others, whose pages then
+// report that there is none.
 func startFlightRecorder(log *slog.Logger) *trace.FlightRecorder {
 	recorder := trace.NewFlightRecorder(trace.FlightRecorderConfig{})
 	if err := recorder.Start(); err != nil {

@@ -26,7 +26,7 @@ type api struct {
 	routes   []openapi.Route
 }
 
-// read reads the routes of services from their descriptors. Without it there are none.
+// read reads the routes of services from their descriptors. Before it there are none.
 func (a *api) read(names []string) error {
 	var services []protoreflect.ServiceDescriptor
 	var routes []openapi.Route
@@ -47,14 +47,14 @@ func (a *api) read(names []string) error {
 	return nil
 }
 
-// restRoutes are the REST routes, none before Setup has returned or without a gateway.
+// restRoutes returns the REST routes: none before Setup has returned, or without a gateway.
 func (a *api) restRoutes() []openapi.Route {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clip(a.routes)
 }
 
-// withDocs puts the API's description and the page to try it before the API.
+// withDocs serves the API's description and the page to try it out, and passes other requests on.
 func (a *api) withDocs(next http.Handler, info openapi.Info) (http.Handler, error) {
 	info.Terms = a.terms
 	a.mu.Lock()
@@ -79,7 +79,8 @@ func (a *api) withDocs(next http.Handler, info openapi.Info) (http.Handler, erro
 	}), nil
 }
 
-// terms tells the description of the API what the contract says of a method.
+// terms returns the terms of a method's contract, for the description of the API. It reports
+// false for a method that is not served.
 func (a *api) terms(fullMethod string) (openapi.Terms, bool) {
 	for _, m := range a.chain.Methods() {
 		if m.FullMethod == fullMethod {
@@ -99,7 +100,7 @@ func termsOf(m *inbound.Method) openapi.Terms {
 	}
 }
 
-// objectives are those of a method, for people.
+// objectives formats the objectives of a method for people.
 func objectives(t openapi.Terms) (lines []string) {
 	if t.Availability > 0 {
 		lines = append(lines, fmt.Sprintf("%v %% available", t.Availability))

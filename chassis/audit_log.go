@@ -13,8 +13,8 @@ import (
 	"github.com/betmakers/paddock/telemetry"
 )
 
-// openAuditLog starts the audit log, which goes to a file or beside the log to stdout. It is nil
-// where it is off.
+// openAuditLog starts the audit log, which goes to a file or to stdout beside the log. It returns
+// nil if the audit log is off.
 func openAuditLog(cfg *configuration, service string, t *telemetry.Telemetry, stdout io.Writer) (*audit.Log, error) {
 	if cfg.AuditLog == string(audit.Off) {
 		return nil, nil //nolint:nilnil // a nil log records nothing
@@ -33,7 +33,7 @@ func openAuditLog(cfg *configuration, service string, t *telemetry.Telemetry, st
 	})
 }
 
-// watchAuditLog makes a health check of the audit log, if there is one.
+// watchAuditLog adds a health check of the audit log. A nil log adds none.
 func watchAuditLog(monitor *health.Monitor, log *audit.Log, cfg *configuration) error {
 	if log == nil {
 		return nil
@@ -44,10 +44,10 @@ func watchAuditLog(monitor *health.Monitor, log *audit.Log, cfg *configuration) 
 	})
 }
 
-// closeAuditTimeout is for the last records, those of the admin port among them.
+// closeAuditTimeout is the time for the last records, including those of the admin port.
 const closeAuditTimeout = 100 * time.Millisecond
 
-// closeAuditLog writes what is left, and says what is lost.
+// closeAuditLog writes the remaining records and logs how many were lost.
 func closeAuditLog(records *audit.Log, log *slog.Logger) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), closeAuditTimeout, errors.New("the service ends"))
 	defer cancel()

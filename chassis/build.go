@@ -15,7 +15,7 @@ type buildFacts struct {
 	facts   []admin.KV
 }
 
-// readBuild returns them. Version is what the service calls its own, empty for none.
+// readBuild returns the build's facts. Version is the service's own version, empty for none.
 func readBuild(version string) buildFacts {
 	info := build.Read()
 	b := buildFacts{version: cmp.Or(version, info.Version)}
@@ -39,7 +39,8 @@ func readBuild(version string) buildFacts {
 	return b
 }
 
-// fipsMode is whether this process uses Go's FIPS 140-3 module, which GODEBUG or the build has decided.
+// fipsMode reports whether this process uses Go's FIPS 140-3 module, which GODEBUG or the build
+// decides.
 func fipsMode() admin.KV {
 	mode := admin.KV{Key: "FIPS 140-3", Value: "off"}
 	if fips140.Enabled() {

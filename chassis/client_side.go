@@ -10,8 +10,8 @@ import (
 	"github.com/betmakers/paddock/telemetry"
 )
 
-// clientSide is what all calls to others share. It is made when it is first asked for, as many
-// services call nobody.
+// clientSide is shared by all calls to other services. It is made at the first use, because many
+// services call none.
 type clientSide struct {
 	cfg       *configuration
 	log       *slog.Logger
@@ -21,14 +21,14 @@ type clientSide struct {
 	made *clientPass
 }
 
-// clientPass is the client's side of the chain, and what the contracts of all linked services say.
+// clientPass is the client's pass and the contracts of all linked services.
 type clientPass struct {
 	*outbound.Client
 	methods       []*contract.Method // that the binary can call
 	serviceConfig string             // of every connection to a service
 }
 
-// pass returns the client's side, the same each time. It may be called concurrently.
+// pass returns the client's side, always the same. It may be called concurrently.
 func (c *clientSide) pass() (*clientPass, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,7 +55,7 @@ func (c *clientSide) pass() (*clientPass, error) {
 	return c.made, nil
 }
 
-// decodedError makes an [Error] of what a call came back with, where it is a status.
+// decodedError decodes a status error into an [Error] and returns other errors unchanged.
 func decodedError(err error) error {
 	decoded, ok := ErrorOf(err)
 	if !ok {

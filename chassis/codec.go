@@ -11,17 +11,17 @@ import (
 	"github.com/betmakers/paddock/internal/inbound"
 )
 
-// codec writes messages into buffers of no more than twice their size. gRPC's own takes a megabyte for each message
-// of more than 32 KiB, and holds it until the client has read the message: a client that opens all the streams it may
-// and reads none would cost 750 MB. Messages are read as gRPC reads them, unless they are more than their method
-// takes. It is the codec of every content-subtype.
+// codec encodes messages into buffers of at most twice their size. gRPC's own codec takes a
+// megabyte for each message over 32 KiB and holds it until the client has read the message, so a
+// client that opens all its streams and reads none would cost 750 MB. Decoding is gRPC's, but
+// fails for messages over their method's limit. It is used for every content-subtype.
 type codec struct {
 	encoding.CodecV2
 	pool mem.BufferPool
 }
 
-// bufferSizes are the powers of two that buffers have, from 2 KiB to 4 MiB. Greater ones are not kept, and smaller
-// ones not needed: what has up to 1 KiB is cheaper to allocate.
+// bufferSizes are the powers of two of pooled buffers, from 2 KiB to 4 MiB. Larger buffers are
+// not kept. Smaller messages, up to 1 KiB, are cheaper to allocate.
 var bufferSizes = [...]uint8{11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22}
 
 func newCodec() (codec, error) {
@@ -32,7 +32,7 @@ func newCodec() (codec, error) {
 	return codec{encoding.GetCodecV2(grpcproto.Name), pool}, nil
 }
 
-// Marshal does what gRPC's does, with other buffers.
+// Marshal encodes like gRPC's codec, with other buffers.
 func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	message, ok := v.(proto.Message)
 	if !ok {
@@ -55,7 +55,7 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	return mem.BufferSlice{mem.NewBuffer(buf, c.pool)}, nil
 }
 
-// Unmarshal does what gRPC's does, with a message that its method takes.
+// Unmarshal decodes like gRPC's codec, and fails for messages over their method's limit.
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	to := inbound.Bound(v, data.Len())
 	if to == nil {

@@ -11,12 +11,18 @@ import (
 	"github.com/betmakers/paddock/internal/ratelimit"
 )
 
-// Config is what an operator sets, by environment variables. Each field's tags state the variable and its
-// default (env), its default in development where that differs (dev), its limits (min, max, oneof) and its
-// meaning (help). -help prints them, and /debug/config the values in force. secret:"true" keeps a value from both.
+// Config has the settings of the chassis, which operators set by environment variables. Its tags
+// declare each setting:
 //
-// Durations are Go durations such as 1.5s or 2m, sizes are bytes. OTEL_* variables keep their standard names and
-// meanings and are read beside these.
+//   - env: the variable and its default
+//   - dev: the default in development, if it differs
+//   - min, max, oneof: the limits
+//   - help: the meaning
+//   - secret: "true" hides the value
+//
+// -help prints the settings, and /debug/config the values in force. Durations are Go durations
+// such as 1.5s or 2m, sizes are bytes. OTEL_ variables keep their standard names and meanings and
+// are read too.
 type Config struct {
 	Environment string `env:"CHASSIS_ENVIRONMENT, default=production" oneof:"development production" help:"development or production. Where it is not set: development on a machine of one's own, which has no certificates set and no address that others may reach, and production elsewhere."`
 
@@ -81,7 +87,8 @@ type Config struct {
 	FlightRecorder bool `env:"CHASSIS_FLIGHT_RECORDER, default=true" help:"Keep the last seconds of execution trace in memory, for /debug/flight."`
 }
 
-// Values of CHASSIS_ENVIRONMENT, CHASSIS_MTLS, CHASSIS_AUTHORIZATION, CHASSIS_TRACE_TRUST and CHASSIS_ADMISSION.
+// Values of CHASSIS_ENVIRONMENT, CHASSIS_MTLS, CHASSIS_AUTHORIZATION, CHASSIS_TRACE_TRUST and
+// CHASSIS_ADMISSION.
 const (
 	development = "development"
 	production  = "production"
@@ -102,14 +109,14 @@ const (
 	admissionReport = "report"
 )
 
-// Values of CHASSIS_AUDIT_LOG_MODE; those of CHASSIS_AUDIT_LOG are audit's.
+// Values of CHASSIS_AUDIT_LOG_MODE. Those of CHASSIS_AUDIT_LOG are in package audit.
 const (
 	auditDrop   = "drop"
 	auditRefuse = "refuse"
 )
 
-// validate returns what is wrong with c beyond the limits that its tags state: values with a grammar
-// of their own, and settings that contradict each other.
+// validate checks what tags cannot: values with a grammar of their own, and settings that
+// contradict each other.
 func (c *Config) validate() (errs []error) {
 	if _, err := contract.ParseOverrides(c.PolicyOverrides); err != nil {
 		errs = append(errs, fmt.Errorf("CHASSIS_POLICY_OVERRIDES: %w", err))
@@ -141,18 +148,19 @@ func (c *Config) validate() (errs []error) {
 	return errs
 }
 
-// defaultShutdownTimeout is that of CHASSIS_SHUTDOWN_TIMEOUT, for a stop before the settings are read.
+// defaultShutdownTimeout is the default of CHASSIS_SHUTDOWN_TIMEOUT, for a stop before the
+// settings are read.
 const defaultShutdownTimeout = 20 * time.Second
 
-// What of CHASSIS_SHUTDOWN_TIMEOUT is kept for what comes after the calls. The last part is the telemetry's own, the
-// part before it the workers' and the stop functions'. Who comes later has what those before have left besides.
+// The parts of CHASSIS_SHUTDOWN_TIMEOUT that are reserved for what follows the calls: first
+// workers and stop functions, last telemetry. Time that one part does not use passes to the next.
 const (
 	telemetryReserve = 2 * time.Second
 	stopReserve      = time.Second + telemetryReserve
 )
 
-// validateShutdown holds the parts of the way out against the whole. The graces of streams are parts of what is left
-// for calls, and fit always.
+// validateShutdown checks that the parts of a stop fit into the whole. The graces of streams
+// always fit, because they are shares of the time left for calls.
 func (c *Config) validateShutdown() (errs []error) {
 	if c.GracePeriod > 0 && c.ShutdownTimeout > c.GracePeriod {
 		errs = append(errs, fmt.Errorf("CHASSIS_SHUTDOWN_TIMEOUT is %s, but the pod is killed after CHASSIS_GRACE_PERIOD, %s: "+
@@ -171,7 +179,7 @@ func (c *Config) validateShutdown() (errs []error) {
 	return errs
 }
 
-// leastShutdown returns what CHASSIS_SHUTDOWN_TIMEOUT must exceed.
+// leastShutdown returns the least value that CHASSIS_SHUTDOWN_TIMEOUT must exceed.
 func leastShutdown(drainDelay time.Duration) time.Duration {
 	if drainDelay > 1<<63-1-stopReserve {
 		return 1<<63 - 1
@@ -179,7 +187,7 @@ func leastShutdown(drainDelay time.Duration) time.Duration {
 	return max(drainDelay, 0) + stopReserve
 }
 
-// source resolves auto.
+// source resolves auto to a source of certificates.
 func (c *Config) source(spiffeSocket string) string {
 	switch {
 	case c.MTLS != mtlsAuto:

@@ -8,7 +8,7 @@ import (
 	"github.com/betmakers/paddock/internal/fault"
 )
 
-// validateAuditLog refuses what would promise more than it keeps, or keep nothing.
+// validateAuditLog rejects settings that would lose records against their promise, or keep none.
 func (c *Config) validateAuditLog() (errs []error) {
 	if c.AuditLogMode == auditRefuse && c.AuditLog != string(audit.All) {
 		errs = append(errs, fmt.Errorf("CHASSIS_AUDIT_LOG_MODE is %s, which refuses calls that cannot be recorded, but CHASSIS_AUDIT_LOG is %q, "+
@@ -20,7 +20,8 @@ func (c *Config) validateAuditLog() (errs []error) {
 	return errs
 }
 
-// validateFaults refuses faults that production would start with: nobody would know who wanted them, or until when.
+// validateFaults rejects faults at the start of a service in production, where there would be no
+// record of their author and end.
 func (c *Config) validateFaults() (errs []error) {
 	if _, err := fault.Parse(c.Faults, false); err != nil {
 		errs = append(errs, fmt.Errorf("CHASSIS_FAULTS: %w", err))
@@ -32,7 +33,7 @@ func (c *Config) validateFaults() (errs []error) {
 	return errs
 }
 
-// checkFiles names each of the three files that is not set.
+// checkFiles returns an error with each of the three files that is not set.
 func (c *Config) checkFiles() error {
 	var errs []error
 	for _, f := range [...]struct{ name, value string }{
@@ -45,7 +46,8 @@ func (c *Config) checkFiles() error {
 	return errors.Join(errs...)
 }
 
-// reachable returns the first setting of an address that other machines may reach, empty if there is none.
+// reachable returns the first address setting that other machines may reach, empty if there is
+// none.
 func (c *Config) reachable() string {
 	for n, addr := range [...]string{c.GRPCAddr, c.HTTPAddr, c.AdminAddr} {
 		if !onLoopback(addr) {

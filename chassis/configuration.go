@@ -14,7 +14,7 @@ import (
 	"github.com/betmakers/paddock/internal/settings"
 )
 
-// configuration is what the settings say, once they are read: then nothing of it changes.
+// configuration is the settings after they were read. It does not change then.
 type configuration struct {
 	Config
 	guessed    string // why Environment is what it is; empty where it was set
@@ -25,7 +25,7 @@ type configuration struct {
 
 var serviceName = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
 
-// read reads the settings and reports everything that is wrong with them at once.
+// read reads the settings and reports all mistakes at once.
 func (c *configuration) read(ctx context.Context, service *Service, around *surroundings) error {
 	var errs []error
 	if !serviceName.MatchString(service.Name) {
@@ -45,7 +45,7 @@ func (c *configuration) read(ctx context.Context, service *Service, around *surr
 		guessed.Value, guessed.Origin = environment, "guessed: "+why
 	}
 	errs = append(errs, withoutWrong(c.validate(), own)...)
-	c.overrides, _ = contract.ParseOverrides(c.PolicyOverrides) // validate has told what is wrong with it
+	c.overrides, _ = contract.ParseOverrides(c.PolicyOverrides) // validate has reported its errors
 	c.rateLimits, _ = ratelimit.Parse(c.RateLimit)              // the same
 	theirs, err := loader.Load(ctx, service.Config)
 	errs = append(errs, err)
@@ -59,8 +59,8 @@ func (c *configuration) read(ctx context.Context, service *Service, around *surr
 	return errors.Join(errs...)
 }
 
-// withoutWrong leaves out the errors about settings that cannot be used by themselves: the loader has
-// reported them, and what stands in their place is not what the operator meant.
+// withoutWrong drops errors about settings that could not be parsed. The loader has reported
+// these, and their present values are not the operator's.
 func withoutWrong(errs []error, own []settings.Setting) []error {
 	return slices.DeleteFunc(errs, func(err error) bool {
 		return slices.ContainsFunc(own, func(s settings.Setting) bool { return s.Wrong && mentions(err.Error(), s.Name) })
@@ -78,10 +78,10 @@ func mentions(text, name string) bool {
 	return false
 }
 
-// development reports whether the settings say so.
+// development reports whether CHASSIS_ENVIRONMENT is development, set or guessed.
 func (c *configuration) development() bool { return c.Environment == development }
 
-// whyProduction is a sentence for errors, empty where the operator has set the environment.
+// whyProduction returns a sentence for errors, empty if the operator has set the environment.
 func (c *configuration) whyProduction() string {
 	if c.guessed == "" {
 		return ""
@@ -89,7 +89,7 @@ func (c *configuration) whyProduction() string {
 	return "CHASSIS_ENVIRONMENT is not set and taken for production, because " + c.guessed + ". "
 }
 
-// logFormat resolves auto: text for a person at a terminal, JSON for everything else.
+// logFormat resolves auto: text at a terminal, JSON elsewhere.
 func (c *configuration) logFormat(onTerminal bool) string {
 	if c.LogFormat != "auto" {
 		return c.LogFormat
@@ -100,7 +100,7 @@ func (c *configuration) logFormat(onTerminal bool) string {
 	return "json"
 }
 
-// newLimiter returns what holds calls back in an overload, nil where it is off.
+// newLimiter returns the limiter for overloads, nil if admission is off.
 func newLimiter(cfg *configuration) *admission.Limiter {
 	switch cfg.Admission {
 	case admissionOn:

@@ -14,21 +14,21 @@ import (
 	"github.com/betmakers/paddock/internal/ratelimit"
 )
 
-// connLimits bound the connections of one port. Zero is no limit.
+// connLimits bound the connections of one port. Zero means no limit.
 type connLimits struct {
 	total   int
 	perAddr int
 }
 
-// Why a connection is refused: values of a label.
+// Reasons for refusing a connection, as values of a label.
 const (
 	refusedTotal   = "total"
 	refusedAddress = "address"
 )
 
-// connLimit counts the connections of one port. One beyond the limits is closed as soon as it has come, so that it
-// costs no memory and no handshake, and its client learns of it at once. Each is counted, and one logged now and
-// then.
+// connLimit counts the connections of one port. A connection over a limit is closed at once,
+// before it costs memory or a handshake. Each refusal is counted, and at most one per minute is
+// logged.
 type connLimit struct {
 	port    string
 	limits  connLimits
@@ -42,10 +42,10 @@ type connLimit struct {
 	logged time.Time
 }
 
-// refusalPause is between two lines about refused connections.
+// refusalPause is the least time between two log lines about refused connections.
 const refusalPause = time.Minute
 
-// limitConns puts the limits on a port.
+// limitConns applies limits to a port.
 func limitConns(
 	port string, inner net.Listener, limits connLimits, log *slog.Logger, refused *prometheus.CounterVec, limiter *admission.Limiter,
 ) net.Listener {
@@ -60,7 +60,7 @@ type limitedListener struct {
 	limit *connLimit
 }
 
-// Accept returns the next connection that is within the limits.
+// Accept returns the next connection within the limits.
 func (l *limitedListener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
@@ -73,24 +73,24 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 	}
 }
 
-// take returns the place of conn, or closes it.
+// take returns a place for conn, or closes it and returns nil.
 func (l *connLimit) take(conn net.Conn) *connPlace {
 	addr := limitedAddr(conn.RemoteAddr())
-	reason, tell := l.enter(addr, time.Now())
+	reason, due := l.enter(addr, time.Now())
 	if reason == "" {
 		l.limiter.Connected()
 		return &connPlace{limit: l, addr: addr}
 	}
-	l.refused.WithLabelValues(l.port, reason).Inc() // before the close: who sees that finds the count
-	if tell {
-		l.tell(reason, conn)
+	l.refused.WithLabelValues(l.port, reason).Inc() // before the close, so that a client that sees it finds the count
+	if due {
+		l.report(reason, conn)
 	}
 	_ = conn.Close() // it was never used
 	return nil
 }
 
-// enter counts a connection, or says why it may not be. It reports whether that is to be logged.
-func (l *connLimit) enter(addr netip.Addr, now time.Time) (reason string, tell bool) {
+// enter counts a connection, or returns the reason to refuse it and whether to log that.
+func (l *connLimit) enter(addr netip.Addr, now time.Time) (reason string, due bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	counted := l.limits.perAddr > 0 && addr.IsValid()
@@ -106,10 +106,10 @@ func (l *connLimit) enter(addr netip.Addr, now time.Time) (reason string, tell b
 		}
 		return "", false
 	}
-	if tell = l.logged.IsZero() || now.Sub(l.logged) >= refusalPause; tell {
+	if due = l.logged.IsZero() || now.Sub(l.logged) >= refusalPause; due {
 		l.logged = now
 	}
-	return reason, tell
+	return reason, due
 }
 
 func (l *connLimit) leave(addr netip.Addr) {
@@ -121,7 +121,7 @@ func (l *connLimit) leave(addr netip.Addr) {
 	}
 }
 
-func (l *connLimit) tell(reason string, conn net.Conn) {
+func (l *connLimit) report(reason string, conn net.Conn) {
 	setting, limit := "CHASSIS_MAX_CONNECTIONS", l.limits.total
 	if reason == refusedAddress {
 		setting, limit = "CHASSIS_MAX_CONNECTIONS_PER_ADDRESS", l.limits.perAddr
@@ -130,8 +130,9 @@ func (l *connLimit) tell(reason string, conn net.Conn) {
 		"port", l.port, "reason", reason, "limit", limit, "newest", fmt.Sprint(conn.RemoteAddr()))
 }
 
-// limitedAddr is what counts as one address: see [ratelimit.Network]. It is not valid for loopback, where a proxy of
-// the same pod brings everybody's connections, and what is no IP address.
+// limitedAddr returns the network that counts as one address; see [ratelimit.Network]. It is
+// invalid for loopback, where a proxy in the same pod forwards the connections of all clients,
+// and for addresses other than IP.
 func limitedAddr(addr net.Addr) netip.Addr {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok {
@@ -144,7 +145,7 @@ func limitedAddr(addr net.Addr) netip.Addr {
 	return ratelimit.Network(ip)
 }
 
-// connPlace is a connection's place on its port.
+// connPlace is the place of a connection on its port.
 type connPlace struct {
 	limit *connLimit
 	addr  netip.Addr
@@ -153,7 +154,8 @@ type connPlace struct {
 
 func (p *connPlace) giveBack() { p.once.Do(func() { p.limit.leave(p.addr) }) }
 
-// wrap returns conn, whose first Close gives its place back. One of TCP keeps what TCP can do, such as sending files.
+// wrap returns conn so that its first Close frees the place. A TCP connection keeps its special
+// abilities, such as sending files.
 func (p *connPlace) wrap(conn net.Conn) net.Conn {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		return &limitedTCPConn{tcp, p}

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// contractDoc returns the contract of the service as Markdown, for its docs folder: chassistest compares the two.
+// contractDoc returns the contract of the service as Markdown. chassistest compares it with the
+// file in docs.
 func (p *debugPage) contractDoc() string {
 	routes := map[string][]string{}
 	for _, r := range p.api.restRoutes() {

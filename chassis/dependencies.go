@@ -13,7 +13,7 @@ import (
 	"github.com/betmakers/paddock/health"
 )
 
-// watch makes a health check of each connection to a service.
+// watch adds a health check for each connection to a service.
 func (d *dialer) watch(monitor *health.Monitor) error {
 	fleet, errs := d.fleet(), []error(nil)
 	for _, made := range d.made() {
@@ -28,7 +28,7 @@ func (d *dialer) watch(monitor *health.Monitor) error {
 	return errors.Join(errs...)
 }
 
-// fleet is how this instance finds out about the others.
+// fleet returns how this instance finds the other instances.
 func (d *dialer) fleet() *dependency.Fleet {
 	fleet := &dependency.Fleet{
 		Host: d.cfg.FleetHost, Lookup: d.around.LookupHost, Own: d.around.InterfaceAddrs, Patience: d.around.Patience, Ready: d.askReady(),

@@ -20,24 +20,34 @@ import (
 	"github.com/betmakers/paddock/internal/settings"
 )
 
-// reconnectDelay bounds the wait between attempts to connect: gRPC's own bound is two minutes, in which a service that is
-// back would have no calls.
+// reconnectDelay bounds the pause between attempts to connect. With gRPC's own bound of two
+// minutes, a service that is back would get no calls for that long.
 const reconnectDelay = 10 * time.Second
 
-// Dial returns the connection to another service, by its name: the mirror of the server. It proves this service's
-// identity and takes no other than spiffe://<own trust domain>/<name> for an answer, unless CHASSIS_MTLS is off. It goes
-// where CHASSIS_<NAME>_TARGET says, a target of gRPC, else to dns:///<name>:9000, and spreads calls over all addresses. It
-// uses no proxy: HTTPS_PROXY is for [App.HTTPClient].
-// Calls are traced and measured, have the deadline that their contract declares where the caller has none earlier, and
-// are sent again, within a budget, if the contract allows it and the service was unavailable. Within a call that is served
-// they have what is left of its time less a small reserve; one that cannot finish in it fails without being sent. Their
-// errors are [Error] values.
+// Dial returns the connection to another service, by its name. It does not connect: the first
+// call does.
 //
-// Dial does not connect: the first call does. The state of the connection is a health check under the name of the service,
-// which is reported and leaves this service ready; for one that it cannot do without, see [App.DialRequired].
+//	conn, err := app.Dial(ctx, "wallet")
 //
-// After Setup it panics. There is one connection to a service, however often it is asked for, and the chassis closes it
-// when calls and workers have ended. ctx is for what comes before the connection exists; it does not bound its life.
+// The connection has these properties:
+//
+//   - The target is CHASSIS_<NAME>_TARGET, any target of gRPC; by default dns:///<name>:9000.
+//     Calls are spread over all its addresses. HTTPS_PROXY is ignored; it applies to
+//     [App.HTTPClient].
+//   - This service proves its identity, and accepts only a server with the identity spiffe://<own
+//     trust domain>/<name>, unless CHASSIS_MTLS is off.
+//   - Calls are traced and measured, and fail with [Error] values.
+//   - A call has the deadline of its contract unless the caller's is earlier. Within a call that
+//     is being served, it has the time that call has left, less a small reserve. A call that
+//     cannot finish in it fails without being sent.
+//   - A call is retried, within a budget, if its contract allows it and the service was
+//     unavailable.
+//   - The state of the connection is a health check under the name of the service. It is reported
+//     and does not affect readiness; see [App.DialRequired].
+//
+// There is one connection for each service, however often Dial is called. The chassis closes it
+// when calls and workers have ended. If ctx has ended, Dial returns its cause; ctx does not bound
+// the life of the connection. A malformed name or target is an error. After Setup it panics.
 func (a *App) Dial(ctx context.Context, name string) (*grpc.ClientConn, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -59,12 +69,15 @@ func (a *App) Dial(ctx context.Context, name string) (*grpc.ClientConn, error) {
 	return conn, nil
 }
 
-// DialRequired is Dial for a service without which this one can do nothing. It connects at once, and this service is not
-// ready before it has. Where the connection is lost later, this instance leaves, if at least half of the usual number of
-// instances is ready without it: the rest stays ready, and reports that it fails open, as leaving would then make
-// things worse. Who the others are is what CHASSIS_FLEET_HOST resolves to; where that is not known, the instance stays.
+// DialRequired is [App.Dial] for a service without which this one cannot work. It starts to
+// connect at once, and this service is not ready before it is connected.
 //
-// Services must not require each other in a circle: none of them would ever start.
+// If the connection is lost later, this instance becomes unready only while at least half of the
+// usual number of instances are ready without it. Otherwise it stays ready and reports that it
+// fails open, because leaving would make things worse. CHASSIS_FLEET_HOST resolves to the other
+// instances; if they are not known, this instance stays ready.
+//
+// Services must not require each other in a circle: none of them would become ready.
 func (a *App) DialRequired(ctx context.Context, name string) (*grpc.ClientConn, error) {
 	conn, err := a.Dial(ctx, name)
 	if err == nil {
@@ -73,7 +86,7 @@ func (a *App) DialRequired(ctx context.Context, name string) (*grpc.ClientConn, 
 	return conn, err
 }
 
-// dial is one connection and the setting that says where it goes.
+// dial is one connection and the setting of its target.
 type dial struct {
 	name   string
 	conn   *grpc.ClientConn
@@ -97,7 +110,7 @@ type dialer struct {
 	dials []dial
 }
 
-// connTo returns the connection to a service, and makes it where there is none.
+// connTo returns the connection to a service, and makes it at the first call.
 func (d *dialer) connTo(name string) (*grpc.ClientConn, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -114,7 +127,7 @@ func (d *dialer) connTo(name string) (*grpc.ClientConn, error) {
 	return made.conn, nil
 }
 
-// require has the service not be ready without one that it has dialled.
+// require makes readiness depend on a service that was dialled.
 func (d *dialer) require(name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -125,14 +138,14 @@ func (d *dialer) require(name string) {
 	}
 }
 
-// made returns the connections that there are.
+// made returns the connections made so far.
 func (d *dialer) made() []dial {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.dials)
 }
 
-// targets are the settings that say where the connections go.
+// targets returns the settings of the connections' targets.
 func (d *dialer) targets() []settings.Setting {
 	made := d.made()
 	known := make([]settings.Setting, 0, len(made))
@@ -147,7 +160,7 @@ func (d *dialer) dial(name string) (dial, error) {
 	if err != nil {
 		return dial{}, err
 	}
-	configured := !strings.HasPrefix(target.Value, "xds:") // which brings the configuration of its calls along
+	configured := !strings.HasPrefix(target.Value, "xds:") // xds brings its own service config
 	opts, err := d.options(name, configured)
 	if err != nil {
 		return dial{}, err
@@ -166,7 +179,7 @@ func (d *dialer) dial(name string) (dial, error) {
 	return dial{name: name, conn: conn, target: target}, nil
 }
 
-// target returns where a service is.
+// target returns the setting of a service's target.
 func (d *dialer) target(name string) (settings.Setting, error) {
 	variable := "CHASSIS_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + "_TARGET"
 	fallback := "dns:///" + name + ":9000"
@@ -177,7 +190,7 @@ func (d *dialer) target(name string) (settings.Setting, error) {
 	if value := d.around.getenv(variable); value != "" {
 		s.Value, s.Origin = value, settings.FromEnvironment
 	}
-	// gRPC takes a scheme that it does not know for a part of a host's name.
+	// gRPC would treat an unknown scheme as part of a host's name.
 	scheme, rest, _ := strings.Cut(s.Value, ":")
 	if !strings.HasPrefix(rest, "/") || resolver.Get(scheme) != nil {
 		return s, nil
@@ -189,7 +202,8 @@ func (d *dialer) target(name string) (settings.Setting, error) {
 	return s, fmt.Errorf("%s is %q, but nothing in the binary resolves %s: %s", variable, s.Value, scheme, hint)
 }
 
-// options returns what every connection to a service has. Configured says that the service config is the chassis's.
+// options returns the options of each connection to a service. Configured reports that the
+// chassis provides the service config.
 func (d *dialer) options(name string, configured bool) ([]grpc.DialOption, error) {
 	creds, err := d.identity.dialCredentials(name)
 	if err != nil {
@@ -208,21 +222,21 @@ func (d *dialer) options(name string, configured bool) ([]grpc.DialOption, error
 	opts := append(pass.DialOptions(name, configured),
 		grpc.WithTransportCredentials(peer.Credentials(creds)),
 		grpc.WithDefaultServiceConfig(pass.serviceConfig),
-		grpc.WithNoProxy(),            // HTTPS_PROXY is for third parties; a proxy would resolve the target, and nothing be balanced
-		grpc.WithDisableHealthCheck(), // a server that is not ready says so to its orchestrator, and sends GOAWAY when it leaves
+		grpc.WithNoProxy(),            // a proxy would resolve the target, so calls could not be balanced
+		grpc.WithDisableHealthCheck(), // an unready server informs its orchestrator, and sends GOAWAY when it leaves
 		grpc.WithUserAgent(d.userAgent),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: delays, MinConnectTimeout: c.ConnectTimeout}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
 			Time: max(c.KeepaliveTime, c.KeepaliveMinTime, leastKeepalive), Timeout: keepaliveTimeout, PermitWithoutStream: true,
 		}),
 	)
-	if !configured { // the service config says the same for three objects less a call
+	if !configured { // else the service config has the limits, which saves three objects a call
 		opts = append(opts, grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(c.MaxMessageBytes), grpc.MaxCallSendMsgSize(c.MaxMessageBytes)))
 	}
 	return opts, nil
 }
 
-// userAgent is "service/version paddock", before which nothing and after which gRPC puts its own.
+// userAgent returns "service/version paddock". gRPC appends its own name.
 func userAgent(service *Service) string {
 	name := service.Name
 	if version := readBuild(service.Version).version; version != "" {
@@ -231,7 +245,7 @@ func userAgent(service *Service) string {
 	return name + " paddock"
 }
 
-// close ends the connections to other services. Calls and workers have ended.
+// close closes the connections to other services. Calls and workers must have ended.
 func (d *dialer) close() error {
 	var errs []error
 	for _, made := range d.made() {
@@ -242,7 +256,8 @@ func (d *dialer) close() error {
 	return errors.Join(errs...)
 }
 
-// checkTargets tells of targets that no Dial has asked for. They end no start: a manifest may be ahead of its program.
+// checkTargets logs targets of services that were not dialled. They are no error: a manifest may
+// be newer than its program.
 func (d *dialer) checkTargets() {
 	var known []string
 	for _, s := range d.targets() {
@@ -260,7 +275,7 @@ func ownPart(variable string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(variable, "CHASSIS_"), "_TARGET")
 }
 
-// unusedTarget says what is wrong with a target's variable, given those that are used.
+// unusedTarget describes the mistake in a target's variable. Known are the variables in use.
 func unusedTarget(name string, known []string) string {
 	text := name + " has no effect: Setup makes no client of a service of this name by App.Dial"
 	own := make([]string, len(known)) // the part that differs, else all of them are near

@@ -10,8 +10,8 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// What holds for retries of every method. A tenth of the calls that succeed may be calls that were sent again, beside
-// half of the tokens for what fails at once when a server dies.
+// The retry limits of all methods. Retries may be a tenth of successful calls. In addition, half
+// of the tokens are available for calls that fail at once when a server dies.
 const (
 	retryTokens      = 100
 	retryRatio       = .1
@@ -20,7 +20,7 @@ const (
 	retryGrowth      = 2
 )
 
-// The service config of gRPC, as far as it is used.
+// The parts of gRPC's service config that are used.
 type (
 	grpcConfig struct {
 		Balancing  []map[string]struct{} `json:"loadBalancingConfig"`
@@ -51,8 +51,8 @@ type (
 	}
 )
 
-// serviceConfig returns what the contracts say of methods, in gRPC's words: deadlines, and the retries of those that may
-// be repeated. No message of any method may have more than maxBytes.
+// serviceConfig returns the methods' contracts as a service config of gRPC: deadlines, and
+// retries of methods that may be repeated. maxBytes limits each message.
 func serviceConfig(methods []*contract.Method, maxBytes int) (string, error) {
 	config := grpcConfig{
 		Balancing:  []map[string]struct{}{{balance.Name: {}}},
@@ -80,7 +80,7 @@ func serviceConfig(methods []*contract.Method, maxBytes int) (string, error) {
 	return string(text), err
 }
 
-// protoDuration writes d as JSON has a google.protobuf.Duration.
+// protoDuration formats d as the JSON of a google.protobuf.Duration.
 func protoDuration(d time.Duration) string {
 	return fmt.Sprintf("%d.%09ds", d/time.Second, d%time.Second)
 }

@@ -1,5 +1,5 @@
-// Package chassis runs a gRPC and REST service with structured logs, traces, metrics, health checks, mutual TLS and a
-// shutdown that loses no call: on by default, from one call.
+// Package chassis runs a gRPC and REST service with structured logs, traces, metrics, health
+// checks, mutual TLS and a graceful shutdown. All of them are on by default.
 //
 //	func main() {
 //		chassis.Main(context.Background(), chassis.Service{
@@ -14,27 +14,32 @@
 //
 // # A service
 //
-// A [Service] is what its programmer describes: a name, a struct of its own settings, and Setup, which registers what
-// it serves with an [App]. [Main] runs it as a process, [Run] inside one, and package chassistest in memory in a
-// test.
+// A [Service] is a name, a struct of the service's own settings, and Setup, which registers
+// servers, handlers and workers with an [App]. [Main] runs the service as a process, [Run] runs
+// it inside one, and package chassistest runs it in memory for a test.
 //
 // # Settings
 //
-// What an operator sets stands in [Config] and is read from CHASSIS_ variables; -help prints them all. Every mistake is
-// reported at once, an unknown CHASSIS_ variable too, with the name that was probably meant. The values in force, with
-// where each came from and without secrets, are at /debug/config. OTEL_ variables have their standard meanings.
+// Operators configure a service by the CHASSIS_ variables of [Config]; -help lists them. The
+// start reports all mistakes at once, including unknown CHASSIS_ variables, and suggests the name
+// that was probably meant. /debug/config shows the values in force and where each came from,
+// without secrets. OTEL_ variables have their standard meanings.
 //
 // # A call's way
 //
-// A call by gRPC or REST runs through one pass. The steps of a call, in their order: observe, deadline, spent, identity,
-// rate limit, cross-site, authorize, admission, audit, faults, message, interceptors, handler. Observe is around all the
-// others, so that a refusal has its span, its metrics and its log line too. The identity that mutual TLS has proved for its caller is
-// mtls.PeerID(ctx); [Draining] tells a long stream that it should end.
+// gRPC and REST calls run through the same pass. The steps of a call, in their order: observe,
+// deadline, spent, identity, rate limit, cross-site, authorize, admission, audit, faults,
+// message, interceptors, handler. Observe encloses the other steps, so a refused call has its
+// span, metrics and log line too.
+//
+// [CallerOf] returns the identity that the caller has proved. [Draining] returns the channel that
+// ends long streams when the service stops.
 //
 // # Errors
 //
-// A handler tells its caller what went wrong with an [Error], also wrapped: code, reason, fields, when to try again.
-// Reasons that callers branch on are declared in the proto and made by [Reason]:
+// A handler returns an [Error], alone or wrapped, to send its caller a code, a reason, the faulty
+// fields and the time to wait before another attempt. Declare reasons that callers branch on in
+// the proto, and make the error with [Reason]:
 //
 //	enum ErrorReason {
 //		ERROR_REASON_UNSPECIFIED = 0;
@@ -43,66 +48,85 @@
 //
 //	return nil, chassis.Reason(hellov1.ErrorReason_NAME_TOO_LONG)
 //
-// By gRPC it arrives as google.rpc.Status with the standard details, by REST as problem details of RFC 9457, in the
-// last line of a stream that has begun as {"error": …} with the same in it. A client in Go gets the same Error back, with [ErrorOf] or from a connection that decodes by itself, however many services
-// it came through:
+// The error reaches its caller in one of three forms:
+//
+//   - by gRPC, as google.rpc.Status with the standard details
+//   - by REST, as problem details of RFC 9457
+//   - by REST in a stream that has begun, as the last line, {"error": …}, with the same content
+//
+// A Go client gets the same Error back, even after several services have forwarded it: from a
+// connection of [App.Dial], or by [ErrorOf].
 //
 //	if errors.Is(err, chassis.Reason(hellov1.ErrorReason_NAME_TOO_LONG)) { …
 //
-// Causes and the text of wrapping stay in the process and go to the log. An error that is no status, and a panic,
-// reach the caller as INTERNAL with an id, under which the log has the rest.
+// The cause and the text of wrapping errors go to the log and never to the caller. For a panic,
+// and for an error that has no status, the caller gets INTERNAL and an id; the log has the
+// details under the same id.
 //
 // # Secrets
 //
-// What is secret is hidden by the place where it stands, in every log line, span, error and debug page of the chassis:
+// The chassis hides these values in all its log lines, spans, errors and debug pages:
 //
-//   - fields of messages that are marked with the standard option, [debug_redact = true], of any type, wherever the message
-//     is logged as a value: alone, in a struct, a list, a map, an Any, or as what a handler panics with
-//   - values under a secret name: headers and metadata, attributes of logs and spans, fields of structs, settings
+//   - fields of messages with the standard option [debug_redact = true], of any type, wherever
+//     the message is logged as a value: alone, in a struct, a list, a map, an Any, or as the
+//     value of a panic
+//   - values under a secret name: headers and metadata, attributes of logs and spans, fields of
+//     structs, settings
 //   - values of [Secret], and fields of [Service].Config with the tag secret:"true"
 //   - user and query of a URL, as a value and in the errors of [App.HTTPClient]
 //
-// So log the message, and not what it holds:
+// So log the message and not its fields:
 //
-//	log.InfoContext(ctx, "bet placed", "request", in)            // marked fields are [REDACTED] or left out
-//	log.InfoContext(ctx, "bet placed", "card", in.GetCard())     // is in the log
-//	return fmt.Errorf("cannot charge %v", in)                    // is in the log, and the caller gets an id
-//	return status.Errorf(codes.NotFound, "no card %s", in.Card)  // is in the log, and the caller reads it
+//	log.InfoContext(ctx, "placed", "request", in)                // marked fields are hidden
+//	log.InfoContext(ctx, "placed", "card", in.GetCard())         // is in the log
+//	return fmt.Errorf("cannot charge %v", in)                    // is in the log
+//	return status.Errorf(codes.NotFound, "no card %s", in.Card)  // the caller reads it
 //
-// What the service prints into a text is its own word, and is neither searched nor changed: the constant text of a
-// log line, the peer and the method that the chassis has proved, and what a handler says stand in the log as they
-// are, whatever a caller sends. A secret that the service prints is therefore in the log. Put it into a Secret as
-// soon as it is read, and keep it out of errors. [github.com/betmakers/paddock/chassis/chassistest.Conformance] finds
-// marked fields that a handler prints.
+// Text that the service formats itself is neither searched nor changed, so a secret in it is
+// logged. Put a secret into a [Secret] as soon as it is read, and keep it out of errors.
+// [github.com/betmakers/paddock/chassis/chassistest.Conformance] finds handlers that print marked
+// fields. The constant text of a log line, and the peer and the method that the chassis has
+// verified, are logged unchanged, whatever a caller sends.
 //
-// A name is secret by its words: password, token, secret, key, auth, cookie and their like, as in DB_PASS,
-// PARTNER_TOKENS, x-api-key and clientSecret, and not in TOKEN_TTL, PASSWORD_FILE, page_token and partition_key.
+// A name is secret if one of its words is: password, token, secret, key, auth, cookie and
+// similar. DB_PASS, PARTNER_TOKENS, x-api-key and clientSecret are secret; TOKEN_TTL,
+// PASSWORD_FILE, page_token and partition_key are not.
 //
 // # Calling other services
 //
-// [App.Dial] returns the connection to another service, which generated clients take:
+// [App.Dial] returns the connection to another service, for its generated client:
 //
 //	conn, err := app.Dial(ctx, "wallet")
 //	…
 //	wallets := walletv1.NewWalletServiceClient(conn)
 //
-// It is the mirror of the server. This service proves its identity, and answers are taken from nobody but the wallet
-// of the own trust domain. Calls go to every address of dns:///wallet:9000 in turn, or to what CHASSIS_WALLET_TARGET
-// says; traces and deadlines go along. The wallet's contract, which its generated code brings, sets the deadline
-// where the caller has none earlier, CHASSIS_CALL_TIMEOUT where the contract has none, and has calls that may be
-// repeated sent again when the wallet is unavailable, as long as that stays few of all.
+// The connection is the mirror of the server:
+//
+//   - This service proves its identity, and accepts only the wallet of its own trust domain as
+//     the server.
+//   - Calls are spread over all addresses of dns:///wallet:9000, or of the target in
+//     CHASSIS_WALLET_TARGET.
+//   - Traces and deadlines are passed on.
+//   - The wallet's contract, which is part of its generated code, sets the deadline of a call
+//     unless the caller has an earlier one. CHASSIS_CALL_TIMEOUT applies where the contract sets
+//     none.
+//   - Calls that the contract allows to repeat are retried when the wallet is unavailable, as
+//     long as retries are a small share of all calls.
 //
 // # Ports
 //
-// gRPC listens on CHASSIS_GRPC_ADDR and takes mutual TLS alone, unless CHASSIS_MTLS is off. REST and plain HTTP of
-// [App.Handle], which is as closed as a method, share CHASSIS_HTTP_ADDR. CHASSIS_ADMIN_ADDR has /livez, /readyz,
-// /startupz and /metrics for anyone, and /debug for callers on the same machine, unless CHASSIS_DEBUG_LOOPBACK is
-// false, or for identities that CHASSIS_DEBUG_CALLERS names.
+//   - CHASSIS_GRPC_ADDR serves gRPC, and accepts only mutual TLS unless CHASSIS_MTLS is off.
+//   - CHASSIS_HTTP_ADDR serves REST and the handlers of [App.Handle], which need authorization
+//     like methods.
+//   - CHASSIS_ADMIN_ADDR serves /livez, /readyz, /startupz and /metrics to every client. It
+//     serves /debug to clients on the same machine, unless CHASSIS_DEBUG_LOOPBACK is false, and
+//     to the identities in CHASSIS_DEBUG_CALLERS.
 //
-// # Life and death
+// # Start and stop
 //
-// A start takes the steps from [Configured] to [Ready], a stop those from [StopRequested] to [Stopped]; each is an
-// [Event], which logs, the phase metric, the debug page and [Service].OnEvent see alike. Whatever can fail does so
-// before the service asks for traffic. A stop has one deadline, CHASSIS_SHUTDOWN_TIMEOUT, and after it the calls
-// still running are cut and named.
+// A start takes the steps from [Configured] to [Ready], a stop those from [StopRequested] to
+// [Stopped]. Each step is an [Event], which the log, the phase metric, the debug page and
+// [Service].OnEvent receive alike. Steps that can fail come before the service reports that it is
+// ready. A stop has one deadline, CHASSIS_SHUTDOWN_TIMEOUT. Calls that run longer are cut, and
+// the error names them.
 package chassis

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// ErrCallsCut says that calls or HTTP requests still ran when the time for them had passed, 3 s before the end of
-// CHASSIS_SHUTDOWN_TIMEOUT, and were cut. The error that wraps it names them.
+// ErrCallsCut reports that calls or HTTP requests were still running 3 s before the end of
+// CHASSIS_SHUTDOWN_TIMEOUT and were cut. The error that wraps it names them.
 var ErrCallsCut = errors.New("calls were cut at the deadline of the shutdown")
 
-// finish closes the service's ports and waits for the calls in flight, until ctx ends: then it cuts them. Streams
-// that have not ended by themselves are ended before.
+// finish closes the service's ports and waits for calls in flight. Streams that have not ended by
+// themselves are ended after their grace. When ctx ends, the remaining calls are cut.
 func (p *ports) finish(ctx context.Context) error {
 	finished := make(chan struct{})
 	go func() {
@@ -42,12 +42,12 @@ func (p *ports) finish(ctx context.Context) error {
 	}
 }
 
-// streamGrace is how long streams may go on after they were told to end, out of what calls have. Where the server
-// sends, a stream may have no end of its own.
+// streamGrace is the time that streams have to end after Draining was closed, out of the time of
+// all calls. Streams on which the server sends may have no end of their own.
 func streamGrace(left time.Duration) time.Duration { return max(left, 0) / 2 }
 
-// uploadGrace is the same for streams that the client alone sends, which end when it has sent everything: they have
-// nearly all of the time, less what a handler needs to come back.
+// uploadGrace is the same for streams on which only the client sends, which end when it has sent
+// everything. They have nearly all of the time, less what a handler needs to return.
 func uploadGrace(left time.Duration) time.Duration {
 	return max(left, 0) - min(time.Second, max(left, 0)/4)
 }
@@ -58,8 +58,8 @@ func (p *ports) endStreams(uploads bool) {
 	}
 }
 
-// finishGracefully ends HTTP and gRPC beside each other: neither waits for calls of the other. It reports whether all
-// calls have ended, and gives up with ctx.
+// finishGracefully ends HTTP and gRPC concurrently, so that neither waits for calls of the other.
+// It reports whether all calls have ended before ctx did.
 func (p *ports) finishGracefully(ctx context.Context) bool {
 	done := make(chan struct{})
 	go func() {
@@ -76,20 +76,22 @@ func (p *ports) finishGracefully(ctx context.Context) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		sleep(ctx, hijackedPoll) // handlers that have hijacked their connections, which net/http does not wait for
+		sleep(ctx, hijackedPoll) // net/http does not wait for handlers of hijacked connections
 	}
 	return true
 }
 
-// answerTime is for the answers to requests that are cut: HTTP/2 sends them behind the back of who writes, and their ends
-// when handlers return, as those do whose contexts have ended.
+// answerTime is the time for answers to requests that are cut: HTTP/2 writes them in the
+// background, and completes them when handlers return, which they do when their contexts end.
 const answerTime = 20 * time.Millisecond
 
-// hijackedPoll is how often it is looked whether such handlers still run, as net/http does for others.
+// hijackedPoll is the interval between checks whether such handlers still run. net/http polls for
+// its own in the same way.
 const hijackedPoll = 10 * time.Millisecond
 
-// cut ends every connection, and names the calls that it cuts. Handlers that ignore their context run on until the
-// process ends; Stop does not wait for them, and is given a goroutine all the same.
+// cut closes every connection and returns an error with the calls that it cut. Handlers that
+// ignore their context run until the process ends. Stop does not wait for them, so it has its own
+// goroutine.
 func (p *ports) cut() error {
 	cut := p.inFlight()
 	answered := p.chain.Cut()
@@ -109,7 +111,7 @@ func (p *ports) cut() error {
 	return fmt.Errorf("%w: %s", ErrCallsCut, cut)
 }
 
-// inFlight names the methods and routes that run, with the number of their calls.
+// inFlight lists the methods and routes with running calls, and the number of each.
 func (p *ports) inFlight() string {
 	running := p.chain.InFlight()
 	var named []string

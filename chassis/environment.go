@@ -8,14 +8,15 @@ import (
 	"strings"
 )
 
-// guessEnvironment returns the environment and, where CHASSIS_ENVIRONMENT does not set it, why it was chosen.
-// Development opens what production keeps closed, so it is chosen only for a process that nothing but this machine
-// reaches and that has no certificates of an environment. Whatever hints at more is production.
+// guessEnvironment returns the environment and, if CHASSIS_ENVIRONMENT does not set it, the
+// reason for the choice. Development opens what production keeps closed. It is chosen only for a
+// process that other machines cannot reach and that has no certificates of an environment. Any
+// other sign means production.
 func guessEnvironment(getenv func(string) string) (environment, why string) {
 	if set := getenv("CHASSIS_ENVIRONMENT"); set != "" {
 		return set, ""
 	}
-	// Kubernetes sets the first in each pod, the others say where certificates come from.
+	// Kubernetes sets the first in each pod, the others are sources of certificates.
 	for _, name := range [...]string{"KUBERNETES_SERVICE_HOST", "SPIFFE_ENDPOINT_SOCKET",
 		"CHASSIS_TLS_CERT_FILE", "CHASSIS_TLS_KEY_FILE", "CHASSIS_TLS_CA_FILE"} {
 		if getenv(name) != "" {
@@ -35,8 +36,8 @@ func guessEnvironment(getenv func(string) string) (environment, why string) {
 
 var addressSettings = [...]string{"CHASSIS_GRPC_ADDR", "CHASSIS_HTTP_ADDR", "CHASSIS_ADMIN_ADDR"}
 
-// onLoopback reports whether an address to listen on can be reached from this machine alone. A name other than
-// localhost may stand for anything.
+// onLoopback reports whether only this machine can reach a listening address. A name other than
+// localhost may resolve to any address.
 func onLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -51,7 +52,8 @@ func onLoopback(addr string) bool {
 
 var targetVariable = regexp.MustCompile(`^CHASSIS_([A-Z][A-Z0-9_]*)_TARGET=`)
 
-// withoutTargets leaves out of environ the variables of services to dial: which there are is known when Setup is over.
+// withoutTargets removes the targets of services from environ. The services are known only after
+// Setup.
 func withoutTargets(environ []string) []string {
 	return slices.DeleteFunc(slices.Clone(environ), targetVariable.MatchString)
 }

@@ -15,27 +15,38 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// Error is an error with all that a caller may know of it: google.rpc.Status and its standard details. A handler returns
-// it, also wrapped, and its caller gets it by gRPC as a status and by REST as problem details; see [ErrorOf] for the other
-// end. Fields that are zero are not sent. Text that is not UTF-8 is mended on its way.
+// Error is an error with the details that a caller may see: google.rpc.Status and its standard
+// details. A handler returns it, alone or wrapped. Its caller gets a status by gRPC and problem
+// details by REST; see [ErrorOf] for the client's side.
 //
-// An Error may be read concurrently. Who sets its fields must own it: change what [Reason] returns, never a sentinel.
+//	return nil, &chassis.Error{
+//		Code: codes.FailedPrecondition, Domain: "bets.v1", Reason: "MARKET_CLOSED",
+//		Message: "the market has closed", RetryAfter: time.Minute,
+//	}
+//
+// Zero fields are not sent. Invalid UTF-8 in texts is replaced when the error is sent.
+//
+// An Error may be read concurrently. Set fields only on an Error that you own, such as the result
+// of [Reason], and never on a shared sentinel.
 type Error struct {
-	// Code is the gRPC code; OK, which no error has, counts as UNKNOWN.
+	// Code is the gRPC code. OK counts as UNKNOWN, because an error cannot be OK.
 	Code codes.Code
-	// Reason is what programs branch on, such as NAME_TOO_LONG, and Domain is whose reason it is, such as hello.v1.
+	// Reason is the identifier that programs branch on, such as NAME_TOO_LONG. Domain is the
+	// namespace of the reason, such as hello.v1.
 	Reason, Domain string
 	// Message is for developers, in English.
 	Message string
-	// Fields are what is wrong with the request, field by field.
+	// Fields lists the faulty fields of the request.
 	Fields []FieldViolation
-	// RetryAfter is how long the caller should wait before it tries again. Zero, and anything less, says nothing.
+	// RetryAfter is the time that the caller should wait before it tries again. Zero and negative
+	// values are not sent.
 	RetryAfter time.Duration
-	// Localized is the message for a person.
+	// Localized is the message for end users.
 	Localized Localized
-	// Metadata tells more about the reason, for programs. REST callers do not get it.
+	// Metadata has details of the reason, for programs. REST callers do not get it.
 	Metadata map[string]string
-	// Cause stays in the process: it is in the text of Error and in the log, and never sent.
+	// Cause is the underlying error. It is logged, as a part of the text of Error, and never
+	// sent.
 	Cause error
 
 	others   []*anypb.Any // details of other types that came with it, handed on as they are
@@ -43,22 +54,23 @@ type Error struct {
 	came     string       // with this Message
 }
 
-// FieldViolation is what is wrong with one field of a request.
+// FieldViolation describes the mistake in one field of a request.
 type FieldViolation struct {
-	// Field is the path of the field, by the names of the proto: bet.legs[1].stake.
+	// Field is the path of the field in the names of the proto, such as bet.legs[1].stake.
 	Field string
-	// Description says what is wrong and what was expected, for developers, in English.
+	// Description states the mistake and what was expected, for developers, in English.
 	Description string
-	// Reason is the same for programs, such as TOO_LONG.
+	// Reason identifies the mistake for programs, such as TOO_LONG.
 	Reason string
 }
 
-// Localized is a message in the language of a locale, which is a BCP 47 tag such as de-CH. REST callers get it in place of
-// Message where their Accept-Language names its language.
+// Localized is a message in one language. Locale is a BCP 47 tag, such as de-CH. REST callers
+// whose Accept-Language includes the language get it in place of Error.Message.
 type Localized struct{ Locale, Message string }
 
-// ErrorOf returns what err, or an error it wraps, tells as a status: an [Error] as it is, and any other status error, such
-// as that of a gRPC client, decoded into one. It reports false for nil and for an error without a status.
+// ErrorOf returns the [Error] of err, or of an error that err wraps. An Error is returned as it
+// is, and another status error, such as that of a gRPC client, is decoded into one. It reports
+// false for nil and for an error without a status.
 func ErrorOf(err error) (*Error, bool) {
 	var carrier interface{ GRPCStatus() *status.Status }
 	if !errors.As(err, &carrier) {
@@ -88,7 +100,8 @@ func decodeError(st *status.Status) *Error {
 	return e
 }
 
-// Error returns code, domain, reason, message and cause, for the log. It is not what the caller gets.
+// Error returns code, domain, reason, message and cause, for the log. The caller never gets this
+// text.
 func (e *Error) Error() string {
 	if e == nil {
 		return "<nil>"
@@ -114,8 +127,9 @@ func (e *Error) Unwrap() error {
 	return e.Cause
 }
 
-// Is reports whether target is an Error of the same Domain and Reason, neither of them empty: with everything else
-// different they still are the same error, so that one that has crossed the wire is that of the proto.
+// Is reports whether target is an Error with the same Domain and Reason, both not empty. Other
+// fields are not compared, so an error that was received from another service matches the one
+// that [Reason] makes.
 func (e *Error) Is(target error) bool {
 	if target == rpcstatus.ErrReceived {
 		return e != nil && e.received && e.Message == e.came
@@ -131,14 +145,15 @@ func (e *Error) code() codes.Code {
 	return e.Code
 }
 
-// GRPCStatus returns what is sent, and nil for a nil Error. It satisfies [status.FromError].
+// GRPCStatus returns the status that is sent, and nil for a nil Error. [status.FromError] uses
+// it.
 func (e *Error) GRPCStatus() *status.Status {
 	if e == nil {
 		return nil
 	}
-	st := status.New(e.code(), mended(e.Message)).Proto()
+	st := status.New(e.code(), validUTF8(e.Message)).Proto()
 	for _, detail := range e.details() {
-		if packed, err := anypb.New(detail); err == nil { // always: its text is mended
+		if packed, err := anypb.New(detail); err == nil { // always: its text is valid UTF-8
 			st.Details = append(st.Details, packed)
 		}
 	}
@@ -149,14 +164,14 @@ func (e *Error) GRPCStatus() *status.Status {
 func (e *Error) details() (details []proto.Message) {
 	if e.Reason != "" || e.Domain != "" || len(e.Metadata) > 0 {
 		details = append(details, &errdetails.ErrorInfo{
-			Reason: mended(e.Reason), Domain: mended(e.Domain), Metadata: mendedMap(e.Metadata),
+			Reason: validUTF8(e.Reason), Domain: validUTF8(e.Domain), Metadata: validUTF8Map(e.Metadata),
 		})
 	}
 	if len(e.Fields) > 0 {
 		request := &errdetails.BadRequest{}
 		for _, f := range e.Fields {
 			request.FieldViolations = append(request.FieldViolations, &errdetails.BadRequest_FieldViolation{
-				Field: mended(f.Field), Description: mended(f.Description), Reason: mended(f.Reason),
+				Field: validUTF8(f.Field), Description: validUTF8(f.Description), Reason: validUTF8(f.Reason),
 			})
 		}
 		details = append(details, request)
@@ -166,19 +181,19 @@ func (e *Error) details() (details []proto.Message) {
 	}
 	if e.Localized != (Localized{}) {
 		details = append(details, &errdetails.LocalizedMessage{
-			Locale: mended(e.Localized.Locale), Message: mended(e.Localized.Message),
+			Locale: validUTF8(e.Localized.Locale), Message: validUTF8(e.Localized.Message),
 		})
 	}
 	return details
 }
 
-// mended is text as protobuf takes it.
-func mended(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
+// validUTF8 replaces invalid UTF-8, which protobuf rejects.
+func validUTF8(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
-func mendedMap(m map[string]string) map[string]string {
+func validUTF8Map(m map[string]string) map[string]string {
 	all := make(map[string]string, len(m))
 	for k, v := range m {
-		all[mended(k)] = mended(v)
+		all[validUTF8(k)] = validUTF8(v)
 	}
 	return all
 }

@@ -17,43 +17,44 @@ import (
 // Step names a step of a service's life.
 type Step string
 
-// The steps of a start, in their order. A start that fails takes no further one, and goes on with the stop.
+// The steps of a start, in their order. If a step fails, the stop follows.
 const (
 	Configured       Step = "configured"        // settings read and checked
 	TelemetryStarted Step = "telemetry_started" // logs, traces and metrics flow
-	IdentityReady    Step = "identity_ready"    // certificate and trust are there
+	IdentityReady    Step = "identity_ready"    // certificate and trust were obtained
 	AdminListening   Step = "admin_listening"   // probes answer: live, not ready
 	SetUp            Step = "set_up"            // the service's Setup has returned
 	PortsBound       Step = "ports_bound"       // gRPC and REST are open
 	WorkersStarted   Step = "workers_started"   // supervised workers run
 	HealthChecked    Step = "health_checked"    // every check has had its first result
-	Ready            Step = "ready"             // the service asks for traffic
+	Ready            Step = "ready"             // readiness probes succeed
 )
 
-// The steps of a stop, in their order. CallsCut is taken only where calls outlived the deadline.
+// The steps of a stop, in their order. CallsCut occurs only if calls outlived the deadline.
 const (
 	StopRequested    Step = "stop_requested"    // by a signal, the context or a failed worker
-	ReadinessOff     Step = "readiness_off"     // probes and health watchers are told
-	DrainDelayOver   Step = "drain_delay_over"  // load balancers had their time; everything was served
-	StreamsTold      Step = "streams_told"      // Draining is closed
+	ReadinessOff     Step = "readiness_off"     // probes and health watchers see it
+	DrainDelayOver   Step = "drain_delay_over"  // load balancers had their time; calls were served during it
+	StreamsTold      Step = "streams_told"      // Draining was closed
 	CallsFinished    Step = "calls_finished"    // listeners closed, nothing in flight
 	CallsCut         Step = "calls_cut"         // the deadline came first
-	WorkersStopped   Step = "workers_stopped"   // and OnStop functions run, in reverse order, or their time was up
-	TelemetryFlushed Step = "telemetry_flushed" // what was measured has left, or its time was up
+	WorkersStopped   Step = "workers_stopped"   // and OnStop functions have run, or their time was up
+	TelemetryFlushed Step = "telemetry_flushed" // traces and metrics were exported, or their time was up
 	AdminClosed      Step = "admin_closed"      // the last port
 	Stopped          Step = "stopped"
 )
 
-// Event is one step taken. Logs, the phase metric, the debug page and tests see the same events.
+// Event is one completed step. Logs, the phase metric, the debug page and tests receive the same
+// events.
 type Event struct {
 	Step   Step
 	Time   time.Time     // when the step was done
 	Took   time.Duration // since the step before
 	Detail string        // for people
-	Err    error         // what went wrong in it, nil if nothing did
+	Err    error         // the failure of the step, nil for none
 }
 
-// phase maps a step to the phase that it begins.
+// phase returns the phase that a step begins, empty for none.
 func (s Step) phase() string {
 	switch s {
 	case Ready:
@@ -67,13 +68,13 @@ func (s Step) phase() string {
 	}
 }
 
-// phases in the order of a life. A service is in one of them.
+// phases are the phases of a service in their order. A service is in exactly one of them.
 var phases = [...]string{"starting", "serving", "draining", "stopping"}
 
-// lifecycle is where a service stands in its life, and every step that it has taken so far. Its
-// methods may be called concurrently.
+// lifecycle records the phase of a service and every step taken so far. Its methods may be called
+// concurrently.
 type lifecycle struct {
-	onEvent func(Event)          // of the service; nil for none
+	onEvent func(Event)          // Service.OnEvent; nil for none
 	steps   *prometheus.GaugeVec // how long each step took
 
 	mu       sync.Mutex
@@ -84,14 +85,15 @@ type lifecycle struct {
 	events   []Event
 }
 
-// newLifecycle begins a life. OnEvent may be nil.
+// newLifecycle begins a life. A nil onEvent is not called.
 func newLifecycle(began time.Time, onEvent func(Event)) *lifecycle {
 	return &lifecycle{
 		onEvent: onEvent, steps: catalog.LifecycleStepDuration.GaugeVec(), phase: phases[0], lastStep: began,
 	}
 }
 
-// emit records a step: one place, so that nobody can see a step that others do not.
+// emit records a step. Log, metric, page and OnEvent all get it here, so none of them can miss
+// one.
 func (l *lifecycle) emit(step Step, detail string, err error) {
 	now := time.Now()
 	l.mu.Lock()
@@ -108,11 +110,11 @@ func (l *lifecycle) emit(step Step, detail string, err error) {
 		logEvent(log, e)
 		settle() // a crash in the next step must not take this line with it
 	}
-	l.tell(log, e)
+	l.notify(log, e)
 }
 
-// tell calls OnEvent, whose panic must not keep the service from its end.
-func (l *lifecycle) tell(log *slog.Logger, e Event) {
+// notify calls OnEvent and recovers from its panic, which must not prevent the stop.
+func (l *lifecycle) notify(log *slog.Logger, e Event) {
 	if l.onEvent == nil {
 		return
 	}
@@ -124,8 +126,8 @@ func (l *lifecycle) tell(log *slog.Logger, e Event) {
 	l.onEvent(e)
 }
 
-// useLog has every step logged from now on, and logs those that were taken before. Settle waits
-// until the lines are written.
+// useLog logs all steps from now on, and those already taken. Settle waits until the lines are
+// written.
 func (l *lifecycle) useLog(log *slog.Logger, settle func()) {
 	l.mu.Lock()
 	l.log, l.settle = log, settle
@@ -149,14 +151,14 @@ func logEvent(log *slog.Logger, e Event) {
 	log.LogAttrs(context.Background(), level, "lifecycle", attrs...)
 }
 
-// soFar returns the steps that were taken.
+// soFar returns the steps taken so far.
 func (l *lifecycle) soFar() []Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.events)
 }
 
-// phaseNow returns the phase that the service is in.
+// phaseNow returns the current phase.
 func (l *lifecycle) phaseNow() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

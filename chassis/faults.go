@@ -7,7 +7,7 @@ import (
 	"github.com/betmakers/paddock/internal/fault"
 )
 
-// setFaults puts the faults of the settings in force, now that the methods are known.
+// setFaults activates the faults of the settings. The methods must be registered.
 func setFaults(ctx context.Context, set *fault.Set, text string) error {
 	rules, err := fault.Parse(text, false)
 	if err != nil || len(rules) == 0 {

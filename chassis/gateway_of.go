@@ -15,10 +15,11 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// registerFunc is what protoc-gen-grpc-gateway makes for a service.
+// registerFunc is a function that protoc-gen-grpc-gateway generates for a service.
 type registerFunc = func(context.Context, *gateway.ServeMux, *grpc.ClientConn) error
 
-// checkGateway fails where a function for Gateway is for a service that is not registered, or that is to have none.
+// checkGateway fails if register belongs to a service that is not registered or is listed in
+// WithoutGateway.
 func (a routeCheck) checkGateway(register registerFunc) error {
 	function, service := gatewayOf(register)
 	switch {
@@ -34,9 +35,9 @@ func (a routeCheck) checkGateway(register registerFunc) error {
 	}
 }
 
-// gatewayOf returns the name of a function of protoc-gen-grpc-gateway, and the full name of its service. The function
-// is known by its name, and by its package, which is the go_package of the service's proto. Both results are empty for
-// any other function: what a function does cannot be seen.
+// gatewayOf returns the name of a function of protoc-gen-grpc-gateway and the full name of its
+// service. It recognizes the function by its name and its package, which is the go_package of the
+// service's proto. For other functions, such as wrappers, both results are empty.
 func gatewayOf(register registerFunc) (function, service string) {
 	path, function, ok := splitFunction(runtime.FuncForPC(reflect.ValueOf(register).Pointer()).Name())
 	short, prefixed := strings.CutPrefix(function, "Register")
@@ -53,8 +54,8 @@ func gatewayOf(register registerFunc) (function, service string) {
 	return function, service
 }
 
-// splitFunction splits the name that the runtime has for a function into its package's import path and its own name.
-// The dots of the path's last element are escaped there.
+// splitFunction splits the runtime's name of a function into the import path of its package and
+// its own name. The runtime escapes dots in the last element of the path.
 func splitFunction(full string) (path, function string, ok bool) {
 	slash := strings.LastIndexByte(full, '/') + 1
 	last, function, ok := strings.Cut(full[slash:], ".")

@@ -11,8 +11,8 @@ import (
 	"github.com/betmakers/paddock/internal/inbound"
 )
 
-// streamWorkers is the number of goroutines that serve calls and keep their grown stacks; further calls get goroutines
-// of their own. docs/performance.md has the measurement.
+// streamWorkers is the number of goroutines that serve calls and keep their grown stacks. Further
+// calls get their own goroutines. docs/performance.md has the measurement.
 const streamWorkers = 64
 
 // grpcServer is a server with its port. It owns the listener.
@@ -22,7 +22,7 @@ type grpcServer struct {
 	done     chan error // gets what Serve returned
 }
 
-// newGRPCServer returns a server with its limits, which serves nothing yet.
+// newGRPCServer returns a server with its limits. It does not serve yet.
 func (o *opener) newGRPCServer(chain *inbound.Server) (*grpc.Server, error) {
 	credentials := plaintext()
 	if o.identity.source != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/betmakers/paddock/internal/openapi"
 )
 
-// printHints logs, in development, commands that a person can paste: the certificates make them hard to guess.
+// printHints logs, in development, commands to copy. The certificates make them hard to guess.
 func (p *debugPage) printHints(log *slog.Logger) {
 	if !p.cfg.development() {
 		return
@@ -27,7 +27,7 @@ func (p *debugPage) printHints(log *slog.Logger) {
 	log.Info("look: http://" + reachable(p.admin.addr()) + "/debug/")
 }
 
-// firstUnary returns the first method of the service's own that can be called with an empty message.
+// firstUnary returns the service's first method that can be called with an empty message.
 func (p *debugPage) firstUnary() string {
 	for _, m := range p.chain.Methods() {
 		if m.Unary() && !m.Quiet {
@@ -45,7 +45,7 @@ func (p *debugPage) grpcurl(method string) string {
 		security = "-cacert CA.pem -cert CERT.pem -key KEY.pem"
 	}
 	command := "grpcurl"
-	if path, err := exec.LookPath(command); err == nil { // where the service was started, which may not be where it is tried
+	if path, err := exec.LookPath(command); err == nil { // on the machine of the service; the hint may be used on another
 		command = path
 	}
 	return fmt.Sprintf("%s %s -d '{}' %s %s", command, security, reachable(p.ports.grpc.listener.Addr()), method)
@@ -66,7 +66,8 @@ func (p *debugPage) curl(route openapi.Route) string {
 	return fmt.Sprintf("curl%s %s://%s%s", flags, scheme, reachable(p.ports.http.listener.Addr()), path)
 }
 
-// reachable returns an address that this machine can dial and that stands in the development certificate.
+// reachable returns an address that this machine can dial and that the development certificate
+// contains.
 func reachable(addr net.Addr) string {
 	_, port, err := net.SplitHostPort(addr.String())
 	if err != nil {

@@ -12,7 +12,8 @@ import (
 	"github.com/betmakers/paddock/chassis/mtls"
 )
 
-// connAge is when a connection of REST should end: at an age, or before the client's certificate ends.
+// connAge is the time when a connection of REST should end: by its age, or before the client's
+// certificate expires.
 type connAge struct {
 	until time.Time
 	peer  *mtls.AuthInfo // nil without TLS
@@ -20,8 +21,8 @@ type connAge struct {
 
 type connAgeKey struct{}
 
-// aging returns a ConnContext as mtls's that gives each connection an age, up to a tenth more or less than age, so that
-// connections which were made together do not end together.
+// aging returns a ConnContext like mtls's that gives each connection an age, varied by up to a
+// tenth, so that connections that were opened together do not end together.
 func aging(age time.Duration) func(context.Context, net.Conn) context.Context {
 	return func(ctx context.Context, conn net.Conn) context.Context {
 		ctx = mtls.ConnContext(ctx, conn)
@@ -33,9 +34,9 @@ func aging(age time.Duration) func(context.Context, net.Conn) context.Context {
 	}
 }
 
-// endAged has the answer to a request on a connection that is old enough end it: with Connection: close by HTTP/1.1,
-// of which net/http makes a GOAWAY by HTTP/2. No request is lost by either. A connection without requests has the
-// idle timeout, and what runs on an old one is left to end.
+// endAged ends connections that have reached their age, with the answer to a request: it sends
+// Connection: close, which net/http turns into a GOAWAY by HTTP/2. No request is lost. Idle
+// connections have the idle timeout, and running requests run to their end.
 func endAged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if a, ok := r.Context().Value(connAgeKey{}).(*connAge); ok && a.over(time.Now()) {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// What holds for connections to every third party.
+// The limits of connections to third parties.
 const (
 	thirdPartyDial      = 3 * time.Second  // also for a proxy
 	thirdPartyHandshake = 5 * time.Second  // of TLS
@@ -27,7 +27,8 @@ const (
 	thirdPartyRedirects = 5
 )
 
-// thirdParties are the clients for requests out of the mesh. Its methods may be called concurrently.
+// thirdParties makes and keeps the clients of [App.HTTPClient]. Its methods may be called
+// concurrently.
 type thirdParties struct {
 	timeout time.Duration
 	client  *clientSide
@@ -36,8 +37,8 @@ type thirdParties struct {
 	clients map[string]*http.Client // by name
 }
 
-// clientFor returns the client of a third party, and makes it where there is none. The client that
-// comes with an error refuses its requests.
+// clientFor returns the client of a third party, and makes it at the first call. If it returns an
+// error, each request of the client fails.
 func (p *thirdParties) clientFor(name string) (*http.Client, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -67,7 +68,7 @@ func (p *thirdParties) transport(name string) (http.RoundTripper, error) {
 	return pass.RoundTripper(name, newTransport(p.timeout), p.timeout)
 }
 
-// close ends the idle connections. Calls and workers have ended, and with them the requests.
+// close closes idle connections. Calls and workers, and so all requests, must have ended.
 func (p *thirdParties) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,8 +77,8 @@ func (p *thirdParties) close() {
 	}
 }
 
-// newTransport returns a transport in which nothing takes or holds more than it may. Its header bounds the wait for an
-// answer's header even where a caller has more time.
+// newTransport returns a transport with limits for time and size. Header bounds the wait for an
+// answer's header, even if the caller has more time.
 func newTransport(header time.Duration) *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -96,11 +97,11 @@ func newTransport(header time.Duration) *http.Transport {
 	}
 }
 
-// checkRedirect follows few redirects, and none that gives up TLS. Another host gets no body and of the header what
-// says which form of the answer is wanted: any other name may be that of a credential. Where it should get a body,
-// the answer that redirects is the client's answer, as it is in net/http where a body cannot be sent twice; its
-// Location says where the caller may send the body itself. A redirect that leads back from another host is that
-// host's wish, and no better.
+// checkRedirect follows up to 5 redirects, and none from https to http. Another host gets no
+// body, and only the headers of sentElsewhere, because any other header may hold a credential.
+// Where it would need the body, the client returns the redirecting answer, as net/http does for a
+// body that cannot be sent twice; its Location shows where the caller may send the body. A
+// redirect back from another host is treated in the same way, because that host has chosen it.
 func checkRedirect(next *http.Request, via []*http.Request) error {
 	if len(via) > thirdPartyRedirects {
 		return fmt.Errorf("chassis: more than %d redirects", thirdPartyRedirects)
@@ -117,27 +118,27 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 	}
 	maps.DeleteFunc(next.Header, func(name string, _ []string) bool { return !slices.Contains(sentElsewhere, name) })
 	if next.Body != nil && next.Body != http.NoBody {
-		_ = next.Body.Close() // it is a copy that nobody has read
+		_ = next.Body.Close() // an unused copy
 		return http.ErrUseLastResponse
 	}
 	return nil
 }
 
-// sentElsewhere are the headers that a redirect takes to another host: those by which a part, a language or a newer
-// version is asked for, as of a file behind a presigned URL.
+// sentElsewhere are the headers that a redirect sends to another host. They request a range, a
+// language or a newer version, for example of a file behind a presigned URL.
 var sentElsewhere = []string{
 	"Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Cache-Control", "If-Match", "If-Modified-Since",
 	"If-None-Match", "If-Range", "If-Unmodified-Since", "Pragma", "Range", "User-Agent",
 }
 
-// within reports whether host is the other one or below it, which is where http.Client itself sends credentials that it
-// knows. It knows those of the standards: an API key is none.
+// within reports whether host is the other one or a subdomain of it. http.Client sends
+// credentials to the same hosts, but knows only the standard headers and not those of API keys.
 func within(host, other string) bool {
 	return strings.EqualFold(host, other) ||
 		net.ParseIP(host) == nil && strings.HasSuffix(strings.ToLower(host), "."+strings.ToLower(other))
 }
 
-// refusal is the transport of a client that could not be made. The start reports the same error.
+// refusal is the transport of a client with an invalid name. The start reports the same error.
 type refusal struct{ err error }
 
 func (r refusal) RoundTrip(request *http.Request) (*http.Response, error) {

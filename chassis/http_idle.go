@@ -9,21 +9,22 @@ import (
 	"time"
 )
 
-// idleConns are the connections of an HTTP server that wait for their next request. net/http's Shutdown closes them at once,
-// and with them what has come on them and was not looked at yet, which on a busy machine is some time ago. Here the goroutine
-// that waits for the request is told to go, and goes unless it has one.
+// idleConns tracks the connections of an HTTP server that wait for their next request. net/http's
+// Shutdown closes them at once and loses requests that have arrived but were not read yet, which
+// may take some time on a busy machine. Here the goroutine that waits for the request is woken,
+// and ends only if it has none.
 type idleConns struct {
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
-	none  chan struct{} // closed when there are none left, nil while nobody waits for it
+	none  chan struct{} // closed when none is left; nil while end does not wait
 }
 
-// idleTime is how long a connection may take to be closed, or to be found with a request.
+// idleTime is the time for an idle connection to close or to yield its request.
 const idleTime = time.Second
 
 func newIdleConns() *idleConns { return &idleConns{conns: map[net.Conn]struct{}{}} }
 
-// track is for http.Server.ConnState.
+// track is the ConnState hook of an http.Server.
 func (c *idleConns) track(conn net.Conn, state http.ConnState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -38,8 +39,9 @@ func (c *idleConns) track(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// end ends the idle connections and waits until they are closed or have a request, but no longer than idleTime. The server's
-// answers must close their connections already, so that none becomes idle again.
+// end ends idle connections and waits until they are closed or have a request, for at most
+// idleTime. The server's answers must already close their connections, so that none becomes idle
+// again.
 func (c *idleConns) end(ctx context.Context) {
 	none := c.wake()
 	if none == nil {
@@ -54,12 +56,13 @@ func (c *idleConns) end(ctx context.Context) {
 	}
 }
 
-// wake ends the reads of idle connections, and returns what is closed when there are none, nil if there are none.
+// wake interrupts the reads of idle connections. It returns a channel that is closed when no idle
+// connection is left, nil if there is none now.
 func (c *idleConns) wake() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for conn := range c.conns {
-		if speaksHTTP2(conn) { // its clients are told by Shutdown
+		if speaksHTTP2(conn) { // Shutdown sends a GOAWAY
 			delete(c.conns, conn)
 			continue
 		}

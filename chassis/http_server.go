@@ -20,7 +20,7 @@ type httpServer struct {
 	cut      context.CancelCauseFunc // ends the contexts of the requests
 }
 
-// openHTTP opens a port and returns a server for it, with limits and without a handler.
+// openHTTP opens a port and returns its server, with limits and without a handler.
 func (o *opener) openHTTP(ctx context.Context, port, setting, addr string, secure bool) (*httpServer, error) {
 	listener, err := o.listen(ctx, port, addr)
 	if err != nil {
@@ -42,8 +42,9 @@ func (o *opener) openHTTP(ctx context.Context, port, setting, addr string, secur
 		ReadHeaderTimeout: o.cfg.ConnectTimeout,
 		IdleTimeout:       o.cfg.IdleTimeout,
 		MaxHeaderBytes:    o.cfg.MaxHeaderBytes,
-		// No WriteTimeout, which counts from the request on: the chain has one for each write. That of a stream of
-		// HTTP/2 resets the stream, which needs a connection that takes the reset.
+		// WriteTimeout is not set: it counts from the request on, while the chain has a timeout
+		// for each write. A timeout of an HTTP/2 stream resets the stream, which needs a
+		// connection that accepts the reset.
 		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: min(o.cfg.MaxStreams, restStreams), WriteByteTimeout: o.cfg.WriteTimeout},
 		ErrorLog:    slog.NewLogLogger(o.log.Handler(), slog.LevelDebug),
 		ConnContext: aging(o.cfg.MaxConnectionAge),
@@ -52,8 +53,8 @@ func (o *opener) openHTTP(ctx context.Context, port, setting, addr string, secur
 	return &httpServer{Server: server, idle: idle, listener: listener, done: make(chan error, 1), cut: cut}, nil
 }
 
-// restStreams is how many requests one connection by HTTP/2 has at once: net/http's own limit. The callers may be
-// anybody.
+// restStreams is the number of concurrent requests on an HTTP/2 connection of any client. It is
+// net/http's own limit.
 const restStreams = 250
 
 func (s *httpServer) serve() {
@@ -64,7 +65,7 @@ func (s *httpServer) serve() {
 	}()
 }
 
-// finish answers what has come and ends the server, or gives up when ctx ends.
+// finish answers the requests that have arrived and closes the server, or returns when ctx ends.
 func (s *httpServer) finish(ctx context.Context) {
 	s.idle.end(ctx)
 	_ = s.Shutdown(ctx) // its only error is ctx's

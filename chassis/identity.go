@@ -15,8 +15,8 @@ import (
 	"github.com/betmakers/paddock/chassis/mtls"
 )
 
-// identity is who the service is and whom it trusts. What open sets may be read when open has
-// returned; close may be called at any time.
+// identity is the identity of the service and its trust in others. The fields that open sets may
+// be read when it has returned. close may be called at any time.
 type identity struct {
 	source      mtls.Source // nil where mutual TLS is off
 	clientFiles *[3]string  // CA, certificate and key for a person's tools, in development
@@ -26,7 +26,7 @@ type identity struct {
 	closeSource func() error // nil where nothing is to be closed
 }
 
-// identityNeeds is what an identity is opened with.
+// identityNeeds are the parameters of open.
 type identityNeeds struct {
 	service  string
 	cfg      *configuration
@@ -35,8 +35,8 @@ type identityNeeds struct {
 	registry prometheus.Registerer
 }
 
-// open gets the certificate and the trust that the settings name, and returns the identity that
-// they prove: nil where mutual TLS is off.
+// open gets the certificate and trust of the settings, and returns the identity that they prove.
+// It returns nil if mutual TLS is off.
 func (d *identity) open(ctx context.Context, needs identityNeeds) (*mtls.Identity, error) {
 	if d.source = needs.around.Source; d.source == nil {
 		if err := d.openSource(ctx, needs); err != nil {
@@ -53,8 +53,8 @@ func (d *identity) open(ctx context.Context, needs identityNeeds) (*mtls.Identit
 	return own, checkIdentity(own, needs)
 }
 
-// checkIdentity refuses an identity that peers would not know, and one of a development authority
-// in production.
+// checkIdentity rejects an identity that peers would not accept, and one of a development
+// authority in production.
 func checkIdentity(own *mtls.Identity, needs identityNeeds) error {
 	if own.ID.IsZero() {
 		return errors.New("the certificate has no SPIFFE ID, by which callers are known: " +
@@ -67,7 +67,7 @@ func checkIdentity(own *mtls.Identity, needs identityNeeds) error {
 	return nil
 }
 
-// openSource opens what the settings name.
+// openSource opens the source of the settings.
 func (d *identity) openSource(ctx context.Context, needs identityNeeds) error {
 	cfg, log, registry := needs.cfg, needs.log, needs.registry
 	socket := needs.around.getenv("SPIFFE_ENDPOINT_SOCKET")
@@ -108,7 +108,7 @@ func (d *identity) openSource(ctx context.Context, needs identityNeeds) error {
 	return d.use(s, err)
 }
 
-// use takes over an opened source. It closes one that comes too late.
+// use takes ownership of an opened source. After close, it closes the source.
 func (d *identity) use(s interface {
 	mtls.Source
 	Close() error
@@ -125,7 +125,7 @@ func (d *identity) use(s interface {
 	return nil
 }
 
-// close ends the source. One that is still being opened is closed when it comes.
+// close closes the source, also one that is still being opened.
 func (d *identity) close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -136,7 +136,7 @@ func (d *identity) close() error {
 	return d.closeSource()
 }
 
-// own returns the identity of this moment, nil where there is none.
+// own returns the current identity, nil if there is none.
 func (d *identity) own() *mtls.Identity {
 	if d.source == nil {
 		return nil
@@ -148,7 +148,7 @@ func (d *identity) own() *mtls.Identity {
 	return own
 }
 
-// dialCredentials accept no other server than the service of that name.
+// dialCredentials accept only the service of that name as the server.
 func (d *identity) dialCredentials(name string) (credentials.TransportCredentials, error) {
 	if d.source == nil {
 		return insecure.NewCredentials(), nil
@@ -169,7 +169,7 @@ func (d *identity) dialCredentials(name string) (credentials.TransportCredential
 	})), nil
 }
 
-// itself accepts the identity of this service alone.
+// itself accepts only the identity of this service.
 func (d *identity) itself(other spiffeid.ID) error {
 	own, err := d.source.Identity()
 	if err == nil && other != own.ID {

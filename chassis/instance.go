@@ -30,8 +30,9 @@ import (
 	"github.com/betmakers/paddock/telemetry"
 )
 
-// instance is one run of a Service: it puts the parts in order. Each part has its file, its lock and
-// its close, and knows no instance. The parts stand here in the order in which they come to be.
+// instance is one run of a Service. It creates the parts and puts them in order. Each part has
+// its own file, lock and close, and does not know the instance. The fields are in the order of
+// their creation.
 type instance struct {
 	service     Service
 	around      surroundings
@@ -81,7 +82,7 @@ func (i *instance) configure(ctx context.Context) (string, error) {
 	return i.cfg.Environment, err
 }
 
-// startTelemetry starts logs, traces and metrics, and what works with all of them.
+// startTelemetry starts logs, traces and metrics, and the parts that use all of them.
 func (i *instance) startTelemetry(ctx context.Context) (string, error) {
 	stdout := logline.NewOutput(i.around.Output)
 	sinks, err := logSinks(ctx, i.service.LogSinks)
@@ -115,7 +116,7 @@ func (i *instance) startTelemetry(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// logSinks asks the service where else its log goes.
+// logSinks asks the service for additional destinations of the log.
 func logSinks(ctx context.Context, ask func(context.Context) ([]telemetry.Sink, error)) ([]telemetry.Sink, error) {
 	if ask == nil {
 		return nil, nil
@@ -127,7 +128,7 @@ func logSinks(ctx context.Context, ask func(context.Context) ([]telemetry.Sink, 
 	return sinks, nil
 }
 
-// instrument makes the parts of the service, which log, trace and measure.
+// instrument creates the parts that log, trace and measure.
 func (i *instance) instrument(t *telemetry.Telemetry, stdout io.Writer) (err error) {
 	registry := t.Registry()
 	if i.health, err = health.New(health.Config{Logger: t.Logger(), Registerer: registry}); err != nil {
@@ -154,7 +155,7 @@ func (i *instance) instrument(t *telemetry.Telemetry, stdout io.Writer) (err err
 	return err
 }
 
-// newChain returns the chain of calls that are served.
+// newChain returns the pass of incoming calls.
 func (i *instance) newChain(t *telemetry.Telemetry) (*inbound.Server, error) {
 	tracing := tracingOf(t)
 	return inbound.NewServer(inbound.Config{
@@ -168,7 +169,7 @@ func (i *instance) newChain(t *telemetry.Telemetry) (*inbound.Server, error) {
 	})
 }
 
-// newPorts makes what the service is called by. None is open yet.
+// newPorts creates the ports of the service. None is open yet.
 func (i *instance) newPorts(t *telemetry.Telemetry, refused *prometheus.CounterVec) {
 	i.api = &api{chain: i.chain, restTimeout: i.cfg.HTTPTimeout}
 	i.ports = &ports{chain: i.chain, opener: &opener{
@@ -177,7 +178,7 @@ func (i *instance) newPorts(t *telemetry.Telemetry, refused *prometheus.CounterV
 	}}
 }
 
-// newClients makes what the service calls others by.
+// newClients creates the parts for calls to others.
 func (i *instance) newClients(t *telemetry.Telemetry) {
 	client := &clientSide{cfg: &i.cfg, log: t.Logger(), telemetry: t}
 	i.dialer = &dialer{
@@ -187,7 +188,7 @@ func (i *instance) newClients(t *telemetry.Telemetry) {
 	i.parties = &thirdParties{timeout: i.cfg.HTTPClientTimeout, client: client}
 }
 
-// startIdentity gets the certificate and the trust that the settings name.
+// startIdentity gets the certificate and trust of the settings.
 func (i *instance) startIdentity(ctx context.Context) (string, error) {
 	own, err := i.identity.open(ctx, identityNeeds{i.service.Name, &i.cfg, &i.around, i.log, i.telemetry.Registry()})
 	switch {
@@ -200,7 +201,7 @@ func (i *instance) startIdentity(ctx context.Context) (string, error) {
 	return own.ID.String(), nil
 }
 
-// startAdmin opens the port of probes, metrics and debug pages: live, not ready.
+// startAdmin opens the admin port. The service is live and not ready.
 func (i *instance) startAdmin(ctx context.Context) (string, error) {
 	server, err := i.ports.openHTTP(ctx, "admin", "CHASSIS_ADMIN_ADDR", i.cfg.AdminAddr, i.cfg.AdminTLS)
 	if err != nil {
@@ -216,7 +217,7 @@ func (i *instance) startAdmin(ctx context.Context) (string, error) {
 	return i.admin.addr().String(), nil
 }
 
-// adminHandler returns what answers at the admin port.
+// adminHandler returns the handler of the admin port.
 func (i *instance) adminHandler(recorder *trace.FlightRecorder) *admin.Handler {
 	allowed := operators{&i.cfg, i.chain}
 	i.page = &debugPage{
@@ -290,7 +291,7 @@ func (i *instance) restHandler() (http.Handler, error) {
 	})
 }
 
-// checkOverrides refuses overrides of methods that are not there, and tells of the others.
+// checkOverrides rejects overrides of methods that do not exist, and logs the others.
 func (i *instance) checkOverrides() error {
 	var names []string
 	for _, m := range i.chain.Methods() {
@@ -316,7 +317,8 @@ func (i *instance) checkHealth(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d checks", len(i.health.Status().Checks)), i.health.WaitFirst(ctx)
 }
 
-// becomeReady asks for traffic. A hard check that fails keeps the service unready until it passes.
+// becomeReady reports that the service is ready. A failing hard check keeps it unready until the
+// check passes.
 func (i *instance) becomeReady(context.Context) (string, error) {
 	i.health.MarkStarted()
 	i.health.SetServing(true)

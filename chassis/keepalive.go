@@ -2,8 +2,9 @@ package chassis
 
 import "time"
 
-// keepaliveTimeout is how long a pinged connection has to answer.
+// keepaliveTimeout is the time that a pinged peer has to answer.
 const keepaliveTimeout = 20 * time.Second
 
-// leastKeepalive is what a server of the chassis allows if nobody has set CHASSIS_KEEPALIVE_MIN_TIME there.
+// leastKeepalive is the interval that servers of the chassis allow by default, without
+// CHASSIS_KEEPALIVE_MIN_TIME.
 const leastKeepalive = 20 * time.Second

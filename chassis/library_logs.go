@@ -15,12 +15,12 @@ import (
 	"google.golang.org/grpc/grpclog"
 )
 
-// libraryLogs has what gRPC logs go through the service's log, once there is one. Its zero value writes to standard
+// libraryLogs forwards the log of gRPC to the service's log. Its zero value writes to standard
 // error.
 type libraryLogs struct{ logger atomic.Pointer[slog.Logger] }
 
-// takeGRPC has gRPC log here: what GRPC_GO_LOG_SEVERITY_LEVEL and GRPC_GO_LOG_VERBOSITY_LEVEL say, which is errors
-// alone. It must be called before anything of gRPC runs.
+// takeGRPC redirects gRPC's log to l. GRPC_GO_LOG_SEVERITY_LEVEL and GRPC_GO_LOG_VERBOSITY_LEVEL
+// apply; by default only errors are logged. Call it before any other use of gRPC.
 func (l *libraryLogs) takeGRPC() {
 	verbosity, _ := strconv.Atoi(os.Getenv("GRPC_GO_LOG_VERBOSITY_LEVEL"))
 	errors, warnings, infos := io.Discard, io.Discard, io.Discard
@@ -35,8 +35,8 @@ func (l *libraryLogs) takeGRPC() {
 	grpclog.SetLoggerV2(grpclog.NewLoggerV2WithVerbosity(infos, warnings, errors, verbosity))
 }
 
-// use has everything go to logger: what gRPC logs, and what is written to the standard library's loggers, unless the
-// service has told these where to write.
+// use forwards to logger from now on: the lines of gRPC, and those of the standard library's
+// loggers unless the service has set their destination.
 func (l *libraryLogs) use(logger *slog.Logger) {
 	if l == nil {
 		return
@@ -47,12 +47,12 @@ func (l *libraryLogs) use(logger *slog.Logger) {
 	}
 }
 
-// Write takes a line of gRPC, such as "2026/11/28 02:37:05 ERROR: text".
+// Write accepts a line of gRPC, such as "2026/11/28 02:37:05 ERROR: text".
 func (l *libraryLogs) Write(line []byte) (int, error) {
 	severity, text, ok := strings.Cut(string(bytes.TrimSpace(line)), ": ")
 	severity = severity[strings.LastIndexByte(severity, ' ')+1:]
 	logger := l.logger.Load()
-	if logger == nil || !ok || severity == "FATAL" { // of which no more than this would be written
+	if logger == nil || !ok || severity == "FATAL" { // after FATAL the process exits at once
 		return os.Stderr.Write(line)
 	}
 	level := slog.LevelWarn // gRPC's errors are those of connections as a rule

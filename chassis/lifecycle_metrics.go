@@ -8,14 +8,14 @@ import (
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
-// register puts the metrics of a life into a registry. Ready reports whether the service is ready.
+// register registers the lifecycle metrics. Ready reports whether the service is ready.
 func (l *lifecycle) register(registry prometheus.Registerer, ready func() bool) error {
 	return errors.Join(registry.Register(l.steps), registry.Register(phaseCollector{
 		phaseNow: l.phaseNow, isReady: ready, phase: catalog.Phase.Desc(), ready: catalog.Ready.Desc(),
 	}))
 }
 
-// phaseCollector reads phase and readiness when somebody asks.
+// phaseCollector reads phase and readiness at each scrape.
 type phaseCollector struct {
 	phaseNow     func() string
 	isReady      func() bool

@@ -14,22 +14,28 @@ import (
 	"github.com/betmakers/paddock/internal/settings"
 )
 
-// Exit codes of Main. A second signal exits with 128 and its number, as a shell has it for a killed process.
+// Exit codes of Main. A second signal exits with 128 plus its number, as shells report a killed
+// process.
 const (
 	exitFailed = 1 // the start, a worker or a stop function failed or hung, or a setting is wrong
 	exitUsage  = 2 // a flag is wrong
 	exitCut    = 3 // stopped, but calls or HTTP requests were cut at the deadline
 )
 
-// Main runs service as the whole of a process, and exits with its code: 0 after a clean stop, 1 where it failed, 2 for
-// a wrong flag, 3 where calls outlived the shutdown's deadline.
+// Main runs service as the whole of a process, and exits with one of these codes:
 //
-// Main owns the process: it makes the service's telemetry the one that OpenTelemetry hands to libraries which ask for
-// the global one, and the service's log the one of gRPC and of the packages log and log/slog, unless these were told
-// where to write before.
+//   - 0 after a clean stop, -help, -version and a -check-config without mistakes
+//   - 1 if the service or the check failed
+//   - 2 for a wrong flag
+//   - 3 if calls outlived the shutdown's deadline
 //
-// SIGTERM and SIGINT stop it in good order, a second one at once. -help lists every setting, -version says what is
-// running, -check-config reads the settings, reports what is wrong and exits.
+// Main owns the process: the service's telemetry becomes the global one of OpenTelemetry, and its
+// log becomes that of gRPC and of the packages log and log/slog, unless their destination was set
+// before.
+//
+// SIGTERM and SIGINT stop the service gracefully, a second one exits at once. -help lists every
+// setting, -version prints the build, and -check-config reads the settings, reports mistakes and
+// exits.
 func Main(ctx context.Context, service Service) {
 	libraries := new(libraryLogs)
 	libraries.takeGRPC()
@@ -46,7 +52,7 @@ func run(ctx context.Context, service Service, libraries *libraryLogs, args []st
 	case errors.Is(err, flag.ErrHelp):
 		return printHelp(ctx, service, stdout)
 	case err != nil:
-		return exitUsage // flags has said why
+		return exitUsage // flags has printed the error
 	case flags.NArg() > 0:
 		_, _ = fmt.Fprintf(stderr, "%s takes no arguments, but got %s; settings are environment variables: see -help\n",
 			service.Name, redact.Values(fmt.Sprintf("%q", flags.Args())))
@@ -73,8 +79,8 @@ func run(ctx context.Context, service Service, libraries *libraryLogs, args []st
 	}
 }
 
-// onSignals returns a context that ends at the first signal. The second one ends the process there and then: whoever
-// sends it has waited long enough.
+// onSignals returns a context that ends at the first signal. The second signal exits the process
+// at once.
 func onSignals(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signal.Ignore(syscall.SIGPIPE) // a log reader that dies must not take the service with it
@@ -126,7 +132,7 @@ func printVersion(service Service, w io.Writer) int {
 	return 0
 }
 
-// checkConfig reads the settings and nothing else: certificates and ports are tried by a start.
+// checkConfig reads the settings only. Certificates and ports are first used by a start.
 func checkConfig(ctx context.Context, service Service, stdout, stderr io.Writer) int {
 	var cfg configuration
 	around := surroundingsOf(ctx)

@@ -10,7 +10,7 @@ import (
 	"github.com/betmakers/paddock/internal/admission"
 )
 
-// opener opens ports with the limits that the settings have for them.
+// opener opens ports with the limits of the settings.
 type opener struct {
 	cfg      *configuration
 	around   *surroundings
@@ -21,8 +21,8 @@ type opener struct {
 	limiter  *admission.Limiter     // nil where admission is off
 }
 
-// listen opens a port. Those of the service have limits of connections; that of the probes has
-// none, as a service that is full is alive.
+// listen opens a port. Ports of the service limit connections. The admin port does not, because a
+// service at its limit is still alive.
 func (o *opener) listen(ctx context.Context, port, addr string) (net.Listener, error) {
 	listener, err := o.around.Listen(ctx, port, addr)
 	if err != nil || port == "admin" {

@@ -17,7 +17,8 @@ type operators struct {
 	chain *inbound.Server
 }
 
-// allowDebug returns what lets identities of CHASSIS_DEBUG_CALLERS see /debug from elsewhere, nil if there are none.
+// allowDebug returns a function that admits the identities in CHASSIS_DEBUG_CALLERS to /debug
+// from other machines. It returns nil if there are none.
 func (o *operators) allowDebug() func(*http.Request) bool {
 	if len(o.cfg.DebugCallers) == 0 {
 		return nil
@@ -35,8 +36,8 @@ func (o *operators) allowDebug() func(*http.Request) bool {
 	}
 }
 
-// explain tells an operator whether a caller may call a method, as it would be decided now. A caller given by name is
-// one of the own trust domain.
+// explain reports whether a caller may call a method now, and why. A caller given as a plain name
+// belongs to the own trust domain.
 func (o *operators) explain(method, id, subject string) (string, bool) {
 	domain := o.chain.TrustDomain()
 	if id != "" && domain != "" && !strings.Contains(id, "://") {
@@ -59,8 +60,8 @@ func (o *operators) explain(method, id, subject string) (string, bool) {
 	return "", false
 }
 
-// mayChange decides who may set faults and the log level at run time. In production being on the same machine is not
-// enough: it proves nobody.
+// mayChange decides who may set faults and the log level at run time. In production a loopback
+// address is not enough, because it proves no identity.
 func (o *operators) mayChange() func(*http.Request) error {
 	if o.cfg.development() {
 		return func(*http.Request) error { return nil }

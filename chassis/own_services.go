@@ -8,7 +8,8 @@ import (
 	"github.com/betmakers/paddock/health"
 )
 
-// registerOwnServices adds what the chassis serves beside the service: health, and in development reflection.
+// registerOwnServices registers the services of the chassis: health, and reflection in
+// development.
 func registerOwnServices(app *App, monitor *health.Monitor, reflect bool) {
 	for _, registered := range app.services {
 		monitor.AddService(registered.desc.ServiceName)
@@ -19,7 +20,7 @@ func registerOwnServices(app *App, monitor *health.Monitor, reflect bool) {
 	}
 }
 
-// reflected lets the reflection service list what is registered with the App.
+// reflected lists the services of the App for reflection.
 type reflected struct{ *App }
 
 func (r reflected) GetServiceInfo() map[string]grpc.ServiceInfo {

@@ -9,7 +9,8 @@ import (
 	"github.com/betmakers/paddock/internal/fault"
 )
 
-// plaintext is no TLS at all, with connections that an injected fault can cut, as those of mtls can be.
+// plaintext returns credentials without TLS. An injected fault can cut its connections, like
+// those of mtls.
 func plaintext() credentials.TransportCredentials { return cuttable{insecure.NewCredentials()} }
 
 type cuttable struct {
@@ -25,13 +26,13 @@ func (c cuttable) Clone() credentials.TransportCredentials {
 	return cuttable{c.TransportCredentials.Clone()}
 }
 
-// plainInfo is what gRPC keeps about a connection without TLS, and the connection.
+// plainInfo is gRPC's information about a connection without TLS, and the connection itself.
 type plainInfo struct {
 	credentials.AuthInfo
 	raw net.Conn
 }
 
-// GetCommonAuthInfo tells gRPC that nothing is secured.
+// GetCommonAuthInfo reports to gRPC that the connection is not secured.
 func (plainInfo) GetCommonAuthInfo() credentials.CommonAuthInfo {
 	return credentials.CommonAuthInfo{SecurityLevel: credentials.NoSecurity}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/betmakers/paddock/internal/inbound"
 )
 
-// ports are those that the service is called at: gRPC, and REST if it has HTTP. They are opened
-// together and closed together.
+// ports are the ports of the service: gRPC, and REST if it has HTTP. They are opened together and
+// closed together.
 type ports struct {
 	*opener
 	chain *inbound.Server
@@ -24,8 +24,9 @@ type ports struct {
 	http *httpServer // nil without HTTP
 }
 
-// bind opens every port before it serves on any: a service answers on all of them or does not
-// start. Rest is nil for a service without HTTP. It returns what is open, for people.
+// bind opens every port before it serves on any, so that a service answers on all of them or
+// fails to start. Rest is nil for a service without HTTP. It returns the open addresses, for
+// people.
 func (p *ports) bind(ctx context.Context, register func(*grpc.Server), rest http.Handler) (string, error) {
 	server, err := p.newGRPCServer(p.chain)
 	if err != nil {
@@ -76,7 +77,7 @@ func (p *ports) serve(calls *grpcServer, rest *httpServer) {
 	}
 }
 
-// addresses are those of the ports that are open: the debug page answers before the service does.
+// addresses returns the addresses of open ports. The debug page may ask before they are open.
 func (p *ports) addresses() []admin.KV {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"github.com/betmakers/paddock/internal/fault"
 )
 
-// protection is something that keeps callers out or load away, and that a setting can switch off.
+// protection is a defence that a setting can switch off.
 type protection struct {
 	name    string // the label of chassis_protection_off
 	off     bool
@@ -17,14 +17,13 @@ type protection struct {
 	means   string // for people
 }
 
-// faultsLabel is the label of the protection that a fault is: that calls do not fail on purpose. It is no setting
-// alone.
+// faultsLabel is the label for the absence of injected faults. No single setting switches it.
 const faultsLabel = "faults"
 
-// protections are all of them.
+// protections is the list of all of them.
 type protections []protection
 
-// protectionsOf returns them as the settings have them.
+// protectionsOf returns the protections and whether the settings switch them off.
 func protectionsOf(c *configuration, around *surroundings) protections {
 	mtls := c.source(around.getenv("SPIFFE_ENDPOINT_SOCKET")) != mtlsOff || around.Source != nil
 	return protections{
@@ -40,7 +39,8 @@ func protectionsOf(c *configuration, around *surroundings) protections {
 	}
 }
 
-// restTLSSetting is what has switched TLS of the REST port off: without certificates CHASSIS_HTTP_TLS changes nothing.
+// restTLSSetting returns the setting that switched off TLS on the REST port. Without certificates
+// CHASSIS_HTTP_TLS has no effect.
 func restTLSSetting(mtls bool) string {
 	if !mtls {
 		return "CHASSIS_MTLS=off"
@@ -48,7 +48,7 @@ func restTLSSetting(mtls bool) string {
 	return "CHASSIS_HTTP_TLS=false"
 }
 
-// warn logs each protection that is off. Faults are logged as they are set.
+// warn logs each protection that is off. Faults are logged when they are set.
 func (all protections) warn(log *slog.Logger) {
 	for _, p := range all {
 		if p.off {
@@ -57,7 +57,7 @@ func (all protections) warn(log *slog.Logger) {
 	}
 }
 
-// off says the same on the debug page.
+// off returns the protections that are off, for the debug page.
 func (all protections) off() (off []string) {
 	for _, p := range all {
 		if p.off {
@@ -67,7 +67,7 @@ func (all protections) off() (off []string) {
 	return off
 }
 
-// protectionCollector has what is off when somebody asks: faults come and go.
+// protectionCollector reads the protections at each scrape, because faults come and go.
 type protectionCollector struct {
 	faults   *fault.Set
 	settings protections

@@ -11,15 +11,19 @@ import (
 	paddockv1 "github.com/betmakers/paddock/proto/paddock/v1"
 )
 
-// Reason returns a new Error for a reason declared in a proto: a value of an enum with the option (paddock.v1.reason).
-// Reason and Domain are the value's name and its enum's package, Code and Message those of the option.
+// Reason returns a new Error for a reason declared in a proto: a value of an enum with the option
+// (paddock.v1.reason). Reason is the value's name, Domain the package of its enum, and Code and
+// Message are those of the option.
 //
 //	err := chassis.Reason(hellov1.ErrorReason_NAME_TOO_LONG)
-//	err.Fields = []chassis.FieldViolation{{Field: "name", Description: "has 120 bytes, and may have 100"}}
+//	err.Fields = []chassis.FieldViolation{
+//		{Field: "name", Description: "has 120 bytes, and may have 100"},
+//	}
 //	return nil, err
 //
-// It panics where the value lacks the option, its code is none of gRPC's, or its file has no package, as only another build
-// can put that right. A call that fails of it is answered like any panic; a sentinel in a package variable finds it at the start.
+// Reason panics if the value lacks the option, its code is not a code of gRPC, or its file has no
+// package: only a new build can correct these. In a handler this fails the call like any panic;
+// in a package variable it fails the start of the process.
 func Reason(value protoreflect.Enum) *Error {
 	e, err := reasonError(value)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"log/slog"
 )
 
-// registration says what becomes of what is registered with an App.
+// registration is the state of an App: it decides what a method that registers does.
 type registration int
 
 const (
@@ -16,16 +16,16 @@ const (
 	ended                           // Setup has failed or was left behind, or the service stops
 )
 
-// errEnded is the error of a registration that comes when the service has failed to start, or stops.
+// errEnded is the error of a registration after the start has failed or the stop has begun.
 var errEnded = errors.New("chassis: registered when the service had failed to start, or was stopping: it has no effect")
 
-// errNothing is the error of a Setup that registers nothing that is served or runs. One that has a connection to another
-// service or a client may work by itself, which cannot be seen.
+// errNothing is the error of a Setup that registers nothing. A Setup that makes a connection or a
+// client is accepted, because it may work with it by itself.
 var errNothing = errors.New("chassis: nothing is registered: the service would serve nothing and do nothing; " +
 	"register a gRPC service (RegisterXServer(app, ...)), a handler (app.Handle) or a worker (app.Go). " +
 	"Work in goroutines of your own becomes a worker with app.Go")
 
-// collect runs register with the lock of a. Its error is one of the start.
+// collect runs register while it holds the lock of a, and collects its error for the start.
 func (a *App) collect(method string, register func() error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -37,9 +37,9 @@ func (a *App) collect(method string, register func() error) {
 	}
 }
 
-// late panics when what is registered is fixed. When the service has failed to start, or stops, it returns an error
-// instead: a goroutine that Setup has left behind must not end the process then, with the calls and the services beside
-// it. The lock of a is held.
+// late panics if Setup has returned. If the start has failed or the stop has begun, it returns an
+// error instead, because a goroutine that outlives Setup must not crash the process then. The
+// caller holds the lock of a.
 func (a *App) late(method string) error {
 	switch a.state {
 	case registered:
@@ -53,8 +53,8 @@ func (a *App) late(method string) error {
 	}
 }
 
-// setUp runs Setup. Its error has everything that is wrong with what was registered, also where Setup returns an error
-// itself, or panics.
+// setUp runs Setup. Its error includes all mistakes in registrations, even if Setup itself
+// returns an error or panics.
 func (a *App) setUp(ctx context.Context, setup func(context.Context, *App) error) (err error) {
 	returned := false
 	defer func() {
@@ -73,12 +73,12 @@ func (a *App) setUp(ctx context.Context, setup func(context.Context, *App) error
 	return err
 }
 
-// check finds what is wrong with all that Setup has registered together.
+// check finds mistakes in the registrations as a whole.
 func (a *App) check() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
-	case a.state == ended: // Setup was left behind, and nobody waits for it any more
+	case a.state == ended: // Setup was left behind, and its result is not used
 		return errEnded
 	case !a.something:
 		return errNothing
@@ -87,7 +87,7 @@ func (a *App) check() error {
 	}
 }
 
-// close ends the registration and returns what was wrong with it.
+// close ends the registration and returns its mistakes.
 func (a *App) close() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -97,7 +97,7 @@ func (a *App) close() error {
 	return errors.Join(a.errs...)
 }
 
-// end lets nothing more be registered, and returns what was wrong with what is.
+// end rejects further registrations, and returns the mistakes in earlier ones.
 func (a *App) end() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -105,7 +105,7 @@ func (a *App) end() error {
 	return errors.Join(a.errs...)
 }
 
-// checkFields finds values that would make every call panic.
+// checkFields rejects values that would make every call panic.
 func (s *Service) checkFields() (errs []error) {
 	if s.Tokens != nil && isNil(s.Tokens) {
 		errs = append(errs, fmt.Errorf("Service.Tokens is a nil %T: leave it out, or pass what its constructor returns without an error", s.Tokens))

@@ -14,7 +14,7 @@ type declaredResource struct {
 	*inbound.Resource
 }
 
-// resources are those that were declared, in their order. Their methods may be called concurrently.
+// resources are the declared resources in their order. Their methods may be called concurrently.
 type resources struct {
 	mu       sync.Mutex
 	declared []declaredResource
@@ -26,7 +26,7 @@ func (rs *resources) add(name string, r *inbound.Resource) {
 	rs.declared = append(rs.declared, declaredResource{name, r})
 }
 
-// shown is how much of each resource is in use.
+// shown returns the use of each resource.
 func (rs *resources) shown() (shown []admin.KV) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()

@@ -13,9 +13,9 @@ import (
 	"github.com/betmakers/paddock/internal/openapi"
 )
 
-// routeCheck finds what is wrong between the routes that the registered services declare and what serves them. Without
-// it each of these mistakes shows in a request that fails. It asks the muxes themselves, so how a route came there does
-// not matter. Nothing is registered while it runs.
+// routeCheck compares the routes that the registered services declare with those that are served.
+// Without it each mistake shows in a failing request. It asks the muxes themselves, so it does
+// not matter how a route was added. Nothing may be registered while it runs.
 type routeCheck struct{ *App }
 
 func (a routeCheck) run() error {
@@ -36,8 +36,8 @@ func (a routeCheck) run() error {
 	return errors.Join(errs...)
 }
 
-// warnOfDocs reports patterns of Handle that the description of the API hides. It is no error, as the description is
-// there in development alone, unless it is asked for.
+// warnOfDocs logs patterns of Handle that the description of the API hides. This is not an error,
+// because the description is served only in development unless it is switched on.
 func (a routeCheck) warnOfDocs() {
 	if a.routes == nil || a.gateway == nil || !a.instance.cfg.HTTPDocs {
 		return
@@ -59,8 +59,8 @@ func (a routeCheck) checkWithoutGateway() (errs []error) {
 	return errs
 }
 
-// declared returns the routes that a service declares for this gateway. One that is malformed is no route: generators
-// refuse it, and readAPI reports it.
+// declared returns the routes that a service declares for this gateway. Malformed routes are left
+// out: generators reject them, and readAPI reports them.
 func (a routeCheck) declared(s service) []openapi.Route {
 	descriptor := contract.Descriptor(s.desc.ServiceName)
 	if descriptor == nil || slices.Contains(a.grpcOnly, s.desc.ServiceName) {
@@ -73,7 +73,8 @@ func (a routeCheck) declared(s service) []openapi.Route {
 	return routes
 }
 
-// own notes which method has a route, and fails where another one has it. A method may declare a route twice.
+// own records the method of a route, and fails if another method has it. A method may declare a
+// route twice.
 func own(owners map[string]string, r openapi.Route) error {
 	key := r.HTTPMethod + " " + shape(r.Pattern)
 	other, taken := owners[key]
@@ -85,7 +86,7 @@ func own(owners map[string]string, r openapi.Route) error {
 	return nil
 }
 
-// checkServed compares the routes of a service with what would serve them.
+// checkServed compares the routes of a service with those that are served.
 func (a routeCheck) checkServed(s service, owners map[string]string) (errs []error) {
 	routes := a.declared(s)
 	var unserved []string
@@ -116,15 +117,16 @@ func (a routeCheck) checkServed(s service, owners map[string]string) (errs []err
 	}
 }
 
-// name is a method without its leading slash, as in logs and metrics.
+// name returns a method without its leading slash, as in logs and metrics.
 func name(fullMethod string) string { return strings.TrimPrefix(fullMethod, "/") }
 
-// subtree reports whether a pattern of Handle is for everything below a path. It may serve a route by chance.
+// subtree reports whether a pattern of Handle covers everything below a path. It may cover a
+// route by chance.
 func subtree(pattern string) bool {
 	return strings.HasSuffix(pattern, "/") || strings.HasSuffix(pattern, "...}")
 }
 
-// gatewayPattern returns the pattern by which the gateway would serve a route, empty for none.
+// gatewayPattern returns the gateway's pattern that serves a route, empty for none.
 func (a routeCheck) gatewayPattern(r openapi.Route) string {
 	if a.gateway == nil {
 		return ""
@@ -132,7 +134,7 @@ func (a routeCheck) gatewayPattern(r openapi.Route) string {
 	return inbound.GatewayPattern(a.gateway, exampleOf(r))
 }
 
-// handlePattern returns the pattern of Handle that would take a route's requests, empty for none.
+// handlePattern returns the pattern of Handle that takes a route's requests, empty for none.
 func (a routeCheck) handlePattern(r openapi.Route) string {
 	if a.routes == nil {
 		return ""
@@ -141,11 +143,12 @@ func (a routeCheck) handlePattern(r openapi.Route) string {
 	return pattern
 }
 
-// manySegments is more than the path of any route has: only a wildcard for all of them takes as many.
+// manySegments is more than the path of any route has: only a trailing wildcard matches as many.
 const manySegments = 32
 
-// exampleOf returns a request for a route with values for its wildcards that no route has as literals. What takes it,
-// other than by a literal of the route, takes all of the route's requests.
+// exampleOf returns a request for a route, with values for its wildcards that are no literals of
+// any route. A pattern that matches it, other than by literals of the route, matches all requests
+// of the route.
 func exampleOf(r openapi.Route) *http.Request {
 	const value = "paddock-example"
 	many := strings.TrimSuffix(strings.Repeat(value+"/", manySegments), "/")
@@ -153,7 +156,8 @@ func exampleOf(r openapi.Route) *http.Request {
 	return &http.Request{Method: r.HTTPMethod, URL: &url.URL{Path: path}, Header: http.Header{}, Body: http.NoBody}
 }
 
-// shape returns a path template without the names of its variables: /v1/{name=notes/*}/{part} is /v1/notes/*/*.
+// shape returns a path template without the names of its variables: /v1/{name=notes/*}/{part} is
+// /v1/notes/*/*.
 func shape(template string) string {
 	var b strings.Builder
 	for {

@@ -6,17 +6,18 @@ import (
 	"fmt"
 )
 
-// Run runs service until ctx ends or one of its workers asks for a stop, and returns when everything of it has ended.
-// It is Main without the process: no signals, no flags, no exit.
+// Run runs service until ctx ends or a worker of [App.GoRequired] fails, and returns
+// when all its parts have ended. Unlike [Main], it handles no signals and no flags and does not
+// exit the process. Several services can run in one process at once.
 //
-// It returns nil after a clean stop. A start that fails returns what failed, everything that was started being stopped
-// again. [ErrCallsCut] is in the error where calls outlived CHASSIS_SHUTDOWN_TIMEOUT. Several services can run in one
-// process at once.
+// Run returns nil after a clean stop. If the start fails, the parts that were started are stopped
+// again, and Run returns the failure. The error wraps [ErrCallsCut] if calls outlived
+// CHASSIS_SHUTDOWN_TIMEOUT.
 //
-// A stop that is asked for while Setup runs waits for Setup, which should return when its context ends, and fails where
-// it has not returned near the end of CHASSIS_SHUTDOWN_TIMEOUT. Then Run returns while the goroutine of Setup still runs,
-// and what Setup opens from then on is not closed. The same holds for workers and OnStop functions that ignore their
-// contexts, and for handlers that were cut.
+// A stop during Setup waits for Setup, which should return when its context ends. If it has not
+// returned shortly before the end of CHASSIS_SHUTDOWN_TIMEOUT, Run returns an error while its
+// goroutine still runs, and the chassis does not close what Setup opens later. The same holds for
+// workers and OnStop functions that ignore their contexts, and for handlers that were cut.
 func Run(ctx context.Context, service Service) error {
 	return newInstance(ctx, service).run(ctx)
 }
@@ -64,7 +65,7 @@ func (i *instance) start(ctx context.Context) error {
 	return nil
 }
 
-// wait returns when a stop is asked for: nil by ctx, else what failed.
+// wait returns when the service must stop: nil if ctx has ended, else the failure.
 func (i *instance) wait(ctx context.Context) error {
 	if ctx.Err() != nil { // also before everything was started
 		return nil //nolint:nilerr // a stop that was asked for is no error

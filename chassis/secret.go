@@ -11,27 +11,31 @@ import (
 	"github.com/betmakers/paddock/internal/redact"
 )
 
-// Secret holds a value that is to be used and never to be read by people: a password, a key. However it is printed, logged
-// or marshalled, alone or within something else, [REDACTED] stands in its place, and nothing where it is zero. As a field of
-// [Service].Config it is filled as a T would be, and is shown by no page and quoted by no error.
+// Secret holds a value that the program uses and no person should read, such as a password or a
+// key. Printed, logged or marshalled, alone or inside another value, it shows as [REDACTED], or
+// as nothing if it is zero. As a field of [Service].Config it is filled like a T. No page shows
+// it, and no error quotes it.
 //
 //	type config struct {
 //		Password chassis.Secret[string] `env:"DB_PASSWORD, required" help:"Of the database."`
 //	}
 //
-// What Reveal returns is no secret any more to whoever prints it. The zero value reveals the zero value of T. A Secret may
-// be copied, and read concurrently; copies share the value. == compares whether two are copies.
+//	db.Connect(cfg.Password.Reveal())
+//
+// The result of Reveal is not protected. The zero value reveals the zero value of T. A Secret may
+// be copied and read concurrently. Copies share the value, and == reports whether two Secrets are
+// copies.
 type Secret[T any] struct {
 	marked    //nolint:unused // what it embeds marks the type
-	value  *T // a pointer, because fmt prints what it points to nowhere below the top, even in fields it may not call methods of
+	value  *T // a pointer: fmt prints only its address, even in fields whose methods it cannot call
 }
 
 type marked = redact.Marked //nolint:unused // an alias keeps the embedded field unexported
 
-// Set makes value the secret. Copies that were made before keep theirs.
+// Set makes value the secret. Earlier copies keep theirs.
 func (s *Secret[T]) Set(value T) { s.value = &value }
 
-// Reveal returns the value.
+// Reveal returns the value, which is not protected any more.
 func (s Secret[T]) Reveal() T {
 	if s.value == nil {
 		var zero T
@@ -47,23 +51,23 @@ func (s Secret[T]) String() string {
 	return redact.Mask
 }
 
-// GoString is for %#v.
+// GoString handles %#v.
 func (s Secret[T]) GoString() string { return s.String() }
 
-// Format is for every other verb.
+// Format handles the other verbs.
 func (s Secret[T]) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
 
-// MarshalText is for encoding/xml, flags and their like.
+// MarshalText masks the value for encoding/xml, flags and similar.
 func (s Secret[T]) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// MarshalJSON returns a string.
+// MarshalJSON returns the mask as a string.
 func (s Secret[T]) MarshalJSON() ([]byte, error) { return []byte(`"` + s.String() + `"`), nil }
 
-// LogValue is for log/slog.
+// LogValue masks the value for log/slog.
 func (s Secret[T]) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// UnmarshalText reads a T as go-envconfig does from a variable. An empty text is the zero Secret. The error does not quote
-// the text.
+// UnmarshalText parses a T as go-envconfig parses a variable. An empty text sets the zero Secret.
+// The error does not quote the text.
 func (s *Secret[T]) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		s.value = nil

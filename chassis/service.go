@@ -24,57 +24,63 @@ type TokenVerifier interface {
 	Verify(ctx context.Context, token string) (subject string, err error)
 }
 
-// Service is a service as its programmer describes it. What an operator sets stands in [Config] and in the service's
-// own configuration instead. A Service value may be run several times, also at once, if its Setup and Config allow it.
+// Service describes a service: the part that its programmer decides. Operators decide [Config]
+// and the service's own settings. A Service value may be run several times, also concurrently, if
+// its Setup and Config allow it.
 type Service struct {
-	// Name is the service's name: lower-case letters, digits and dashes, beginning with a letter, at most 63. It is the
-	// path of its SPIFFE ID and its service.name. Required.
+	// Name is the service's name: lower-case letters, digits and dashes, beginning with a letter,
+	// at most 63 characters. It is the path of its SPIFFE ID and its service.name. Required.
 	Name string
 
-	// Version is what chassis_build_info, traces and -version show. Empty means the version or revision that the Go
-	// toolchain stamped into the binary.
+	// Version is the version in chassis_build_info, traces and -version. If empty, it is the
+	// version or revision that the Go toolchain stamped into the binary.
 	Version string
 
-	// Config, if not nil, is a pointer to a struct with `env` tags, those of go-envconfig. It is filled before Setup
-	// runs. The other tags of [Config] work in it too. CHASSIS_ variables are not for it.
+	// Config, if not nil, is a pointer to a struct with `env` tags of go-envconfig. It is filled
+	// before Setup runs. The other tags of [Config] work in it too. Variables with the prefix
+	// CHASSIS_ are reserved.
 	//
 	//	var cfg struct {
-	//		Stake int           `env:"MAX_STAKE, default=100" min:"1" max:"5000" help:"Most that a bet may cost."`
-	//		Odds  string        `env:"ODDS, default=decimal" oneof:"decimal american" help:"How odds are shown."`
-	//		Retry time.Duration `env:"RETRY, default=1s" dev:"0s" min:"0s" help:"Pause before a second attempt."`
+	//		Stake int           `env:"STAKE, default=100" min:"1" max:"5000" help:"Highest stake."`
+	//		Odds  string        `env:"ODDS, default=decimal" oneof:"decimal american"`
+	//		Retry time.Duration `env:"RETRY, default=1s" dev:"0s" min:"0s"`
 	//	}
 	//
-	// min and max hold for numbers and durations, oneof for texts and numbers, of a list each for its
-	// elements. A value outside its limits ends the start, like one that cannot be read, and is
-	// reported beside everything else that is wrong. -help shows the limits.
+	// min and max apply to numbers and durations, oneof to texts and numbers, and for a list to
+	// each of its elements. A value outside its limits, like one that cannot be parsed, ends the
+	// start and is reported together with all other mistakes. -help shows the limits.
 	Config any
 
-	// Setup registers what the service serves. It runs once, when everything that it may use is there and before any
-	// port of the service is open. ctx ends when a stop is asked for. An error, a panic, and what is wrong with what it
-	// has registered end the start, reported together; so does registering nothing at all. Required.
+	// Setup registers servers, handlers and workers. It runs once, after telemetry, identity and
+	// the admin port have started and before any port of the service is open. ctx ends when the
+	// service is asked to stop. The start fails if Setup returns an error, panics, registers
+	// something wrong or registers nothing; all mistakes are reported together. Required.
 	Setup func(ctx context.Context, app *App) error
 
-	// Tokens, if not nil, decides about the bearer tokens of callers from outside the mesh, at the REST edge; package jwt has
-	// one for OpenID Connect. Methods name such callers as user:SUBJECT. Nil ignores tokens.
+	// Tokens, if not nil, verifies bearer tokens at the REST edge, of callers from outside the
+	// mesh. Package jwt has a verifier for OpenID Connect. Methods list such callers as
+	// user:SUBJECT. If nil, tokens are ignored.
 	Tokens TokenVerifier
 
-	// Validate, if not nil, checks each message that a handler receives; package validate has one for protovalidate. Its
-	// error reaches the caller.
+	// Validate, if not nil, checks each message before a handler receives it. Package validate
+	// has one for protovalidate. Its error is sent to the caller.
 	Validate func(proto.Message) error
 
-	// UnaryInterceptors and StreamInterceptors are the service's own, outermost first. They run for gRPC and REST alike,
-	// inside of the chassis's: what they refuse is counted and logged.
+	// UnaryInterceptors and StreamInterceptors are the service's own, outermost first. They run
+	// for gRPC and REST, inside the chassis's pass: calls that they refuse are counted and
+	// logged.
 	UnaryInterceptors  []grpc.UnaryServerInterceptor
 	StreamInterceptors []grpc.StreamServerInterceptor
 
-	// LogSinks, if not nil, returns where the log goes beside standard output, such as a file of its
-	// own for the records of one kind. It runs once, when Config is filled and before the first record:
-	// every line of the service goes there, the access log included. A sink that fails, hangs or
-	// panics costs its own records, which are counted; see docs/logs.md. The end of the service hands
-	// over what waits, within CHASSIS_SHUTDOWN_TIMEOUT, and closes the sinks. An error ends the start.
+	// LogSinks, if not nil, returns additional destinations of the log, such as a file for
+	// records of one kind. It runs once, when Config is filled and before the first record. Every
+	// sink receives every line of the service, the access log included. A sink that fails, hangs
+	// or panics loses only its own records, which are counted; see docs/logs.md. At the end,
+	// waiting records are written within CHASSIS_SHUTDOWN_TIMEOUT, and the sinks are closed. An
+	// error ends the start.
 	LogSinks func(ctx context.Context) ([]telemetry.Sink, error)
 
-	// OnEvent, if not nil, is called for each step of starting and stopping, one after the other, by the goroutine
-	// that takes the step: it must not block.
+	// OnEvent, if not nil, is called for each step of starting and stopping, one at a time, by
+	// the goroutine that takes the step. It must not block.
 	OnEvent func(Event)
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// sleep waits for d or for the end of ctx.
+// sleep waits for d or until ctx ends.
 func sleep(ctx context.Context, d time.Duration) {
 	if d <= 0 {
 		return

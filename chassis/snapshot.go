@@ -16,8 +16,8 @@ import (
 	"github.com/betmakers/paddock/internal/redact"
 )
 
-// debugPage shows the parts of a service to people: the debug page, the contract as a document, and
-// the hints of a start. It only reads, and may be used concurrently.
+// debugPage presents the parts of a service to people: the debug page, the contract as a
+// document, and the hints of a start. It only reads, and may be used concurrently.
 type debugPage struct {
 	service     *Service
 	began       time.Time
@@ -37,7 +37,7 @@ type debugPage struct {
 	workers     *supervisor
 }
 
-// snapshot is what the debug page shows at this moment.
+// snapshot returns the content of the debug page at this moment.
 func (p *debugPage) snapshot() admin.Snapshot {
 	build := readBuild(p.service.Version)
 	return admin.Snapshot{
@@ -83,7 +83,8 @@ func stepsOfCall() (shown []admin.KV) {
 	return shown
 }
 
-// load is how many calls run and wait, where somebody counts them, and how much of the declared resources is in use.
+// load returns the number of running and waiting calls, if they are counted, and the use of
+// declared resources.
 func (p *debugPage) load() (shown []admin.KV) {
 	if p.limiter != nil {
 		s := p.limiter.State()
@@ -156,7 +157,7 @@ func (p *debugPage) eventsShown() []admin.Event {
 	return shown
 }
 
-// snapshot returns the workers, without the functions that only run at the stop.
+// snapshot returns the workers, without stop functions.
 func (s *supervisor) snapshot() []admin.Worker {
 	s.mu.Lock()
 	defer s.mu.Unlock()

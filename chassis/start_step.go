@@ -18,19 +18,19 @@ type startStep struct {
 	doing string
 }
 
-// taken is what a step came back with.
+// taken is the result of a step.
 type taken struct {
 	detail string
 	err    error
 }
 
-// leftBehindError is the failure of a step that holds up the stop, and still runs.
+// leftBehindError is the failure of a step that still runs when the stop must go on.
 type leftBehindError struct{ error }
 
-// run takes a step in a goroutine of its own: much of it is code of the service, which may hang,
-// panic or end its goroutine. It returns when the step does, or with a [leftBehindError] when a
-// requested stop leaves no more time. Log is nil where there is none before the step. Stopping
-// begins the stop and returns the time that the step has.
+// run takes a step in its own goroutine, because the step may run code of the service, which may
+// hang, panic or end its goroutine. It returns when the step does, or with a [leftBehindError]
+// when a requested stop leaves no more time. Log is nil if there is none before the step.
+// Stopping begins the stop and returns the time that the step has.
 func (s startStep) run(ctx context.Context, log *slog.Logger, stopping func(context.Context) time.Duration) (string, error) {
 	done := make(chan taken, 1)
 	go func() {
@@ -56,8 +56,8 @@ func (s startStep) run(ctx context.Context, log *slog.Logger, stopping func(cont
 	}
 }
 
-// runWhileStopping waits for a step that runs while a stop is requested, until workers and telemetry need the rest of
-// the time.
+// runWhileStopping waits for a step while a stop is requested, until workers and telemetry need
+// the remaining time.
 func (s startStep) runWhileStopping(
 	ctx context.Context, log *slog.Logger, stopping func(context.Context) time.Duration, done <-chan taken,
 ) (string, error) {
@@ -80,7 +80,8 @@ func (s startStep) runWhileStopping(
 	return "", misstep{leftBehindError{err}}
 }
 
-// panicked logs the panic of a step and makes an error of it, with the stack if there is no log yet.
+// panicked logs the panic of a step and returns it as an error, with the stack if there is no log
+// yet.
 func panicked(log *slog.Logger, doing string, p any) error {
 	if log == nil {
 		return fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -89,7 +90,7 @@ func panicked(log *slog.Logger, doing string, p any) error {
 	return fmt.Errorf("panic: %v (the log has its stack)", p)
 }
 
-// failedStep returns the error of a step, nil where the stop that was asked for has broken it off.
+// failedStep returns the error of a step, nil if a requested stop has interrupted it.
 func failedStep(ctx context.Context, s startStep, err error) error {
 	if _, counts := errors.AsType[misstep](err); ctx.Err() != nil && !counts {
 		return nil

@@ -7,20 +7,22 @@ import (
 	"time"
 )
 
-// flushTimeout bounds the last export of telemetry, which has a context of its own: the one of the calls may be spent.
+// flushTimeout bounds the last export of telemetry. It has its own context, because that of the
+// calls may have ended.
 const flushTimeout = 2 * time.Second
 
-// closeTimeout bounds what comes after the flush: half of it a last export, half the log's last lines, which tell
-// what was lost also where the machine stands still for a moment.
+// closeTimeout bounds the steps after the flush. Half of it is for a last export, half for the
+// last lines of the log, which report losses even if the machine stalls for a moment.
 const closeTimeout = 800 * time.Millisecond
 
-// stop takes the steps of the end, in the order of the constants of Step: one owner, one order, one deadline. What was
-// never started is passed over. The stop was asked for, or something failed.
+// stop takes the steps of the stop, in the order of the constants of Step, with one owner and one
+// deadline. Parts that were never started are skipped. Either the stop was asked for, or failed
+// is the cause.
 func (i *instance) stop(asked, failed error) error {
 	if i.telemetry == nil {
 		return nil // it never came further than its settings
 	}
-	serving := i.life.phaseNow() == phases[1] // else nobody was sent here yet
+	serving := i.life.phaseNow() == phases[1] // else load balancers send no calls yet
 	i.requestStop(asked, failed)
 	_ = i.app.end() // the start has reported what was wrong
 	end := i.stopEnd()
@@ -60,7 +62,8 @@ func (i *instance) stop(asked, failed error) error {
 	return errors.Join(errs...)
 }
 
-// stopWorkers ends the workers, and beside them the health checks, whose probes may take as long.
+// stopWorkers ends the workers and, concurrently, the health checks, whose probes may take as
+// long.
 func (i *instance) stopWorkers(ctx context.Context) error {
 	checks := make(chan error, 1)
 	go func() { checks <- i.stopHealth() }()
@@ -68,8 +71,8 @@ func (i *instance) stopWorkers(ctx context.Context) error {
 	return errors.Join(err, <-checks)
 }
 
-// requestStop is the first step of the stop, and begins its time. A further call does nothing: a stop that is asked for
-// during the start begins there.
+// requestStop takes the first step of the stop and starts its time. Only the first call has an
+// effect: a stop that is requested during the start begins there.
 func (i *instance) requestStop(asked, failed error) {
 	if i.stopBegun.IsZero() {
 		i.stopBegun = time.Now()
@@ -78,13 +81,13 @@ func (i *instance) requestStop(asked, failed error) {
 }
 
 // stopDuringStart begins the stop while a step of the start runs, and returns the time that the
-// step has.
+// step has left.
 func (i *instance) stopDuringStart(ctx context.Context) time.Duration {
 	i.requestStop(context.Cause(ctx), nil)
 	return time.Until(i.stopEnd().Add(-stopReserve))
 }
 
-// stopEnd is when everything must have ended.
+// stopEnd is the deadline of the stop.
 func (i *instance) stopEnd() time.Time { return i.stopBegun.Add(i.cfg.ShutdownTimeout) }
 
 func text(err error) string {
@@ -94,7 +97,8 @@ func text(err error) string {
 	return err.Error()
 }
 
-// readinessOff tells probes and watchers of grpc.health.v1, and clients that keep HTTP/1 connections.
+// readinessOff notifies probes, watchers of grpc.health.v1, and clients with persistent HTTP/1
+// connections.
 func (i *instance) readinessOff() {
 	i.health.SetServing(false)
 	i.chain.Leave()
@@ -108,7 +112,8 @@ func (i *instance) stopHealth() error {
 	return nil
 }
 
-// closeGateway ends what a grpc.ClientConn runs, even one that never connects.
+// closeGateway closes the gateway's grpc.ClientConn, which has goroutines even if it never
+// connects.
 func (i *instance) closeGateway() error {
 	i.app.mu.Lock() // a Setup that was left behind may still use it
 	defer i.app.mu.Unlock()
@@ -118,8 +123,8 @@ func (i *instance) closeGateway() error {
 	return i.app.conn.Close()
 }
 
-// flush sends what was measured, and writes what was recorded, until end at the latest. The admin port still answers, so that the last values can be
-// scraped.
+// flush exports metrics and traces and writes the audit log, until end at the latest. The admin
+// port is still open, so that the last values can be scraped.
 func (i *instance) flush(end time.Time) error {
 	ctx, cancel := context.WithTimeout(context.Background(), min(flushTimeout, time.Until(end)))
 	defer cancel()
@@ -129,9 +134,9 @@ func (i *instance) flush(end time.Time) error {
 	return errors.Join(err, <-recorded)
 }
 
-// closeTelemetry ends the exporters and writes out the log.
+// closeTelemetry closes the exporters and writes the rest of the log.
 func (i *instance) closeTelemetry() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	_ = i.telemetry.Shutdown(ctx) // nothing is left that could tell
+	_ = i.telemetry.Shutdown(ctx) // no log is left to report an error
 }

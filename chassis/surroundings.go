@@ -13,13 +13,14 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// surroundings are what a process gives a service: environment, ports, standard output, network. A
-// test has others. No function of the harness is nil here.
+// surroundings are the parts of a process that a service uses: environment, ports, standard
+// output, network. A test replaces them. No function of the harness is nil here.
 type surroundings struct {
 	harness.Harness // Environ is nil for the process's own, which may change
 }
 
-// surroundingsOf returns those of ctx, with the process's own where a test has set nothing.
+// surroundingsOf returns the surroundings of ctx, and the process's own where a test has set
+// none.
 func surroundingsOf(ctx context.Context) surroundings {
 	h := *harness.From(ctx)
 	if h.Listen == nil {
@@ -51,7 +52,7 @@ func (s *surroundings) environ() []string {
 	return os.Environ()
 }
 
-// Lookup returns a variable of the environment. It makes surroundings an envconfig.Lookuper.
+// Lookup returns an environment variable. It implements envconfig.Lookuper.
 func (s *surroundings) Lookup(key string) (string, bool) {
 	if s.Environ == nil {
 		return os.LookupEnv(key)
@@ -64,7 +65,7 @@ func (s *surroundings) Lookup(key string) (string, bool) {
 	return "", false
 }
 
-// getenv returns a variable of the environment, empty where it is not set.
+// getenv returns an environment variable, empty if it is not set.
 func (s *surroundings) getenv(name string) string {
 	value, _ := s.Lookup(name)
 	return value

@@ -8,14 +8,14 @@ import (
 	"github.com/betmakers/paddock/telemetry"
 )
 
-// tracing is how calls are traced, those that are served and those that are sent.
+// tracing is the tracing of incoming and outgoing calls.
 type tracing struct {
 	tracer             trace.Tracer // nil where nothing would receive a span
 	ignoreTraceContext bool
 	ignoreBaggage      bool
 }
 
-// tracingOf reads it from what OTEL_* has set up.
+// tracingOf returns the tracing that the OTEL_ variables configure.
 func tracingOf(t *telemetry.Telemetry) tracing {
 	fields := t.Propagator().Fields()
 	tr := tracing{

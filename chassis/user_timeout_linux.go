@@ -9,8 +9,9 @@ import (
 // tcpUserTimeout is TCP_USER_TIMEOUT of Linux, which package syscall does not have.
 const tcpUserTimeout = 0x12
 
-// setUserTimeout is for net.ListenConfig.Control: a connection whose peer has confirmed nothing of what was sent for
-// keepaliveTimeout ends, as gRPC has it. Connections have it of the socket that they were accepted from.
+// setUserTimeout is for net.ListenConfig.Control. A connection ends if its peer acknowledges no
+// sent data for keepaliveTimeout, as in gRPC. Accepted connections inherit it from the listening
+// socket.
 func setUserTimeout(_, _ string, socket syscall.RawConn) error {
 	var err error
 	wrong := socket.Control(func(fd uintptr) {

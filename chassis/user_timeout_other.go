@@ -4,5 +4,5 @@ package chassis
 
 import "syscall"
 
-// setUserTimeout does nothing where there is no such option.
+// setUserTimeout does nothing on systems without the option.
 func setUserTimeout(_, _ string, _ syscall.RawConn) error { return nil }

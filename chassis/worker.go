@@ -17,14 +17,15 @@ import (
 	"github.com/betmakers/paddock/internal/redact"
 )
 
-// The pauses before a restart double between these bounds, and vary by a fifth either way.
+// Pauses before a restart double between these bounds, and vary by a fifth in both directions.
 const (
 	firstPause   = 100 * time.Millisecond
 	longestPause = 30 * time.Second
 	calmAfter    = time.Minute
 )
 
-// supervisor runs the workers of one service and its OnStop functions, and stops both in reverse order.
+// supervisor runs the workers of one service and its OnStop functions, and stops both in reverse
+// order.
 type supervisor struct {
 	log      *slog.Logger
 	restarts *prometheus.CounterVec
@@ -36,7 +37,7 @@ type supervisor struct {
 	tasks   []*task
 }
 
-// task is a worker, or a function to be run at the stop.
+// task is a worker or a stop function.
 type task struct {
 	name     string
 	run      func(context.Context) error // nil for a stop function
@@ -56,7 +57,7 @@ func newSupervisor(log *slog.Logger, restarts, panics *prometheus.CounterVec) *s
 	return &supervisor{log: log, restarts: restarts, panics: panics, failed: make(chan error, 1)}
 }
 
-// add takes in a task that start and stop are to find.
+// add adds a task for start and stop.
 func (s *supervisor) add(t *task) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -138,11 +139,11 @@ func (s *supervisor) supervise(ctx context.Context, t *task) {
 	}
 }
 
-// errGoexit is the failure of a function of the service that did not come back.
+// errGoexit is the failure of a function that ended its goroutine instead of returning.
 var errGoexit = errors.New("it ended its goroutine (runtime.Goexit) instead of returning")
 
-// once runs a worker or stop function, and makes an error of a panic and of an end without a return. The function has a
-// goroutine of its own, which it may end.
+// once runs a worker or stop function, and returns an error for a panic and for an end without a
+// return. The function has its own goroutine, which it may end.
 func (s *supervisor) once(ctx context.Context, name string, run func(context.Context) error) error {
 	done := make(chan error, 1)
 	go func() {

@@ -8,20 +8,20 @@ import (
 	"time"
 )
 
-// leastShare is the time that each worker and stop function has at the stop even if others before it hang. Where less is
-// left for all of them, each has the same part of it.
+// leastShare is the time of each worker and stop function at the stop, even if others before it
+// hang. If less is left for all of them, they share it equally.
 const leastShare = time.Second
 
-// ending is a worker that was told to end, or a stop function that was called.
+// ending is a worker whose context has ended, or a stop function that was called.
 type ending struct {
 	*task
 	done <-chan struct{}
 	err  error // of a stop function, to be read when done is closed
 }
 
-// stop ends the workers and runs the stop functions, the newest first. Each may take what is left until ctx ends, less the
-// least shares of the tasks behind it. A task that takes longer is left behind, and the error names it unless it has
-// ended when ctx does.
+// stop ends the workers and runs the stop functions, the newest first. Each may use all the time
+// that is left until ctx ends, less the least shares of the tasks after it. A task that takes
+// longer is left behind. The error names it unless it has ended when ctx does.
 func (s *supervisor) stop(ctx context.Context) error {
 	if s == nil {
 		return nil
@@ -38,7 +38,7 @@ func (s *supervisor) stop(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// close returns the tasks to be ended, the newest first.
+// close returns the tasks to end, the newest first.
 func (s *supervisor) close() []*task {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,8 +50,8 @@ func (s *supervisor) close() []*task {
 	return tasks
 }
 
-// end ends the first of several tasks, and waits for it as long as its share lasts. The context of a stop function ends
-// before that, so that a function that goes by its context ends in time.
+// end ends the first of several tasks, and waits for it during its share. The context of a stop
+// function ends earlier, so that a function that obeys it ends in time.
 func (s *supervisor) end(ctx context.Context, t *task, tasks int) *ending {
 	share := ctx
 	if at, ok := ctx.Deadline(); ok {
@@ -67,7 +67,7 @@ func (s *supervisor) end(ctx context.Context, t *task, tasks int) *ending {
 	return e
 }
 
-// shareOf returns what the first of several tasks may take of the time that is left.
+// shareOf returns the part of the remaining time for the first of several tasks.
 func shareOf(left time.Duration, tasks int) time.Duration {
 	each := min(leastShare, left/time.Duration(tasks))
 	return left - each*time.Duration(tasks-1)
@@ -92,7 +92,7 @@ func (s *supervisor) begin(share context.Context, t *task) *ending {
 	return e
 }
 
-// outcome waits for the end of a task, or of ctx, and returns what is to be told of it.
+// outcome waits for the end of a task, or of ctx, and returns the error to report.
 func (e *ending) outcome(ctx context.Context) error {
 	select {
 	case <-e.done:
@@ -106,7 +106,8 @@ func (e *ending) outcome(ctx context.Context) error {
 	if e.err != nil {
 		return fmt.Errorf("chassis: stop function %s: %w", e.name, e.err)
 	}
-	// A worker may fail because what it works with has ended too; a panic is a fault in any case.
+	// A worker may fail because the things that it uses have ended. A panic is a fault in any
+	// case.
 	if _, broken := errors.AsType[misstep](e.atStop); broken {
 		return fmt.Errorf("chassis: worker %s: %w", e.name, e.atStop)
 	}

@@ -7,36 +7,41 @@ import (
 	"time"
 )
 
-// Check is one thing that a service needs, and how to find out whether it is there.
+// Check is a check of one thing that a service needs.
+//
+//	monitor.Add(health.Check{Name: "database", Probe: db.PingContext})
 type Check struct {
-	// Name stands in answers, logs and the label of a metric: 1 to 63 letters, digits, dots, dashes and underscores,
-	// beginning with a letter or digit. Required, and unique within a Monitor.
+	// Name appears in answers, logs and the label of a metric: 1 to 63 letters, digits, dots,
+	// dashes and underscores, beginning with a letter or digit. Required, and unique within a
+	// Monitor.
 	Name string
 
-	// Probe returns nil where all is well, and an error made by [Degraded] where something is wrong that is to be shown
-	// and takes no traffic away. It should end when ctx does. It is never called again before it has
-	// returned. Required.
+	// Probe returns nil if the check passes, and an error if it fails. An error made by
+	// [Degraded] is shown but does not affect readiness. Probe should return when ctx ends. It is
+	// never called again before it has returned. Required.
 	Probe func(ctx context.Context) error
 
-	// Interval is the pause between the end of one run and the start of the next, varied by a tenth either way so that
-	// the replicas of a service do not probe in step. Zero means 10 s.
+	// Interval is the pause between the end of one run and the start of the next. It varies by up
+	// to a tenth in both directions, so that replicas do not probe in step. Zero means 10 s.
 	Interval time.Duration
 
-	// Timeout is how long a run may take. Zero means 2 s.
+	// Timeout bounds a run. Zero means 2 s.
 	Timeout time.Duration
 
-	// Soft says that the check is only reported: the service stays ready while it fails.
+	// Soft makes the check informative: the service stays ready while it fails.
 	Soft bool
 
-	// FailAfter is how many failures in a row make a passing check a failing one. Zero means 3.
+	// FailAfter is the number of consecutive failures that turn a passing check into a failing
+	// one. Zero means 3.
 	FailAfter int
 
-	// PassAfter is how many passes in a row make a failing check a passing one. Zero means 1.
+	// PassAfter is the number of consecutive passes that turn a failing check into a passing one.
+	// Zero means 1.
 	PassAfter int
 }
 
-// Degraded makes of err, which must not be nil, what a Probe returns when the check passes all the same: readiness is as
-// with nil, and report, log and metrics say what is wrong. It wraps err.
+// Degraded returns an error with which a Probe passes: readiness is as with nil, while the error
+// appears in Status, log and metrics. It wraps err, which must not be nil.
 func Degraded(err error) error { return degraded{err} }
 
 type degraded struct{ error }
@@ -59,7 +64,7 @@ func orDefault[T comparable](value, def T) T {
 	return value
 }
 
-// validate returns everything that is wrong with c, joined.
+// validate returns all mistakes in c, joined.
 func (c Check) validate() error {
 	var errs []error
 	if !validName(c.Name) {

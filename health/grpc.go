@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// AddService makes grpc.health.v1 answer for the gRPC service of that full name too, always as it answers for the whole
-// server, whose name is empty. A name that is there already stays.
+// AddService makes grpc.health.v1 answer for the gRPC service with that full name. The answer is
+// always that of the whole server, whose name is empty. Adding a name again does nothing.
 func (m *Monitor) AddService(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -22,13 +22,14 @@ func (m *Monitor) AddService(name string) {
 	}
 }
 
-// GRPC returns the implementation of grpc.health.v1, with Check, List and Watch. Of a name that AddService was not
-// called with, Check answers NOT_FOUND and Watch SERVICE_UNKNOWN, as the protocol says.
+// GRPC returns the implementation of grpc.health.v1, with Check, List and Watch. For names that
+// AddService was not called with, Check returns NOT_FOUND and Watch sends SERVICE_UNKNOWN, as the
+// protocol requires.
 func (m *Monitor) GRPC() healthpb.HealthServer { return &server{Server: m.server, unwatch: m.unwatch} }
 
-// EndWatches ends every Watch, now and later, with UNAVAILABLE: a graceful stop of a gRPC server waits for its streams,
-// and these never end by themselves. Call it after SetServing(false), so that watchers have heard that first. Stop calls
-// it too. A second call does nothing.
+// EndWatches ends every Watch, now and later, with UNAVAILABLE. A graceful stop of a gRPC server
+// waits for its streams, and watches never end by themselves. Call it after SetServing(false), so
+// that watchers see that state first. Stop calls it too. Further calls do nothing.
 func (m *Monitor) EndWatches() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -45,7 +46,7 @@ func servingStatus(ready bool) healthpb.HealthCheckResponse_ServingStatus {
 	return healthpb.HealthCheckResponse_NOT_SERVING
 }
 
-// server is grpc-go's health server, with watches that the server can end.
+// server is grpc-go's health server, which can also end its watches.
 type server struct {
 	*grpchealth.Server
 	unwatch <-chan struct{}
@@ -66,7 +67,7 @@ func (s *server) Watch(in *healthpb.HealthCheckRequest, stream grpc.ServerStream
 	}
 }
 
-// watchStream is a stream whose context ends earlier than its own.
+// watchStream is a stream with an additional context that can end it.
 type watchStream struct {
 	grpc.ServerStreamingServer[healthpb.HealthCheckResponse]
 	ctx context.Context

@@ -7,15 +7,16 @@ import (
 	"time"
 )
 
-// Livez returns a handler that answers 200 for as long as the process can answer at all. It never looks at a check: a
-// restart does not mend a dependency.
+// Livez returns a handler that answers 200 while the process can answer at all. It ignores the
+// checks, because a restart does not repair a dependency.
 func (m *Monitor) Livez() http.Handler {
 	return handler("livez", func(bool) (bool, string) { return true, line(true, "process", "ok") })
 }
 
-// Readyz returns a handler that answers 200 where Ready is true and else 503 with the list of what is missing. ?verbose
-// lists every check with its state and since when. Errors of checks, which tell of the inside, are withheld, as by
-// kube-apiserver: probes have no identity to show, so anyone may ask. Status has them, and so has the log.
+// Readyz returns a handler that answers 200 if Ready is true, and otherwise 503 with the list of
+// failing checks. ?verbose lists every check with its state and the time of the last change. The
+// errors of checks are withheld, as in kube-apiserver, because probes have no identity and every
+// client may ask. Status and the log have them.
 func (m *Monitor) Readyz() http.Handler {
 	return handler("readyz", func(verbose bool) (bool, string) {
 		s := m.Status()
@@ -28,7 +29,7 @@ func (m *Monitor) Readyz() http.Handler {
 	})
 }
 
-// Startupz returns a handler that answers 503 before MarkStarted was called and 200 from then on.
+// Startupz returns a handler that answers 503 until MarkStarted is called, and 200 from then on.
 func (m *Monitor) Startupz() http.Handler {
 	return handler("startupz", func(bool) (bool, string) {
 		started := m.started.Load()
@@ -36,8 +37,8 @@ func (m *Monitor) Startupz() http.Handler {
 	})
 }
 
-// handler answers as the probes of kube-apiserver do: the status code is for machines and says all; the body is `ok`,
-// or for people a list that ends in a verdict.
+// handler answers like the probes of kube-apiserver. The status code is the result. The body is
+// `ok`, or a list for people that ends with the verdict.
 func handler(name string, report func(verbose bool) (ok bool, list string)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()

@@ -16,7 +16,7 @@ type metrics struct {
 	panics   *prometheus.CounterVec
 }
 
-// newMetrics registers the collectors of this package; reg may be nil.
+// newMetrics registers the metrics of this package. Reg may be nil.
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		up:       catalog.HealthCheckUp.GaugeVec(),

@@ -14,16 +14,18 @@ import (
 	grpchealth "google.golang.org/grpc/health"
 )
 
-// stopGrace is how long Stop waits for probes that do not heed the end of their context.
+// stopGrace is the time that Stop waits for probes whose context has ended.
 const stopGrace = time.Second
 
-// Config is what a Monitor works with. The zero value works: nothing is logged and nothing measured.
+// Config configures a Monitor. The zero value is usable: it logs nothing and registers no
+// metrics.
 type Config struct {
-	Logger     *slog.Logger          // told of each change of a check's state and of readiness, once
-	Registerer prometheus.Registerer // gets the metrics chassis_health_check_* and chassis_panics_total
+	Logger     *slog.Logger          // gets each change of a check's state and of readiness
+	Registerer prometheus.Registerer // registers chassis_health_check_* and chassis_panics_total
 }
 
-// Monitor runs checks and answers for them. Make one with New. Its methods may be called from any goroutine.
+// Monitor runs checks and reports their results. Make one with New. Its methods may be called
+// concurrently.
 type Monitor struct {
 	log     *slog.Logger
 	metrics *metrics
@@ -44,8 +46,8 @@ type Monitor struct {
 	stopping bool
 }
 
-// New returns a Monitor that is not ready and runs nothing yet. It fails where the Registerer holds other metrics under the
-// same names.
+// New returns a Monitor that is not ready and runs no checks yet. It fails if the Registerer has
+// other metrics under the same names.
 func New(cfg Config) (*Monitor, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -63,8 +65,9 @@ func New(cfg Config) (*Monitor, error) {
 	return mon, nil
 }
 
-// Add registers a check, to be run from Start on. It fails where the check is not valid, its name is taken, or Start has
-// been called: a check that came later would make a ready service unready until its first result.
+// Add registers a check, to be run from Start on. It fails if the check is invalid, if its name
+// is used already, or after Start: a later check would make a ready service unready until its
+// first result.
 func (m *Monitor) Add(c Check) error {
 	if err := c.validate(); err != nil {
 		return fmt.Errorf("health: check %q: %w", c.Name, err)
@@ -84,8 +87,8 @@ func (m *Monitor) Add(c Check) error {
 	return nil
 }
 
-// Start runs every check at once and from then on at its interval, until ctx ends or Stop is called. A second call, or one after Stop,
-// does nothing.
+// Start runs every check at once, and then at its interval until ctx ends or Stop is called.
+// Further calls, and calls after Stop, do nothing.
 func (m *Monitor) Start(ctx context.Context) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -98,8 +101,9 @@ func (m *Monitor) Start(ctx context.Context) {
 	}
 }
 
-// WaitFirst returns nil once every check has had its first result, good or bad: no later than the longest Timeout and a
-// tenth of a second after Start. It fails, naming the checks without one, where ctx ends or Stop is called before.
+// WaitFirst returns nil when every check has had its first result, good or bad. This takes at
+// most the longest Timeout and a tenth of a second after Start. If ctx ends or Stop is called
+// earlier, it returns an error with the checks that have no result.
 func (m *Monitor) WaitFirst(ctx context.Context) error {
 	m.mu.Lock()
 	runners := m.runners
@@ -116,7 +120,8 @@ func (m *Monitor) WaitFirst(ctx context.Context) error {
 	return nil
 }
 
-// SetServing turns the switch on or off; it is off at first. Every watcher is told before it returns.
+// SetServing turns the switch on or off. It is off at first. Watchers are notified before it
+// returns.
 func (m *Monitor) SetServing(on bool) {
 	m.mu.Lock()
 	m.serving = on
@@ -125,13 +130,13 @@ func (m *Monitor) SetServing(on bool) {
 	m.logReadiness(v)
 }
 
-// MarkStarted says that start-up is complete: from now on Startupz answers 200.
+// MarkStarted completes the start: Startupz answers 200 from now on.
 func (m *Monitor) MarkStarted() { m.started.Store(true) }
 
 // Ready reports whether the switch is on and every hard check passes. It costs one atomic load.
 func (m *Monitor) Ready() bool { return m.ready.Load() }
 
-// Status returns what is known now, checks in the order in which they were added.
+// Status returns the current state. Checks are in the order in which they were added.
 func (m *Monitor) Status() Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -142,8 +147,9 @@ func (m *Monitor) Status() Status {
 	return s
 }
 
-// Stop ends the checks and the watches and waits for their probes, for at most a second: its error names the probes that
-// have not returned even so, whose goroutines are left behind. The states stay as they are. A second call does nothing.
+// Stop ends the checks and the watches, and waits at most a second for running probes. Its error
+// names probes that have not returned, whose goroutines are left behind. The states do not change
+// any more. Further calls do nothing.
 func (m *Monitor) Stop() error {
 	m.EndWatches()
 	m.mu.Lock()
@@ -174,7 +180,7 @@ func (m *Monitor) waitForProbes() error {
 	return errors.Join(errs...)
 }
 
-// returned reports whether a probe has returned or does so before ctx ends.
+// returned reports whether a probe has returned, or returns before ctx ends.
 func returned(ctx context.Context, pending <-chan result) bool {
 	select {
 	case <-pending:

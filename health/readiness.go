@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// take notes a result of check c and tells everyone whom it concerns.
+// take records a result of check c, and notifies watchers, log and metrics of changes.
 func (m *Monitor) take(c Check, res result) {
 	if res.stack != "" {
 		m.metrics.panicked()
@@ -32,13 +32,13 @@ func (m *Monitor) take(c Check, res result) {
 	m.logReadiness(v)
 }
 
-// verdict is what readiness came to, and whether that is news.
+// verdict is the readiness, and whether it has changed.
 type verdict struct {
 	changed, ready, serving bool
 	failing                 []string
 }
 
-// settle works out readiness and tells the gRPC watchers. The caller holds m.mu, or is New.
+// settle computes readiness and notifies the gRPC watchers. The caller holds m.mu, or is New.
 func (m *Monitor) settle() verdict {
 	v := verdict{serving: m.serving}
 	for _, r := range m.runners {

@@ -11,13 +11,14 @@ import (
 	"github.com/betmakers/paddock/internal/redact"
 )
 
-// grace is what a probe gets on top of its timeout to return with an error of its own, which says more than ours.
+// grace is the time after its timeout that a probe has to return its own error, which is more
+// specific than the chassis's.
 const grace = 100 * time.Millisecond
 
-// maxReason bounds the text kept of a probe's error, in bytes.
+// maxReason bounds the stored text of a probe's error, in bytes.
 const maxReason = 1024
 
-// runner runs one check. Its loop owns the fields without a comment.
+// runner runs one check. Fields without a comment belong to its loop.
 type runner struct {
 	check  Check
 	report func(result)  // called by the loop with each result
@@ -27,7 +28,7 @@ type runner struct {
 	started time.Time   // when that probe was called
 }
 
-// loop runs the check until ctx ends. A probe that hangs then is left in r.pending.
+// loop runs the check until ctx ends. A probe that still hangs is kept in r.pending.
 func (r *runner) loop(ctx context.Context) {
 	for first := true; ; first = false {
 		res, ok := r.run(ctx)
@@ -46,7 +47,7 @@ func (r *runner) loop(ctx context.Context) {
 	}
 }
 
-// run probes once, or waits no longer on a probe that still hangs, and returns false where ctx ended first.
+// run probes once, or waits for a probe that still hangs. It returns false if ctx ended first.
 func (r *runner) run(ctx context.Context) (result, bool) {
 	if r.pending != nil {
 		select {
@@ -79,7 +80,8 @@ func (r *runner) hung() result {
 	}
 }
 
-// probe calls c.Probe and puts the result into done, which has room for it, whatever the probe does but hang.
+// probe calls c.Probe and sends the result to done, which has room for it. It does so whatever
+// the probe does, unless the probe hangs.
 func probe(ctx context.Context, c Check, done chan<- result) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
@@ -96,8 +98,9 @@ func probe(ctx context.Context, c Check, done chan<- result) {
 	_, res.degraded = errors.AsType[degraded](err)
 	res.failed, res.reason = err != nil && !res.degraded, ""
 	if err != nil {
-		// Read here and not where it is shown: an Error method that panics is the probe's panic.
-		res.reason = clip(redact.Values(err.Error())) // errors of drivers quote the address that they were given
+		// The text is read here and not when it is shown, so that an Error method that panics
+		// counts as a panic of the probe.
+		res.reason = clip(redact.Values(err.Error())) // errors of drivers quote addresses
 	}
 }
 
@@ -108,7 +111,7 @@ func clip(s string) string {
 	return s
 }
 
-// jitter returns d varied by up to a tenth either way.
+// jitter returns d varied by up to a tenth in both directions.
 func jitter(d time.Duration) time.Duration {
 	return d + time.Duration((rand.Float64()-0.5)*0.2*float64(d))
 }

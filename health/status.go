@@ -2,17 +2,17 @@ package health
 
 import "time"
 
-// State is what a check's results so far say.
+// State is the state of a check.
 type State string
 
-// A check is Pending until its first result, and never again.
+// A check is Pending until its first result, and never again after it.
 const (
 	Pending State = "pending"
 	Passing State = "passing"
 	Failing State = "failing"
 )
 
-// Status is what a Monitor knows at one moment. It is a copy: the reader owns it.
+// Status is the state of a Monitor at one moment. It is a copy that the caller owns.
 type Status struct {
 	Ready   bool
 	Serving bool // the switch of SetServing
@@ -20,20 +20,20 @@ type Status struct {
 	Checks  []CheckStatus
 }
 
-// CheckStatus is what a Monitor knows of one check.
+// CheckStatus is the state of one check.
 type CheckStatus struct {
 	Name         string
 	State        State
 	Soft         bool
 	Degraded     bool          // State is Passing, and the newest result one of [Degraded]
-	Since        time.Time     // when State became what it is; for Pending, when the check was added
+	Since        time.Time     // time of the last change of State; for Pending, when the check was added
 	LastRun      time.Time     // start of the newest run that has a result; zero while Pending
-	LastDuration time.Duration // of that run; one that hangs: so far
-	LastError    string        // of the newest result; empty where all was well. For operators' eyes: no probe shows it. Credentials in it are masked
-	Failures     int           // in a row, up to the newest result
+	LastDuration time.Duration // of that run; so far if it hangs
+	LastError    string        // of the newest result, with credentials masked; empty for none; not in probes
+	Failures     int           // consecutive, up to the newest result
 }
 
-// result is one run's outcome. One that failed or is degraded says why.
+// result is the outcome of one run. The reason is empty only if it passed and is not degraded.
 type result struct {
 	start    time.Time
 	duration time.Duration
@@ -43,13 +43,13 @@ type result struct {
 	stack    string // where the probe panicked
 }
 
-// record is a check's state with what the hysteresis needs to move it.
+// record is a check's state and its counts of consecutive results.
 type record struct {
 	CheckStatus
 	against int // results in a row that contradict State
 }
 
-// apply takes a result in and reports whether the state changed.
+// apply applies a result and reports whether the state changed.
 func (r *record) apply(res result, failAfter, passAfter int, now time.Time) (flipped bool) {
 	r.LastRun, r.LastDuration, r.LastError = res.start, res.duration, res.reason
 	state, needed := Passing, passAfter

@@ -28,15 +28,15 @@ var (
 	errLife       = errors.New("jwt: the token lives for longer than JWT_MAX_LIFE")
 )
 
-// claims are what a token must claim.
+// claims are the required claims of a token.
 type claims struct {
 	issuer, audience, subject string
 	maxLife                   time.Duration
 	idTokens                  bool
 }
 
-// read returns the subject and the expiry of the token with a payload whose signature was verified. typ is the type
-// that its header names.
+// read returns the subject and the expiry of a token, from its verified payload. typ is the type
+// in its header.
 func (c claims) read(typ string, payload []byte, now time.Time) (subject string, expiry time.Time, err error) {
 	var standard jwt.Claims
 	var all map[string]any
@@ -66,7 +66,7 @@ func (c claims) read(typ string, payload []byte, now time.Time) (subject string,
 	return subject, expiry, nil
 }
 
-// kind refuses tokens that an issuer has made for something else than access by whoever bears them.
+// kind rejects tokens that were issued for another purpose than access by their bearer.
 func (c claims) kind(typ string, all map[string]any) error {
 	if _, bound := all["cnf"]; bound {
 		return errBound
@@ -80,8 +80,8 @@ func (c claims) kind(typ string, all map[string]any) error {
 	return nil
 }
 
-// forAccess tells an access token that repeats the nonce of its login, as Keycloak's do before version 25, from an ID
-// token.
+// forAccess distinguishes an access token that repeats the nonce of its login, as in Keycloak
+// before version 25, from an ID token.
 func forAccess(typ string, all map[string]any) bool {
 	if typ == "at+jwt" || all["typ"] == "Bearer" {
 		return true
@@ -109,11 +109,11 @@ func inOurWords(err error) error {
 	}
 }
 
-// validSubject refuses what could be taken for another subject by an eye or a log.
+// validSubject rejects subjects that a person or a log could confuse with another one.
 func validSubject(s string) bool {
 	return s != "" && len(s) <= maxSubject && utf8.ValidString(s) && strings.TrimSpace(s) == s &&
 		!strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
-// isTrue takes the text too, which some issuers send.
+// isTrue accepts the text "true" too, which some issuers send.
 func isTrue(v any) bool { return v == true || v == "true" }

@@ -13,44 +13,48 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Config says whose tokens are accepted. Its tags are those of a service's own configuration: embed it in that, behind
-// an `env:", prefix=…"` tag where there are several.
+// Config configures which tokens are accepted. Its tags are those of a service's own
+// configuration, so it can be embedded there, with an `env:", prefix=…"` tag if there are
+// several.
 type Config struct {
-	// Issuer is what the tokens' iss claim must be, letter for letter. Required.
+	// Issuer is the required value of the tokens' iss claim, compared exactly. Required.
 	Issuer string `env:"JWT_ISSUER" help:"Issuer of the bearer tokens that are accepted, as their iss claim has it: an https URL."`
 
-	// Audience is what must be among the tokens' aud claim: without it a token that was given out for another service
-	// would do. Required.
+	// Audience is a required entry of the tokens' aud claim. Without it, a token for another
+	// service would be accepted. Required.
 	Audience string `env:"JWT_AUDIENCE" help:"Audience that bearer tokens must be made out to, as their aud claim has it."`
 
-	// JWKSURL is where the issuer publishes its keys. Empty asks the issuer, by OpenID Connect discovery.
+	// JWKSURL is the address of the issuer's keys. Empty means that it comes from OpenID Connect
+	// discovery.
 	JWKSURL string `env:"JWT_JWKS_URL" help:"Where the issuer of bearer tokens publishes its keys: an https URL. Empty asks the issuer, by OpenID Connect discovery."`
 
-	// SubjectClaim names the claim that tells who the user is. Empty means sub, the only one that an issuer promises
-	// never to give to another user. With email, tokens must have email_verified too: an issuer may let users claim
-	// any address.
+	// SubjectClaim is the claim with the user's name. Empty means sub, the only claim that an
+	// issuer never assigns to another user. With email, tokens must also have email_verified,
+	// because an issuer may let users claim any address.
 	SubjectClaim string `env:"JWT_SUBJECT_CLAIM, default=sub" help:"Claim of bearer tokens that methods know as user:SUBJECT."`
 
-	// Algorithms are the signatures that are accepted, among RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384,
-	// ES512 and EdDSA. Empty means RS256 and ES256.
+	// Algorithms are the accepted signature algorithms, out of RS256, RS384, RS512, PS256, PS384,
+	// PS512, ES256, ES384, ES512 and EdDSA. Empty means RS256 and ES256.
 	Algorithms []string `env:"JWT_ALGORITHMS, default=RS256,ES256" help:"Signature algorithms of bearer tokens that are accepted. Symmetric ones and none cannot be."`
 
-	// Types are the types of tokens that are accepted, as the typ of their header names them (RFC 8725, section
-	// 3.11), whatever the case and with or without "application/": "none" stands for tokens that name none. Empty
-	// means JWT, at+jwt and none, because Okta, Cognito and Kubernetes name none and most others JWT. Where the
-	// issuer follows RFC 9068, at+jwt alone is the best.
+	// Types are the accepted types of tokens, compared with typ in their header (RFC 8725,
+	// section 3.11) without regard to case or a prefix "application/". "none" stands for tokens
+	// without a type. Empty means JWT, at+jwt and none, because Okta, Cognito and Kubernetes set
+	// no type and most others JWT. If the issuer follows RFC 9068, use at+jwt alone.
 	Types []string `env:"JWT_TYPES, default=JWT,at+jwt,none" secret:"false" help:"Types of bearer tokens that are accepted, as the typ of their header has it; none stands for tokens without one. at+jwt alone, where the issuer names its access tokens so."`
 
-	// MaxLife is how much time a token may have left. Zero means 366 days: Kubernetes extends the tokens of service
-	// accounts to a year, Auth0 goes to 30 days, others to a day. A token that lives for longer is a password.
+	// MaxLife is the longest accepted time to a token's expiry. Zero means 366 days, because
+	// Kubernetes extends tokens of service accounts to a year; Auth0 issues up to 30 days, others
+	// a day. A token with a longer life is like a password.
 	MaxLife time.Duration `env:"JWT_MAX_LIFE, default=8784h" help:"Longest time that a bearer token may have left. One with more is refused."`
 
-	// IDTokens accepts the ID tokens of logins: those with a nonce, where nothing else says that they are for access.
-	// They are made for a client to know its user by, and some clients send them as bearer tokens all the same.
+	// IDTokens accepts ID tokens of logins: tokens with a nonce and without other signs of an
+	// access token. They are made to identify the user to a client, but some clients send them as
+	// bearer tokens.
 	IDTokens bool `env:"JWT_ID_TOKENS, default=false" help:"Accept ID tokens that come from a login, which have a nonce, as bearer tokens."`
 
-	// HTTPClient fetches keys. It gets no redirect to follow, and at most a mebibyte of each answer. Nil means one that
-	// honours the proxies of the environment.
+	// HTTPClient fetches keys. It follows no redirects and reads at most a mebibyte of each
+	// answer. Nil means a client that uses the proxies of the environment.
 	HTTPClient *http.Client
 }
 
@@ -94,7 +98,7 @@ func (c *Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// checkURL refuses what would let somebody on the way put keys of his own in.
+// checkURL rejects URLs by which an attacker on the network could insert keys.
 func checkURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
@@ -125,7 +129,7 @@ func (c *Config) algorithms() []jose.SignatureAlgorithm {
 	return list
 }
 
-// types returns the types of tokens that are accepted, in the form of typeOf.
+// types returns the accepted types of tokens, normalized by typeOf.
 func (c *Config) types() []string {
 	list := c.Types
 	if len(list) == 0 {
@@ -138,7 +142,7 @@ func (c *Config) types() []string {
 	return types
 }
 
-// typeOf makes names of one media type the same: RFC 7515, section 4.1.9.
+// typeOf normalizes the names of a media type: RFC 7515, section 4.1.9.
 func typeOf(name string) string {
 	return strings.TrimPrefix(strings.ToLower(name), "application/")
 }

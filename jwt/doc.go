@@ -1,8 +1,8 @@
-// Package jwt accepts the users of callers from outside the mesh: bearer tokens that an OpenID Connect provider, or any
-// other issuer of signed JSON Web Tokens, has given out. It is a module of its own, so that only services that have
-// such callers carry what it needs.
+// Package jwt authenticates users from outside the mesh by their bearer tokens, which an OpenID
+// Connect provider or another issuer of signed JSON Web Tokens has issued. It is a separate
+// module, so that services without such users do not carry its dependencies.
 //
-// A service embeds [Config] in its own configuration and hands a [Verifier] to the chassis:
+// A service embeds [Config] in its own configuration and passes a [Verifier] to the chassis:
 //
 //	func Service() chassis.Service {
 //		var cfg struct{ Tokens jwt.Config }
@@ -18,30 +18,39 @@
 //		}
 //	}
 //
-// Methods then name users by the subjects of their tokens, as "user:alice" or "user:*", in the option callers of
-// paddock.v1. The chassis reads tokens at the REST edge only: gRPC callers prove who they are by mutual TLS.
+// Methods list users by the subjects of their tokens, as "user:alice" or "user:*", in the option
+// callers of paddock.v1. The chassis reads tokens only at the REST edge: gRPC callers prove their
+// identity by mutual TLS.
 //
-// # What is accepted
+// # Accepted tokens
 //
-// A token in compact form of at most 16 KiB, signed with an asymmetric algorithm that is allowed, by a key that the
-// issuer publishes; issued by the configured issuer for the configured audience; not expired, not used before its
-// time, by a clock that may be off by 30 s; with a subject. A token without exp is refused, and one that lives for
-// longer than Config.MaxLife. RSA keys of less than 2048 bits do not count.
+// A token must meet all of these conditions:
 //
-// The token must be one for access (RFC 8725, section 3.11 and 3.12). Its type must be of Config.Types; logout tokens
-// and other security events are refused, tokens that cnf binds to a key of which a bearer proves nothing, and ID
-// tokens of logins, which are told by their nonce.
+//   - It is in compact form and has at most 16 KiB.
+//   - A key that the issuer publishes has signed it, with an allowed asymmetric algorithm. RSA
+//     keys have at least 2048 bits.
+//   - It is from the configured issuer, for the configured audience, and has a subject.
+//   - It has an exp claim, has not expired, and may be used already. Clocks may differ by 30 s.
+//   - It expires within Config.MaxLife.
+//   - Its type is one of Config.Types.
+//   - It is an access token (RFC 8725, sections 3.11 and 3.12). Logout tokens and other security
+//     events, tokens that cnf binds to a key, and ID tokens of logins, which have a nonce, are
+//     rejected.
 //
 // # Keys
 //
-// Keys are fetched by HTTPS, the first time when the verifier is configured, in the background: an issuer that is down
-// keeps no service from starting. They are fetched again when they are 15 minutes old, so that keys which the issuer
-// has withdrawn stop working, and when a token names a key that is not known, so that new ones work at once. Whatever
-// tokens say, there is one fetch at a time and at most one in 10 s. While the issuer cannot be reached, the keys that
-// are known go on working; where none are, tokens are refused. [Verifier.Check] tells, as a health check or for a
-// Setup that would rather not start.
+// Keys are fetched by HTTPS, in the background, for the first time when the verifier is
+// configured. So an issuer that is down does not prevent the start of a service. They are fetched
+// again:
 //
-// # What is told
+//   - when they are 15 minutes old, so that keys which the issuer has withdrawn stop working
+//   - when a token names an unknown key, so that new keys work at once
 //
-// An error says which demand a token did not meet, and nothing of what stands in the token.
+// There is one fetch at a time and at most one in 10 s, whatever tokens arrive. While the issuer
+// cannot be reached, known keys stay valid. Without known keys, tokens are rejected.
+// [Verifier.Check] reports this, as a health check or for a Setup that should fail instead.
+//
+// # Errors
+//
+// An error names the condition that a token did not meet, and contains nothing of the token.
 package jwt

@@ -15,8 +15,9 @@ const (
 	maxAge = 15 * time.Minute // keys that are older are fetched again
 	pause  = 10 * time.Second // between the beginnings of two fetches
 
-	// mostWaiting is how many tokens of unknown keys wait for a fetch while other keys are known: more are refused at
-	// once. An issuer that is slow answers in a second, and a new key is in few tokens at first; guesses are in many.
+	// mostWaiting is the number of tokens with unknown keys that wait for a fetch while other
+	// keys are known. Further ones are rejected at once. A slow issuer answers in a second, and
+	// at first few tokens have a new key, while guesses are many.
 	mostWaiting = 100
 )
 
@@ -27,7 +28,7 @@ var (
 	errUnknownKey = errors.New("jwt: the issuer publishes no key for the token; a key so new that it is not known yet is looked for 10 s after the last time")
 )
 
-// keySet has the keys of an issuer, fetched when they are needed.
+// keySet has the keys of an issuer, and fetches them when needed.
 type keySet struct {
 	fetch      func(context.Context) ([]jose.JSONWebKey, error)
 	algorithms []jose.SignatureAlgorithm
@@ -46,7 +47,8 @@ func newKeySet(fetch func(context.Context) ([]jose.JSONWebKey, error), algorithm
 	return &keySet{fetch: fetch, algorithms: algorithms, types: types}
 }
 
-// verify returns the type and the payload of a token of a type that is accepted, which one of the keys has signed.
+// verify returns the type and payload of a token that has an accepted type and a signature by one
+// of the keys.
 func (s *keySet) verify(ctx context.Context, token string) (typ string, payload []byte, err error) {
 	jws, err := jose.ParseSignedCompact(token, s.algorithms)
 	if err != nil {
@@ -66,7 +68,7 @@ func (s *keySet) verify(ctx context.Context, token string) (typ string, payload 
 	return typ, payload, err
 }
 
-// typeOf returns what a header says of its token's type, in the form of the function typeOf.
+// typeOf returns the type in a token's header, normalized by the function typeOf.
 func (s *keySet) typeOf(header jose.Header) (string, error) {
 	typ := noType
 	if named, ok := header.ExtraHeaders[jose.HeaderType]; ok {
@@ -81,8 +83,8 @@ func (s *keySet) typeOf(header jose.Header) (string, error) {
 	return typ, nil
 }
 
-// verifyWith tries the keys that may have signed a token. A signature that is wrong for the key that it names is no
-// reason to look for others; one that names none may be of any.
+// verifyWith tries the keys that may have signed a token. If the token names a key, only that key
+// is tried.
 func verifyWith(keys []jose.JSONWebKey, jws *jose.JSONWebSignature) ([]byte, error) {
 	header := jws.Signatures[0].Protected
 	err := errUnknownKey
@@ -101,7 +103,7 @@ func verifyWith(keys []jose.JSONWebKey, jws *jose.JSONWebSignature) ([]byte, err
 	return nil, err
 }
 
-// known returns the keys, and has old ones fetched again without waiting for it.
+// known returns the keys, and starts a fetch if they are old, without waiting for it.
 func (s *keySet) known() []jose.JSONWebKey {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,14 +113,14 @@ func (s *keySet) known() []jose.JSONWebKey {
 	return s.keys
 }
 
-// begin starts the first fetch. The end of ctx ends it.
+// begin starts the first fetch, which ends with ctx.
 func (s *keySet) begin(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.start(ctx)
 }
 
-// check returns nil if keys are known, or come to be.
+// check returns nil if keys are known, or after a fetch has got some.
 func (s *keySet) check(ctx context.Context) error {
 	if len(s.known()) > 0 {
 		return nil
@@ -126,8 +128,8 @@ func (s *keySet) check(ctx context.Context) error {
 	return s.refresh(ctx)
 }
 
-// refresh waits for a fetch, unless it is too early for one. It is not the caller's: a caller that goes away must not
-// keep the others from new keys.
+// refresh waits for a fetch, unless it is too early for one. The fetch does not end with the
+// caller's context, because others may wait for it too.
 func (s *keySet) refresh(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,7 +147,8 @@ func (s *keySet) refresh(ctx context.Context) error {
 	return nil
 }
 
-// wait reports whether a fetch has ended before ctx. s.mu is held, but not meanwhile.
+// wait reports whether a fetch has ended before ctx. The caller holds s.mu, which is released
+// during the wait.
 func (s *keySet) wait(ctx context.Context, flight <-chan struct{}) bool {
 	s.waiting++
 	s.mu.Unlock()
@@ -161,8 +164,8 @@ func (s *keySet) wait(ctx context.Context, flight <-chan struct{}) bool {
 	}
 }
 
-// start returns what is closed when a fetch ends: of the one under way, else of a new one, and nil where it is too
-// early for that. s.mu is held.
+// start returns a channel that is closed when the running fetch ends. It starts a fetch if none
+// runs, and returns nil if it is too early for one. The caller holds s.mu.
 func (s *keySet) start(ctx context.Context) <-chan struct{} {
 	if s.flight != nil {
 		return s.flight

@@ -20,7 +20,7 @@ const (
 	maxKeys      = 100
 )
 
-// source is where an issuer publishes its keys.
+// source is the address of an issuer's keys.
 type source struct {
 	issuer, url string // url may be empty
 	client      *http.Client
@@ -32,14 +32,15 @@ func newSource(cfg Config) source {
 		client = *cfg.HTTPClient
 	}
 	if client.Transport == nil {
-		// A connection kept for minutes until the next fetch would be of no use.
+		// A connection would be useless by the next fetch, minutes later.
 		client.Transport = &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}
 	}
 	client.Transport = guard{client.Transport}
 	return source{issuer: cfg.Issuer, url: cfg.JWKSURL, client: &client}
 }
 
-// fetch returns the keys that the issuer publishes now: at least one, all public and for signatures.
+// fetch returns the keys that the issuer publishes now: at least one, all public and for
+// signatures.
 func (s source) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 	url, err := s.locate(ctx)
 	if err != nil {
@@ -65,7 +66,8 @@ func (s source) fetch(ctx context.Context) ([]jose.JSONWebKey, error) {
 	return keys, nil
 }
 
-// locate asks the issuer where its keys are, each time anew: it may move them.
+// locate asks the issuer for the address of its keys. It does so for each fetch, because the
+// address may change.
 func (s source) locate(ctx context.Context) (string, error) {
 	if s.url != "" {
 		return s.url, nil
@@ -86,11 +88,12 @@ func (s source) locate(ctx context.Context) (string, error) {
 	return metadata.JWKSURL, nil
 }
 
-// leastRSA is the shortest RSA key that counts, in bits, as RFC 7518 has it in sections 3.3 and 3.5.
+// leastRSA is the length in bits of the shortest accepted RSA key, as in RFC 7518, sections 3.3
+// and 3.5.
 const leastRSA = 2048
 
-// parseKeys reads a JSON Web Key Set. Keys of kinds that are not known are left out, as RFC 7517 has it, and so are
-// those that are not for signatures, are no public keys, or are too short.
+// parseKeys parses a JSON Web Key Set. It ignores keys of unknown kinds, as RFC 7517 requires,
+// and keys that are short, are not public or are not for signatures.
 func parseKeys(body []byte) ([]jose.JSONWebKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -129,8 +132,8 @@ func short(key jose.JSONWebKey) bool {
 	return ok && public.N.BitLen() < leastRSA
 }
 
-// guard holds answers to a size. One that is not what was asked for, a redirect too, is an error without the issuer's
-// text in it.
+// guard limits the size of answers. An unexpected answer, including a redirect, is an error
+// without the issuer's text.
 type guard struct{ next http.RoundTripper }
 
 // RoundTrip sends one request.

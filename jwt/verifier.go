@@ -15,7 +15,7 @@ const (
 	leeway   = 30 * time.Second // by which the clocks of issuer and service may differ
 )
 
-// What is wrong with a token, in words that have nothing of it.
+// The reasons for rejecting a token. They contain nothing of it.
 var (
 	errNotConfigured = errors.New("jwt: the verifier is not configured: call Configure in Setup")
 	errTooLong       = errors.New("jwt: the token is longer than 16 KiB")
@@ -23,26 +23,26 @@ var (
 	errClaims        = errors.New("jwt: the token's claims are not accepted")
 )
 
-// Verifier decides about bearer tokens: it is a chassis.TokenVerifier. The zero value refuses every token until it is
-// configured. Its methods may be called concurrently.
+// Verifier verifies bearer tokens: it is a chassis.TokenVerifier. The zero value rejects every
+// token until it is configured. Its methods may be called concurrently.
 type Verifier struct{ rules atomic.Pointer[rules] }
 
-// rules are what a configuration has come to.
+// rules are a parsed configuration.
 type rules struct {
 	keys   *keySet
 	oidc   oidc.Config
 	claims claims
 }
 
-// New returns a verifier that is configured: see [Verifier.Configure].
+// New returns a configured verifier; see [Verifier.Configure].
 func New(ctx context.Context, cfg Config) (*Verifier, error) {
 	v := new(Verifier)
 	return v, v.Configure(ctx, cfg)
 }
 
-// Configure says whose tokens v accepts from now on; done again, it forgets what it was told before. It fails where cfg
-// is wrong, and then changes nothing; it does not wait for the issuer, and does not fail where that is out of reach.
-// The end of ctx ends the first fetch of the keys, which Configure begins.
+// Configure sets which tokens v accepts, and replaces an earlier configuration. It fails if cfg
+// is invalid, and then changes nothing. It starts the first fetch of the keys and does not wait
+// for it, so it succeeds if the issuer is unreachable. That fetch ends with ctx.
 func (v *Verifier) Configure(ctx context.Context, cfg Config) error {
 	if err := cfg.validate(); err != nil {
 		return err
@@ -68,16 +68,16 @@ func (v *Verifier) Configure(ctx context.Context, cfg Config) error {
 	return nil
 }
 
-// Verify returns the subject of a token that is accepted: 1 to 255 printable bytes. The error of another one says why
-// it is not, and quotes nothing of it. Where the key of a token is not known, Verify waits for the issuer until ctx
-// ends, 5 s at most.
+// Verify returns the subject of an accepted token: 1 to 255 printable bytes. The error of a
+// rejected token states the reason and quotes nothing of the token. If the token's key is not
+// known, Verify waits for the issuer until ctx ends, at most 5 s.
 func (v *Verifier) Verify(ctx context.Context, token string) (subject string, err error) {
 	subject, _, err = v.VerifyUntil(ctx, token)
 	return subject, err
 }
 
-// VerifyUntil is Verify, and returns too until when the token is accepted: 30 s longer than it says, for clocks that
-// differ. By that the chassis ends streams.
+// VerifyUntil is Verify and also returns the time until which the token is accepted: 30 s after
+// its expiry, because clocks differ. The chassis ends streams at that time.
 func (v *Verifier) VerifyUntil(ctx context.Context, token string) (subject string, until time.Time, err error) {
 	r := v.rules.Load()
 	switch {
@@ -91,8 +91,8 @@ func (v *Verifier) VerifyUntil(ctx context.Context, token string) (subject strin
 	return r.verify(ctx, token)
 }
 
-// notCompact reports whether a letter cannot stand in a token: decoders of base64 leave out the ends of lines, and so would
-// take one token in many forms.
+// notCompact reports whether a character may not occur in a token. Decoders of base64 skip line
+// ends, and so would accept one token in many forms.
 func notCompact(r rune) bool {
 	switch {
 	case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '-', r == '_', r == '.':
@@ -101,8 +101,9 @@ func notCompact(r rune) bool {
 	return true
 }
 
-// verify has go-oidc do what OpenID Connect demands. Its errors quote the token, so that the reason is found again, by
-// rules that are stricter: names of claims in the right case, each once, and little leeway for nbf.
+// verify lets go-oidc check the rules of OpenID Connect. Because its errors quote the token, the
+// reason is determined again, by stricter rules: exact names of claims, no duplicates, and little
+// leeway for nbf.
 func (r *rules) verify(ctx context.Context, token string) (subject string, until time.Time, err error) {
 	signed := &attempt{keys: r.keys}
 	_, err = oidc.NewVerifier(r.claims.issuer, signed, &r.oidc).Verify(ctx, token)
@@ -122,7 +123,7 @@ func (r *rules) verify(ctx context.Context, token string) (subject string, until
 	return subject, expiry.Add(leeway), nil
 }
 
-// attempt remembers how the check of one signature went.
+// attempt records the result of checking one signature.
 type attempt struct {
 	keys    *keySet
 	typ     string
@@ -130,14 +131,14 @@ type attempt struct {
 	err     error
 }
 
-// VerifySignature is what go-oidc asks of a key set.
+// VerifySignature implements the key set of go-oidc.
 func (a *attempt) VerifySignature(ctx context.Context, token string) ([]byte, error) {
 	a.typ, a.payload, a.err = a.keys.verify(ctx, token)
 	return a.payload, a.err
 }
 
-// Check returns nil if keys of the issuer are known, as a health check wants it. Else it tries to fetch them, unless
-// that was tried in the last 10 s, and says why there are none.
+// Check is a health check: it returns nil if keys of the issuer are known. Otherwise it tries to
+// fetch them, unless a fetch was tried in the last 10 s, and returns the reason for its failure.
 func (v *Verifier) Check(ctx context.Context) error {
 	r := v.rules.Load()
 	if r == nil {

@@ -9,13 +9,13 @@ import (
 	"github.com/betmakers/paddock/internal/outbound"
 )
 
-// Client is the client's half. Its methods may be called concurrently.
+// Client is the client's half of the pass. Its methods may be called concurrently.
 type Client struct{ pass *outbound.Client }
 
-// NewClient returns a client's half and registers its metrics. Of cfg it uses Logger, Registerer,
-// TracerProvider and Timeout. Methods are known by the contracts of the generated code that is linked into
-// the program; a contract that is wrong is left out, with a line in the log. It fails where a metric of the
-// same name is registered already: one Client serves all connections.
+// NewClient returns the client's half and registers its metrics. It uses Logger, Registerer,
+// TracerProvider and Timeout of cfg. Methods have the contracts of the generated code that is
+// linked into the program; invalid contracts are logged and ignored. NewClient fails if a metric
+// of the same name is registered already: use one Client for all connections.
 func NewClient(cfg Config) (*Client, error) {
 	methods := contract.Linked(contract.Defaults{Timeout: cfg.Timeout}, func(service string, err error) {
 		if cfg.Logger != nil {
@@ -31,8 +31,13 @@ func NewClient(cfg Config) (*Client, error) {
 	return &Client{pass}, nil
 }
 
-// DialOptions are for grpc.NewClient: each call has a span, metrics, trace headers, the deadline that its
-// contract declares, and less than the time that is left of the call within which it is made. Name is the
-// name of the service that is called, a label of the metrics: keep them few. Retries are left to the
-// service config of the connection.
+// DialOptions returns options for grpc.NewClient:
+//
+//	options := append(client.DialOptions("wallet"), grpc.WithTransportCredentials(creds))
+//	conn, err := grpc.NewClient(target, options...)
+//
+// Each call then has a span, metrics, trace headers and the deadline of its contract. Within a
+// call that is being served, its deadline is a little before the end of that call. Name is the
+// name of the called service. It is a label of metrics, so use few names. The service config of
+// the connection decides about retries.
 func (c *Client) DialOptions(name string) []grpc.DialOption { return c.pass.DialOptions(name, false) }

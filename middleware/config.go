@@ -9,31 +9,34 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Config is what both halves work with. The zero value is usable: it observes nothing, and calls run as
-// their contracts say.
+// Config configures both halves. The zero value is usable: it logs nothing, registers no metrics
+// and records no spans, and calls have the rules of their contracts.
 type Config struct {
-	// Logger gets one line for each finished call, panics and unknown errors. Nil discards.
+	// Logger gets one line for each finished call, and lines for panics and unknown errors. Nil
+	// discards them.
 	Logger *slog.Logger
-	// Registerer takes the metrics. Nil leaves them unregistered.
+	// Registerer registers the metrics. Nil registers none.
 	Registerer prometheus.Registerer
-	// TracerProvider makes the spans, and its sampler decides which are recorded. Nil records none. Trace
-	// headers go on to other services in any case.
+	// TracerProvider makes the spans, and its sampler decides which are recorded. Nil records
+	// none. Trace headers are forwarded to other services in both cases.
 	TracerProvider trace.TracerProvider
 
-	// TrustDomain is the own SPIFFE trust domain, such as "example.org". Methods that declare no callers are
-	// then open to identities of this domain alone. Empty opens them to everybody.
+	// TrustDomain is the own SPIFFE trust domain, such as "example.org". Methods that declare no
+	// callers are then open only to identities of this domain. If empty, they are open to every
+	// caller.
 	TrustDomain string
-	// ReportOnly refuses nobody for what it is or for overload. It logs would_refuse and counts in
-	// chassis_rpc_audited_total instead. Start with it when callers are declared for the first time.
+	// ReportOnly refuses no call for its identity or for overload. It logs would_refuse and
+	// counts chassis_rpc_audited_total instead. Use it when callers are declared for the first
+	// time.
 	ReportOnly bool
-	// Admission holds calls back while there is more to do than the processors can do, and refuses in an
-	// overload those that would be too late. One Server of a process should have it.
+	// Admission delays calls while the processors are overloaded, and refuses those that would be
+	// answered too late. Only one Server of a process should use it.
 	Admission bool
 
-	// Timeout of unary methods whose contract declares none. Zero means none.
+	// Timeout is the deadline of unary methods whose contract declares none. Zero means none.
 	Timeout time.Duration
-	// Validate, if not nil, checks each message before its handler sees it. An error that is no status is
-	// answered as INVALID_ARGUMENT. It is called concurrently.
+	// Validate, if not nil, checks each message before its handler receives it. An error without
+	// a status is returned as INVALID_ARGUMENT. It is called concurrently.
 	Validate func(proto.Message) error
 }
 
@@ -44,5 +47,5 @@ func (cfg *Config) tracer() trace.Tracer {
 	return cfg.TracerProvider.Tracer("github.com/betmakers/paddock/middleware")
 }
 
-// sampled starts a span for each call: the provider's sampler decides.
+// sampled starts a span for each call, and leaves the decision to the provider's sampler.
 func sampled(trace.SpanContext, trace.TraceID) bool { return true }

@@ -18,8 +18,8 @@ import (
 	"github.com/betmakers/paddock/internal/inbound"
 )
 
-// Server is the server's half. Its methods may be called concurrently, but Registrar, Err and Options
-// belong before the first call.
+// Server is the server's half of the pass. Its methods may be called concurrently. Call Options,
+// Registrar and Err before the first call arrives.
 type Server struct {
 	pass     *inbound.Server
 	defaults contract.Defaults
@@ -28,8 +28,9 @@ type Server struct {
 	err error
 }
 
-// NewServer returns a server's half without methods and registers its metrics. It fails where a metric of
-// the same name is registered already, as by a second one with the same Registerer.
+// NewServer returns the server's half without methods, and registers its metrics. It fails if a
+// metric of the same name is registered already, for example by a second Server with the same
+// Registerer.
 func NewServer(cfg Config) (*Server, error) {
 	inner := inbound.Config{
 		Logger: cfg.Logger, Registerer: cfg.Registerer, Tracer: cfg.tracer(), Sampled: sampled, TracerProvider: cfg.TracerProvider,
@@ -49,15 +50,16 @@ func NewServer(cfg Config) (*Server, error) {
 	return &Server{pass: pass, defaults: contract.Defaults{Timeout: cfg.Timeout}}, nil
 }
 
-// Options are for grpc.NewServer: calls of methods that are not registered are observed as one method,
-// `_OTHER`, and streams end with the deadline of their contract. Interceptors of your own options go on
-// running: unary ones inside of the pass, behind authorization, stream ones around it.
+// Options returns options for grpc.NewServer. Calls of methods that are not registered are
+// observed as one method, `_OTHER`, and streams end at the deadline of their contract. Your own
+// interceptors stay in the server's options: unary ones run inside the pass, after authorization
+// and admission, stream ones around it.
 func (s *Server) Options() []grpc.ServerOption {
 	return []grpc.ServerOption{grpc.UnknownServiceHandler(s.pass.Unknown), grpc.InTapHandle(s.pass.Tap)}
 }
 
-// Registrar returns what generated code registers a service with, so that its methods run through the
-// pass on server. Register before the server serves, and ask [Server.Err] afterwards.
+// Registrar returns a registrar for generated code. Services registered with it run through the
+// pass on server. Register services before the server serves, and then check [Server.Err].
 func (s *Server) Registrar(server grpc.ServiceRegistrar) grpc.ServiceRegistrar {
 	return registrar{s, server}
 }
@@ -78,17 +80,17 @@ func (r registrar) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	r.next.RegisterService(withUnary(desc, wrapped), impl)
 }
 
-// Err returns what was wrong with the contracts of the services that were registered, nil if nothing was.
-// A service whose contract is wrong is not served.
+// Err returns the mistakes in the contracts of the registered services, nil if there are none. A
+// service with an invalid contract is not served.
 func (s *Server) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err
 }
 
-// HTTP returns next with a span, metrics, panic recovery and one log line for each request. Requests have
-// their identity from the client certificate that the http.Server has verified. Routes are those of
-// [http.ServeMux]; what does not match one has no label of its own.
+// HTTP wraps next with a span, metrics, panic recovery and one log line for each request. The
+// identity of a request is that of the client certificate that the http.Server has verified.
+// Routes are the patterns of [http.ServeMux]. Requests that match none share one label.
 func (s *Server) HTTP(next http.Handler) http.Handler {
 	pass := s.pass.HTTP(next, inbound.HTTPLimits{})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -107,9 +109,9 @@ func peerOf(r *http.Request) *peer.Peer {
 	return p
 }
 
-// Drain tells the handlers that the service is about to stop, by the channel of [Draining]. Calls are
-// still served, and none is refused for overload any more. Call it before grpc.Server.GracefulStop.
-// Further calls do nothing.
+// Drain notifies handlers, by the channel of [Draining], that the service is about to stop. Calls
+// are still served, and none is refused for overload any more. Call it before
+// grpc.Server.GracefulStop. Further calls do nothing.
 func (s *Server) Drain() {
 	s.pass.Leave()
 	s.pass.Drain()
@@ -121,10 +123,10 @@ type Caller struct {
 	ID string
 }
 
-// CallerOf returns who makes the call of ctx. It is the zero value where nothing was proved, and where ctx
-// belongs to no call.
+// CallerOf returns the caller of the call or request of ctx. It returns the zero value if the
+// caller has proved no identity, or if ctx belongs to neither.
 func CallerOf(ctx context.Context) Caller { return Caller{ID: inbound.CallerOf(ctx).ID} }
 
-// Draining returns a channel that is closed by [Server.Drain], so that a long stream can end in good order.
-// It is nil, and so never closed, where ctx belongs to no call and to no request.
+// Draining returns a channel that [Server.Drain] closes, so that long streams can end gracefully.
+// It returns nil, which never closes, if ctx belongs to no call and no request.
 func Draining(ctx context.Context) <-chan struct{} { return inbound.Draining(ctx) }

@@ -15,13 +15,14 @@ const (
 	mostSent   = 10 * mostSeries        // series after which nothing more is taken from a collector
 )
 
-// collection is one call of a collector. One goroutine calls it, and renders what it has sent: the
-// functions of GaugeFunc and its like are called there. The scrape reads, for a bounded time. After
-// that a timer does, so that the collector comes to its end and gives back what it holds.
+// collection is one call of a collector. One goroutine calls the collector and renders the
+// result, because functions of GaugeFunc and similar run during rendering. The scrape reads for a
+// bounded time. After that a timer reads, so that the collector can end and release its
+// resources.
 type collection struct {
 	sent     chan prometheus.Metric   // never closed: a goroutine of the collector may send late
 	returned chan struct{}            // closed when the collector has returned
-	taken    chan []prometheus.Metric // gives back what was read, to be rendered; nil where nobody waits for it
+	taken    chan []prometheus.Metric // returns the series that were read, to be rendered; nil if nothing waits for it
 	done     chan struct{}            // closed when all is rendered
 	late     chan struct{}            // closed when the scrape has given up
 
@@ -48,7 +49,7 @@ func (c *collection) ended() bool {
 	}
 }
 
-// run calls the collector and renders its series. It is written with defer as either may end the
+// run calls the collector and renders its series. It uses defer because both steps may end the
 // goroutine.
 func (c *collection) run(own prometheus.Collector) {
 	defer close(c.done)
@@ -69,7 +70,7 @@ func (c *collection) render() {
 	}
 }
 
-// read takes what the collector sends until all is rendered or its time is over.
+// read receives what the collector sends, until all is rendered or the time is over.
 func (c *collection) read() {
 	timeout := time.NewTimer(collectTime)
 	defer timeout.Stop()
@@ -93,7 +94,7 @@ func (c *collection) read() {
 	}
 }
 
-// keep adds a series, or drops them all where there are too many.
+// keep adds a series, or drops all of them if there are too many.
 func (c *collection) keep(metrics []prometheus.Metric, m prometheus.Metric) []prometheus.Metric {
 	if c.count++; c.count > mostSeries {
 		return nil
@@ -101,7 +102,7 @@ func (c *collection) keep(metrics []prometheus.Metric, m prometheus.Metric) []pr
 	return append(metrics, m)
 }
 
-// finish has rendered what was sent.
+// finish waits until the series are rendered.
 func (c *collection) finish(metrics []prometheus.Metric, timeout <-chan time.Time) {
 	for len(c.sent) > 0 {
 		metrics = c.keep(metrics, <-c.sent)
@@ -129,7 +130,7 @@ func (c *collection) tooMany() failure {
 	return failure{reason: failedTooMany, text: fmt.Sprintf("sent more than %d series", mostSeries)}
 }
 
-// drain takes what a late collector sends and throws it away.
+// drain receives and discards what a late collector sends.
 func (c *collection) drain() {
 	pause := time.NewTimer(drainPause)
 	defer pause.Stop()
@@ -148,15 +149,15 @@ func (c *collection) drain() {
 	}
 }
 
-// rendered writes m now, so that what cannot be written ends no scrape.
+// rendered renders m now, so that an error does not end the scrape.
 func rendered(m prometheus.Metric) prometheus.Metric {
 	desc := m.Desc()
 	_ = desc.String() // panics on nil
 	return render(desc, m.Write)
 }
 
-// render is rendered for T, into which metrics write themselves. client_golang has that type from
-// another module, which nothing here needs to name.
+// render is rendered for T, the type that metrics write themselves into. client_golang has that
+// type from another module, which would otherwise have to be imported here.
 func render[T any](desc *prometheus.Desc, write func(*T) error) prometheus.Metric {
 	r := &renderedMetric[T]{desc: desc}
 	if err := write(&r.value); err != nil {
@@ -173,8 +174,8 @@ type renderedMetric[T any] struct {
 
 func (m *renderedMetric[T]) Desc() *prometheus.Desc { return m.desc }
 
-// Write fills out, which shares its parts with the value. Wrappers append labels, so a list has no
-// room behind it.
+// Write fills out, which shares its parts with the value. Wrappers append labels, so the lists
+// have no spare capacity.
 func (m *renderedMetric[T]) Write(out *T) error {
 	target := reflect.ValueOf(out).Elem()
 	for field, part := range reflect.ValueOf(&m.value).Elem().Fields() {

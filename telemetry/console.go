@@ -9,8 +9,9 @@ import (
 	"github.com/betmakers/paddock/internal/logline"
 )
 
-// console writes records for a person at a terminal: time, level, message, key=value. Whatever could be mistaken for
-// another field or line, or steer the terminal, is quoted. One Write is one record.
+// console writes records for people at a terminal: time, level, message, key=value. Text that
+// looks like another field or line, or that controls the terminal, is quoted. One Write is one
+// record.
 type console struct {
 	out    io.Writer
 	colour bool
@@ -20,7 +21,7 @@ type console struct {
 
 func newConsole(out io.Writer, colour bool) *console { return &console{out: out, colour: colour} }
 
-// colours tells whether the output is a terminal that wants them; NO_COLOR says it does not.
+// colours reports whether the output is a terminal that shows colours. NO_COLOR disables them.
 func colours(cfg Config) bool {
 	return cfg.Getenv("NO_COLOR") == "" && logline.IsTerminal(cfg.Output)
 }

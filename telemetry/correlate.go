@@ -14,9 +14,10 @@ const (
 	keyTraceFlags = "trace_flags"
 )
 
-// correlate adds the ids of the context's span to a record, at top level whatever groups are open: the OpenTelemetry
-// rules for JSON logs want them there, and an attribute added to a record lands in the innermost group. It is the
-// head of the pipeline and holds the level of all sinks.
+// correlate adds the ids of the context's span to a record, at top level whatever groups are
+// open. The OpenTelemetry rules for JSON logs require that, and an attribute added to a record
+// would be in the innermost group. It is the first handler of the pipeline and holds the level of
+// all sinks.
 type correlate struct {
 	level slog.Leveler
 	next  slog.Handler // has all of scope applied
@@ -60,7 +61,7 @@ func (h *correlate) Handle(ctx context.Context, r slog.Record) error {
 	return h.next.Handle(ctx, out)
 }
 
-// nest returns the attributes of r inside the groups that are open.
+// nest returns the attributes of r inside the open groups.
 func (h *correlate) nest(r slog.Record) []slog.Attr {
 	attrs := make([]slog.Attr, 0, r.NumAttrs())
 	r.Attrs(func(a slog.Attr) bool {
@@ -99,7 +100,7 @@ func (h *correlate) with(next slog.Handler, s step) *correlate {
 	return &correlate{level: h.level, next: next, root: h.root, scope: append(slices.Clip(h.scope), s)}
 }
 
-// withoutIDs takes the ids off again, for OTLP, where a record has fields of its own for them.
+// withoutIDs removes the ids for OTLP, whose records have their own fields for them.
 type withoutIDs struct{ slog.Handler }
 
 func (h withoutIDs) Handle(ctx context.Context, r slog.Record) error {

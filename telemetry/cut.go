@@ -50,16 +50,15 @@ type member struct {
 	value []byte
 }
 
-// cutJSON cuts the largest values of a line, so far that it fits into limit, and leaves the others
-// alone. A value that is cut becomes a text with a mark. Where there are too many values, the last
-// ones are left out, but for those by which a line is found. A line that is no JSON object comes
-// back as it is.
+// cutJSON cuts the largest values of a line until it fits into limit, and keeps the others. A cut
+// value becomes a text with a mark. If there are too many values, the last ones are left out,
+// except essential ones. A line that is not a JSON object is returned unchanged.
 func cutJSON(line []byte, limit int) []byte {
 	members, err := membersOf(line)
 	if err != nil {
 		return line
 	}
-	limit -= 2 * shortestPart // for the braces and what tells of members left out
+	limit -= 2 * shortestPart // for the braces and the note about members left out
 	kept := slices.DeleteFunc(slices.Clone(members), func(m member) bool { return len(m.key) > longestKey })
 	size := func(m member, level int) int { return 2*len(m.key) + min(len(m.value), level+shortestPart) + 8 }
 	total := func(level int) (sum int) {
@@ -90,7 +89,7 @@ func cutJSON(line []byte, limit int) []byte {
 	return append(out, '\n')
 }
 
-// essential reports whether a line is found by this key.
+// essential reports whether readers find a line by this key.
 func essential(key string) bool {
 	switch key {
 	case "time", "level", "msg", keyTraceID, keySpanID, keyTraceFlags, "method", "code":
@@ -99,7 +98,7 @@ func essential(key string) bool {
 	return false
 }
 
-// membersOf takes a JSON object apart.
+// membersOf splits a JSON object into its members.
 func membersOf(line []byte) ([]member, error) {
 	d := json.NewDecoder(bytes.NewReader(line))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {
@@ -122,7 +121,7 @@ func membersOf(line []byte) ([]member, error) {
 	return members, err
 }
 
-// shortened returns a value in at most level bytes and a mark behind them.
+// shortened returns at most level bytes of a value, followed by a mark.
 func shortened(value []byte, level int) []byte {
 	if len(value) <= level+shortestPart {
 		return value

@@ -16,9 +16,9 @@ const complaintInterval = time.Minute
 
 var errAbandoned = errors.New("given up at shutdown")
 
-// delivery is the account of one signal on its way to the collector: what waits, what arrived, what was lost. It
-// stands around the SDK's batching on both sides, because that tells nobody what it drops and reports errors only to
-// a handler that all services of a process share.
+// delivery counts the items of one signal on their way to the collector: waiting, delivered and
+// lost. It surrounds the SDK's batching on both sides, because the SDK does not report dropped
+// items and reports errors only to a handler that all services of a process share.
 type delivery struct {
 	signal string
 	limit  int // of items admitted and not yet sent, never above the queue of the SDK's batching
@@ -36,7 +36,7 @@ type delivery struct {
 	complain   time.Time          // when the next complaint is due
 }
 
-// admit tells whether one more item may enter the queue.
+// admit reports whether one more item may enter the queue.
 func (d *delivery) admit() bool {
 	if d.pending.Add(1) <= int64(d.limit) {
 		return true
@@ -46,7 +46,7 @@ func (d *delivery) admit() bool {
 	return false
 }
 
-// send exports a batch of n items and accounts for them. The SDK sends one batch at a time.
+// send exports a batch of n items and counts the result. The SDK sends one batch at a time.
 func (d *delivery) send(ctx context.Context, n int, export func(context.Context) error) {
 	defer d.pending.Add(int64(-n))
 	ctx, cancel := context.WithCancel(ctx)
@@ -65,7 +65,8 @@ func (d *delivery) begin(cancel context.CancelFunc) bool {
 	return !d.abandoned
 }
 
-// abandon ends the export in progress and refuses every later one, so that a shutdown drains the queue at once.
+// abandon cancels the running export and rejects later ones, so that a shutdown empties the queue
+// at once.
 func (d *delivery) abandon() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -89,7 +90,7 @@ func (d *delivery) account(n int, err error) {
 	}
 }
 
-// complaint adds n losses and tells whether it is time to report them.
+// complaint adds n losses and reports whether it is time to log them.
 func (d *delivery) complaint(n int) (losses int, due bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -103,7 +104,7 @@ func (d *delivery) complaint(n int) (losses int, due bool) {
 	return losses, true
 }
 
-// conclude reports the losses that no complaint has told of yet.
+// conclude logs the losses that were not logged yet.
 func (d *delivery) conclude() {
 	d.mu.Lock()
 	lost := d.losses

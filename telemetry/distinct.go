@@ -9,10 +9,10 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// distinct gives each key of a record one meaning: many readers of JSON keep only one of two
-// members with the same key. A key that is there already gets a number, so that a second "bet"
-// becomes "bet_2", and nothing is lost. The keys that the chassis writes at top level are there
-// before any other: an attribute "msg" becomes "msg_2".
+// distinct makes the keys of a record unique, because many JSON readers keep only one of two
+// members with the same key. A key that exists already gets a number: a second "bet" becomes
+// "bet_2". The keys of the chassis at top level exist before any other, so an attribute "msg"
+// becomes "msg_2".
 type distinct struct {
 	next  slog.Handler
 	top   bool // no group is open
@@ -58,10 +58,10 @@ func (h *distinct) WithGroup(name string) slog.Handler {
 	return &distinct{h.next.WithGroup(maps.Clone(h.taken).number(name)), false, keys{}}
 }
 
-// keys are those of one level, each with the highest number that it got.
+// keys are the keys of one level, each with its highest number.
 type keys map[string]int
 
-// freeFor reports whether attrs may stand as they are.
+// freeFor reports whether all keys of attrs are unused.
 func (k keys) freeFor(attrs []slog.Attr) bool {
 	if len(attrs) > 16 {
 		return false // not worth comparing each with each
@@ -79,7 +79,7 @@ func (k keys) freeFor(attrs []slog.Attr) bool {
 	return true
 }
 
-// number takes key, or key with the first number that is free.
+// number reserves key, or key with the first free number.
 func (k keys) number(key string) string {
 	n := k[key]
 	if n == 0 {
@@ -95,8 +95,8 @@ func (k keys) number(key string) string {
 	}
 }
 
-// numberAll takes the keys of attrs. The members of a group without a key stand beside it, those of
-// any other in a level of their own.
+// numberAll reserves the keys of attrs. Members of a group without a key belong to this level,
+// members of another group to its own.
 func (k keys) numberAll(attrs []slog.Attr) []slog.Attr {
 	out := make([]slog.Attr, len(attrs))
 	for i, a := range attrs {

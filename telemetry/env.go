@@ -15,8 +15,8 @@ const (
 	signalLogs   = "logs"
 )
 
-// environment reads the OTEL_* settings that are decided here. What OpenTelemetry wants ignored where it is not
-// understood goes to warnings.
+// environment reads the OTEL_* settings that this package uses. Values that OpenTelemetry
+// requires to be ignored if unknown go to warnings.
 type environment struct {
 	get      func(string) string
 	warnings []string
@@ -30,7 +30,8 @@ func (e *environment) value(name string) string { return strings.TrimSpace(e.get
 
 func (e *environment) disabled() bool { return strings.EqualFold(e.value("OTEL_SDK_DISABLED"), "true") }
 
-// exports tells whether a signal goes anywhere: an exporter is chosen or an endpoint set, and nothing forbids it.
+// exports reports whether a signal is exported: an exporter is chosen or an endpoint set, and
+// nothing disables it.
 func (e *environment) exports(signal string) bool {
 	name := strings.ToUpper(signal)
 	switch exporter := e.value("OTEL_" + name + "_EXPORTER"); {
@@ -42,7 +43,7 @@ func (e *environment) exports(signal string) bool {
 	return e.value("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || e.value("OTEL_EXPORTER_OTLP_"+name+"_ENDPOINT") != ""
 }
 
-// check finds endpoints that the exporters would silently take for another.
+// check rejects endpoints that the exporters would silently replace by another one.
 func (e *environment) check() error {
 	var errs []error
 	for _, name := range []string{"", "TRACES_", "LOGS_"} {
@@ -59,7 +60,7 @@ func (e *environment) check() error {
 	return errors.Join(errs...)
 }
 
-// positive returns a setting that is a number above zero, or fallback.
+// positive returns a setting as a number above zero, or fallback.
 func (e *environment) positive(name string, fallback int) int {
 	if n, err := strconv.Atoi(e.value(name)); err == nil && n > 0 {
 		return n

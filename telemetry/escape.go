@@ -8,9 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// controlEscaper escapes the characters in a line of JSON that JSON itself allows in a string and that some readers
-// obey: DEL and U+0080 to U+009F are controls of terminals, the marks of bidirectional text show a line in another
-// order than it has (CVE-2021-42574). They occur nowhere else in a line, so no parsing is needed.
+// controlEscaper escapes characters in a line of JSON that JSON allows in a string and that some
+// readers obey. DEL and U+0080 to U+009F control terminals; marks of bidirectional text change
+// the displayed order of a line (CVE-2021-42574). They occur only in strings, so no parsing is
+// needed.
 type controlEscaper struct{ out io.Writer }
 
 func (e controlEscaper) Write(line []byte) (int, error) {
@@ -31,7 +32,7 @@ func (e controlEscaper) Write(line []byte) (int, error) {
 	return len(line), err
 }
 
-// mayBeObeyed reports whether line has one of the bytes with which the UTF-8 forms of such characters begin. Most
+// mayBeObeyed reports whether line has one of the first bytes of such characters in UTF-8. Most
 // lines have none.
 func mayBeObeyed(line []byte) bool {
 	for _, first := range [...]byte{0x7f, 0xc2, 0xd8, 0xe2} {
@@ -42,7 +43,7 @@ func mayBeObeyed(line []byte) bool {
 	return false
 }
 
-// obeyed returns where the first character to be escaped is, and -1 if there is none.
+// obeyed returns the index of the first character to escape, -1 if there is none.
 func obeyed(line []byte) int {
 	for i := range line {
 		switch c := line[i]; {
@@ -56,7 +57,8 @@ func obeyed(line []byte) int {
 	return -1
 }
 
-// isObeyed reports whether p begins with the UTF-8 form of U+0080 to U+009F or of a mark of bidirectional text.
+// isObeyed reports whether p begins with the UTF-8 form of U+0080 to U+009F or of a mark of
+// bidirectional text.
 func isObeyed(p []byte) bool {
 	r, _ := utf8.DecodeRune(p)
 	return r >= 0x80 && r <= 0x9f || unicode.Is(unicode.Bidi_Control, r)

@@ -11,13 +11,14 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// exporters are the ways out of the process; nil where a signal has none.
+// exporters are the exporters of the signals, nil for a signal without one.
 type exporters struct {
 	spans sdktrace.SpanExporter
 	logs  sdklog.Exporter
 }
 
-// newExporters makes the exporters that the environment asks for. They connect in the background.
+// newExporters makes the exporters that the environment configures. They connect in the
+// background.
 func newExporters(ctx context.Context, env *environment) (exporters, error) {
 	if err := env.check(); err != nil {
 		return exporters{}, err
@@ -27,7 +28,8 @@ func newExporters(ctx context.Context, env *environment) (exporters, error) {
 	return exporters{spans, logs}, errors.Join(spansErr, logsErr)
 }
 
-// newExporter makes the exporter of one signal, or none, which is the zero value.
+// newExporter makes the exporter of one signal. It returns the zero value if the signal is not
+// exported.
 func newExporter[E, O any](ctx context.Context, env *environment, signal string, create func(context.Context, ...O) (E, error)) (none E, err error) {
 	if !env.exports(signal) {
 		return none, nil
@@ -41,7 +43,7 @@ func newExporter[E, O any](ctx context.Context, env *environment, signal string,
 		signal, name, env.value(name), env.value("OTEL_EXPORTER_OTLP_PROTOCOL"), err)
 }
 
-// discard closes exporters that will not be used.
+// discard closes unused exporters.
 func (e exporters) discard(ctx context.Context) {
 	if e.spans != nil {
 		_ = e.spans.Shutdown(ctx) // nothing was sent, nothing can be lost

@@ -9,14 +9,14 @@ import (
 	"github.com/betmakers/paddock/internal/redact"
 )
 
-// What a record and an attribute take beside their texts, roughly.
+// The approximate size of a record and an attribute, without their texts, in bytes.
 const (
 	recordSize = 300
 	attrSize   = 48
 )
 
-// frozen returns a record that shares nothing with what the log call was given, and its size. It has
-// been redacted: its values are plain ones, trees of them, and errors.
+// frozen returns a copy of a record that shares no memory with the arguments of the log call, and
+// its size. The record is redacted: its values are plain values, trees of them, and errors.
 func frozen(r slog.Record) (slog.Record, int) {
 	f := freezer{size: recordSize + len(r.Message)}
 	out := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
@@ -27,10 +27,10 @@ func frozen(r slog.Record) (slog.Record, int) {
 	return out, f.size
 }
 
-// freezer copies values and sums up what they take.
+// freezer copies values and adds up their sizes.
 type freezer struct{ size int }
 
-// attrs freezes attrs in their place.
+// attrs freezes attrs in place.
 func (f *freezer) attrs(attrs []slog.Attr) []slog.Attr {
 	for i, a := range attrs {
 		attrs[i] = f.attr(a)
@@ -80,7 +80,7 @@ func (f *freezer) value(v any) any {
 	return v
 }
 
-// errorText is the text of an error. It has been tried, but nothing says that it works twice.
+// errorText returns the text of an error. Error has worked once before, but may fail now.
 func errorText(err error) (text string) {
 	defer func() {
 		if recover() != nil {
@@ -90,7 +90,7 @@ func errorText(err error) (text string) {
 	return redact.Valid(redact.Error(err))
 }
 
-// recordedError is what an error said when it was logged.
+// recordedError is the text of an error at the time of the log call.
 type recordedError string
 
 func (e recordedError) Error() string { return string(e) }

@@ -18,8 +18,8 @@ const (
 	mostDescs   = 10_000          // of one collector
 )
 
-// guard is the registry as a service gets it. Each collector registered through it is guarded: what
-// it does wrong costs its own series. For everything else it is the registry.
+// guard is the registry for collectors of the service. A faulty collector that was registered
+// through it loses only its own series. Otherwise it works like the registry.
 type guard struct {
 	*prometheus.Registry
 	failures *prometheus.CounterVec
@@ -36,8 +36,8 @@ func newGuard(registry *prometheus.Registry) (*guard, error) {
 	return g, registry.Register(g.failures)
 }
 
-// Register is that of the registry. It fails also where c does not describe itself: its Describe
-// panics, does not return within 5 s, or sends a nil.
+// Register registers c. It also fails if the Describe method of c panics, does not return within
+// 5 s, or sends nil.
 func (g *guard) Register(c prometheus.Collector) error {
 	guarded, err := g.wrap(c)
 	if err != nil {
@@ -50,7 +50,7 @@ func (g *guard) Register(c prometheus.Collector) error {
 	return err
 }
 
-// MustRegister is Register for several collectors, and panics where one fails.
+// MustRegister is Register for several collectors. It panics if one fails.
 func (g *guard) MustRegister(cs ...prometheus.Collector) {
 	for _, c := range cs {
 		if err := g.Register(c); err != nil {
@@ -59,14 +59,14 @@ func (g *guard) MustRegister(cs ...prometheus.Collector) {
 	}
 }
 
-// Unregister is that of the registry.
+// Unregister removes c, as in the registry.
 func (g *guard) Unregister(c prometheus.Collector) bool {
 	guarded, err := g.wrap(c)
 	return err == nil && g.Registry.Unregister(guarded)
 }
 
-// wrap returns c guarded. The wrappers of client_golang call what they wrap in a goroutine of their
-// own, where no panic can be caught, so the guard goes inside of them.
+// wrap returns c with a guard. Wrappers of client_golang call the wrapped collector in their own
+// goroutine, where a panic could not be caught, so the guard is placed inside them.
 func (g *guard) wrap(c prometheus.Collector) (prometheus.Collector, error) {
 	if outer, inner := unwrap(c); outer != nil {
 		guarded, err := g.wrap(*inner)
@@ -87,10 +87,10 @@ func original(c prometheus.Collector) prometheus.Collector {
 	return c
 }
 
-// unwrap returns a copy of c and what it wraps, where WrapRegistererWith and its like have made c;
-// else nil. They keep it in a field that is not exported: the only way to it is by its address.
-// Should a release of client_golang name its type otherwise, c is guarded from outside, and a test
-// fails.
+// unwrap returns a copy of c and its wrapped collector if WrapRegistererWith or a similar
+// function has made c, else nil. The wrapped collector is in a field that is not exported, so it
+// is read by its address. If a release of client_golang renames the type, c is guarded from
+// outside and a test fails.
 func unwrap(c prometheus.Collector) (outer prometheus.Collector, inner *prometheus.Collector) {
 	v := reflect.ValueOf(c)
 	if c == nil || v.Type() != reflect.TypeOf(prometheus.WrapCollectorWith(nil, nil)) || v.IsNil() {

@@ -9,9 +9,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// guarded stands in the registry for a collector of the service. A collector that hangs is not
-// called again before it has returned, so one goroutine at most is left behind. A panic in a
-// goroutine that the collector started itself ends the process, as anywhere in Go.
+// guarded replaces a collector of the service in the registry. A collector that hangs is not
+// called again before it has returned, so at most one goroutine is left behind. A panic in a
+// goroutine that the collector itself started ends the process, as always in Go.
 type guarded struct {
 	own   prometheus.Collector
 	descs []*prometheus.Desc
@@ -29,8 +29,8 @@ func (g *guarded) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect sends what the collector sends within its time: the whole of it, or what it had sent when
-// it panicked, or nothing.
+// Collect sends the series of the collector: all of them, those sent before a panic, or none if
+// it took too long.
 func (g *guarded) Collect(ch chan<- prometheus.Metric) {
 	c, first := g.collection()
 	if first {
@@ -49,8 +49,8 @@ func (g *guarded) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// collection returns the one that runs, or starts another. Scrapes at the same time share one; the
-// first reads it.
+// collection returns the running collection, or starts one. Concurrent scrapes share one, which
+// the first of them reads.
 func (g *guarded) collection() (c *collection, first bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -62,8 +62,7 @@ func (g *guarded) collection() (c *collection, first bool) {
 	return g.newest, true
 }
 
-// report counts a failure, and logs it unless another of this collector was logged within the last
-// minute.
+// report counts a failure, and logs it at most once a minute for each collector.
 func (g *guarded) report(f failure) {
 	g.guard.failures.WithLabelValues(f.reason).Inc()
 	if g.complaints.due() {
@@ -72,13 +71,13 @@ func (g *guarded) report(f failure) {
 	}
 }
 
-// complaints bounds how often something is logged that may go wrong at each scrape.
+// complaints limits the log lines about failures that may recur at each scrape.
 type complaints struct {
 	mu   sync.Mutex
 	next time.Time
 }
 
-// due reports whether a minute has passed since it last reported so.
+// due reports whether a minute has passed since it last returned true.
 func (c *complaints) due() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -90,7 +89,7 @@ func (c *complaints) due() bool {
 	return true
 }
 
-// The reasons for which series of a collector are missing.
+// The reasons for missing series of a collector.
 const (
 	failedPanic   = "panic"
 	failedExit    = "exit"
@@ -99,11 +98,11 @@ const (
 	failedInvalid = "invalid"
 )
 
-// failure is what went wrong in a call of a collector.
+// failure describes a failed call of a collector.
 type failure struct{ reason, text, stack string }
 
-// attempt calls f, and hands to failed how it ended where it did not return: by a panic, which goes
-// no further, or by ending the goroutine, which it cannot hold up.
+// attempt calls f. If f panics or ends the goroutine, it calls failed. A panic is recovered; the
+// end of a goroutine cannot be.
 func attempt(f func(), failed func(failure)) {
 	returned := false
 	defer func() {

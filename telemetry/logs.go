@@ -20,8 +20,8 @@ const (
 	formatText = "text"
 )
 
-// startLogs builds the pipeline. It returns a logger that reaches standard output alone, for reports about exporters,
-// which must not feed the exporter they are about.
+// startLogs builds the pipeline. It returns a logger that writes only to standard output, for
+// reports about exporters, which would otherwise feed the exporter that they are about.
 func (t *Telemetry) startLogs(cfg Config, exporter sdklog.Exporter, env *environment, resource *sdkresource.Resource) (diagnostics *slog.Logger) {
 	dropped := catalog.LogLinesDropped.CounterVec()
 	t.registry.MustRegister(dropped)
@@ -70,7 +70,7 @@ func lineHandler(cfg Config, w io.Writer) slog.Handler {
 
 const everyLevel = slog.Level(-1 << 16)
 
-// lostLines makes the line that tells a reader of the log about the gap.
+// lostLines returns a function that makes the line about dropped lines.
 func lostLines(cfg Config) func(int) []byte {
 	return func(lost int) []byte {
 		var line bytes.Buffer
@@ -81,8 +81,8 @@ func lostLines(cfg Config) func(int) []byte {
 	}
 }
 
-// urgent lets no record of WARN or above wait for company, and has one of ERROR or above on
-// standard output when Handle returns: the process may end with the next statement.
+// urgent writes records of WARN or above without delay. A record of ERROR or above is on standard
+// output when Handle returns, because the next statement may end the process.
 type urgent struct {
 	slog.Handler
 	w *lineWriter
@@ -104,7 +104,7 @@ func (h urgent) WithAttrs(attrs []slog.Attr) slog.Handler {
 }
 func (h urgent) WithGroup(name string) slog.Handler { return urgent{h.Handler.WithGroup(name), h.w} }
 
-// finished takes lines that are JSON already, and does for those of ERROR what urgent does for
+// finished accepts lines that are JSON already, and handles those of ERROR as urgent handles
 // records.
 type finished struct {
 	out io.Writer
@@ -121,7 +121,7 @@ func (f finished) Write(line []byte) (int, error) {
 
 const levelWithin = 80 // bytes of a line, behind its time
 
-// logQueue and logExporter do for log records what spanQueue and spanExporter do for spans.
+// logQueue and logExporter are the counterparts of spanQueue and spanExporter for log records.
 type logQueue struct {
 	*sdklog.BatchProcessor
 	d *delivery

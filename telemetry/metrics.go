@@ -23,8 +23,9 @@ const (
 	scrapeTimeout       = 10 * time.Second
 )
 
-// startMetrics makes the registry, with what is known at the start, and the bridge for OpenTelemetry meters. The meter
-// provider reads at scrape time and runs nothing, so nobody has to stop it.
+// startMetrics makes the registry, with the facts of the start, and the bridge for OpenTelemetry
+// meters. The meter provider reads at scrape time and runs no goroutine, so it need not be
+// stopped.
 func (t *Telemetry) startMetrics(cfg Config, resource *sdkresource.Resource) error {
 	t.registry = prometheus.NewRegistry()
 	if err := errors.Join(
@@ -74,7 +75,8 @@ func metricsHandler(g *guard) http.Handler {
 	})
 }
 
-// scrapeErrors lets promhttp report to our log, once a minute: invalid series are there at each scrape.
+// scrapeErrors logs the errors of promhttp, at most once a minute, because invalid series recur
+// at each scrape.
 type scrapeErrors struct{ *guard }
 
 func (s scrapeErrors) Println(v ...any) {

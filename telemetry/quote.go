@@ -9,7 +9,7 @@ import (
 	"unicode"
 )
 
-// text renders a value for a person.
+// text formats a value for people.
 func text(v slog.Value) string {
 	if v.Kind() == slog.KindTime {
 		return v.Time().Format(time.RFC3339Nano)
@@ -23,7 +23,7 @@ func text(v slog.Value) string {
 	return v.String()
 }
 
-// word quotes what is not one plain word. JSON objects and lists stay readable.
+// word quotes a text that is not one plain word. JSON objects and lists stay readable.
 func word(s string) string {
 	odd := func(r rune) bool { return r == '"' || r == '=' || r == ' ' || !unicode.IsPrint(r) }
 	if s == "" || (strings.ContainsFunc(s, odd) && !json.Valid([]byte(s))) {
@@ -32,7 +32,7 @@ func word(s string) string {
 	return plainText(s)
 }
 
-// plainText quotes s if it holds more than printable characters.
+// plainText quotes s if it has characters that are not printable.
 func plainText(s string) string {
 	if strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
 		return strconv.Quote(s)

@@ -11,8 +11,8 @@ import (
 	"github.com/betmakers/paddock/internal/redact"
 )
 
-// redactor masks what package redact knows to be secret by its place, and passes records without such attributes as
-// they are. Messages and plain texts are the service's own words, and stay.
+// redactor masks the attributes that package redact considers secret, and passes other records
+// unchanged. The service's own messages and plain texts are not changed.
 type redactor struct {
 	next slog.Handler
 	hide bool // a group with a secret name is open, so everything in it is secret
@@ -35,9 +35,9 @@ func (h *redactor) Handle(ctx context.Context, r slog.Record) error {
 	return h.finish(ctx, out, attrs)
 }
 
-// finish adds attrs to a record and hands it on. The methods of values are called here, and those
-// that sinks call again have been tried: a value that ends the goroutine (runtime.Goexit) costs
-// itself, as the line is written on the way out.
+// finish adds attrs to a record and passes it on. The methods of values are called here. Sinks
+// call only methods that have worked here. If a value ends the goroutine (runtime.Goexit), only
+// this value is lost, because the line is written in a deferred call.
 func (h *redactor) finish(ctx context.Context, out slog.Record, attrs []slog.Attr) (err error) {
 	i := 0
 	defer func() {
@@ -63,7 +63,7 @@ func (h *redactor) WithGroup(name string) slog.Handler {
 	return &redactor{h.next.WithGroup(redact.Valid(name)), h.hide || redact.SecretName(name)}
 }
 
-// concerns tells whether a record has to be looked into.
+// concerns reports whether a record may have secrets.
 func (h *redactor) concerns(r slog.Record) (yes bool) {
 	yes = h.hide || !utf8.ValidString(r.Message) || !inRange(r.Time)
 	r.Attrs(func(a slog.Attr) bool {
@@ -89,7 +89,7 @@ func suspicious(a slog.Attr) bool {
 	return redact.SecretName(a.Key) || !utf8.ValidString(a.Key)
 }
 
-// expressible returns t, or now where JSON has no form for t: the line must have its time.
+// expressible returns t, or now if JSON has no form for t, because each line needs a time.
 func expressible(t time.Time) time.Time {
 	if inRange(t) {
 		return t
@@ -105,7 +105,7 @@ const (
 	mostValues = 10_000 // in a record: a LogValuer may hold itself, twice
 )
 
-// masker makes the attributes of one record such that every sink can take them.
+// masker prepares the attributes of one record so that every sink can handle them.
 type masker struct{ left int }
 
 func (m *masker) all(attrs []slog.Attr, hide bool, depth int) []slog.Attr {
@@ -138,7 +138,8 @@ func compound(v slog.Value) bool {
 	return v.Kind() == slog.KindLogValuer || v.Kind() == slog.KindGroup || v.Kind() == slog.KindAny
 }
 
-// plain returns a value without a method that could fail, but for errors, which have been tried.
+// plain returns a value whose methods cannot fail. Errors are kept, because they have worked
+// once.
 func plain(v slog.Value) slog.Value {
 	switch v.Kind() {
 	case slog.KindAny:

@@ -10,8 +10,8 @@ import (
 	"github.com/betmakers/paddock/internal/redact"
 )
 
-// redactSpans masks the attributes of spans, and of the events and links in them, that have a
-// secret name, and replaces what is no UTF-8: a collector would refuse the whole batch for it.
+// redactSpans masks attributes of spans, events and links that have a secret name. It replaces
+// invalid UTF-8, for which a collector would reject the whole batch.
 func redactSpans(next sdktrace.SpanProcessor) sdktrace.SpanProcessor { return spanRedactor{next} }
 
 type spanRedactor struct{ sdktrace.SpanProcessor }
@@ -50,7 +50,7 @@ func validValue(v attribute.Value) bool {
 	return true
 }
 
-// redactedSpan is a span that has ended, with its secrets masked.
+// redactedSpan is an ended span with its secrets masked.
 type redactedSpan struct{ sdktrace.ReadOnlySpan }
 
 func (s redactedSpan) Name() string { return redact.Valid(s.ReadOnlySpan.Name()) }

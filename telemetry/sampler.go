@@ -14,14 +14,14 @@ import (
 // everyTrace is the bound below which every trace id lies.
 const everyTrace = 1 << 63
 
-// sampler decides as the samplers of the SDK do, with all of OTEL_TRACES_SAMPLER in one comparison. The tracer
-// provider uses it too, so that the two cannot disagree.
+// sampler decides like the samplers of the SDK, with all of OTEL_TRACES_SAMPLER in one
+// comparison. The tracer provider uses it too, so both always agree.
 type sampler struct {
 	parentBased bool   // a parent's decision is followed
 	bound       uint64 // of the trace id's lower 63 bits, below which a trace is sampled
 }
 
-// nothing samples nothing, whatever a parent decided.
+// nothing samples no span, whatever its parent's decision.
 var nothing = sampler{}
 
 func ratioBound(ratio float64) uint64 { return uint64(ratio * everyTrace) }
@@ -33,7 +33,7 @@ func (s sampler) decide(parent trace.SpanContext, id trace.TraceID) bool {
 	return binary.BigEndian.Uint64(id[8:])>>1 < s.bound
 }
 
-// ShouldSample is the decision as the SDK asks for it.
+// ShouldSample implements the sampler of the SDK.
 func (s sampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
 	parent := trace.SpanContextFromContext(p.ParentContext)
 	result := sdktrace.SamplingResult{Decision: sdktrace.Drop, Tracestate: parent.TraceState()}
@@ -48,7 +48,7 @@ func (s sampler) Description() string {
 	return fmt.Sprintf("paddock{parentBased:%t,ratio:%g}", s.parentBased, float64(s.bound)/everyTrace)
 }
 
-// idGenerator gives a span the ids its context holds, and random ones otherwise.
+// idGenerator gives a span the ids in its context, and random ones otherwise.
 type idGenerator struct{}
 
 func (idGenerator) NewIDs(ctx context.Context) (trace.TraceID, trace.SpanID) {

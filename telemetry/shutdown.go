@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Flush waits until what was logged and traced so far has been handed over, or ctx ends, which is its only error: what
-// a collector refuses is logged and counted.
+// Flush waits until all logs and traces so far are delivered. It fails only if ctx ends. Items
+// that a collector rejects are logged and counted.
 func (t *Telemetry) Flush(ctx context.Context) error {
 	background := context.WithoutCancel(ctx)
 	steps := []func() error{
@@ -30,12 +30,13 @@ func (t *Telemetry) flushLogs(ctx context.Context) error {
 	return t.logs.ForceFlush(ctx)
 }
 
-// Shutdown hands over what is left and stops: spans, exported logs and sinks side by side, for at most half of the
-// time that ctx leaves, then standard output, so that a silent collector takes no log line with it. What is not taken in time
-// is dropped and counted. Shutdown returns when ctx ends at the latest, with an error that says what was cut.
-// A second call only waits for standard output again.
+// Shutdown delivers the remaining data and stops. Spans, exported logs and sinks are delivered
+// concurrently, in at most half of the time until ctx's deadline. Standard output follows, so
+// that a silent collector costs no log line. Undelivered data is dropped and counted. Shutdown
+// returns when ctx ends at the latest, with an error that names what was cut. A second call only
+// waits for standard output again.
 //
-// A write to standard output that hangs cannot be interrupted: its goroutine ends with it.
+// A write to standard output that hangs cannot be interrupted: its goroutine is left behind.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	background := context.WithoutCancel(ctx)
 	exporting, cancel := halfOf(ctx)
@@ -66,8 +67,8 @@ func (t *Telemetry) stopLogs(ctx context.Context) error {
 	return t.logs.Shutdown(ctx)
 }
 
-// stop runs shut, which may take for ever, and abandons the exports when exporting ends. Then shut ends too, unless an
-// exporter ignores cancellation; ctx is the bound for that.
+// stop runs shut, which may never return, and abandons the exports when exporting ends. Shut then
+// returns too, unless an exporter ignores cancellation. In that case stop returns when ctx ends.
 func (t *Telemetry) stop(ctx, exporting context.Context, what string, shut func() error) error {
 	release := context.AfterFunc(exporting, func() {
 		for _, d := range t.deliveries {

@@ -12,37 +12,46 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Sink is a place of the service's own for records of the log, beside standard output: a file, an
-// error tracker, a message bus. Several handlers become one with github.com/samber/slog-multi: its
-// Router chooses records by level or attribute, its Failover has a second handler where the first
-// one fails.
+// Sink is an additional destination of log records, beside standard output: a file, an error
+// tracker, a message bus. github.com/samber/slog-multi combines several handlers into one: its
+// Router selects records by level or attribute, and its Failover uses a second handler if the
+// first one fails.
 //
-// A record is redacted, has trace_id, span_id and trace_flags at top level, and holds values without
-// methods: an error is one with the same text. Records wait in a queue of 1 MiB for each sink, which
-// one goroutine empties in order, so that a log call never waits for a sink. A record is lost if it
-// finds the queue full, if the handler returns an error or panics, or if the process ends without
-// Shutdown. Each lost one is counted in chassis_log_lines_dropped_total under the sink's name, and
-// standard output reports the reason at most once a minute. Other sinks, standard output and the
-// service are not affected by a handler that fails or hangs.
+//	telemetry.Sink{
+//		Name: "file", Handler: slog.NewJSONHandler(file, nil),
+//		Close: func(context.Context) error { return file.Close() },
+//	}
+//
+// Records reach a sink as follows:
+//
+//   - Records are redacted, have trace_id, span_id and trace_flags at top level, and hold values
+//     without methods. An error is replaced by an error with the same text.
+//   - Each sink has a queue of 1 MiB, which one goroutine empties in order. A log call never
+//     waits for a sink.
+//   - A record is lost if the queue is full, if the handler returns an error or panics, or if the
+//     process ends without Shutdown.
+//   - Lost records are counted in chassis_log_lines_dropped_total under the sink's name. Standard
+//     output reports the reason at most once a minute.
+//   - A handler that fails or hangs does not affect other sinks, standard output or the service.
 type Sink struct {
-	// Name is the value of the label "sink" of the metric: lower-case letters, digits and dashes,
-	// at most 32, and other than stdout, otlp and handler. Required, and different for each sink.
+	// Name is the value of the metric's label "sink": lower-case letters, digits and dashes, at
+	// most 32, and not stdout, otlp or handler. Required, and different for each sink.
 	Name string
 
-	// Handler gets the records, one after the other, by one goroutine. Its context has the span
-	// context of the log call and nothing else, and never ends. Required.
+	// Handler gets the records one at a time, from one goroutine. Its context has only the span
+	// context of the log call, and never ends. Required.
 	Handler slog.Handler
 
-	// Level, if not nil, is the least level of records for this sink. A record below it costs
-	// nothing. Records below the level of the log never come here.
+	// Level, if not nil, is the least level of records for this sink. Records below it cost
+	// nothing. Records below the level of the log never reach a sink.
 	Level slog.Leveler
 
 	// Close, if not nil, is called once by Shutdown, after the last record and by the same
-	// goroutine, and also where Start fails. It is not called while the handler hangs.
+	// goroutine. It is also called if Start fails. It is not called while the handler hangs.
 	Close func(context.Context) error
 }
 
-// The sinks that are not the service's.
+// The built-in sinks.
 const (
 	stdoutSink  = "stdout"
 	otlpSink    = "otlp"
@@ -69,7 +78,7 @@ func checkSinks(sinks []Sink) error {
 	return errors.Join(errs...)
 }
 
-// discardSinks closes sinks that nothing was written to.
+// discardSinks closes unused sinks.
 func discardSinks(ctx context.Context, sinks []Sink) (err error) {
 	for _, s := range sinks {
 		if s.Close != nil {
@@ -79,7 +88,7 @@ func discardSinks(ctx context.Context, sinks []Sink) (err error) {
 	return err
 }
 
-// startSinks starts what empties the queues of the sinks, and returns the handlers that fill them.
+// startSinks starts the goroutines of the sinks, and returns the handlers that fill their queues.
 func (t *Telemetry) startSinks(sinks []Sink, dropped *prometheus.CounterVec, log *slog.Logger) (handlers []slog.Handler) {
 	for _, s := range sinks {
 		q := newSinkQueue(s, dropped.WithLabelValues(s.Name), log)
@@ -89,8 +98,8 @@ func (t *Telemetry) startSinks(sinks []Sink, dropped *prometheus.CounterVec, log
 	return handlers
 }
 
-// recovering returns the middleware for handlers that run in the goroutine of a log call: a handler
-// that fails or panics costs its own record.
+// recovering returns the middleware for handlers that run in the goroutine of a log call. A
+// handler that fails or panics loses only its own record.
 func recovering(lost prometheus.Counter, log *slog.Logger) slogmulti.Middleware {
 	complaints := new(complaints)
 	return slogmulti.RecoverHandlerError(func(_ context.Context, _ slog.Record, err error) {

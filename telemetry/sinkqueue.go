@@ -13,8 +13,8 @@ import (
 
 const sinkLimit = 1 << 20 // bytes of records that wait for one sink, roughly
 
-// sinkQueue stands between the log and a handler of the service's own, and never makes a log call
-// wait. One goroutine hands the records to the handler.
+// sinkQueue is the queue of a sink. A log call never waits for it. One goroutine passes the
+// records to the handler.
 type sinkQueue struct {
 	sink    Sink
 	dropped prometheus.Counter
@@ -24,7 +24,7 @@ type sinkQueue struct {
 	waiting    []queued
 	bytes      int           // of what waits or is in the hands of the handler
 	in, done   int           // records ever taken, records ever done with
-	progress   chan struct{} // closed when done grows; nil if nobody waits for it
+	progress   chan struct{} // closed when done grows; nil if nothing waits for it
 	closing    context.Context
 	abandoned  bool // what is left is thrown away
 	lost       int  // since the last complaint
@@ -51,7 +51,7 @@ func newSinkQueue(s Sink, dropped prometheus.Counter, log *slog.Logger) *sinkQue
 
 func (q *sinkQueue) handler() slog.Handler { return &sinkHandler{queue: q, own: q.sink.Handler} }
 
-// put takes a record, unless there is no room. A record beyond the limit is taken by an empty queue.
+// put adds a record if there is room. An empty queue accepts a record of any size.
 func (q *sinkQueue) put(r queued) {
 	if !q.take(r) {
 		q.lose(1, "its queue is full: the handler is too slow, or hangs", "")
@@ -96,8 +96,8 @@ func (q *sinkQueue) complain(lost int, reason, stack string) {
 	q.log.Warn("a log sink has lost records", attrs...)
 }
 
-// run hands records over until the queue is closed and empty. A handler that ends the goroutine
-// costs one record: another goroutine goes on.
+// run passes records on until the queue is closed and empty. If a handler ends the goroutine, one
+// record is lost and another goroutine continues.
 func (q *sinkQueue) run() {
 	returned := false
 	defer func() {
@@ -111,7 +111,7 @@ func (q *sinkQueue) run() {
 	q.finish()
 }
 
-// next hands over what waits, and reports whether there is more to come.
+// next passes the waiting records on, and reports whether there may be more.
 func (q *sinkQueue) next() bool {
 	r, ok, closed := q.first()
 	switch {
@@ -173,7 +173,7 @@ func (q *sinkQueue) finish() {
 	attempt(func() { q.err = q.sink.Close(ctx) }, func(how failure) { q.err = fmt.Errorf("its Close %s", how.text) })
 }
 
-// flush waits until every record taken so far is done with, or ctx ends.
+// flush waits until all records so far were handled or lost, or ctx ends.
 func (q *sinkQueue) flush(ctx context.Context) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -194,8 +194,9 @@ func (q *sinkQueue) flush(ctx context.Context) error {
 	return nil
 }
 
-// close takes no more records, hands over those that wait, and closes the sink. If ctx ends first,
-// what waits is dropped and counted, and the goroutine ends when the handler returns.
+// close rejects further records, passes the waiting ones on, and closes the sink. If ctx ends
+// first, waiting records are dropped and counted, and the goroutine ends when the handler
+// returns.
 func (q *sinkQueue) close(ctx context.Context) error {
 	q.mu.Lock()
 	if q.closing == nil {
@@ -217,7 +218,7 @@ func (q *sinkQueue) close(ctx context.Context) error {
 	}
 }
 
-// abandon throws away what waits, and returns how many records are not handed over.
+// abandon drops the waiting records, and returns the number of records that were not handled.
 func (q *sinkQueue) abandon() (left int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -230,7 +231,7 @@ func (q *sinkQueue) abandon() (left int) {
 	return left
 }
 
-// conclude reports the losses that no complaint has told of yet.
+// conclude logs the losses that were not logged yet.
 func (q *sinkQueue) conclude() {
 	q.mu.Lock()
 	lost := q.lost
@@ -245,8 +246,8 @@ func (q *sinkQueue) stalled(ctx context.Context, left int) error {
 	return fmt.Errorf("telemetry: the log sink %q has not taken %d records: %w", q.sink.Name, left, context.Cause(ctx))
 }
 
-// sinkHandler fills a queue. The handler behind it is called by the goroutine of the queue alone,
-// its WithAttrs and WithGroup too: they may hang or panic like any other code of the service's.
+// sinkHandler fills a queue. Only the goroutine of the queue calls the service's handler,
+// including WithAttrs and WithGroup, because they may hang or panic.
 type sinkHandler struct {
 	queue  *sinkQueue
 	parent *sinkHandler // nil for the first

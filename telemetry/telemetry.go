@@ -20,26 +20,37 @@ import (
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
-// Config says who emits the telemetry and how. Service and LogFormat are required.
+// Config configures Start. Service and LogFormat are required.
 type Config struct {
-	// Service, Version, Environment and InstanceID become the resource attributes service.name, service.version,
-	// deployment.environment.name and service.instance.id of everything exported. Empty ones are left out;
-	// OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win over them. An empty Version is taken from the build.
+	// Service, Version, Environment and InstanceID become the resource attributes service.name,
+	// service.version, deployment.environment.name and service.instance.id of all exported data.
+	// Empty ones are left out. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES take precedence. An
+	// empty Version is read from the build.
 	Service, Version, Environment, InstanceID string
 
-	LogLevel  slog.Level // of all sinks, to begin with; the zero value is INFO
+	LogLevel  slog.Level // the first level of all sinks; the zero value is INFO
 	LogFormat string     // of standard output: "json" or "text"
 
-	Output io.Writer           // standard output; nil means os.Stdout. It is written by one goroutine.
-	Getenv func(string) string // for the settings read here; nil means os.Getenv. The exporters read the process's own.
+	// Output is standard output. Nil means os.Stdout. Only one goroutine writes to it.
+	Output io.Writer
 
-	SpanProcessors []sdktrace.SpanProcessor // see every sampled span, beside the exporter
-	LogHandlers    []slog.Handler           // get every record, as Sinks do, but in the log call itself: they must not block
-	Sinks          []Sink                   // of the service's own, beside standard output; Start owns them, also where it fails
+	// Getenv reads the settings of this package. Nil means os.Getenv. Exporters read the
+	// environment of the process.
+	Getenv func(string) string
+
+	// SpanProcessors get every sampled span, in addition to the exporter.
+	SpanProcessors []sdktrace.SpanProcessor
+
+	// LogHandlers get every record, like Sinks, but in the log call itself: they must not block.
+	LogHandlers []slog.Handler
+
+	// Sinks are the service's own, in addition to standard output. Start closes them even if it
+	// fails.
+	Sinks []Sink
 }
 
-// Telemetry is the logger, tracer and metric registry of one service. Its methods may be called concurrently, and
-// after Shutdown, when logs and spans go nowhere.
+// Telemetry is the logger, tracer and metric registry of one service. Its methods may be called
+// concurrently and after Shutdown. After it, logs and spans are dropped.
 type Telemetry struct {
 	level  slog.LevelVar
 	logger *slog.Logger
@@ -48,7 +59,7 @@ type Telemetry struct {
 	stdout *lineWriter
 
 	sampler sampler
-	// recordsNothing: no exporter and no processor would receive a span
+	// recordsNothing reports that no exporter and no processor would receive a span.
 	recordsNothing bool
 	traces         *sdktrace.TracerProvider
 	logs           *sdklog.LoggerProvider // nil without an exporter
@@ -61,9 +72,10 @@ type Telemetry struct {
 	meters   *sdkmetric.MeterProvider
 }
 
-// Start makes the telemetry of a service and starts what empties its buffers; ctx bounds the start alone. Whoever
-// calls it calls Shutdown. It fails, with everything that is wrong in one error, where the Config or an exporter
-// setting cannot be used. Settings that OpenTelemetry wants ignored where unknown (sampler, propagators) are logged.
+// Start makes the telemetry of a service and starts its goroutines. ctx bounds only the start.
+// The caller must call Shutdown. If settings of the Config or an exporter are invalid, Start
+// fails with all mistakes in one error. Unknown samplers and propagators are logged and ignored,
+// as OpenTelemetry requires.
 func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 	cfg = cfg.withDefaults()
 	env := &environment{get: cfg.Getenv}
@@ -119,64 +131,74 @@ func (cfg Config) check() error {
 // Logger returns the logger of the service, which feeds every sink.
 func (t *Telemetry) Logger() *slog.Logger { return t.logger }
 
-// Level returns the level of all sinks; setting it takes effect at once.
+// Level returns the level of all sinks. Setting it takes effect at once.
 func (t *Telemetry) Level() *slog.LevelVar { return &t.level }
 
-// Lines returns the way to standard output for a line that is JSON already: one Write is one line.
-// It never fails or keeps the slice, and blocks as Settle does where the line begins with its time
-// and the level ERROR, else not; a line that finds no room is dropped and counted. Control
-// characters beyond those that JSON forbids are escaped. The line is not redacted, and not compared
-// with Level: both are its author's duty. Lines is nil unless the log format is JSON.
+// Lines returns a writer to standard output for lines that are JSON already, nil unless the log
+// format is JSON.
+//
+//   - One Write is one line. It always succeeds and does not keep the slice. A line that finds no
+//     room is dropped and counted.
+//   - It blocks like Settle if the line begins with its time and the level ERROR, else not at
+//     all.
+//   - Control characters that JSON allows are escaped.
+//   - The line is not redacted and not compared with Level: the caller has to do both.
 func (t *Telemetry) Lines() io.Writer { return t.lines }
 
-// Settle waits until the lines logged so far are on standard output, for at most 100 ms, and not at
-// all while its reader is stalled. Lines of ERROR and above do so by themselves, so that the reason
-// of a crash is there after it.
+// Settle waits until the lines logged so far are on standard output, at most 100 ms. It does not
+// wait while the reader is stalled. Lines of ERROR and above settle by themselves, so that the
+// log has the reason of a crash.
 func (t *Telemetry) Settle() { t.stdout.settle() }
 
-// Sinks returns a logger that feeds every sink but standard output, for whoever writes there by Lines. It is nil
-// where there is no other sink.
+// Sinks returns a logger for all sinks but standard output, for callers that write there by
+// Lines. It is nil if there is no other sink.
 func (t *Telemetry) Sinks() *slog.Logger { return t.sinks }
 
-// TracerProvider returns the tracer provider of the service, for libraries that take one.
+// TracerProvider returns the tracer provider of the service, for libraries that need one.
 func (t *Telemetry) TracerProvider() trace.TracerProvider { return t.traces }
 
-// Tracer returns a tracer whose spans say that the instrumentation called name made them.
+// Tracer returns a tracer for the instrumentation with that name.
 func (t *Telemetry) Tracer(name string) trace.Tracer { return t.traces.Tracer(name) }
 
-// Recording reports whether anything would receive a sampled span.
+// Recording reports whether a sampled span would be received by an exporter or a processor.
 func (t *Telemetry) Recording() bool { return !t.recordsNothing }
 
-// Sampled tells whether a span of trace id under parent is recorded; parent is the zero value for a root. It is the
-// decision that the tracer itself would take, without its price: no allocation. Where nothing would receive spans, no
-// span is sampled; the caller's own flag should then be handed on as it came.
+// Sampled reports whether a span of trace id under parent is recorded. Parent is the zero value
+// for a root. It makes the same decision as the tracer, without an allocation. If nothing
+// receives spans, it returns false; forward the caller's own flag unchanged in that case.
 func (t *Telemetry) Sampled(parent trace.SpanContext, id trace.TraceID) bool {
 	return t.sampler.decide(parent, id)
 }
 
-// Propagator carries trace context and baggage from and to other services.
+// Propagator returns the propagator of trace context and baggage between services.
 func (t *Telemetry) Propagator() propagation.TextMapPropagator { return t.propagator }
 
-// Registry returns the metric registry of the service, to gather from and for collectors that
-// cannot go wrong. Others belong into Registerer.
+// Registry returns the metric registry of the service, for gathering and for collectors that
+// cannot fail. Register others with Registerer.
 func (t *Telemetry) Registry() *prometheus.Registry { return t.registry }
 
-// Registerer returns the way into Registry for collectors that may go wrong. One that panics, or
-// ends its goroutine, costs a scrape what it had not sent; one that takes longer than 5 s, or sends
-// more than 100,000 series, is left out of it. The failure is logged, once a minute for each
-// collector, and counted in chassis_collector_failures_total. A collector that hangs is not called
-// again before it has returned. All this holds through prometheus.WrapRegistererWith and its like
-// too, but not for a panic in a goroutine that the collector started itself, which ends the
-// process.
+// Registerer returns a registerer for Registry that guards against faulty collectors.
+//
+//   - If a collector panics or ends its goroutine, the scrape lacks the series that it had not
+//     yet sent.
+//   - A collector that takes longer than 5 s or sends more than 100,000 series is left out of the
+//     scrape.
+//   - A collector that hangs is not called again before it has returned.
+//   - Failures are logged, once a minute for each collector, and counted in
+//     chassis_collector_failures_total.
+//
+// prometheus.WrapRegistererWith and similar functions may be used on it. A panic in a goroutine
+// that the collector itself started ends the process.
 func (t *Telemetry) Registerer() prometheus.Registerer { return t.guard }
 
-// MetricsHandler serves the registry in the formats of Prometheus, exemplars included where OpenMetrics is asked for.
-// Scrapes at the same time share one collection, of which more than eight are refused with 503; one that takes longer
-// than 10 s is answered with 503.
+// MetricsHandler serves the registry in the formats of Prometheus, with exemplars in OpenMetrics.
+// Concurrent scrapes share one collection. More than eight at once are refused with 503, and a
+// scrape that takes longer than 10 s is answered with 503.
 func (t *Telemetry) MetricsHandler() http.Handler { return metricsHandler(t.guard) }
 
-// MeterProvider returns the provider for libraries that measure with OpenTelemetry. Their metrics appear in Registry,
-// with at most 2000 series each; what exceeds that is merged into one with otel_metric_overflow="true".
+// MeterProvider returns the provider for libraries that measure with OpenTelemetry. Their metrics
+// appear in Registry, with at most 2000 series each. Further series are merged into one with the
+// label otel_metric_overflow="true".
 func (t *Telemetry) MeterProvider() *sdkmetric.MeterProvider { return t.meters }
 
 // Metric is an entry of the catalogue.

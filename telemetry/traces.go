@@ -11,7 +11,8 @@ import (
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
-// newResource describes the service to collectors. On an error the resource is usable, only not complete.
+// newResource describes the service to collectors. With an error, the resource is incomplete but
+// usable.
 func newResource(ctx context.Context, cfg Config) (*sdkresource.Resource, error) {
 	var own []attribute.KeyValue
 	for _, a := range []attribute.KeyValue{
@@ -35,7 +36,7 @@ func newResource(ctx context.Context, cfg Config) (*sdkresource.Resource, error)
 	return resource, err
 }
 
-// startTraces sets the tracer provider. Without an exporter or another receiver it samples nothing.
+// startTraces sets the tracer provider. Without a receiver of spans it samples nothing.
 func (t *Telemetry) startTraces(cfg Config, exporter sdktrace.SpanExporter, env *environment, resource *sdkresource.Resource, diagnostics *slog.Logger) {
 	if exporter == nil && len(cfg.SpanProcessors) == 0 {
 		t.sampler, t.recordsNothing = nothing, true
@@ -63,7 +64,7 @@ func (t *Telemetry) startTraces(cfg Config, exporter sdktrace.SpanExporter, env 
 	t.traces = sdktrace.NewTracerProvider(options...)
 }
 
-// spanQueue admits spans to the batches as long as there is room, and so knows what is dropped.
+// spanQueue admits spans to the batches while there is room, and so can count dropped ones.
 type spanQueue struct {
 	sdktrace.SpanProcessor
 	d *delivery
@@ -75,8 +76,8 @@ func (q spanQueue) OnEnd(s sdktrace.ReadOnlySpan) {
 	}
 }
 
-// spanExporter reports to its delivery what becomes of spans. It returns no export error, as the SDK would hand it to
-// the process-wide error handler.
+// spanExporter reports the results of exports to its delivery. It returns no export errors,
+// because the SDK would pass them to the process-wide error handler.
 type spanExporter struct {
 	sdktrace.SpanExporter
 	d *delivery

@@ -22,8 +22,9 @@ const (
 	settleTries = 10 // where no processor was free to write
 )
 
-// lineWriter lets many goroutines write whole lines to one output and never makes them wait for it. A line is copied
-// into a buffer, which one goroutine hands to the output in batches; a line that finds no room is dropped and counted.
+// lineWriter lets many goroutines write whole lines to one output without waiting for it. A line
+// is copied into a buffer, which one goroutine writes to the output in batches. A line that finds
+// no room is dropped and counted.
 type lineWriter struct {
 	out     io.Writer
 	dropped prometheus.Counter
@@ -34,7 +35,7 @@ type lineWriter struct {
 	inFlight int           // bytes in the hands of out
 	lost     int           // lines dropped and not yet reported
 	in, done int           // bytes ever taken, bytes ever done with
-	progress chan struct{} // closed when done grows; nil if nobody waits for it
+	progress chan struct{} // closed when done grows; nil if nothing waits for it
 	closed   bool
 
 	behind atomic.Bool // a settle has waited in vain, and the output has not caught up since
@@ -55,8 +56,8 @@ func newLineWriter(out io.Writer, dropped prometheus.Counter, notice func(int) [
 	return w
 }
 
-// Write takes one line, and adds the newline if it has none. It always reports success, as a caller could do nothing
-// about a lost line.
+// Write accepts one line, and adds the newline if it has none. It always reports success, because
+// the caller could do nothing about a lost line.
 func (w *lineWriter) Write(line []byte) (int, error) {
 	if len(line) == 0 {
 		return 0, nil
@@ -71,7 +72,7 @@ func (w *lineWriter) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// take returns the length of the buffer before and after line went in.
+// take adds line to the buffer and returns the length of the buffer before and after.
 func (w *lineWriter) take(line []byte) (before, after int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -89,7 +90,7 @@ func (w *lineWriter) take(line []byte) (before, after int) {
 	return before, len(w.buf)
 }
 
-// push has the lines taken so far written without delay. It does not wait for that.
+// push starts writing the lines so far without delay, and does not wait for it.
 func (w *lineWriter) push() { signal(w.hurry) }
 
 func signal(c chan struct{}) {
@@ -122,13 +123,13 @@ func (w *lineWriter) run() {
 	}
 }
 
-// batch is what the goroutine of a lineWriter knows: the lines it is writing.
+// batch is the state of a lineWriter's goroutine: the lines that it is writing.
 type batch struct {
 	*lineWriter
 	lines []byte
 }
 
-// write hands everything taken so far to the output.
+// write writes all lines so far to the output.
 func (b *batch) write() {
 	lost := b.swap()
 	if len(b.lines) == 0 && lost == 0 {
@@ -141,7 +142,7 @@ func (b *batch) write() {
 	b.finish(n, lost, err)
 }
 
-// swap takes the buffer, leaves an empty one, and returns the number of lost lines to report.
+// swap exchanges the buffer for an empty one, and returns the number of lost lines to report.
 func (b *batch) swap() (lost int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -151,8 +152,8 @@ func (b *batch) swap() (lost int) {
 	return lost
 }
 
-// finish accounts for a write. Lines that the output refused are lost; they are reported with the next batch, without
-// haste, as the output may refuse that as well.
+// finish counts the result of a write. Lines that the output refused are lost. They are reported
+// with the next batch, without a retry, because the output may refuse that too.
 func (b *batch) finish(n, lost int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -179,7 +180,7 @@ func (b *batch) finish(n, lost int, err error) {
 	}
 }
 
-// flush waits until every line taken so far was handed to the output, or ctx ends.
+// flush waits until all lines so far were written, or ctx ends.
 func (w *lineWriter) flush(ctx context.Context) error {
 	w.mu.Lock()
 	target := w.in
@@ -201,9 +202,8 @@ func (w *lineWriter) flush(ctx context.Context) error {
 	return nil
 }
 
-// settle waits until every line taken so far was handed to the output, for at most 100 ms. Where
-// that was too short it does not wait again before the output has caught up: a stalled reader costs
-// one wait, and not one for each line.
+// settle waits until all lines so far were written, at most 100 ms. If that is too short, it does
+// not wait again before the output has caught up. So a stalled reader costs one wait in total.
 func (w *lineWriter) settle() {
 	w.push()
 	if w.behind.Load() {
@@ -223,15 +223,15 @@ func (w *lineWriter) settle() {
 	w.behind.Store(true)
 }
 
-// writing reports whether lines are in the hands of the output. Else its goroutine waits for a processor.
+// writing reports whether a Write to the output is running.
 func (w *lineWriter) writing() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.inFlight > 0
 }
 
-// close hands what is left to the output and stops. Lines that come later are dropped and counted. If ctx ends first,
-// close returns an error, and the goroutine ends when the output lets go of it.
+// close writes the remaining lines and stops. Later lines are dropped and counted. If ctx ends
+// first, close returns an error, and the goroutine ends when the output's Write returns.
 func (w *lineWriter) close(ctx context.Context) error {
 	w.mu.Lock()
 	if !w.closed {

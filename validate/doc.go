@@ -1,9 +1,10 @@
-// Package validate checks the messages that a service receives against the rules of protovalidate in its protos. It is a
-// module of its own, so that only services with such rules carry the 10 MB that evaluate them. One line switches it on:
+// Package validate checks the messages that a service receives against the protovalidate rules in
+// its protos. It is a separate module, so that services without such rules do not carry the 10 MB
+// that evaluate them. One line enables it:
 //
 //	chassis.Service{Name: "bets", Validate: validate.Must(), ...}
 //
-// with rules in the proto, as https://protovalidate.com describes them:
+// Rules are declared in the proto; see https://protovalidate.com:
 //
 //	import "buf/validate/validate.proto";
 //
@@ -11,18 +12,20 @@
 //	  string market = 1 [(buf.validate.field).string.min_len = 1];
 //	}
 //
-// Each request of a unary call and each message of a client's stream is checked before the handler has it, by gRPC and
-// REST alike. One that breaks rules is answered with INVALID_ARGUMENT and a google.rpc.BadRequest that names the fields,
-// as in "legs[0].stake"; REST shows them in its problem details. The call counts as
-// chassis_rpc_rejected_total{reason="invalid"}, unless its client streams: then the handler is at work already, and gets
-// the error from Recv.
+// Each request of a unary call and each message of a client's stream is checked before the
+// handler receives it, by gRPC and REST. A message that breaks rules is answered with
+// INVALID_ARGUMENT and a google.rpc.BadRequest that names the fields, such as "legs[0].stake".
+// REST includes them in its problem details. The call counts as
+// chassis_rpc_rejected_total{reason="invalid"}. For a client's stream the handler is already
+// running: it gets the error from Recv, and the call does not count as rejected.
 //
-// A rule that cannot be compiled ends the start; one that cannot be evaluated for some message, such as a division by
-// zero in CEL, answers with INTERNAL: the message may be right.
+// A rule that cannot be compiled ends the start. A rule that cannot be evaluated for a message,
+// such as a division by zero in CEL, is answered with INTERNAL, because the message may be valid.
 //
 // # Secrets
 //
-// What the caller and the log are told has nothing of a debug_redact field, or of a message in one. Rules in CEL may
-// make texts of their own from what they look at; where that could be such a field, the caller gets the id of the rule
-// instead, unless the text stands in the proto as it is. Keys of maps that are secret are left out of the path.
+// Errors, for the caller and for the log, contain nothing of a debug_redact field or of a message
+// in one. Rules in CEL may build texts from field values. If such a text could contain a secret,
+// the error has the id of the rule instead, unless the text is a constant in the proto. Keys of
+// secret maps are left out of paths.
 package validate

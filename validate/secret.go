@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// isSecret reports whether a field is marked with debug_redact. Nil is not.
+// isSecret reports whether a field is marked with debug_redact. It returns false for nil.
 func isSecret(field protoreflect.FieldDescriptor) bool {
 	if field == nil {
 		return false
@@ -16,8 +16,8 @@ func isSecret(field protoreflect.FieldDescriptor) bool {
 	return ok && options.GetDebugRedact()
 }
 
-// hasSecrets reports whether a message may have secret fields at any depth: Any may, as a rule can look into it. Nil has
-// none.
+// hasSecrets reports whether a message may have secret fields at any depth. It returns true for
+// Any, because a rule can look into it, and false for nil.
 func hasSecrets(message protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool) bool {
 	if message == nil || seen[message.FullName()] {
 		return false
@@ -35,7 +35,8 @@ func hasSecrets(message protoreflect.MessageDescriptor, seen map[protoreflect.Fu
 	return false
 }
 
-// declares reports whether a text stands as it is in the rules of the place: then it has nothing of a message in it.
+// declares reports whether a text is a constant in the rules of the place, and so contains
+// nothing of a message.
 func (p place) declares(text string) bool {
 	if p.field != nil {
 		if rules, ok := proto.GetExtension(p.field.Options(), validate.E_Field).(*validate.FieldRules); ok && quotes(rules.ProtoReflect(), text) {
@@ -49,7 +50,8 @@ func (p place) declares(text string) bool {
 	return ok && quotes(rules.ProtoReflect(), text)
 }
 
-// quotes looks for a rule with the text among rules, those of elements, keys and values included.
+// quotes looks for a rule with the text among rules, including rules of elements, keys and
+// values.
 func quotes(rules protoreflect.Message, text string) (found bool) {
 	if rule, ok := rules.Interface().(*validate.Rule); ok {
 		return rule.GetMessage() == text

@@ -13,8 +13,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// Must returns a function for chassis.Service.Validate. It panics where [New] fails, which is known as soon as a program
-// has been started once.
+// Must returns the function of [New], for chassis.Service.Validate. It panics if New fails, so a
+// wrong rule shows at the first start of the program.
 func Must() func(proto.Message) error {
 	check, err := New()
 	if err != nil {
@@ -23,9 +23,10 @@ func Must() func(proto.Message) error {
 	return check
 }
 
-// New returns a function for chassis.Service.Validate. It compiles the rules of every message that is linked into the
-// program, and fails, naming the messages, where some make no sense. The function may be called concurrently. Its
-// errors are statuses: INVALID_ARGUMENT with a google.rpc.BadRequest, or INTERNAL.
+// New returns a function for chassis.Service.Validate. It compiles the rules of every message
+// that is linked into the program, and fails with the names of messages whose rules are invalid.
+// The function may be called concurrently. Its errors are statuses: INVALID_ARGUMENT with a
+// google.rpc.BadRequest, or INTERNAL.
 func New() (func(proto.Message) error, error) {
 	validator, err := protovalidate.New()
 	if err != nil {
@@ -42,7 +43,7 @@ func New() (func(proto.Message) error, error) {
 	}, nil
 }
 
-// refusal makes a status of what protovalidate says.
+// refusal converts an error of protovalidate to a status.
 func refusal(message protoreflect.MessageDescriptor, err error) error {
 	if broken, ok := errors.AsType[*protovalidate.ValidationError](err); ok {
 		return invalid(message, broken.Violations)
@@ -54,7 +55,7 @@ func refusal(message protoreflect.MessageDescriptor, err error) error {
 	return fmt.Errorf("validate: a rule of %s cannot be evaluated: %w", message.FullName(), hidden) // the cause may quote the message
 }
 
-// compile has validator compile every message of files with rules, and reports all that it cannot.
+// compile compiles the rules of every message in the linked files, and returns all errors.
 func compile(validator protovalidate.Validator) error {
 	var errs []error
 	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
@@ -83,7 +84,7 @@ func compileAll(validator protovalidate.Validator, messages protoreflect.Message
 		errs = append(errs, compileAll(validator, message.Messages()))
 		kind, err := protoregistry.GlobalTypes.FindMessageByName(message.FullName())
 		if err != nil {
-			continue // of a map's entries, or of no Go type: nobody can send it
+			continue // of a map's entries, or without a Go type: it cannot be sent
 		}
 		err = validator.Validate(kind.New().Interface())
 		if broken, ok := errors.AsType[*protovalidate.CompilationError](err); ok {

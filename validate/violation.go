@@ -12,14 +12,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// A status travels in a header, for which some clients take no more than 8 KiB, encoded in base64.
+// A status is sent in a header, encoded in base64. Some clients accept at most 8 KiB.
 const (
 	maxText    = 200  // bytes of a path or of a text
 	maxDetails = 3000 // bytes of all
 )
 
-// invalid returns the status for a message that breaks rules: its text tells of the first, its details of as many as
-// there is room for.
+// invalid returns the status for a message that breaks rules. Its text has the first violation,
+// its details as many as fit.
 func invalid(message protoreflect.MessageDescriptor, broken []*protovalidate.Violation) error {
 	request, room := new(errdetails.BadRequest), maxDetails
 	for _, v := range broken {
@@ -50,7 +50,7 @@ func summary(message protoreflect.MessageDescriptor, fields []*errdetails.BadReq
 	return text
 }
 
-// fieldViolation tells what is wrong with a field, or with a whole message, without secrets.
+// fieldViolation describes the mistake in a field, or in a whole message, without secrets.
 func fieldViolation(message protoreflect.MessageDescriptor, v *protovalidate.Violation) *errdetails.BadRequest_FieldViolation {
 	p := follow(message, v.Proto.GetField().GetElements())
 	return &errdetails.BadRequest_FieldViolation{
@@ -59,14 +59,14 @@ func fieldViolation(message protoreflect.MessageDescriptor, v *protovalidate.Vio
 	}
 }
 
-// place is where a path leads.
+// place is the destination of a path.
 type place struct {
 	field  protoreflect.FieldDescriptor   // nil for the message as a whole
 	scope  protoreflect.MessageDescriptor // what is there, or is an element there; nil for anything but messages
 	secret bool                           // debug_redact is on the way
 }
 
-// follow goes along a path, and takes the keys of secret maps from it.
+// follow follows a path, and removes the keys of secret maps from it.
 func follow(message protoreflect.MessageDescriptor, path []*validate.FieldPathElement) place {
 	p := place{scope: message}
 	for _, element := range path {
@@ -91,7 +91,8 @@ func follow(message protoreflect.MessageDescriptor, path []*validate.FieldPathEl
 	return p
 }
 
-// text says what is wrong: in the words of the rule, or by its id where these could be made of secrets.
+// text describes the mistake: in the words of the rule, or by its id if these could contain
+// secrets.
 func (p place) text(v *protovalidate.Violation) string {
 	text := v.Proto.GetMessage()
 	if text == "" || computed(v) && p.seesSecrets() && !p.declares(text) {
@@ -100,8 +101,9 @@ func (p place) text(v *protovalidate.Violation) string {
 	return text
 }
 
-// computed reports whether a rule may have made its text itself, being written in CEL by the service's author. Those of
-// protovalidate tell of the rule alone. Rules of whole messages have no path.
+// computed reports whether a rule may have computed its text, because the service's author wrote
+// it in CEL. Texts of protovalidate's own rules depend only on the rule. Rules of whole messages
+// have no path.
 func computed(v *protovalidate.Violation) bool {
 	rule := v.Proto.GetRule().GetElements()
 	for _, element := range rule {
@@ -113,14 +115,14 @@ func computed(v *protovalidate.Violation) bool {
 	return len(rule) == 0 && v.Proto.GetMessage() != requiredOneof
 }
 
-// requiredOneof is what protovalidate says of a oneof.
+// requiredOneof is protovalidate's text for a oneof.
 const requiredOneof = "exactly one field is required in oneof"
 
 func (p place) seesSecrets() bool {
 	return p.secret || hasSecrets(p.scope, map[protoreflect.FullName]bool{})
 }
 
-// shorten cuts a text, at a letter's end, to what a status has room for.
+// shorten cuts a text to the room in a status, at a character boundary.
 func shorten(text string) string {
 	if len(text) <= maxText {
 		return text

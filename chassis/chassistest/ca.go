@@ -18,7 +18,7 @@ import (
 	"github.com/betmakers/paddock/chassis/mtls"
 )
 
-// TrustDomain is the trust domain of services in tests, and of callers that are given by name alone.
+// TrustDomain is the trust domain of services in tests, and of callers given by a plain name.
 const TrustDomain = "test"
 
 // CA is a certificate authority for one test. Its methods may be called concurrently.
@@ -28,8 +28,8 @@ type CA struct {
 	key  *ecdsa.PrivateKey
 }
 
-// NewCA makes an authority with a key of its own: nobody trusts it but who is given it. A nil t is as
-// for [Start].
+// NewCA makes an authority with its own key. Only services and callers that get it trust it. A nil t
+// is as for [Start].
 func NewCA(t testing.TB) *CA { //nolint:thelper // t may be nil
 	t = testOr(t)
 	t.Helper()
@@ -41,8 +41,9 @@ func NewCA(t testing.TB) *CA { //nolint:thelper // t may be nil
 	return ca
 }
 
-// Identity mints a certificate for a SPIFFE ID, or for a name in [TrustDomain], that is valid for an hour, and trusts
-// the authority. change, if any, alters the certificate before it is signed.
+// Identity mints a certificate for a SPIFFE ID, or for a name in [TrustDomain]. It is valid for
+// an hour, and trusts the authority. A change, if given, alters the certificate before it is
+// signed.
 func (ca *CA) Identity(as string, change ...func(*x509.Certificate)) *mtls.Identity {
 	ca.t.Helper()
 	template := &x509.Certificate{
@@ -63,7 +64,7 @@ func (ca *CA) Identity(as string, change ...func(*x509.Certificate)) *mtls.Ident
 	return id
 }
 
-// idOf returns the SPIFFE ID that a test means.
+// idOf returns the SPIFFE ID of a full ID or a plain name.
 func idOf(t testing.TB, as string) spiffeid.ID {
 	t.Helper()
 	if !strings.Contains(as, "://") {

@@ -22,43 +22,53 @@ import (
 	"github.com/betmakers/paddock/internal/leakcheck"
 )
 
-// patience bounds every wait for the service, so that a test that hangs says on what.
+// patience bounds every wait for the service, so that a test that hangs reports what it waited
+// for.
 const patience = time.Minute
 
-// Options shape the surroundings of a service. The zero value is a developer's machine with nothing set.
+// Options configure the surroundings of a service. The zero value is a developer's machine
+// without settings.
 type Options struct {
-	// Env is the whole environment of the service, on top of settings that suit a test: CHASSIS_ENVIRONMENT is
-	// development, CHASSIS_LOG_FORMAT text, CHASSIS_FLIGHT_RECORDER false, and OTEL_TRACES_SAMPLER always_on. Where it has
-	// CHASSIS_MTLS, the service gets its certificates as that says, and not from CA. Exporters of OpenTelemetry are the
-	// exception: they read the process's own environment.
+	// Env is the whole environment of the service. It is added to defaults for tests:
+	//
+	//	CHASSIS_ENVIRONMENT      development
+	//	CHASSIS_LOG_FORMAT       text
+	//	CHASSIS_FLIGHT_RECORDER  false
+	//	OTEL_TRACES_SAMPLER      always_on
+	//
+	// If it sets CHASSIS_MTLS, the service gets its certificates from there and not from CA.
+	// OpenTelemetry exporters are an exception: they read the environment of the process.
 	Env map[string]string
 
-	// CA mints the certificates of the service and its callers. Nil takes that of the Peers, or makes a new one.
+	// CA mints the certificates of the service and its callers. Nil uses the CA of the Peers, or
+	// makes a new one.
 	CA *CA
 
-	// Peers are what the service reaches by Dial, by the names it gives there, in memory. A name that CHASSIS_<NAME>_TARGET
-	// is set for goes there. Peers must have a CA in common, or their identities are refused.
+	// Peers are the services that this one reaches in memory by Dial, keyed by the dialled name.
+	// CHASSIS_<NAME>_TARGET takes precedence. All Peers must share a CA, or their identities are
+	// refused.
 	Peers map[string]*Running
 }
 
-// Running is a service that was started. Its methods may be called concurrently.
+// Running is a started service. Its methods may be called concurrently.
 type Running struct {
-	t       testing.TB
-	name    string
-	env     map[string]string
-	ca      *CA
-	network *network
-	seen    *seen
-	output  *output
-	group   *leakcheck.Group
-	cancel  context.CancelCauseFunc
-	ended   chan struct{} // closed when Run has returned, and err is set
-	err     error
-	told    sync.Once // err has been given to the test
-	looked  sync.Once // for goroutines left behind
+	t        testing.TB
+	name     string
+	env      map[string]string
+	ca       *CA
+	network  *network
+	seen     *seen
+	output   *output
+	group    *leakcheck.Group
+	cancel   context.CancelCauseFunc
+	ended    chan struct{} // closed when Run has returned, and err is set
+	err      error
+	reported sync.Once // err has been given to the test
+	looked   sync.Once // for goroutines left behind
 }
 
-// Start runs service and returns when it is ready for calls. The test fails at once if it cannot start.
+// Start runs service and returns when it is ready for calls. If it cannot start, the test fails at
+// once.
 //
 // An Example has no test to pass: it gives nil, to [TryStart] and [Begin] too. Then what would fail a
 // test panics, the log goes nowhere, and [Running.Stop] has to be called, as no end of a test does it.
@@ -72,8 +82,8 @@ func Start(t testing.TB, service chassis.Service, opts Options) *Running { //nol
 	return r
 }
 
-// TryStart is Start for a service that may fail to: then it returns what [chassis.Run] returned, and what the service
-// has told until then.
+// TryStart is Start for a service whose start may fail. It then returns the error of [chassis.Run],
+// and a Running with the logs and events up to the failure.
 func TryStart(t testing.TB, service chassis.Service, opts Options) (*Running, error) { //nolint:thelper // t may be nil
 	t = testOr(t)
 	t.Helper()
@@ -84,14 +94,14 @@ func TryStart(t testing.TB, service chassis.Service, opts Options) (*Running, er
 	return r, r.Wait()
 }
 
-// Begin runs service and does not wait for anything: see [Running.WaitFor].
+// Begin runs service and returns without waiting; see [Running.WaitFor].
 func Begin(t testing.TB, service chassis.Service, opts Options) *Running { //nolint:thelper // t may be nil
 	t = testOr(t)
 	t.Helper()
 	return begin(t, service, opts, func(*harness.Harness) {})
 }
 
-// begin is Begin with a harness that change has had its hand in.
+// begin is Begin with a harness that change may alter.
 func begin(t testing.TB, service chassis.Service, opts Options, change func(*harness.Harness)) *Running {
 	t.Helper()
 	if opts.CA == nil {
@@ -114,7 +124,7 @@ func begin(t testing.TB, service chassis.Service, opts Options, change func(*har
 	return r
 }
 
-// commonCA returns the authority of the peers, a new one if there are none.
+// commonCA returns the CA of the peers, a new one if there are none.
 func commonCA(t testing.TB, peers map[string]*Running) *CA {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(peers)) {
@@ -123,7 +133,7 @@ func commonCA(t testing.TB, peers map[string]*Running) *CA {
 	return NewCA(t)
 }
 
-// environment returns env on top of what suits a test.
+// environment adds env to the defaults for tests.
 func environment(env map[string]string) map[string]string {
 	all := map[string]string{
 		"CHASSIS_ENVIRONMENT": "development", "CHASSIS_LOG_FORMAT": "text", "CHASSIS_FLIGHT_RECORDER": "false",
@@ -138,7 +148,7 @@ func (r *Running) harness(opts Options) *harness.Harness {
 		Environ: []string{}, Listen: r.network.listen, Output: r.output, Peers: map[string]harness.Peer{},
 		Processors: []sdktrace.SpanProcessor{r.seen.spans}, Handlers: []slog.Handler{r.seen.lines.handler()},
 		Registered: r.seen.registered, Methods: r.seen.declared,
-		LookupHost: func(_ context.Context, host string) ([]string, error) { // nobody else serves this service
+		LookupHost: func(_ context.Context, host string) ([]string, error) { // there are no other instances
 			return nil, &net.DNSError{Err: "there is no DNS in a test", Name: host, IsNotFound: true}
 		},
 	}
@@ -156,8 +166,8 @@ func (r *Running) harness(opts Options) *harness.Harness {
 	return h
 }
 
-// WaitFor returns when the service has taken step, at once if it already has. The test fails at once if the service
-// ends without, or does not come to it within a minute.
+// WaitFor returns when the service has taken step, at once if it already has. The test fails at
+// once if the service ends without it or has not taken it within a minute.
 func (r *Running) WaitFor(step chassis.Step) {
 	r.t.Helper()
 	if !r.reached(step) {
@@ -186,17 +196,18 @@ func (r *Running) reached(step chassis.Step) bool {
 	}
 }
 
-// RequestStop asks the service to stop, as a first signal would, and does not wait. Asking again does nothing.
+// RequestStop requests a stop, like a first signal, and returns without waiting. Further calls do
+// nothing.
 func (r *Running) RequestStop() { r.cancel(errStop) }
 
 var errStop = errors.New("the test asks for a stop")
 
-// Wait waits until the service has ended, by itself or by a stop that was asked for, and returns what [chassis.Run]
-// returned. The error is then the test's to judge: it fails nothing.
+// Wait waits until the service has ended and returns the error of [chassis.Run]. It requests no
+// stop. The test has to check the error: Wait itself never fails it.
 func (r *Running) Wait() error {
 	r.t.Helper()
 	r.await()
-	r.told.Do(func() {})
+	r.reported.Do(func() {})
 	return r.err
 }
 
@@ -209,14 +220,14 @@ func (r *Running) await() {
 	}
 }
 
-// Stop stops the service in good order and waits for its end. The test fails where [chassis.Run] returned an error that
-// [Running.Wait] has not given to it, and where goroutines of the service are left after five seconds. The end of the
-// test does the same; calling it twice does no more.
+// Stop stops the service gracefully and waits for its end. It fails the test if [chassis.Run]
+// returned an error that [Running.Wait] has not returned, or if goroutines of the service are
+// left after 5 s. It is called automatically at the end of the test. Further calls do nothing.
 func (r *Running) Stop() {
 	r.t.Helper()
 	r.RequestStop()
 	r.await()
-	r.told.Do(func() {
+	r.reported.Do(func() {
 		if r.err != nil {
 			r.t.Errorf("chassistest: %s: Run returned: %v", r.name, r.err)
 		}
@@ -227,7 +238,7 @@ func (r *Running) Stop() {
 	}
 }
 
-// leaks fails t where goroutines are left, once: looking takes seconds.
+// leaks fails t if goroutines are left. It runs once, because the check takes seconds.
 func (r *Running) leaks(t testing.TB) {
 	t.Helper()
 	r.looked.Do(func() {
@@ -244,7 +255,7 @@ func (r *Running) cleanUp() {
 	r.output.close()
 }
 
-// output passes the service's log on to that of the test until the test is over.
+// output writes the service's log to the test's, until the test is over.
 type output struct {
 	mu     sync.Mutex
 	w      io.Writer

@@ -18,18 +18,21 @@ import (
 	"github.com/betmakers/paddock/internal/outbound"
 )
 
-// defaultCaller is who calls where a test does not care.
+// defaultCaller is the caller of Conn, TLS and HTTP.
 const defaultCaller = "client"
 
-// Conn returns a gRPC connection to the service of the caller "client": see [Running.ConnAs].
+// Conn returns a gRPC connection of the caller "client" to the service; see [Running.ConnAs].
 func (r *Running) Conn() *grpc.ClientConn {
 	r.t.Helper()
 	return r.ConnAs(defaultCaller)
 }
 
-// ConnAs returns a gRPC connection to the service of a caller that proves an identity: a SPIFFE ID, or a name in
-// [TrustDomain]. With CHASSIS_MTLS=off it has neither TLS nor identity. Errors of its calls are [chassis.Error] values.
-// It is closed at the end of the test. A caller that is no identity fails the test.
+// ConnAs returns a gRPC connection to the service. Caller is the proven identity: a SPIFFE ID, or
+// a name in [TrustDomain]. With CHASSIS_MTLS=off the connection has neither TLS nor identity.
+// Errors of its calls are [chassis.Error] values. It is closed at the end of the test. An invalid
+// caller fails the test.
+//
+//	hello := hellov1.NewHelloServiceClient(svc.ConnAs("web"))
 func (r *Running) ConnAs(caller string) *grpc.ClientConn {
 	r.t.Helper()
 	if r.env["CHASSIS_MTLS"] == "off" {
@@ -38,8 +41,9 @@ func (r *Running) ConnAs(caller string) *grpc.ClientConn {
 	return r.ConnWith(grpc.WithTransportCredentials(credentials.NewTLS(r.TLSAs(caller))))
 }
 
-// ConnWith returns a gRPC connection to the service with the given options, among them its credentials: for callers
-// that must be refused, and for interceptors. It is closed at the end of the test.
+// ConnWith returns a gRPC connection to the service with the given options, which must include
+// credentials. Use it for callers that must be refused and for interceptors. It is closed at the
+// end of the test.
 func (r *Running) ConnWith(opts ...grpc.DialOption) *grpc.ClientConn {
 	r.t.Helper()
 	opts = append(opts, outbound.Errors(chassis.ErrorOf)...)
@@ -54,14 +58,14 @@ func (r *Running) ConnWith(opts ...grpc.DialOption) *grpc.ClientConn {
 	return cc
 }
 
-// TLS returns a new client configuration of the caller "client": see [Running.TLSAs].
+// TLS returns a new client configuration of the caller "client"; see [Running.TLSAs].
 func (r *Running) TLS() *tls.Config {
 	r.t.Helper()
 	return r.TLSAs(defaultCaller)
 }
 
-// TLSAs returns a new client configuration with which a caller, as in [Running.ConnAs], proves its identity and expects
-// the service's. A test may change it.
+// TLSAs returns a new client configuration that proves the identity of caller, as in
+// [Running.ConnAs], and accepts only the service's identity. The test may change it.
 func (r *Running) TLSAs(caller string) *tls.Config {
 	r.t.Helper()
 	want := idOf(r.t, r.name)
@@ -73,22 +77,25 @@ func (r *Running) TLSAs(caller string) *tls.Config {
 	})
 }
 
-// HTTP returns an HTTP client of the caller "client": see [Running.HTTPAs].
+// HTTP returns an HTTP client of the caller "client"; see [Running.HTTPAs].
 func (r *Running) HTTP() *http.Client {
 	r.t.Helper()
 	return r.HTTPAs(defaultCaller)
 }
 
-// HTTPAs returns an HTTP client for the service's ports: host "rest" of a URL is the REST port and "admin" the admin
-// port. With https it proves the identity of a caller, as in [Running.ConnAs]. With http, which is what both ports speak
-// in development, no caller has an identity.
+// HTTPAs returns an HTTP client for the service's ports. In its URLs, host "rest" is the REST
+// port and "admin" the admin port. With https it proves the identity of caller, as in
+// [Running.ConnAs]. In development both ports serve http, which has no identity.
+//
+//	response, err := svc.HTTP().Get("http://rest/v1/hello/Ada")
 func (r *Running) HTTPAs(caller string) *http.Client {
 	r.t.Helper()
 	return r.HTTPWith(r.TLSAs(caller))
 }
 
-// HTTPWith returns an HTTP client as [Running.HTTPAs] does, with the given configuration for https: for callers without a
-// certificate, and for those that must be refused. Several clients may have the same one.
+// HTTPWith returns an HTTP client like [Running.HTTPAs] with the given configuration for https.
+// Use it for callers without a certificate and for callers that must be refused. Clients may
+// share a configuration.
 func (r *Running) HTTPWith(config *tls.Config) *http.Client {
 	r.t.Helper()
 	own := config.Clone() // a transport writes to the one that it has
@@ -109,7 +116,8 @@ func (r *Running) dialHost(ctx context.Context, _, addr string) (net.Conn, error
 	}
 }
 
-// local calls the ports by the name that a person on the machine uses; the admin port refuses others for /debug.
+// local sends requests with the host name of a local user, because the admin port refuses others
+// at /debug.
 type local struct{ *http.Transport }
 
 func (l local) RoundTrip(r *http.Request) (*http.Response, error) {

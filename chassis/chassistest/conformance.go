@@ -15,19 +15,27 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// Conformance checks that a service keeps the promises of the chassis, each in a subtest of its own: it is one line in the
-// test of any service.
+// Conformance checks that a service keeps the promises of the chassis, one subtest for each:
 //
-//	func TestConformance(t *testing.T) { chassistest.Conformance(t, Service(), chassistest.Options{}) }
+//	func TestConformance(t *testing.T) {
+//		chassistest.Conformance(t, Service(), chassistest.Options{})
+//	}
 //
-// The promises are: gRPC without TLS, and by TLS 1.2, is refused; a caller gets to those methods alone that are declared
-// for it, by gRPC and REST; every unary call has a deadline, which is the declared one or the caller's; a panic ends its
-// call and nothing else, and its text stays in the process; fields marked with debug_redact appear in no log, span, metric,
-// error or debug page; whatever callers invent adds no series of a metric; a stop loses no call; nothing is left running.
+// The promises are:
 //
-// What the methods take and who may call them is read from their descriptors. The service's handlers and interceptors run
-// for one check alone, that of secrets, which calls each method with secret fields once, with a made-up request to which the
-// rules of Validate are not applied, and takes whatever it answers. Options are those of [Start]; the checks need mutual TLS.
+//   - gRPC without TLS, and by TLS 1.2, is refused.
+//   - By gRPC and REST, a caller reaches only the methods whose contract lists it.
+//   - Every unary call has a deadline: the declared one or an earlier one of the caller.
+//   - A panic ends only its own call, and its text stays in the process.
+//   - Fields marked with debug_redact appear in no log, span, metric, error or debug page.
+//   - Names that callers invent add no series to a metric.
+//   - A stop loses no call.
+//   - No goroutine is left.
+//
+// Requests and callers come from the descriptors of the methods. The service's own handlers and
+// interceptors run only in the check of secrets. It calls each method with secret fields once,
+// with a generated request that skips Validate, and accepts any answer. Options are those of
+// [Start]; the checks need mutual TLS.
 func Conformance(t *testing.T, service chassis.Service, opts Options) {
 	t.Helper()
 	conformance(t, service, opts, func(name string, check func(testing.TB)) {
@@ -80,7 +88,7 @@ func conformance(t testing.TB, service chassis.Service, opts Options, run func(n
 	}
 }
 
-// conformer is one run of the checks, over one service.
+// conformer is one run of the checks on one service.
 type conformer struct {
 	svc     *Running
 	opts    Options
@@ -91,7 +99,8 @@ type conformer struct {
 // callTimeout bounds one call of a check.
 const callTimeout = 20 * time.Second
 
-// call makes a call of any shape with one request, and returns how it ended. After a few answers it goes away.
+// call makes a call of any kind with one request, and returns its error. It cancels the call
+// after a few answers.
 func call(ctx context.Context, conn grpc.ClientConnInterface, m *contract.Method, mode string, request proto.Message) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -105,7 +114,7 @@ func call(ctx context.Context, conn grpc.ClientConnInterface, m *contract.Method
 	if err := stream.SendMsg(request); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	_ = stream.CloseSend() // RecvMsg tells
+	_ = stream.CloseSend() // RecvMsg returns the error
 	for range 3 {
 		err := stream.RecvMsg(newMessage(answerOf(m)))
 		if errors.Is(err, io.EOF) {
@@ -118,7 +127,7 @@ func call(ctx context.Context, conn grpc.ClientConnInterface, m *contract.Method
 	return nil
 }
 
-// callerFor returns an identity that may call m by gRPC, false if only users may.
+// callerFor returns an identity that may call m by gRPC, false if m admits only users.
 func callerFor(m *contract.Method) (as string, ok bool) {
 	candidates := []string{"conformance"}
 	for _, p := range m.Callers {

@@ -18,7 +18,8 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// callers tries each method as nobody, as strangers and as everybody whom any method names.
+// callers calls each method without an identity, with foreign identities, and with every identity
+// that any method lists.
 func (c *conformer) callers(t testing.TB) {
 	t.Helper()
 	everybody := map[string]bool{"conformance": true, "spiffe://stranger.example/conformance": true}
@@ -56,7 +57,7 @@ func (c *conformer) try(t testing.TB, conn *grpc.ClientConn, m *contract.Method,
 	}
 }
 
-// nobody returns a connection of a caller whose certificate is good and has no SPIFFE ID.
+// nobody returns a connection with a valid certificate that has no SPIFFE ID.
 func (c *conformer) nobody() *grpc.ClientConn {
 	id := c.opts.CA.Identity("nobody", func(cert *x509.Certificate) { cert.URIs = nil })
 	config := c.svc.TLS()
@@ -64,7 +65,8 @@ func (c *conformer) nobody() *grpc.ClientConn {
 	return c.svc.ConnWith(grpc.WithTransportCredentials(credentials.NewTLS(config)))
 }
 
-// deadlines looks at the time that handlers are given: with a caller who waits for ever, and with one in a hurry.
+// deadlines checks the deadlines of handlers, for a caller without a deadline and one with an
+// early deadline.
 func (c *conformer) deadlines(t testing.TB) {
 	t.Helper()
 	for _, m := range c.methods {
@@ -87,7 +89,7 @@ func (c *conformer) deadlines(t testing.TB) {
 	}
 }
 
-// hurry calls m with a deadline that comes before the declared one.
+// hurry calls m with a deadline before the declared one.
 func (c *conformer) hurry(t testing.TB, m *contract.Method, conn *grpc.ClientConn) {
 	t.Helper()
 	hurry := callTimeout
@@ -113,7 +115,7 @@ func (c *conformer) hurry(t testing.TB, m *contract.Method, conn *grpc.ClientCon
 
 var internalError = regexp.MustCompile(`^internal error, id [0-9a-f]{16}$`)
 
-// panics has the place of each handler panic, and calls again.
+// panics makes each handler panic in its probe, and then calls again.
 func (c *conformer) panics(t testing.TB) {
 	t.Helper()
 	for _, m := range c.methods {
@@ -142,7 +144,7 @@ func (c *conformer) panicIn(t testing.TB, m *contract.Method, conn *grpc.ClientC
 	}
 }
 
-// settle waits until no call runs: their lines and spans are there then.
+// settle waits until no call runs, when all log lines and spans are complete.
 func (c *conformer) settle(t testing.TB) {
 	t.Helper()
 	for deadline := time.Now().Add(callTimeout); c.svc.Metric("chassis_rpc_in_flight") > 0; time.Sleep(time.Millisecond) {

@@ -18,14 +18,14 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// anyMethod is one that every service has.
+// anyMethod is a method that every service has.
 const anyMethod = "/grpc.health.v1.Health/Check"
 
 func (c *conformer) plaintext(t testing.TB) {
 	t.Helper()
 	ctx, cancel := bounded(t)
 	defer cancel()
-	// With TLS the port must answer, or a refusal without would prove nothing.
+	// With TLS the port must answer. Otherwise a refusal without TLS would prove nothing.
 	if err := c.svc.Conn().Invoke(ctx, anyMethod, new(emptypb.Empty), new(emptypb.Empty)); status.Code(err) == codes.Unavailable {
 		t.Errorf("a call with TLS: got %v, want an answer", err)
 	}
@@ -47,7 +47,7 @@ func (c *conformer) oldTLS(t testing.TB) {
 			t.Logf("there is no %s port", port)
 			continue
 		}
-		if err := c.handshake(ctx, port, tls.VersionTLS13); err != nil { // without which a refusal would prove nothing
+		if err := c.handshake(ctx, port, tls.VersionTLS13); err != nil { // else a refusal would prove nothing
 			t.Errorf("the %s port does not take TLS 1.3: %v", port, err)
 		}
 		if err := c.handshake(ctx, port, tls.VersionTLS12); err == nil {
@@ -56,7 +56,7 @@ func (c *conformer) oldTLS(t testing.TB) {
 	}
 }
 
-// handshake shakes hands by one version of TLS, and goes.
+// handshake makes a TLS handshake of one version and closes the connection.
 func (c *conformer) handshake(ctx context.Context, port string, version uint16) error {
 	raw, err := c.svc.network.dial(ctx, port)
 	if err != nil {
@@ -68,13 +68,15 @@ func (c *conformer) handshake(ctx context.Context, port string, version uint16) 
 	return tls.Client(raw, config).HandshakeContext(ctx)
 }
 
-// inventions is how many names a caller invents of each kind. The first few may make a series each for what is new.
+// inventions is the number of invented names of each kind. The first few may each add a series
+// for new names.
 const (
 	firstInventions = 3
 	inventions      = 100
 )
 
-// series counts the series before and after callers have invented names for everything that they name.
+// series counts the series before and after callers have invented names of all kinds that they
+// can choose.
 func (c *conformer) series(t testing.TB) {
 	t.Helper()
 	conn, client := c.svc.ConnAs("conformance"), c.svc.HTTPAs("conformance")
@@ -114,7 +116,7 @@ func (c *conformer) series(t testing.TB) {
 	}
 }
 
-// request returns the status of an HTTP request, whose answer is not read.
+// request returns the status of an HTTP request and ignores its body.
 func request(t testing.TB, client *http.Client, method, url string, header http.Header) (int, error) {
 	t.Helper()
 	ctx, cancel := bounded(t)
@@ -148,7 +150,8 @@ func (s *seen) series(t testing.TB) map[string]int {
 	return counted
 }
 
-// drain stops the service while a call of each method is under way, and lets them end only when everybody has been told.
+// drain stops the service while a call of each method runs, and ends the calls only after every
+// caller was notified.
 func (c *conformer) drain(t testing.TB) {
 	t.Helper()
 	ended, held := make(chan error, len(c.methods)), 0
@@ -193,7 +196,7 @@ func (c *conformer) hold(t testing.TB, conn *grpc.ClientConn, m *contract.Method
 func (c *conformer) nothingLeft(t testing.TB) {
 	t.Helper()
 	c.svc.RequestStop()
-	_ = c.svc.Wait() // drain has told
+	_ = c.svc.Wait() // drain has reported it
 	c.svc.network.closeClients()
 	c.svc.leaks(t)
 }

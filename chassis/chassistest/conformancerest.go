@@ -13,15 +13,15 @@ import (
 	"github.com/betmakers/paddock/internal/openapi"
 )
 
-// nobodyByREST asks for each route, as a browser without any certificate does. Methods that are not public must refuse, and
-// public ones must be reached, without which a refusal would prove nothing.
+// nobodyByREST requests each route without a certificate, like a browser. Methods that are not
+// public must refuse. Public ones must be reached, or a refusal would prove nothing.
 func (c *conformer) nobodyByREST(t testing.TB) {
 	t.Helper()
 	if !c.svc.network.open("http") {
 		t.Logf("there is no REST port to ask")
 		return
 	}
-	client := c.svc.HTTPWith(&tls.Config{InsecureSkipVerify: true}) //nolint:gosec // who the server is does not matter here
+	client := c.svc.HTTPWith(&tls.Config{InsecureSkipVerify: true}) //nolint:gosec // the server's identity does not matter here
 	served, unserved := map[string]bool{}, map[string][]string{}
 	for _, m := range c.methods {
 		routes, err := routesOf(m)
@@ -45,7 +45,7 @@ func (c *conformer) nobodyByREST(t testing.TB) {
 	}
 }
 
-// askRoute makes one request, and reports whether there is such a route.
+// askRoute makes one request, and reports whether the route exists.
 func (c *conformer) askRoute(t testing.TB, client *http.Client, m *contract.Method, asked string) (served bool) {
 	t.Helper()
 	method, path, _ := strings.Cut(asked, " ")
@@ -95,7 +95,7 @@ var (
 	wildcard      = regexp.MustCompile(`\*+`)
 )
 
-// pathOf returns a path that matches the route, with a value in the place of each parameter that its field can hold.
+// pathOf returns a path that matches the route, with a valid value for each parameter.
 func pathOf(m *contract.Method, route openapi.Route) string {
 	path := pathParameter.ReplaceAllStringFunc(route.Pattern, func(parameter string) string {
 		parts := pathParameter.FindStringSubmatch(parameter)
@@ -107,8 +107,8 @@ func pathOf(m *contract.Method, route openapi.Route) string {
 	return wildcard.ReplaceAllString(path, "1")
 }
 
-// valueFor returns a text that the gateway reads into a field, which is named by its path from message. A number will do but
-// for these.
+// valueFor returns a text that the gateway can parse into a field, given by its path from
+// message. A number fits all types but these.
 func valueFor(message protoreflect.MessageDescriptor, path string) string {
 	name, rest, nested := strings.Cut(path, ".")
 	if message == nil {

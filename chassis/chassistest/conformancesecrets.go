@@ -14,17 +14,18 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// secretNumber is the canary of numeric fields: it fits each type, and nobody else has it.
+// secretNumber is the canary of numeric fields. It fits each type and occurs nowhere else.
 const secretNumber = 1_972_463_851
 
-// secretsTimeout bounds a handler that has a made-up request: some wait for what never comes.
+// secretsTimeout bounds a handler with a generated request, which may wait for something that
+// never comes.
 const secretsTimeout = time.Second
 
-// secrets sends a request full of canaries to the handler of each method that takes secrets, and through a panic, and
-// looks for them in everything that came out.
+// secrets sends a request with canaries to the handler of each method that takes secrets, and
+// through a panic, and searches all output for them.
 func (c *conformer) secrets(t testing.TB) {
 	t.Helper()
-	canary := rand.Text()[:24] // whose base64 form stands at the beginning of whatever begins with it
+	canary := rand.Text()[:24] // 24 bytes: the base64 form of a longer text begins with theirs
 	for _, m := range c.methods {
 		f := &filler{canary: canary, number: secretNumber}
 		message := newMessage(requestOf(m))
@@ -56,7 +57,7 @@ func (c *conformer) secrets(t testing.TB) {
 	}
 }
 
-// search fails the test where text has a canary, and shows what stands around it.
+// search fails the test if text contains a canary, and shows its surroundings.
 func (c *conformer) search(t testing.TB, canary, where, text string) {
 	t.Helper()
 	for _, secret := range []string{canary, base64.StdEncoding.EncodeToString([]byte(canary)), fmt.Sprint(secretNumber)} {
@@ -68,7 +69,7 @@ func (c *conformer) search(t testing.TB, canary, where, text string) {
 	}
 }
 
-// page returns what the admin port answers.
+// page returns a page of the admin port.
 func (c *conformer) page(t testing.TB, path string) string {
 	t.Helper()
 	scheme := "http"

@@ -7,9 +7,10 @@ import (
 	"os"
 )
 
-// ContractIn fails the test where file is not the contract of the service as Markdown: each method with its deadline,
-// callers, objectives and REST routes. With PADDOCK_UPDATE=1 in the environment it writes file instead. So a service's
-// docs folder cannot drift from its proto files.
+// ContractIn compares file with the contract of the service as Markdown and fails the test if
+// they differ. The contract lists each method with its deadline, callers, objectives and REST
+// routes. With PADDOCK_UPDATE=1 in the environment it writes file instead. Use it to keep a
+// service's docs folder equal to its proto files.
 func (r *Running) ContractIn(file string) {
 	r.t.Helper()
 	now, err := r.contract()
@@ -18,7 +19,7 @@ func (r *Running) ContractIn(file string) {
 		return
 	}
 	if os.Getenv("PADDOCK_UPDATE") == "1" {
-		if err := os.WriteFile(file, now, 0o644); err != nil { //nolint:gosec // documentation is for everybody
+		if err := os.WriteFile(file, now, 0o644); err != nil { //nolint:gosec // documentation is public
 			r.t.Errorf("chassistest: cannot write the contract: %v", err)
 		}
 		return

@@ -13,7 +13,7 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// Messages are made from descriptors, as the service's types are not known here.
+// Messages are made from descriptors, because the types of the service are not known here.
 
 func methodNamed(fullMethod string) protoreflect.MethodDescriptor {
 	name := strings.ReplaceAll(strings.TrimPrefix(fullMethod, "/"), "/", ".")
@@ -25,7 +25,7 @@ func methodNamed(fullMethod string) protoreflect.MethodDescriptor {
 	return m
 }
 
-// requestNamed returns what a method takes, nil if it is not known.
+// requestNamed returns the request type of a method, nil if it is not known.
 func requestNamed(fullMethod string) protoreflect.MessageDescriptor {
 	if m := methodNamed(fullMethod); m != nil {
 		return m.Input()
@@ -42,8 +42,8 @@ func answerOf(m *contract.Method) protoreflect.MessageDescriptor {
 	return nil
 }
 
-// newMessage returns an empty message, of the generated type if it is linked into the test. What is not known is read into a
-// message without fields.
+// newMessage returns an empty message, of the generated type if it is linked into the test.
+// Unknown types become a message without fields.
 func newMessage(d protoreflect.MessageDescriptor) proto.Message {
 	if d == nil {
 		return new(emptypb.Empty)
@@ -54,7 +54,7 @@ func newMessage(d protoreflect.MessageDescriptor) proto.Message {
 	return dynamicpb.NewMessage(d)
 }
 
-// filler sets every field of a message, those marked with debug_redact to a canary.
+// filler sets every field of a message. Fields marked with debug_redact get a canary.
 type filler struct {
 	canary string
 	number int32 // the canary of numbers

@@ -12,10 +12,10 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 )
 
-// bufferSize of a connection, each way.
+// bufferSize is the buffer of a connection in each direction, in bytes.
 const bufferSize = 64 << 10
 
-// network holds the service's ports in memory, by name, and the clients that a test has opened.
+// network holds the service's ports in memory, by name, and the clients of the test.
 type network struct {
 	mu      sync.Mutex
 	ports   map[string]*listener
@@ -25,7 +25,7 @@ type network struct {
 
 func newNetwork() *network { return &network{ports: map[string]*listener{}} }
 
-// portNumbers are what the addresses show; nothing listens there.
+// portNumbers are the ports in displayed addresses. Nothing listens on them.
 var portNumbers = map[string]int{"grpc": 9000, "http": 8080, "admin": 8081}
 
 func (n *network) listen(_ context.Context, port, _ string) (net.Listener, error) {
@@ -57,7 +57,7 @@ func (n *network) dial(ctx context.Context, port string) (net.Conn, error) {
 	return &conn{Conn: raw, local: loopback(40000 + int(n.dialled.Add(1))), remote: l.addr}, nil
 }
 
-// onClose takes a function that closes a client, for the end of the test.
+// onClose adds a function that closes a client at the end of the test.
 func (n *network) onClose(closeClient func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -74,7 +74,8 @@ func (n *network) closeClients() {
 	}
 }
 
-// listener gives connections in memory the addresses of loopback, as who asks where a caller comes from expects one.
+// listener gives connections in memory loopback addresses, because code that reads a caller's
+// address expects one.
 type listener struct {
 	*bufconn.Listener
 	addr     net.Addr
@@ -113,8 +114,8 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-// Read reads again where a deadline that was taken back has ended the read: the timer of bufconn may fire while it is
-// replaced, and would end every read after that.
+// Read repeats a read that ended by a deadline which was already replaced: the timer of bufconn
+// may fire during the replacement, and would then end every later read.
 func (c *conn) Read(p []byte) (int, error) {
 	for {
 		n, err := c.Conn.Read(p)
@@ -125,7 +126,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 }
 
-// due reports whether the deadline has passed, and puts it to the connection anew where it has not.
+// due reports whether the deadline has passed. If not, it sets the deadline of the connection
+// again.
 func (c *conn) due() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// probe stands in for the handlers of a service under test: calls that carry its key in their metadata end here.
+// probe replaces the handlers of a service under test. Calls whose metadata has its key end here.
 type probe struct {
 	blocked chan string   // gets the method of each call that is held
 	release chan struct{} // closed to let them go
@@ -26,14 +26,14 @@ type probe struct {
 
 const probeKey = "paddock-conformance"
 
-// What a call asks of the probe.
+// Modes of a call to the probe.
 const (
 	probeReach = "reach" // answer with errReached
 	probePanic = "panic" // panic with the request
 	probeBlock = "block" // hold the call until the release, then answer with errReached
 )
 
-// errReached says that a call has come as far as a handler.
+// errReached reports that a call has reached its handler.
 var errReached = status.Error(codes.Aborted, "conformance: the call reached the service")
 
 func newProbe() *probe {
@@ -62,8 +62,8 @@ func (p *probe) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServe
 	return p.act(stream.Context(), info.FullMethod, mode, request)
 }
 
-// modeOf returns what a call asks of the probe, empty for a call that is none of ours. By REST it stands in a header that the
-// gateway hands on, which it does with standard ones alone.
+// modeOf returns the mode of a call, empty for a call that is not from a check. By REST it is in
+// a standard header, because the gateway forwards only these.
 func modeOf(ctx context.Context) string {
 	if mode := strings.Join(metadata.ValueFromIncomingContext(ctx, probeKey), ""); mode != "" {
 		return mode
@@ -102,21 +102,21 @@ func (p *probe) note(ctx context.Context, method string) {
 	}
 }
 
-// count returns how many calls of m have come to the probe.
+// count returns the number of calls of m that have reached the probe.
 func (p *probe) count(m *contract.Method) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.reached[m.FullMethod]
 }
 
-// left returns the time that the last call of m had when it came to the probe.
+// left returns the time that the last call of m had when it reached the probe.
 func (p *probe) left(m *contract.Method) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.deadlines[m.FullMethod]
 }
 
-// exampleOf returns an identity that a pattern names, empty if it names users.
+// exampleOf returns an identity that matches a pattern, empty if the pattern is for users.
 func exampleOf(p contract.Pattern) string {
 	text := p.String()
 	if strings.HasPrefix(text, "user:") {
@@ -125,7 +125,7 @@ func exampleOf(p contract.Pattern) string {
 	return strings.ReplaceAll(text, "*", "x")
 }
 
-// fullID is the SPIFFE ID that a test means by as.
+// fullID returns the SPIFFE ID of a full ID or a plain name.
 func fullID(as string) string {
 	if strings.Contains(as, "://") {
 		return as

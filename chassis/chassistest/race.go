@@ -2,5 +2,5 @@
 
 package chassistest
 
-// raceDetector makes calls several times as dear.
+// raceDetector reports that calls cost several times as much.
 const raceDetector = true

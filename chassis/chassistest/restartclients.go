@@ -24,7 +24,8 @@ type client struct {
 	call func(ctx context.Context) error
 }
 
-// clients returns every kind that the service has a port for. No replica has been restarted yet.
+// clients returns each kind of client that the service has a port for. It must be called before
+// the first restart.
 func (x *restart) clients() []client {
 	x.t.Helper()
 	all := []client{
@@ -44,7 +45,8 @@ func (x *restart) clients() []client {
 	)
 }
 
-// connectionsEach is how many clients with one connection there are: enough to find some on every replica.
+// connectionsEach is the number of clients with one connection, enough to have some on every
+// replica.
 const connectionsEach = 6
 
 func (x *restart) oneConnection() func(context.Context) error {
@@ -74,8 +76,8 @@ func (x *restart) newConnection() func(context.Context) error {
 	}
 }
 
-// connector returns what makes clients whose connection goes to any replica. gRPC itself still sends calls again that no
-// server has seen, as it always does.
+// connector returns a function that makes clients whose connection goes to any replica. gRPC
+// itself still retries calls that no server has seen.
 func (x *restart) connector() func() (*grpc.ClientConn, error) {
 	x.t.Helper()
 	dial, target := x.endpoints.dialer("grpc"), "passthrough:///"+x.name
@@ -105,7 +107,7 @@ func (x *restart) dialled() func(context.Context) error {
 	return func(ctx context.Context) error { return x.opts.Call(ctx, conn) }
 }
 
-// rest returns calls by one client of net/http, which keeps its connections as it likes.
+// rest returns calls of one net/http client, which manages its connections itself.
 func (x *restart) rest(protocols *http.Protocols) func(context.Context) error {
 	x.t.Helper()
 	dial := x.endpoints.dialer("http")
@@ -118,8 +120,9 @@ func (x *restart) rest(protocols *http.Protocols) func(context.Context) error {
 	return func(ctx context.Context) error { return x.request(ctx, browser, protocols.HTTP1()) }
 }
 
-// request makes one request, whose scheme is the port's. With once, it must have been sent once: net/http repeats what it
-// takes for safe where a connection ends under it, and others may not.
+// request makes one request, with the scheme of the port. With once, it fails if the request was
+// sent twice: net/http repeats requests that it considers safe when a connection ends, and other
+// clients may not.
 func (x *restart) request(ctx context.Context, browser *http.Client, once bool) error {
 	var sent atomic.Int32
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(info httptrace.WroteRequestInfo) {
@@ -150,7 +153,7 @@ func (x *restart) request(ctx context.Context, browser *http.Client, once bool) 
 	return err
 }
 
-// newRequest returns the next request, and the least status that is a failure.
+// newRequest returns the next request, and the least status that counts as a failure.
 func (x *restart) newRequest(ctx context.Context) (req *http.Request, refusal int, err error) {
 	if x.opts.Request == nil {
 		req, err = http.NewRequestWithContext(ctx, http.MethodGet, "https://rest/", http.NoBody)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// load is calls at a steady rate, whatever becomes of them.
+// load makes calls at a steady rate, whether they fail or not.
 type load struct {
 	t       testing.TB
 	clients []client
@@ -27,14 +27,14 @@ type load struct {
 	begun, end time.Time // of the load
 }
 
-// lost is a call that failed.
+// lost is a failed call.
 type lost struct {
 	kind      string
 	made, end time.Time
 	err       error
 }
 
-// signal is a replica's being asked to stop.
+// signal is the request to a replica to stop.
 type signal struct {
 	replica int
 	at      time.Time
@@ -48,7 +48,7 @@ func newLoad(t testing.TB, clients []client, rate int) *load {
 	}
 }
 
-// start makes calls, and watches the machine, until finish.
+// start makes calls and watches for stalls until finish.
 func (l *load) start() {
 	l.begun = time.Now()
 	l.running.Go(func() { l.stalls.watch(l.stop) })
@@ -57,7 +57,8 @@ func (l *load) start() {
 	}
 }
 
-// drive makes the calls of one client when they are due, also those that the machine was too busy to make in time.
+// drive makes the calls of one client when they are due, and catches up if the machine was too
+// busy.
 func (l *load) drive(c client) {
 	every := time.Second / time.Duration(l.rate)
 	ticker := time.NewTicker(every)
@@ -91,7 +92,7 @@ func (l *load) try(c client, room chan struct{}) {
 	}
 }
 
-// make makes one call. It is not bound to the test's context, which may end before the call.
+// make makes one call. Its context is independent of the test's, which may end before the call.
 func (l *load) make(c client) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
@@ -109,7 +110,7 @@ func (l *load) make(c client) {
 	l.ended = make(chan struct{})
 }
 
-// enough is how many calls of each kind show that it goes on.
+// enough is the number of calls of each kind that show progress.
 const enough = 20
 
 // progress waits until enough more calls of each kind have ended.
@@ -146,14 +147,14 @@ func (l *load) counts() map[string]int {
 	return counts
 }
 
-// signalled notes that a replica is asked to stop.
+// signalled records that a replica was asked to stop.
 func (l *load) signalled(replica int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.signals = append(l.signals, signal{replica, time.Now()})
 }
 
-// finish makes no more calls, and waits for those under way.
+// finish stops making calls and waits for the running ones.
 func (l *load) finish() {
 	close(l.stop)
 	l.running.Wait()

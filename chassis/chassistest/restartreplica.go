@@ -16,7 +16,7 @@ import (
 	"github.com/betmakers/paddock/chassis/internal/harness"
 )
 
-// replica is a service that runs on ports of the loopback interface.
+// replica is a service on ports of the loopback interface.
 type replica struct {
 	*Running
 	mu    sync.Mutex
@@ -46,14 +46,14 @@ func (r *replica) listen(ctx context.Context, port, _ string) (net.Listener, err
 	return l, nil
 }
 
-// addr returns the address of a port, empty where there is none.
+// addr returns the address of a port, empty if there is none.
 func (r *replica) addr(port string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.addrs[port]
 }
 
-// endpoints are the replicas that the platform sends calls to.
+// endpoints are the replicas that the platform routes calls to.
 type endpoints struct {
 	resolver *manual.Resolver // follows the list
 
@@ -79,7 +79,7 @@ func (e *endpoints) remove(r *replica) {
 	e.publish()
 }
 
-// publish is called with the lock held, so that the resolver learns of changes in their order.
+// publish must be called with the lock held, so that the resolver gets changes in order.
 func (e *endpoints) publish() {
 	var state resolver.State
 	for _, r := range e.listed {
@@ -88,8 +88,8 @@ func (e *endpoints) publish() {
 	e.resolver.UpdateState(state)
 }
 
-// dialer connects to any replica that is listed, as the address of a cluster does: who connects never learns of the list,
-// and a connection stays where it is when the list changes.
+// dialer connects to any listed replica, like the virtual address of a cluster: clients never see
+// the list, and a connection stays where it is when the list changes.
 func (e *endpoints) dialer(port string) func(context.Context) (net.Conn, error) {
 	return func(ctx context.Context) (net.Conn, error) {
 		addr := e.pick(port)

@@ -9,34 +9,36 @@ import (
 )
 
 const (
-	// stallBeat is how often the watch looks at the clock.
+	// stallBeat is the interval at which the watch reads the clock.
 	stallBeat = 5 * time.Millisecond
-	// stallLeast is how long nothing must have run for a stall, and for how long after its end the machine still catches up.
+	// stallLeast is the shortest time without progress that counts as a stall, and the time that
+	// the machine then needs to catch up.
 	stallLeast = 100 * time.Millisecond
-	// mostStalled is the share of a restart in stalls above which losses within them prove nothing.
+	// mostStalled is the share of stalls in a restart above which losses during stalls prove
+	// nothing.
 	mostStalled = 0.1
 )
 
-// stall is a time for which the machine, or the process, stood still.
+// stall is a time during which the machine or the process did not run.
 type stall struct {
 	from, to time.Time
 }
 
 func (s stall) lasted() time.Duration { return s.to.Sub(s.from) }
 
-// explains reports whether a call met the stall, or what the stall had left to do.
+// explains reports whether a call overlapped the stall or the time to catch up after it.
 func (s stall) explains(made, end time.Time) bool {
 	return !s.from.After(end) && !s.to.Add(stallLeast).Before(made)
 }
 
-// stalls are those of one load, in their order.
+// stalls are the stalls of one load, in their order.
 type stalls struct {
 	mu   sync.Mutex
 	all  []stall
 	last time.Time // that the watch looked at the clock
 }
 
-// watch notes stalls until stop is closed.
+// watch records stalls until stop is closed.
 func (w *stalls) watch(stop <-chan struct{}) {
 	ticker := time.NewTicker(stallBeat)
 	defer ticker.Stop()
@@ -52,7 +54,7 @@ func (w *stalls) watch(stop <-chan struct{}) {
 	}
 }
 
-// beat notes a stall where the beat before it was too long ago.
+// beat records a stall if the previous beat was too long ago.
 func (w *stalls) beat(now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -62,7 +64,7 @@ func (w *stalls) beat(now time.Time) {
 	w.last = now
 }
 
-// share returns which part of a time the stalls make up.
+// share returns the share of stalls in a duration.
 func (w *stalls) share(of time.Duration) float64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -84,11 +86,11 @@ func (w *stalls) explaining(f lost) (stall, bool) {
 	return w.all[i], true
 }
 
-// mostNamed is how many lost calls are named of each kind. The others are counted.
+// mostNamed is the number of lost calls of each kind that are listed. The others are counted.
 const mostNamed = 25
 
-// report fails the test for each kind that has lost calls without a stall that explains it, and where stalls leave it open
-// whose fault the losses are. The load has ended.
+// report fails the test for each kind with lost calls that no stall explains, and if stalls were
+// too long to decide. The load must have ended.
 func (l *load) report() {
 	l.t.Helper()
 	var excused []lost
@@ -114,7 +116,7 @@ func (l *load) report() {
 	l.reportExcused(excused)
 }
 
-// reportExcused reports the calls that were lost in stalls.
+// reportExcused logs the calls that were lost in stalls.
 func (l *load) reportExcused(excused []lost) {
 	l.t.Helper()
 	if len(excused) == 0 {
@@ -129,7 +131,7 @@ func (l *load) reportExcused(excused []lost) {
 	l.t.Logf("chassistest: %s", text)
 }
 
-// byStall says how many losses each stall explains.
+// byStall returns how many losses each stall explains.
 func (l *load) byStall(excused []lost) string {
 	counts, order := map[stall]int{}, []stall{}
 	for _, f := range excused {
@@ -147,7 +149,7 @@ func (l *load) byStall(excused []lost) string {
 	return strings.Join(text, "\n")
 }
 
-// describe names lost calls, one a line.
+// describe lists lost calls, one a line.
 func (l *load) describe(all []lost) string {
 	var named []string
 	for _, f := range all[:min(len(all), mostNamed)] {
@@ -159,7 +161,7 @@ func (l *load) describe(all []lost) string {
 	return strings.Join(named, "\n")
 }
 
-// describeOne says what became of a call, and when, by the last signal before its end.
+// describeOne describes a lost call, with the last signal before its end.
 func (l *load) describeOne(f lost) string {
 	took := f.end.Sub(f.made).Round(time.Millisecond)
 	for _, s := range slices.Backward(l.signals) {

@@ -14,7 +14,7 @@ import (
 	"github.com/betmakers/paddock/chassis"
 )
 
-// What a rolling restart has where nobody says otherwise.
+// Defaults of a rolling restart.
 const (
 	restartReplicas = 3
 	restartRate     = 300
@@ -23,63 +23,78 @@ const (
 	restartReserve  = time.Second // of the drain delay, over the lag
 )
 
-// RestartOptions shape a [RollingRestart]. The zero value asks for health and for a page that need not exist.
+// RestartOptions configure a [RollingRestart]. With the zero value, clients call the health
+// service and request /, which need not exist.
 type RestartOptions struct {
-	// Options are those of each replica. The environment has, where it does not say otherwise, a CHASSIS_DRAIN_DELAY a
-	// second longer than Lag, CHASSIS_HTTP_TLS=true, and a log of warnings and failed calls. The replicas listen on free
-	// ports of 127.0.0.1, and their certificates come from CA, whatever the environment says.
+	// Options are the options of each replica. Unless the environment sets them otherwise,
+	// CHASSIS_DRAIN_DELAY is a second longer than Lag, CHASSIS_HTTP_TLS is true, and the log has
+	// warnings and failed calls. The replicas always listen on free ports of 127.0.0.1, with
+	// certificates of CA.
 	Options
 
-	// Caller is who calls: a name in [TrustDomain]. Empty for "client".
+	// Caller is the name of the caller in [TrustDomain]. Empty means "client".
 	Caller string
 
-	// Call makes one call by gRPC. It is called many times at once, and must not repeat a call that has failed. Nil asks
-	// grpc.health.v1, which goes the way of any call, but no handler of the service's own runs then.
+	// Call makes one gRPC call. It is called concurrently, and must not retry a failed call. Nil
+	// calls grpc.health.v1, which passes through the chassis like any call but runs no handler of
+	// the service.
 	Call func(ctx context.Context, conn grpc.ClientConnInterface) error
 
-	// Request makes one request by REST, to host rest as in [Running.HTTP]. Every answer from 400 up is a failure. Nil asks
-	// for /, where an answer below 500 will do.
+	// Request returns one REST request, to host rest as in [Running.HTTP]. Each answer with
+	// status 400 or above is a failure. Nil requests /, where each answer below 500 is a success.
 	Request func(ctx context.Context) (*http.Request, error)
 
-	// Rate is how many calls a second are made, whether earlier ones have ended or not; the kinds of clients share them.
-	// While a second's worth are under way, the machine is taken to be too busy, and no more are made. Zero for 300, or 100
-	// with the race detector, which makes calls several times as dear.
+	// Rate is the number of calls per second, shared by the kinds of clients. Calls are made
+	// whether earlier ones have ended or not. While a full second of calls is in flight, the
+	// machine counts as too busy and no more are made. Zero means 300, or 100 with the race
+	// detector, which makes calls several times as expensive.
 	Rate int
 
-	// Lag is for how long the endpoints go on listing a replica that was asked to stop. Zero for 2 s; 500 ms with -short.
+	// Lag is the time for which the endpoints still list a replica that was asked to stop. Zero
+	// means 2 s, or 500 ms with -short.
 	Lag time.Duration
 }
 
-// RollingRestart restarts three replicas of a service one after the other, under load, and fails the test for each call
-// that is lost. It is a few lines in the test of any service:
+// RollingRestart restarts three replicas of a service one after the other, under load, and fails
+// the test for each lost call. It is a few lines in the test of any service:
 //
 //	func TestRollingRestart(t *testing.T) {
 //		chassistest.RollingRestart(t, Service, chassistest.RestartOptions{
 //			Call: func(ctx context.Context, conn grpc.ClientConnInterface) error {
-//				_, err := hellov1.NewHelloServiceClient(conn).SayHello(ctx, &hellov1.SayHelloRequest{Name: "Ada"})
+//				hello := hellov1.NewHelloServiceClient(conn)
+//				_, err := hello.SayHello(ctx, &hellov1.SayHelloRequest{Name: "Ada"})
 //				return err
 //			},
 //		})
 //	}
 //
-// The replicas are real but for the process: they listen on TCP ports and speak mutual TLS. Each is asked to stop as by
-// SIGTERM, and takes its new connections until the endpoints have followed, after Lag; a new one is started when it has
-// ended, and listed when it is ready. Five kinds of clients call them all the time, none of which repeats a call: clients
-// that have one connection, to any replica that is listed when they connect, as behind a cluster's address; a service that
-// calls by App.Dial, and so by its balancing; clients that connect anew for each call; and by REST clients of net/http, by
-// HTTP/1.1 and HTTP/2. The REST clients are left out where the service has no REST port.
+// The replicas listen on TCP ports and use mutual TLS. Only the process is not real. Each replica
+// is asked to stop as by SIGTERM, and still gets new connections until the endpoints drop it,
+// after Lag. A new replica is started when the old one has ended, and listed when it is ready.
 //
-// A call is lost when it returns an error, or when HTTP/1.1 had to send it twice. The restart is made once: nothing is
-// tried again until it passes.
+// Five kinds of clients call all the time. None of them retries a call:
 //
-// A machine that stands still loses calls that no service can save. A goroutine beside the calls notes each time for which
-// nothing ran for 100 ms or more, whatever held it up. A loss is put down to such a stall where the stall overlapped the
-// call or had ended at most 100 ms before the call was made: the log names both, and the test does not fail for it. Every
-// other loss fails the test. Where losses were put down to stalls, and stalls make up more than a tenth of the restart, the
-// test fails as well, and says that it cannot tell: run it on a machine with less to do.
+//   - clients with one connection, to any replica that is listed when they connect, as behind a
+//     cluster's address
+//   - a service that calls by App.Dial, with its balancing
+//   - clients that open a connection for each call
+//   - REST clients of net/http by HTTP/1.1, if the service has a REST port
+//   - REST clients of net/http by HTTP/2, if the service has a REST port
 //
-// It takes about five seconds for each replica; with -short only one is restarted. Service is called for each replica,
-// because settings are read into what it returns.
+// A call is lost if it returns an error, or if HTTP/1.1 had to send it twice. The restart runs
+// once and is never repeated until it passes.
+//
+// A machine that stalls loses calls that no service can save. A goroutine records each stall: a
+// time of 100 ms or more in which nothing ran.
+//
+//   - A loss is excused, and logged with its stall, if the call overlapped the stall or was made
+//     at most 100 ms after its end.
+//   - Every other loss fails the test.
+//   - If losses were excused and stalls make up more than a tenth of the restart, the test fails
+//     as inconclusive: run it on a less busy machine.
+//
+// It takes about 5 s for each replica; with -short only one is restarted. Service is called for
+// each replica, because settings are read into its result.
 func RollingRestart(t testing.TB, service func() chassis.Service, opts RestartOptions) {
 	t.Helper()
 	opts.defaults(t)
@@ -102,7 +117,7 @@ func RollingRestart(t testing.TB, service func() chassis.Service, opts RestartOp
 	x.load.report()
 }
 
-// defaults fills in what is not set.
+// defaults sets the options that are not set.
 func (o *RestartOptions) defaults(t testing.TB) {
 	t.Helper()
 	if o.CA == nil {
@@ -166,12 +181,12 @@ func (x *restart) start() *replica {
 	return r
 }
 
-// replace asks a replica to stop, waits for its end and starts another in its place.
+// replace asks a replica to stop, waits for its end and starts a new one.
 func (x *restart) replace(i int) {
 	x.t.Helper()
 	leaving, followed := x.replicas[i], make(chan struct{})
 	x.load.signalled(i)
-	time.AfterFunc(x.opts.Lag, func() { // before the request: a stall between the two must not use up the drain delay
+	time.AfterFunc(x.opts.Lag, func() { // first: a stall in between must not use up the drain delay
 		defer close(followed)
 		x.endpoints.remove(leaving)
 	})

@@ -17,9 +17,10 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// Logs returns the lines that the service has logged so far, oldest first, as they stand in its JSON log: `msg`, `level`,
-// `time`, and the attributes at the top level. Given messages, it returns the lines with one of them alone; the line of
-// a call has the message "call". Numbers are float64, as encoding/json has them.
+// Logs returns the lines that the service has logged so far, oldest first, as in its JSON log:
+// `msg`, `level`, `time`, and the attributes at the top level. With messages, it returns only
+// lines with one of these messages; the line of a call has the message "call". Numbers are
+// float64, as in encoding/json.
 func (r *Running) Logs(messages ...string) []map[string]any {
 	r.t.Helper()
 	lines, err := r.seen.logged()
@@ -32,15 +33,15 @@ func (r *Running) Logs(messages ...string) []map[string]any {
 	})
 }
 
-// Spans returns the spans that have ended so far, in the order of their ends.
+// Spans returns the spans that have ended so far, in the order in which they ended.
 func (r *Running) Spans() []sdktrace.ReadOnlySpan { return r.seen.spans.Ended() }
 
 // Events returns the steps that the service has taken so far.
 func (r *Running) Events() []chassis.Event { return r.seen.taken() }
 
-// Metric returns the sum of the series of a metric that have the given labels, which are names and values in turn:
-// values of gauges and counters, and of histograms and summaries the number of observations. Where there is no such
-// series it is 0.
+// Metric returns the sum of a metric's series that have the given labels, as alternating names
+// and values. It adds the values of gauges and counters, and the numbers of observations of
+// histograms and summaries. It returns 0 if there is no such series.
 //
 //	svc.Metric("rpc_server_call_duration_seconds", "rpc_status_code", "OK")
 func (r *Running) Metric(name string, labels ...string) float64 {
@@ -52,7 +53,7 @@ func (r *Running) Metric(name string, labels ...string) float64 {
 	return sum
 }
 
-// seen is what a service has told about itself.
+// seen has the records of a service: log, spans, events.
 type seen struct {
 	spans *tracetest.SpanRecorder
 	lines *lines
@@ -68,7 +69,7 @@ func newSeen() *seen {
 	return &seen{spans: tracetest.NewSpanRecorder(), lines: &lines{}, changed: make(chan struct{})}
 }
 
-// record returns a function for chassis.Service.OnEvent that hands on to next.
+// record returns a chassis.Service.OnEvent that records events and calls next.
 func (s *seen) record(next func(chassis.Event)) func(chassis.Event) {
 	return func(e chassis.Event) {
 		if next != nil {
@@ -82,7 +83,7 @@ func (s *seen) record(next func(chassis.Event)) func(chassis.Event) {
 	}
 }
 
-// took reports whether a step was taken, and returns what is closed at the next.
+// took reports whether a step was taken, and returns a channel that is closed at the next step.
 func (s *seen) took(step chassis.Step) (taken bool, changed <-chan struct{}) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,7 +96,7 @@ func (s *seen) taken() []chassis.Event {
 	return slices.Clone(s.events)
 }
 
-// steps names the steps taken, for a person.
+// steps lists the steps taken, for people.
 func (s *seen) steps() string {
 	var names []string
 	for _, e := range s.taken() {

@@ -23,7 +23,8 @@ const (
 	authorityLife   = 10 * 365 * 24 * time.Hour
 	authorityMargin = 30 * 24 * time.Hour // an authority with less than this left is replaced
 	leafLife        = time.Hour
-	// backdated is how far certificates reach back, for clocks of containers that lag.
+	// backdated is how far certificates are valid before their creation, for containers whose
+	// clocks are behind.
 	backdated = time.Minute
 )
 
@@ -61,7 +62,8 @@ func newAuthority(now time.Time) (*authority, error) {
 	return parseAuthority(append(keyPEM, marshalCertificate(der)...))
 }
 
-// parseAuthority reads what newAuthority has written: key and certificate in one file, so that they always fit.
+// parseAuthority parses the output of newAuthority: key and certificate in one file, so that they
+// always match.
 func parseAuthority(data []byte) (*authority, error) {
 	pair, err := tls.X509KeyPair(data, data)
 	if err != nil {
@@ -78,7 +80,7 @@ func (a *authority) nearEnd(now time.Time) bool {
 	return now.Add(authorityMargin).After(a.cert.NotAfter) || now.Before(a.cert.NotBefore)
 }
 
-// issue signs a certificate for key, for servers and clients alike.
+// issue signs a certificate for key, valid for servers and clients.
 func (a *authority) issue(key crypto.Signer, id spiffeid.ID, names []string, now time.Time) (tls.Certificate, error) {
 	template := &x509.Certificate{
 		Subject:     pkix.Name{Organization: []string{"Paddock development"}, CommonName: id.Path()[1:]},
@@ -99,7 +101,7 @@ func (a *authority) issue(key crypto.Signer, id spiffeid.ID, names []string, now
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }
 
-// renewalOf returns when two thirds of a certificate's life are over.
+// renewalOf returns the time when two thirds of a certificate's life have passed.
 func renewalOf(cert *x509.Certificate) time.Time {
 	return cert.NotBefore.Add(cert.NotAfter.Sub(cert.NotBefore) * 2 / 3)
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 )
 
-// accept decides about a peer whose certificate Roots has verified by chains. It returns the peer's ID and the moment
-// at which the last of the chains that are good ends.
+// accept decides about a peer whose certificate Roots has verified by chains. It returns the
+// peer's ID and the time when the last acceptable chain expires.
 func (i *Identity) accept(leaf *x509.Certificate, chains [][]*x509.Certificate) (id spiffeid.ID, until time.Time, err error) {
 	if id, err = leafID(leaf); err != nil {
 		return spiffeid.ID{}, time.Time{}, err
@@ -35,8 +35,8 @@ func (i *Identity) accept(leaf *x509.Certificate, chains [][]*x509.Certificate) 
 	return id, until, nil
 }
 
-// acceptChain decides about a verified chain that vouches for an ID of domain; domain is zero for a peer without an
-// ID where the own certificate has none either.
+// acceptChain decides about a verified chain for an ID of domain. A zero domain means a peer
+// without an ID.
 func (i *Identity) acceptChain(domain spiffeid.TrustDomain, chain []*x509.Certificate) error {
 	if err := i.bound(domain, chain[1:]); err != nil {
 		return err
@@ -52,8 +52,9 @@ func (i *Identity) acceptChain(domain spiffeid.TrustDomain, chain []*x509.Certif
 	return nil
 }
 
-// bound holds the authorities of a chain to the trust domain of the leaf: those that a source has delivered for
-// domains by that, others by the domain that they name themselves.
+// bound checks that the authorities of a chain may vouch for the trust domain of the leaf. If the
+// source limits authorities to domains, these limits apply, otherwise the domain that each
+// authority names itself.
 func (i *Identity) bound(domain spiffeid.TrustDomain, authorities []*x509.Certificate) error {
 	if i.domains != nil {
 		if n := len(authorities); n > 0 && slices.ContainsFunc(i.domains[domain], authorities[n-1].Equal) {
@@ -73,7 +74,7 @@ func (i *Identity) bound(domain spiffeid.TrustDomain, authorities []*x509.Certif
 	return nil
 }
 
-// endOf is when the first certificate of a chain expires.
+// endOf returns the time when the first certificate of a chain expires.
 func endOf(chain []*x509.Certificate) time.Time {
 	end := chain[0].NotAfter
 	for _, cert := range chain[1:] {
@@ -84,7 +85,7 @@ func endOf(chain []*x509.Certificate) time.Time {
 	return end
 }
 
-// trustsAs reports whether i decides about peers as other does.
+// trustsAs reports whether i accepts the same peers as other.
 func (i *Identity) trustsAs(other *Identity) bool {
 	if !i.Roots.Equal(other.Roots) || i.ID.TrustDomain() != other.ID.TrustDomain() || i.revoked.print != other.revoked.print ||
 		(i.domains == nil) != (other.domains == nil) || len(i.domains) != len(other.domains) {

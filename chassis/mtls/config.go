@@ -9,16 +9,19 @@ import (
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 )
 
-// ServerOptions shapes [ServerTLS]. The zero value demands a client certificate and offers no ALPN protocol.
+// ServerOptions configure [ServerTLS]. The zero value requires a client certificate and offers no
+// ALPN protocol.
 type ServerOptions struct {
-	// CertificateOptional accepts clients that present no certificate. One that is presented is verified all the same.
+	// CertificateOptional accepts clients without a certificate. A certificate that a client
+	// presents is always verified.
 	CertificateOptional bool
-	// NextProtos are the ALPN protocols to offer, the preferred one first.
+	// NextProtos are the ALPN protocols to offer, the preferred protocol first.
 	NextProtos []string
 }
 
-// ServerTLS returns a configuration for TLS 1.3 servers that asks src for certificate and roots at every handshake.
-// Sessions are never resumed, so that an authority taken out of src is refused at the next connection.
+// ServerTLS returns a configuration for TLS 1.3 servers. It gets certificate and roots from src
+// at every handshake. Sessions are never resumed, so an authority that is removed from src is
+// rejected at the next connection.
 func ServerTLS(src Source, opts ServerOptions) *tls.Config {
 	base := &tls.Config{
 		MinVersion:             tls.VersionTLS13,
@@ -58,15 +61,17 @@ func (i *Identity) checkClient(state tls.ConnectionState) error {
 	return nil
 }
 
-// ClientTLS returns a configuration for TLS 1.3 clients that asks src for certificate and roots at every handshake.
+// ClientTLS returns a configuration for TLS 1.3 clients. It gets certificate and roots from src
+// at every handshake.
 //
-// The server's chain must lead to one of the roots, and serverID must return nil for its SPIFFE ID (the zero ID if
-// it has none). A nil serverID checks the host name of the connection instead. Go tells a verification no host name
-// when an IP address is dialed, so with a nil serverID such connections are refused.
+// The server's chain must lead to one of the roots, and serverID must return nil for its SPIFFE
+// ID, or for the zero ID if it has none. If serverID is nil, the host name of the connection is
+// checked instead. Go passes no host name to the verification of an IP address, so with a nil
+// serverID such connections are refused.
 func ClientTLS(src Source, serverID func(spiffeid.ID) error) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13,
-		// The roots change over time and RootCAs cannot: VerifyConnection does the whole verification.
+		// RootCAs cannot follow changing roots, so VerifyConnection does the whole verification.
 		InsecureSkipVerify: true, //nolint:gosec // see VerifyConnection
 		VerifyConnection: func(state tls.ConnectionState) error {
 			own, err := src.Identity()

@@ -7,34 +7,35 @@ import (
 )
 
 const (
-	// lookInterval is how often the open connections are looked at.
+	// lookInterval is the interval between checks of open connections.
 	lookInterval = time.Second
-	// cutAfter is what the calls under way get on a connection whose peer has nothing to prove any more: what an
-	// ordinary call takes at most. Further calls are refused meanwhile.
+	// cutAfter is the time that running calls have after the peer's certificate became invalid,
+	// enough for an ordinary call. New calls are refused meanwhile.
 	cutAfter = 10 * time.Second
 )
 
-// connections are the open connections of a port whose clients have presented a certificate. While there are any, a
-// timer looks at them: one that should leave is told so, and one whose certificate has ended, is revoked, or comes
-// from an authority that is trusted no longer is cut.
+// connections are the open connections of a port whose clients have presented a certificate.
+// While there are any, a timer checks them. A client that should reconnect is notified. A
+// connection is cut if its certificate has expired or is revoked, or if its authority is no
+// longer trusted.
 type connections struct {
 	mu      sync.Mutex
 	open    map[*watched]struct{}
 	looking bool // a look is due or under way: there is one at a time
 }
 
-// watched is one of them. Closing it ends the watch.
+// watched is one connection. Closing it ends the watch.
 type watched struct {
 	net.Conn
-	raw    net.Conn // what a cut closes: a TLS connection would wait for a client that does not read
-	all    *connections
-	proof  *proof
-	notify func() // tells the client to go, at the first time and once; nil where the protocol's server does it itself
-	told   bool
-	ended  time.Time // when the proof was first seen to hold no more; zero before
+	raw      net.Conn // what a cut closes: a TLS connection would wait for a client that does not read
+	all      *connections
+	proof    *proof
+	notify   func() // asks the client to reconnect, once; nil if the protocol's server does that itself
+	notified bool
+	ended    time.Time // when the proof was first seen to hold no more; zero before
 }
 
-// watch begins to look at w, if there is anything to look at.
+// watch starts to check w, if it can expire.
 func (c *connections) watch(w *watched) {
 	if w.proof == nil {
 		return
@@ -57,7 +58,7 @@ func (w *watched) Close() error {
 	return w.Conn.Close()
 }
 
-// again has the connections looked at after lookInterval, if there are any. Its caller holds the lock.
+// again schedules the next check if connections are left. The caller holds the lock.
 func (c *connections) again() {
 	c.looking = len(c.open) > 0
 	if c.looking {
@@ -65,8 +66,8 @@ func (c *connections) again() {
 	}
 }
 
-// look goes through the connections. A certificate that must be verified anew takes a fraction of a millisecond, in
-// which no connection should have to wait for the lock.
+// look checks the connections. It does not hold the lock while it verifies a certificate again,
+// which takes a fraction of a millisecond.
 func (c *connections) look() {
 	c.mu.Lock()
 	all := make([]*watched, 0, len(c.open))
@@ -82,10 +83,10 @@ func (c *connections) look() {
 	c.again()
 }
 
-// look is only called by the timer, one at a time.
+// look is called only by the timer, one call at a time.
 func (w *watched) look(now time.Time) {
-	if !w.told && w.proof.leaving(now) {
-		w.told = true
+	if !w.notified && w.proof.leaving(now) {
+		w.notified = true
 		if w.notify != nil {
 			go w.notify() // a client that reads nothing holds it until the connection is closed
 		}

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// revocations are what lists of revoked certificates say (RFC 5280, section 5). The zero value revokes nothing.
+// revocations are the contents of lists of revoked certificates (RFC 5280, section 5). The zero
+// value revokes nothing.
 type revocations struct {
 	lists map[string][]*revocationList // by the name of their issuer, in DER
 	print fingerprint                  // of all that they were read from
@@ -22,7 +23,7 @@ type revocationList struct {
 	serials map[string]struct{}
 }
 
-// revokedError says which certificate of a chain is revoked.
+// revokedError reports the revoked certificate of a chain.
 type revokedError struct{ cert *x509.Certificate }
 
 func (e *revokedError) Error() string {
@@ -31,7 +32,7 @@ func (e *revokedError) Error() string {
 
 const crlBlock = "X509 CRL"
 
-// parseRevocations reads lists in PEM, of which there must be one at least, or a single one in DER.
+// parseRevocations parses one or more lists in PEM, or a single list in DER.
 func parseRevocations(data []byte) (revocations, error) {
 	r := revocations{lists: map[string][]*revocationList{}, print: sha256.Sum256(data)}
 	ders, err := derLists(data)
@@ -65,9 +66,9 @@ func derLists(data []byte) (ders [][]byte, err error) {
 	return ders, nil
 }
 
-// distributionPoint is the one critical extension of complete lists that a reader may leave unread: what it limits is
-// what the list is about. An indirect list names certificates of other issuers by a critical extension of its
-// entries.
+// distributionPoint is the one critical extension of complete lists that a reader may ignore: it
+// limits the scope of the list. An indirect list names certificates of other issuers by a
+// critical extension of its entries.
 var distributionPoint = asn1.ObjectIdentifier{2, 5, 29, 28}
 
 func parseRevocationList(der []byte) (*revocationList, error) {
@@ -94,8 +95,8 @@ func parseRevocationList(der []byte) (*revocationList, error) {
 
 func key(serial *big.Int) string { return serial.Text(36) }
 
-// has reports whether a list that issuer has signed has cert. A list of another authority with the same name says
-// nothing. An outdated list still says what it says: what was revoked stays so.
+// has reports whether a list signed by issuer contains cert. A list of another authority with the
+// same name is ignored. An outdated list still counts, because a revocation is permanent.
 func (r *revocations) has(cert, issuer *x509.Certificate) bool {
 	for _, list := range r.lists[string(cert.RawIssuer)] {
 		if _, listed := list.serials[key(cert.SerialNumber)]; listed && list.list.CheckSignatureFrom(issuer) == nil {
@@ -105,8 +106,8 @@ func (r *revocations) has(cert, issuer *x509.Certificate) bool {
 	return false
 }
 
-// check refuses lists that one of the authorities seems to have issued and has not: a list that counts for nothing
-// should not look as if it counted.
+// check rejects lists that name one of the authorities as issuer without its signature: an
+// operator should not believe that an ignored list is in force.
 func (r *revocations) check(authorities []*x509.Certificate) error {
 	for _, lists := range r.lists {
 		for _, list := range lists {
@@ -129,7 +130,7 @@ func (l *revocationList) issuedBy(authorities []*x509.Certificate) (named, signe
 	return named, signed
 }
 
-// outdated returns the list that was to be replaced longest ago at now, nil if none was.
+// outdated returns the list that was due for replacement first before now, nil if none was.
 func (r *revocations) outdated(now time.Time) (oldest *x509.RevocationList) {
 	for _, lists := range r.lists {
 		for _, l := range lists {

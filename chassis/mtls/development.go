@@ -16,22 +16,24 @@ import (
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 )
 
-// DevelopmentTrustDomain is the trust domain of every identity that [Development] makes. Production refuses it.
+// DevelopmentTrustDomain is the trust domain of every identity of [Development]. Production
+// rejects it.
 const DevelopmentTrustDomain = "development.paddock.internal"
 
-// DevelopmentConfig shapes [Development].
+// DevelopmentConfig configures [Development].
 type DevelopmentConfig struct {
 	// Service is the name of the service, the path of its SPIFFE ID. Required.
 	Service string
-	// Dir is the folder of the authority. Services that share it trust each other. Default: paddock/ca under
-	// $XDG_STATE_HOME, or under ~/.local/state.
+	// Dir is the folder of the authority. Services that share it trust each other. Default:
+	// paddock/ca under $XDG_STATE_HOME, or under ~/.local/state.
 	Dir string
-	// Logger and Registerer are told of renewals. Both may be nil.
+	// Logger logs renewals, Registerer registers their metrics. Both may be nil.
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 }
 
-// DevelopmentSource is a [Source] of certificates from an authority on this machine. Make one with [Development].
+// DevelopmentSource is a [Source] of certificates from an authority on this machine. Make one
+// with [Development].
 type DevelopmentSource struct {
 	inForce
 	service   string
@@ -44,20 +46,25 @@ type DevelopmentSource struct {
 	closing sync.Once
 }
 
-// maintenance is how often the source looks whether something is due. A short tick rather than one long timer, because
-// timers stand still while a laptop sleeps, and because another service may have made a new authority.
+// maintenance is the interval at which the source checks whether a renewal is due. A short tick
+// is used because timers stop while a laptop sleeps, and because another service may have made a
+// new authority.
 const maintenance = 10 * time.Second
 
-// Development returns a source whose certificate comes from an authority that all services of the user on this machine
-// share. The first one to start makes it, with a key that only the user can read. The certificate is for
-// spiffe://development.paddock.internal/<Service>, localhost, <Service>, 127.0.0.1 and ::1; it lives one hour and is
-// renewed at two thirds of that. An authority that somebody deletes or that nears its end is made anew.
+// Development returns a source whose certificate comes from an authority on this machine, shared
+// by all services of the user. It renews until ctx ends or Close is called.
 //
-// Beside the authority it keeps a certificate for the developer's own clients: see [DevelopmentSource.ClientFiles].
+//   - The first service to start makes the authority, with a key that only the user can read. If
+//     it is deleted or near its end, a new one is made.
+//   - The certificate is for spiffe://development.paddock.internal/<Service>, localhost,
+//     <Service>, 127.0.0.1 and ::1. It is valid for one hour and is renewed after two thirds of
+//     that.
+//   - A second certificate is for the developer's own clients; see
+//     [DevelopmentSource.ClientFiles].
 //
-// It fails, and says what to delete, if the authority on disk is damaged or was open to the changes of others, if it
-// or its folder belongs to another user, and if one of its files is a link. The source renews until ctx is done or
-// Close is called.
+// Development fails, with an error that says what to delete, if the authority on disk is damaged
+// or other users could have changed it, if it or its folder belongs to another user, or if one of
+// its files is a link.
 func Development(ctx context.Context, cfg DevelopmentConfig) (*DevelopmentSource, error) {
 	dir, err := developmentDir(cfg.Dir)
 	if err != nil {
@@ -80,7 +87,7 @@ func developmentDir(dir string) (string, error) {
 	if dir != "" {
 		return dir, nil
 	}
-	// The XDG specification has relative paths ignored.
+	// The XDG specification requires that relative paths are ignored.
 	if state := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(state) {
 		return filepath.Join(state, "paddock", "ca"), nil
 	}
@@ -91,15 +98,16 @@ func developmentDir(dir string) (string, error) {
 	return filepath.Join(home, ".local", "state", "paddock", "ca"), nil
 }
 
-// ClientFiles returns the paths of the trusted roots and of a client certificate with its key, for tools such as
-// grpcurl and curl: its identity is spiffe://development.paddock.internal/developer. It is valid while any service of
-// this authority runs.
+// ClientFiles returns the paths of the trusted roots and of a client certificate with its key,
+// for tools such as grpcurl and curl. Its identity is
+// spiffe://development.paddock.internal/developer. It is valid while any service with this
+// authority runs.
 func (s *DevelopmentSource) ClientFiles() (ca, cert, key string) {
 	return s.store.path(rootsFile), s.store.path(clientCertFile), s.store.path(clientKeyFile)
 }
 
-// Close ends the renewals and waits until that is done. The last identity stays available. Closing twice is harmless;
-// the error is always nil.
+// Close ends the renewals and waits for the end of a running one. The last identity stays
+// available. Further calls do nothing. The error is always nil.
 func (s *DevelopmentSource) Close() error {
 	s.closing.Do(func() {
 		s.cancel()
@@ -132,7 +140,7 @@ func (s *DevelopmentSource) maintain(ctx context.Context) {
 	}
 }
 
-// due reports whether the own certificate should be renewed, or the files are not what this source knows.
+// due reports whether the service's certificate should be renewed, or the files have changed.
 func (s *DevelopmentSource) due(now time.Time) bool {
 	if now.After(s.renewAt) || s.store.clientDue(now) {
 		return true
@@ -141,7 +149,8 @@ func (s *DevelopmentSource) due(now time.Time) bool {
 	return err != nil || !bytes.Equal(onDisk, s.authority.pem)
 }
 
-// issue makes sure of authority and client certificate on disk, and mints a new own certificate.
+// issue ensures that authority and client certificate are on disk, and mints a new certificate
+// for the service.
 func (s *DevelopmentSource) issue(ctx context.Context) (*Identity, error) {
 	id, err := developmentID(s.service)
 	if err != nil {

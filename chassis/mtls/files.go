@@ -12,21 +12,24 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// FilesConfig says where [Files] reads. The files are PEM; each may be a symbolic link, as Kubernetes mounts secrets.
+// FilesConfig configures [Files]. The files are PEM. Each may be a symbolic link, as in
+// Kubernetes' mounts of secrets.
 type FilesConfig struct {
-	// CertFile holds the own certificate, followed by its intermediates if there are any.
+	// CertFile has the service's certificate, followed by its intermediates, if any. Required.
 	CertFile string
-	// KeyFile holds the private key of the certificate, not encrypted.
+	// KeyFile has the private key of the certificate, unencrypted. Required.
 	KeyFile string
-	// CAFile holds the trusted roots, at least one.
+	// CAFile has the trusted roots, at least one. Required.
 	CAFile string
-	// CRLFile holds lists of revoked certificates (RFC 5280), in PEM, or one in DER: complete ones, of any authority
-	// in a chain. One whose issuer is none of the roots of that name is an error; one that is past its next update
-	// goes on counting, and is logged. Empty for none.
+	// CRLFile has complete lists of revoked certificates (RFC 5280) of any authority in a chain:
+	// several in PEM, or one in DER. A list in the name of one of the roots that this root has
+	// not signed is an error. A list past its next update stays in force and is logged. Empty
+	// means no lists.
 	CRLFile string
-	// PollInterval is how often the files are read when nothing has announced a change; 1 s if zero or less.
+	// PollInterval is the interval at which the files are read if no change was announced. Zero
+	// or less means 1 s.
 	PollInterval time.Duration
-	// Logger and Registerer are told of replacements. Both may be nil.
+	// Logger logs replacements, Registerer registers their metrics. Both may be nil.
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 }
@@ -45,28 +48,31 @@ type FileSource struct {
 	closing sync.Once
 }
 
-// settle is how long the files must stay as they are before they are taken or reported, because a replacement of
-// several files has moments in which they do not belong together. A change is taken after settleLimit looks at the
-// latest.
+// settle is the time without changes before files are used or reported, because the replacement
+// of several files is not atomic. After settleLimit looks, a change is used in any case.
 const (
 	settle      = 100 * time.Millisecond
 	settleLimit = 8
 )
 
-// Files returns a source of the certificates in the files of cfg. A missing, broken, mismatched or expired file is an
-// error that names the file. That the roots do not verify the own certificate is none: there are services whose
-// certificate comes from another authority than their clients', but it is logged.
+// Files returns a source of the certificates in the files of cfg. It follows the files until ctx
+// ends or Close is called. A missing, broken, mismatched or expired file is an error that names
+// the file. If the roots do not verify the service's own certificate, this is only logged,
+// because some services have a certificate from another authority than their clients.
 //
-// A replacement, by whatever means, is in force within PollInterval and 0.9 s; on Linux usually after 0.1 s, since the
-// folders of the files are watched too. One that could not be used at start changes nothing: it is reported once, and
-// the files are looked at again until they are good. So is one with another SPIFFE ID: a service that is to be
-// another one is started anew. What is in force is told apart by content, not by time stamps.
+// Replacements:
 //
-// Files that users of other groups may write, and a key that they may read, are logged as a warning and used. A key
-// in a volume of Kubernetes may be read: the kubelet gives secrets mode 0644 within a folder that the container alone
-// sees.
+//   - A replacement, by any method, is in force within PollInterval plus 0.9 s. On Linux it
+//     usually takes 0.1 s, because the folders of the files are watched too. Contents are
+//     compared, not time stamps.
+//   - Files that would be an error at the start change nothing. They are reported once, and read
+//     again until they are good.
+//   - A certificate with another SPIFFE ID is reported and not used. To change the identity of a
+//     service, restart it.
 //
-// The source follows the files until ctx is done or Close is called.
+// Files that users of other groups may write, and a key that they may read, are logged as a
+// warning and used. A readable key in a Kubernetes volume is not logged: the kubelet gives
+// secrets mode 0644, in a folder that only the container can see.
 func Files(ctx context.Context, cfg FilesConfig) (*FileSource, error) {
 	if cfg.PollInterval <= 0 {
 		cfg.PollInterval = time.Second
@@ -75,7 +81,7 @@ func Files(ctx context.Context, cfg FilesConfig) (*FileSource, error) {
 	if err := s.files.named(); err != nil {
 		return nil, err
 	}
-	// Watch before the first look, or a replacement between the two would wait for a poll.
+	// Watch before the first look. Otherwise a replacement between the two would wait for a poll.
 	watcher, watchErr := watchFolders(s.files.folders())
 	s.watcher = watcher
 	first := s.files.read()
@@ -105,7 +111,7 @@ func (s *FileSource) announce(first *Identity, watchErr error) {
 	s.warn(first)
 }
 
-// warn tells of what is in force although it should not stay so.
+// warn logs problems of the identity in force.
 func (s *FileSource) warn(in *Identity) {
 	if list := in.revoked.outdated(time.Now()); list != nil {
 		s.logger.Warn("list of revoked certificates is outdated: what it lists stays revoked, what was revoked since is not known",
@@ -119,8 +125,8 @@ func (s *FileSource) warn(in *Identity) {
 	}
 }
 
-// Close stops following the files and waits until that has ended. The last identity stays available. Closing twice is
-// harmless; the error is always nil.
+// Close stops following the files and waits for the end of a running look. The last identity
+// stays available. Further calls do nothing. The error is always nil.
 func (s *FileSource) Close() error {
 	s.closing.Do(func() {
 		s.cancel()
@@ -145,7 +151,7 @@ func (s *FileSource) follow(ctx context.Context) {
 	}
 }
 
-// look compares the files with what is in force, and takes or refuses what it finds.
+// look compares the files with the identity in force, and uses or rejects new contents.
 func (s *FileSource) look(ctx context.Context) {
 	found := s.files.read()
 	if found.print == s.loaded {
@@ -171,7 +177,7 @@ func (s *FileSource) look(ctx context.Context) {
 	}
 }
 
-// settled reads on until two looks agree; false once ctx is done.
+// settled reads the files until two looks agree. It returns false if ctx ends.
 func (s *FileSource) settled(ctx context.Context, found contents) (contents, bool) {
 	for range settleLimit {
 		select {

@@ -16,7 +16,7 @@ import (
 // fileSet names the files of a [FileSource].
 type fileSet struct{ cert, key, ca, crl string }
 
-// each returns the files that are named, in the order in which they are read.
+// each returns the configured files in the order in which they are read.
 func (f fileSet) each() []string {
 	if f.crl == "" {
 		return []string{f.cert, f.key, f.ca}
@@ -34,8 +34,8 @@ func (f fileSet) named() error {
 	return errors.Join(errs...)
 }
 
-// folders returns the folders of the files, each once. A replaced link is a change in its own folder, so watching
-// these covers Kubernetes' swap of "..data".
+// folders returns the folders of the files without duplicates. Replacing a link changes the
+// link's folder, so watching these folders covers Kubernetes' swap of "..data".
 func (f fileSet) folders() []string {
 	var folders []string
 	for _, path := range f.each() {
@@ -45,10 +45,10 @@ func (f fileSet) folders() []string {
 	return slices.Compact(folders)
 }
 
-// fingerprint stands for the contents of the files, readable or not.
+// fingerprint is a hash of the contents of the files and of read errors.
 type fingerprint [sha256.Size]byte
 
-// contents is what one look at the files found.
+// contents is the result of one look at the files.
 type contents struct {
 	files              fileSet
 	cert, key, ca, crl []byte
@@ -73,8 +73,8 @@ func (f fileSet) read() contents {
 	return c
 }
 
-// fileLimit is far above any bundle of roots, of which the Mozilla list has 220 kB, and above lists of 200,000
-// revoked certificates.
+// fileLimit is far larger than any bundle of roots (the Mozilla list has 220 kB) and than lists
+// of 200,000 revoked certificates.
 const fileLimit = 8 << 20
 
 func readFile(path string) ([]byte, error) {
@@ -93,12 +93,14 @@ func readFile(path string) ([]byte, error) {
 	return data, nil
 }
 
-// identity makes an identity of the contents, valid at now. Errors name the file at fault and never quote from it.
+// identity makes an identity of the contents, which must be valid at now. Errors name the faulty
+// file and never quote it.
 func (c contents) identity(now time.Time) (*Identity, error) {
 	if c.err != nil {
 		return nil, fmt.Errorf("mtls: cannot read: %w", c.err)
 	}
-	// tls.X509KeyPair stops at the first thing it dislikes; looking at the certificates first tells which file it is.
+	// tls.X509KeyPair stops at the first mistake. Parsing the certificates first shows which file
+	// has it.
 	if _, err := parseCertificates(c.cert); err != nil {
 		return nil, fmt.Errorf("mtls: certificate file %s: %w", c.files.cert, err)
 	}
@@ -132,7 +134,7 @@ func (c contents) identity(now time.Time) (*Identity, error) {
 	return identity, nil
 }
 
-// verifiesItself checks that the own chain leads to one of the own roots.
+// verifiesItself checks that the service's chain leads to one of its own roots.
 func (i *Identity) verifiesItself() error {
 	intermediates := x509.NewCertPool()
 	for _, der := range i.Certificate.Certificate[1:] {

@@ -11,8 +11,9 @@ import (
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
-// inForce is the part that the sources share: it holds the identity in force, and tells log and metrics when it changes
-// or fails to. Identity is safe for concurrent use; everything else belongs to the source's own goroutine.
+// inForce is shared by the sources. It holds the identity in force, and logs and measures its
+// changes and failures. Identity is safe for concurrent use; everything else belongs to the
+// source's own goroutine.
 type inForce struct {
 	current    atomic.Pointer[Identity]
 	logger     *slog.Logger
@@ -42,19 +43,19 @@ func (f *inForce) start(first *Identity, logger *slog.Logger, registerer prometh
 	return nil
 }
 
-// stop takes the expiry off the registry, so that another source can take its place there.
+// stop unregisters the expiry metric, so that another source can register its own.
 func (f *inForce) stop() {
 	if f.registerer != nil {
 		f.registerer.Unregister(f.expiry)
 	}
 }
 
-// Identity returns what is in force now. Its error is always nil: once a source has started it has an identity, and
-// it keeps the last good one, even after Close.
+// Identity returns the identity in force. The error is always nil: a started source has an
+// identity, and keeps the last good one even after Close.
 func (f *inForce) Identity() (*Identity, error) { return f.current.Load(), nil }
 
-// replace puts next in force, unless it is of somebody else: who a service is was decided when it started, and
-// authorization and logs go by that. It reports whether it did.
+// replace puts next in force, unless it has another ID: authorization and logs use the ID of the
+// start. It reports whether it did.
 func (f *inForce) replace(next *Identity) bool {
 	if is := f.current.Load().ID; next.ID != is {
 		f.refuse("id "+next.ID.String(), fmt.Errorf("mtls: the new certificate is of %q, and this service has started as %q: "+
@@ -70,7 +71,7 @@ func (f *inForce) replace(next *Identity) bool {
 	return true
 }
 
-// refuse reports a replacement that was not put in force: once for each key, until a good one comes.
+// refuse reports a rejected replacement, once for each key until a good one arrives.
 func (f *inForce) refuse(key string, err error) {
 	if key == f.failure {
 		return
@@ -80,7 +81,7 @@ func (f *inForce) refuse(key string, err error) {
 	f.reloads.WithLabelValues("error").Inc() // behind the line: who sees the count finds the reason
 }
 
-// restored notes that what is in force was found again after a refusal.
+// restored records that the files in force were found again after a rejection.
 func (f *inForce) restored() {
 	if f.failure == "" {
 		return

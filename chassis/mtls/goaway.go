@@ -6,10 +6,10 @@ import (
 	"sync"
 )
 
-// goAwayConn is the plain side of a connection of an HTTP/2 server, and can put a GOAWAY frame between the server's
-// frames: grpc-go has no way to end one connection in good order. The frame names the highest stream there is, so
-// that it asks the client to go elsewhere with new calls and ends none (RFC 9113, section 6.8); grpc-go's own may
-// follow.
+// goAwayConn is the plain side of a connection of an HTTP/2 server. It can insert a GOAWAY frame
+// between the server's frames, because grpc-go has no way to end a single connection gracefully.
+// The frame names the highest possible stream, so it asks the client to use another connection
+// for new calls and ends none (RFC 9113, section 6.8). grpc-go's own GOAWAY may follow.
 type goAwayConn struct {
 	net.Conn
 	mu     sync.Mutex
@@ -35,7 +35,7 @@ func (c *goAwayConn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// leave asks the client to go, once it is between two frames. Further ones do nothing.
+// leave sends the GOAWAY as soon as the current frame has ended. Further calls do nothing.
 func (c *goAwayConn) leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -52,7 +52,7 @@ func (c *goAwayConn) send() error {
 
 func (c *goAwayConn) between() bool { return c.inHead == 0 && c.left == 0 }
 
-// follow goes from frame to frame.
+// follow tracks the boundaries of frames.
 func (c *goAwayConn) follow(p []byte) {
 	for len(p) > 0 {
 		if c.left > 0 {

@@ -9,20 +9,21 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// ObserverOptions says where refused handshakes are told. Both may be nil. Several servers may share a registerer:
-// they share the counter too.
+// ObserverOptions configure the reports of refused handshakes. Both fields may be nil. Servers
+// may share a registerer, and then share the counter too.
 type ObserverOptions struct {
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 }
 
-// ServerCredentials returns credentials for a gRPC server that speaks TLS 1.3 and demands a client certificate, with
-// what src has in force at each handshake. The connection's AuthInfo is an [*AuthInfo]. Handshakes are bounded in
-// time by the server's grpc.ConnectionTimeout. It fails only if the metric cannot be registered.
+// ServerCredentials returns credentials for a gRPC server that requires TLS 1.3 and a client
+// certificate, and uses the identity of src at each handshake. The connection's AuthInfo is an
+// [*AuthInfo]. The server's grpc.ConnectionTimeout bounds handshakes. It fails only if the metric
+// cannot be registered.
 //
-// A client whose certificate will soon end, or has lost its trust, is sent a GOAWAY, so that it makes a new
-// connection; 10 s after the certificate has ended the connection is closed. Calls on it until then are for the
-// server to refuse: see [AuthInfo.Valid].
+// A client whose certificate will expire soon, or is no longer valid, gets a GOAWAY and should
+// reconnect. The connection is closed 10 s after the certificate became invalid. The server has
+// to refuse calls until then; see [AuthInfo.Valid].
 func ServerCredentials(src Source, opts ObserverOptions) (credentials.TransportCredentials, error) {
 	refused, err := newRefusals(opts.Logger, opts.Registerer)
 	if err != nil {

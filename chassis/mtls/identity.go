@@ -11,37 +11,37 @@ import (
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 )
 
-// Source tells what identity is in force now. It is asked at every handshake and for every call: Identity must be
-// safe for concurrent use, must not block, and should return the same pointer until something has changed. The
-// Identity it returns is shared, and nobody changes it.
+// Source returns the identity in force. It is asked at every handshake and for every call.
+// Identity must be safe for concurrent use, must not block, and should return the same pointer
+// until the identity changes. The returned Identity is shared and must not be changed.
 type Source interface {
 	Identity() (*Identity, error)
 }
 
-// Identity is a service's own certificate and the roots it trusts, as they were at one moment. Make one with
+// Identity is a service's certificate and trusted roots at one moment. Make one with
 // [NewIdentity] and do not change it afterwards.
 type Identity struct {
-	// Certificate is the own chain with its private key; Leaf is set.
+	// Certificate is the service's chain with its private key. Its Leaf is set.
 	Certificate tls.Certificate
-	// ID is the SPIFFE ID of Certificate, zero if it has none.
+	// ID is the SPIFFE ID of Certificate. It is zero if the certificate has none.
 	ID spiffeid.ID
-	// NotAfter is when Certificate's leaf expires.
+	// NotAfter is the time when Certificate's leaf expires.
 	NotAfter time.Time
-	// Roots verifies the certificates of peers. It holds Authorities and nothing else.
+	// Roots verifies the certificates of peers. It has exactly the certificates in Authorities.
 	Roots *x509.CertPool
-	// Authorities are the certificates in Roots, for a person to read.
+	// Authorities are the certificates in Roots, for display.
 	Authorities []*x509.Certificate
 
-	// domains limits each authority to the IDs of its trust domain; nil means that an authority limits itself, if it
-	// names one.
+	// domains limits each authority to IDs of its trust domain. If nil, an authority is limited
+	// to the domain that it names, if any.
 	domains map[spiffeid.TrustDomain][]*x509.Certificate
 	revoked revocations
 }
 
-// NewIdentity returns an identity of cert that trusts authorities for any peer, each of them for the trust domain
-// that it names (see the package's comment). It fails if cert has no chain or no key, if it is itself no acceptable
-// peer certificate, or if there are no authorities: an empty list would make crypto/tls trust the roots of the
-// operating system. It does not look at expiry.
+// NewIdentity returns an identity with cert that trusts authorities, each for the trust domain
+// that it names (see the package documentation). It fails if cert has no chain, has no key or
+// would be rejected as a peer's certificate, or if authorities is empty: crypto/tls would then
+// trust the roots of the operating system. It does not check expiry.
 func NewIdentity(cert tls.Certificate, authorities []*x509.Certificate) (*Identity, error) {
 	if len(cert.Certificate) == 0 || cert.PrivateKey == nil {
 		return nil, errors.New("mtls: identity needs a certificate chain and its private key")

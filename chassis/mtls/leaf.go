@@ -9,14 +9,16 @@ import (
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 )
 
-// leastRSA is the shortest RSA key that is accepted, in bits: what NIST SP 800-57 and the CA/Browser Forum ask for.
+// leastRSA is the length in bits of the shortest accepted RSA key, as required by NIST SP 800-57
+// and the CA/Browser Forum.
 const leastRSA = 2048
 
-// The SPIFFE standard's bounds of an ID, section 2.1 and 2.3, in bytes. They bound what a peer's name takes in logs and keys.
+// The limits of an ID in the SPIFFE standard, sections 2.1 and 2.3, in bytes. They bound the size
+// of a peer's name in logs and keys.
 const longestID, longestDomain = 2048, 255
 
-// leafID returns the SPIFFE ID of a certificate that is to prove one, zero if it has no URI. The error of one that
-// must not prove anything names the rule of X.509-SVID, section 4 and 5, that it breaks.
+// leafID returns the SPIFFE ID of a leaf certificate, zero if it has no URI. The error of a
+// certificate that must be rejected names the violated rule of X.509-SVID, sections 4 and 5.
 func leafID(cert *x509.Certificate) (spiffeid.ID, error) {
 	if cert.IsCA {
 		return spiffeid.ID{}, errors.New("it is the certificate of an authority, which must not be used as a peer's own")
@@ -42,7 +44,8 @@ func leafID(cert *x509.Certificate) (spiffeid.ID, error) {
 	return id, nil
 }
 
-// certificateID returns the SPIFFE ID of cert: zero without any URI, an error for several or a malformed one.
+// certificateID returns the SPIFFE ID of cert: zero without a URI, an error for several URIs or a
+// malformed one.
 func certificateID(cert *x509.Certificate) (spiffeid.ID, error) {
 	switch len(cert.URIs) {
 	case 0:
@@ -61,7 +64,7 @@ func certificateID(cert *x509.Certificate) (spiffeid.ID, error) {
 	}
 }
 
-// strongKey refuses RSA keys that are too short. Curves need no look: TLS 1.3 has no weak one.
+// strongKey rejects short RSA keys. Curves need no check, because TLS 1.3 has no weak ones.
 func strongKey(cert *x509.Certificate) error {
 	if key, ok := cert.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < leastRSA {
 		return fmt.Errorf("RSA key of %q has %d bits, expected %d at least", cert.Subject, key.N.BitLen(), leastRSA)
@@ -69,9 +72,9 @@ func strongKey(cert *x509.Certificate) error {
 	return nil
 }
 
-// domainOf returns the trust domain that the certificate of an authority names by a SPIFFE ID of its own. Most name
-// none. URIs of other kinds are none of our business; a malformed or second SPIFFE ID is an error, as nobody could
-// say what it binds.
+// domainOf returns the trust domain in the SPIFFE ID of an authority's certificate. Most have
+// none. Other URIs are ignored. A malformed or second SPIFFE ID is an error, because its meaning
+// would be ambiguous.
 func domainOf(authority *x509.Certificate) (domain spiffeid.TrustDomain, named bool, err error) {
 	for _, uri := range authority.URIs {
 		if uri.Scheme != "spiffe" {

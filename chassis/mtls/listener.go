@@ -14,26 +14,27 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// ListenerOptions shapes [Listener]. The zero value asks clients for a certificate without demanding one, and offers
-// HTTP/2 and HTTP/1.1.
+// ListenerOptions configure [Listener]. The zero value requests a client certificate without
+// requiring it, and offers HTTP/2 and HTTP/1.1.
 type ListenerOptions struct {
-	// CertificateRequired refuses clients that present no certificate.
+	// CertificateRequired refuses clients without a certificate.
 	CertificateRequired bool
-	// HandshakeTimeout bounds a handshake; 10 s if zero or less.
+	// HandshakeTimeout bounds a handshake. Zero or less means 10 s.
 	HandshakeTimeout time.Duration
-	// Logger and Registerer are told of refused handshakes. Both may be nil.
+	// Logger logs refused handshakes, Registerer registers their metric. Both may be nil.
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 }
 
-// Listener returns a listener for an HTTPS server that accepts from inner and whose Accept returns [*tls.Conn] with the
-// handshake done, as [net/http.Server.Serve] takes them. Handshakes run beside each other, so that a slow client delays
-// nobody. Close closes inner, ends the handshakes under way and waits for them. It fails only if the metric cannot be
-// registered; inner is then still open.
+// Listener returns a listener for an HTTPS server, on top of inner. Its Accept returns a
+// [*tls.Conn] after the handshake, as [net/http.Server.Serve] requires. Handshakes run
+// concurrently, so a slow client does not delay others. Close closes inner, ends running
+// handshakes and waits for them. Listener fails only if the metric cannot be registered; inner is
+// then still open.
 //
-// Ten seconds after a client's certificate has ended or lost its trust, its connection is closed. Until then it is
-// for the server to refuse requests, and to end connections in good order before: see [AuthInfo.Valid] and
-// [AuthInfo.Leaving].
+// A connection is closed 10 s after its client's certificate became invalid. The server has to
+// refuse requests until then, and should close connections gracefully before; see
+// [AuthInfo.Valid] and [AuthInfo.Leaving].
 func Listener(inner net.Listener, src Source, opts ListenerOptions) (net.Listener, error) {
 	refused, err := newRefusals(opts.Logger, opts.Registerer)
 	if err != nil {
@@ -86,7 +87,8 @@ func (l *listener) Close() error {
 	return err
 }
 
-// accept hands errors to Accept and waits until they are taken: the server backs off after a temporary one.
+// accept passes errors to Accept and waits until they are received: the server pauses after a
+// temporary error.
 func (l *listener) accept(ctx context.Context) {
 	for ctx.Err() == nil {
 		raw, err := l.Listener.Accept()
@@ -124,7 +126,7 @@ func (l *listener) handshake(ctx context.Context, raw net.Conn) {
 	}
 }
 
-// answerPlainHTTP tells a client that spoke HTTP where HTTPS is spoken, as net/http does.
+// answerPlainHTTP answers a client that sent HTTP to an HTTPS port, like net/http.
 func answerPlainHTTP(raw net.Conn, err error) {
 	var plain tls.RecordHeaderError
 	if !errors.As(err, &plain) || plain.Conn == nil {

@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// errLocked is what tryLock returns while somebody else holds the lock.
+// errLocked reports that another process holds the lock.
 var errLocked = errors.New("held by another process")
 
-// lockPatience is far more than the milliseconds for which a lock is held, so running out of it means a holder that hangs.
+// lockPatience is far longer than the milliseconds for which a lock is held. A longer wait means
+// that its holder hangs.
 const lockPatience = 10 * time.Second
 
-// lock takes the lock file at path, made if missing, and waits for it for up to 10 s or until ctx is done.
+// lock locks the file at path, which it makes if missing. It waits up to 10 s or until ctx ends.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, lockPatience)
 	defer cancel()

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// permissions says that the mode bits and owners of files mean nothing here.
+// permissions reports that modes and owners of files have no meaning on this system.
 const permissions = false
 
 const noFollow = 0
 
 func owner(fs.FileInfo) int { return os.Geteuid() }
 
-// stale is the age at which a lock counts as left behind by a process that died. It is held for milliseconds.
+// stale is the age at which the holder of a lock counts as dead. A lock is held for milliseconds.
 const stale = 5 * time.Second
 
 // tryLock makes the lock file, which must not exist.

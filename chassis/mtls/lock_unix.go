@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// permissions says that the mode bits and owners of files mean something here.
+// permissions reports that modes and owners of files have a meaning on this system.
 const permissions = true
 
 // noFollow makes opening a symbolic link an error.
@@ -23,7 +23,7 @@ func owner(info fs.FileInfo) int {
 	return -1
 }
 
-// tryLock takes an advisory lock, which the kernel releases if the process dies.
+// tryLock takes an advisory lock, which the kernel releases when the process dies.
 func tryLock(path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|noFollow, 0o600)
 	if err != nil {

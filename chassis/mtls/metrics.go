@@ -9,8 +9,8 @@ import (
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
-// registerCounter registers m, or returns the collector that another user of the package has registered before. A nil
-// registerer keeps the counter private.
+// registerCounter registers m, or returns the collector that was registered before by another
+// user of the package. With a nil registerer the counter is private.
 func registerCounter(registerer prometheus.Registerer, m catalog.Metric) (*prometheus.CounterVec, error) {
 	counter := m.CounterVec()
 	if err := catalog.Register(registerer, &counter); err != nil {
@@ -19,7 +19,7 @@ func registerCounter(registerer prometheus.Registerer, m catalog.Metric) (*prome
 	return counter, nil
 }
 
-// expiry is a collector of the expiry of what src has in force, read at scrape time.
+// expiry collects the expiry of src's identity at each scrape.
 type expiry struct {
 	src  Source
 	desc *prometheus.Desc

@@ -13,8 +13,8 @@ import (
 	"github.com/betmakers/paddock/internal/fault"
 )
 
-// AuthInfo is what gRPC keeps about an authenticated connection: [credentials.TLSInfo] and the peer's identity, read
-// once per connection.
+// AuthInfo is gRPC's information about an authenticated connection: [credentials.TLSInfo] and the
+// peer's identity, which is read once per connection.
 type AuthInfo struct {
 	credentials.TLSInfo
 	id    spiffeid.ID
@@ -22,9 +22,9 @@ type AuthInfo struct {
 	raw   net.Conn // below TLS; nil where the connection is not a gRPC server's
 }
 
-// AuthInfoFromState returns the AuthInfo of a finished handshake. The state must come from a connection that this
-// package verified: nothing is verified again, but the end of the certificates counts. Without a peer certificate
-// there is no identity.
+// AuthInfoFromState returns the AuthInfo of a completed handshake. The state must come from a
+// connection that this package verified. Nothing is verified again, but the expiry of the
+// certificates counts. Without a peer certificate the identity is zero.
 func AuthInfoFromState(state tls.ConnectionState) *AuthInfo {
 	return newAuthInfo(state, newProof(nil, nil, state, time.Now()))
 }
@@ -40,7 +40,7 @@ func newAuthInfo(state tls.ConnectionState, proof *proof) *AuthInfo {
 
 func (a *AuthInfo) readID() {
 	if len(a.State.PeerCertificates) > 0 {
-		// Verification refused certificates for which this fails.
+		// Verification has rejected certificates for which this fails.
 		a.id, _ = certificateID(a.State.PeerCertificates[0])
 	}
 }
@@ -51,26 +51,30 @@ func (a *AuthInfo) ID() spiffeid.ID { return a.id }
 // Identity returns the peer's SPIFFE ID as text, empty if it has none. It does not allocate.
 func (a *AuthInfo) Identity() string { return a.id.String() }
 
-// Valid returns nil while the peer's certificate is as good as in a handshake at now: not expired, nor any authority
-// that vouches for it, not revoked, and of an authority that the source trusts. The error is for operators. A peer
-// without a certificate is valid. Valid is meant for every call: while nothing has changed it compares two pointers
-// and a time, and does not allocate.
+// Valid returns nil if a handshake at now would still accept the peer's certificate. It fails if
+// the certificate or its authority has expired, if it is revoked, or if the source no longer
+// trusts its authority. The error is for operators. A peer without a certificate is valid.
+//
+// Call Valid for every call: while nothing has changed it compares two pointers and a time, and
+// does not allocate.
 func (a *AuthInfo) Valid(now time.Time) error { return a.proof.valid(now) }
 
-// Leaving reports whether the peer should make a new connection: its certificate has ended or soon will, 5 minutes
-// before at most. A peer that has renewed its certificate loses no call if it goes then.
+// Leaving reports whether the peer should reconnect, because its certificate is no longer valid
+// or expires soon, in at most 5 minutes. A peer that has renewed its certificate loses no call if
+// it reconnects then.
 func (a *AuthInfo) Leaving(now time.Time) bool { return a.proof.leaving(now) }
 
-// Cut breaks the connection as a network would, with a TCP reset where it has one, for tests of what callers make of
-// that. It does nothing for a connection that [ServerCredentials] has not made.
+// Cut breaks the connection like a network failure, with a TCP reset if possible. It is for tests
+// of callers. It does nothing for a connection of other credentials than [ServerCredentials].
 func (a *AuthInfo) Cut() {
 	if a.raw != nil {
 		fault.Cut(a.raw)
 	}
 }
 
-// ConnContext is for [net/http.Server.ConnContext] of a server behind [Listener]: it puts the peer of the connection
-// where gRPC has it, so that [PeerID] works in HTTP handlers too. Connections without TLS get a peer without identity.
+// ConnContext is the [net/http.Server.ConnContext] of a server behind [Listener]. It stores the
+// connection's peer in the context like gRPC, so that [PeerID] works in HTTP handlers. The peer
+// of a connection without TLS has no identity.
 func ConnContext(ctx context.Context, conn net.Conn) context.Context {
 	p := &peer.Peer{Addr: conn.RemoteAddr(), LocalAddr: conn.LocalAddr()}
 	if t, ok := conn.(*tls.Conn); ok && t.ConnectionState().HandshakeComplete {
@@ -84,9 +88,10 @@ func ConnContext(ctx context.Context, conn net.Conn) context.Context {
 	return peer.NewContext(ctx, p)
 }
 
-// PeerID returns the SPIFFE ID that mutual TLS has proved for the caller, and false if there is none, or the
-// certificate that proved it has ended since or is trusted no longer: see [AuthInfo.Valid]. It reads the gRPC peer in
-// ctx; an AuthInfo of another package serves too if its method Identity() string returns a SPIFFE ID.
+// PeerID returns the SPIFFE ID that the caller has proved by mutual TLS. It returns false if
+// there is none, or if its certificate is no longer valid; see [AuthInfo.Valid]. It reads the
+// gRPC peer in ctx. An AuthInfo of another package is accepted if its method Identity() string
+// returns a SPIFFE ID.
 func PeerID(ctx context.Context) (spiffeid.ID, bool) {
 	p, ok := peer.FromContext(ctx)
 	if !ok {

@@ -10,9 +10,9 @@ import (
 
 const certificateBlock = "CERTIFICATE"
 
-// parseCertificates returns the certificates in PEM data, of which there must be one at least. Text between the
-// blocks is allowed, as openssl writes it; a block that is cut short is not, because half a list of roots is a
-// different list.
+// parseCertificates returns the certificates in PEM data, at least one. Text between the blocks
+// is allowed, because openssl writes it. A truncated block is an error, because half a list of
+// roots is a different list.
 func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 	ders, whole := blocksOf(certificateBlock, data)
 	var certs []*x509.Certificate
@@ -32,7 +32,8 @@ func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 	return certs, nil
 }
 
-// blocksOf returns the contents of the PEM blocks of a type, and an error if any block is cut short.
+// blocksOf returns the contents of the PEM blocks of a type, and an error if any block is
+// truncated.
 func blocksOf(kind string, data []byte) (contents [][]byte, err error) {
 	whole := 0
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {

@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 )
 
-// openToOthers returns the files, and their folders, that users who are neither the owner nor of the group may write,
-// and the key if they may read it, each with its mode. The group may read: that is how Kubernetes' fsGroup and
-// distributions' ssl-cert hand keys to services.
+// openToOthers returns the files and folders that users other than the owner and the group may
+// write, and the key if they may read it, with their modes. The group may read: Kubernetes'
+// fsGroup and the ssl-cert group of distributions give keys to services in this way.
 func (f fileSet) openToOthers() (open []string) {
 	if !permissions {
 		return nil
@@ -32,8 +32,9 @@ func (f fileSet) openToOthers() (open []string) {
 	return open
 }
 
-// mountedByKubelet reports whether a file is of a volume that the kubelet has written, which it does behind a link of
-// this name. It makes the folder itself 0777, on a file system in memory that nobody but the pod sees.
+// mountedByKubelet reports whether a file is in a volume written by the kubelet, which uses a
+// link of this name. The kubelet gives the folder mode 0777, on a file system in memory that only
+// the pod can see.
 func mountedByKubelet(path string) bool {
 	info, err := os.Lstat(filepath.Join(filepath.Dir(path), "..data"))
 	return err == nil && info.Mode()&fs.ModeSymlink != 0

@@ -10,29 +10,30 @@ import (
 	"time"
 )
 
-// How long before its end a peer is asked to make a new connection, so that one which has renewed its certificate
-// loses no call: the margin, or a third of what is left where that is less. Without leastNotice left nobody is asked.
+// The time before expiry at which a peer is asked to reconnect: the margin, or a third of the
+// remaining time if that is less. With less than leastNotice left no peer is asked.
 const (
 	noticeMargin = 5 * time.Minute
 	leastNotice  = 30 * time.Second
 )
 
-// proof is the certificate of a client on a connection, and what became of it when it was looked at last. A nil proof
-// is that of a connection without one: it holds for ever.
+// proof is the certificate of a client on a connection, and the result of its last check. A nil
+// proof, of a connection without a certificate, is always valid.
 type proof struct {
-	src   Source // nil: nobody looks again
+	src   Source // nil: it is not verified again
 	chain []*x509.Certificate
 	last  atomic.Pointer[verdict]
 }
 
-// verdict is what an identity in force makes of a proof. It does not change.
+// verdict is the result of checking a proof against an identity. It does not change.
 type verdict struct {
 	own          *Identity
 	leave, until int64 // Unix time in nanoseconds: when the peer should go, and must
 	err          error
 }
 
-// newProof returns the proof that a client has given in a handshake, which asked src when own was in force, or later.
+// newProof returns the proof of a handshake. Own was in force when the handshake asked src, or
+// earlier.
 func newProof(src Source, own *Identity, state tls.ConnectionState, now time.Time) *proof {
 	if len(state.PeerCertificates) == 0 {
 		return nil
@@ -64,7 +65,7 @@ func (v *verdict) ends(until, now time.Time) {
 	v.leave -= int64(margin - rand.N(margin/4)) // clients whose certificates end together need not come together
 }
 
-// now returns the verdict of what is in force.
+// now returns the verdict of the identity in force.
 func (p *proof) now(now time.Time) *verdict {
 	v := p.last.Load()
 	if p.src == nil {
@@ -77,7 +78,8 @@ func (p *proof) now(now time.Time) *verdict {
 	return v
 }
 
-// verify looks again whether own trusts the peer, unless it trusts as the identity before.
+// verify checks again whether own trusts the peer, unless it trusts the same peers as the
+// previous identity.
 func (p *proof) verify(own *Identity, before *verdict, now time.Time) *verdict {
 	next := &verdict{own: own, leave: before.leave, until: before.until, err: before.err}
 	if before.own != nil && own.trustsAs(before.own) {

@@ -18,12 +18,12 @@ import (
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
-// refusalReasons are the values of the label reason, as the catalogue documents them.
+// refusalReasons are the values of the label reason, as documented in the catalogue.
 var refusalReasons = [...]string{
 	"no_tls", "version", "no_certificate", "unknown_authority", "expired", "revoked", "bad_certificate", "rejected_by_peer", "timeout", "other",
 }
 
-// refusalReason says why a handshake on the server's side failed.
+// refusalReason returns the reason why a server's handshake failed.
 func refusalReason(err error) string {
 	var (
 		plain  tls.RecordHeaderError
@@ -66,13 +66,14 @@ func certificateReason(err *tls.CertificateVerificationError) string {
 	return "bad_certificate"
 }
 
-// left reports whether the peer went away without a word, as port probes and load balancers' checks do.
+// left reports whether the peer closed the connection without sending anything, like port probes
+// and load balancers' checks.
 func left(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, net.ErrClosed)
 }
 
-// refusals counts and logs failed handshakes. Each reason has its own allowance of lines, so that a port scan cannot
-// hide an expired certificate.
+// refusals counts and logs failed handshakes. Each reason has its own log rate, so that a port
+// scan cannot hide an expired certificate.
 type refusals struct {
 	logger *slog.Logger
 	total  *prometheus.CounterVec
@@ -113,7 +114,7 @@ func (r *refusals) observe(addr net.Addr, err error) {
 	r.logger.LogAttrs(context.Background(), slog.LevelWarn, "TLS handshake refused", attrs...)
 }
 
-// bounded shortens text that a stranger chose.
+// bounded shortens text that the peer chose.
 func bounded(s string) string {
 	const limit = 300
 	if len(s) <= limit {

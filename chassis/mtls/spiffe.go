@@ -19,19 +19,20 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// SPIFFEConfig shapes [SPIFFE].
+// SPIFFEConfig configures [SPIFFE].
 type SPIFFEConfig struct {
-	// Addr is where the Workload API listens, as SPIFFE_ENDPOINT_SOCKET has it: unix:///run/spire/agent.sock, or tcp://
-	// with an IP address and port. Required.
+	// Addr is the address of the Workload API, in the form of SPIFFE_ENDPOINT_SOCKET:
+	// unix:///run/spire/agent.sock, or tcp:// with an IP address and port. Required.
 	Addr string
-	// StartTimeout bounds the wait for the first identity; 10 s if zero or less.
+	// StartTimeout bounds the wait for the first identity. Zero or less means 10 s.
 	StartTimeout time.Duration
-	// Logger and Registerer are told of rotations. Both may be nil.
+	// Logger logs rotations, Registerer registers their metrics. Both may be nil.
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer
 }
 
-// SPIFFESource is a [Source] of what a Workload API delivers. Make one with [SPIFFE].
+// SPIFFESource is a [Source] of the identities that a Workload API delivers. Make one with
+// [SPIFFE].
 type SPIFFESource struct {
 	inForce
 	client *workloadapi.Client
@@ -41,20 +42,20 @@ type SPIFFESource struct {
 	closing sync.Once
 }
 
-// SPIFFE returns a source of the workload's default X509-SVID, of the bundle of its trust domain, and of the bundles
-// of the domains federated with it. It waits for the first answer of the Workload API, and fails with the reason if
-// that does not come in time.
+// SPIFFE returns a source of the workload's default X509-SVID, the bundle of its trust domain,
+// and the bundles of federated domains. It waits for the first answer of the Workload API, for at
+// most StartTimeout, and returns the reason if none arrives. It follows the API until ctx ends or
+// Close is called.
 //
-// Later the API may go away and come back: what it has delivered last stays in force meanwhile. An answer that cannot
-// be used changes nothing and is reported once. Of several SVIDs the one of the first ID is taken; where there is
-// none any more, the answer cannot be used.
-//
-// The source follows the API until ctx is done or Close is called.
+// While the API is unavailable, its last answer stays in force. An unusable answer changes
+// nothing and is reported once. If there are several SVIDs, the one with the service's first ID
+// is used. An answer without that ID is unusable.
 func SPIFFE(ctx context.Context, cfg SPIFFEConfig) (*SPIFFESource, error) {
 	if cfg.StartTimeout <= 0 {
 		cfg.StartTimeout = 10 * time.Second
 	}
-	// An empty address would make the library look at the environment, which is the caller's business.
+	// With an empty address the library would read the environment, which is the caller's
+	// decision.
 	if cfg.Addr == "" {
 		return nil, errors.New("mtls: no address of the SPIFFE Workload API, expected one such as unix:///run/spire/agent.sock")
 	}
@@ -83,8 +84,8 @@ func SPIFFE(ctx context.Context, cfg SPIFFEConfig) (*SPIFFESource, error) {
 	return s, nil
 }
 
-// Close stops following the Workload API, waits until that has ended and returns the error of closing the connection.
-// The last identity stays available. Closing twice is harmless.
+// Close stops following the Workload API, waits for the end of that, and returns the error of
+// closing the connection. The last identity stays available. Further calls do nothing.
 func (s *SPIFFESource) Close() (err error) {
 	s.closing.Do(func() {
 		s.cancel()
@@ -95,7 +96,7 @@ func (s *SPIFFESource) Close() (err error) {
 	return err
 }
 
-// first waits for an identity. Its error carries the last thing that went wrong.
+// first waits for an identity. Its error includes the last failure.
 func (s *SPIFFESource) first(ctx context.Context, updates <-chan update, timeout time.Duration) (*Identity, error) {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
@@ -138,16 +139,17 @@ func (s *SPIFFESource) follow(ctx context.Context, updates <-chan update) {
 	}
 }
 
-// update is one word from the Workload API.
+// update is one message from the Workload API.
 type update struct {
 	identity *Identity
 	err      error
 	away     bool // err is about the connection, not about what was delivered
 }
 
-// watch sends what the Workload API says until ctx is done. go-spiffe ends a watch for good when the agent answers
-// CANCELED, as one does that is being restarted, or INVALID_ARGUMENT: here it is begun again. Its own X509Source is
-// not used for this reason, and because it tells neither errors nor which domains are federated.
+// watch sends the messages of the Workload API until ctx ends. It restarts go-spiffe's watch,
+// which ends for good when the agent answers CANCELED, as during its restart, or
+// INVALID_ARGUMENT. For this reason go-spiffe's own X509Source is not used; it also reports
+// neither errors nor the federated domains.
 func watch(ctx context.Context, client *workloadapi.Client, updates chan<- update, started func() *Identity) {
 	for ctx.Err() == nil {
 		_ = client.WatchX509Context(ctx, relay{ctx.Done(), updates, started}) // the relay has sent the error
@@ -158,15 +160,15 @@ func watch(ctx context.Context, client *workloadapi.Client, updates chan<- updat
 	}
 }
 
-// relay is the watcher that go-spiffe calls, from one goroutine.
+// relay is the watcher that go-spiffe calls, from a single goroutine.
 type relay struct {
 	done    <-chan struct{}
 	updates chan<- update
 	started func() *Identity // what is in force, nil before the start
 }
 
-// choose returns the SVID of the identity that the service has started with, if there is one among several, else the
-// default one.
+// choose returns the SVID with the ID that the service has started with, if it is among several,
+// else the default SVID.
 func (r relay) choose(x *workloadapi.X509Context) *x509svid.SVID {
 	if own := r.started(); own != nil {
 		for _, svid := range x.SVIDs {
@@ -184,7 +186,8 @@ func (r relay) OnX509ContextUpdate(x *workloadapi.X509Context) {
 }
 
 func (r relay) OnX509ContextWatchError(err error) {
-	// What go-spiffe could not parse has no status; what the connection or the agent refused has one.
+	// Errors of go-spiffe's parser have no status. Those of the connection and the agent have
+	// one.
 	r.send(update{err: err, away: status.Code(err) != codes.Unknown})
 }
 
@@ -218,13 +221,14 @@ func spiffeIdentity(svid *x509svid.SVID, bundles *x509bundle.Set) (*Identity, er
 	return identity, err
 }
 
-// equal reports whether the Workload API has delivered the same once more, as it does after a reconnection.
+// equal reports whether both have the same contents, as after a reconnection to the Workload API.
 func (i *Identity) equal(other *Identity) bool {
 	return i.Certificate.Leaf.Equal(other.Certificate.Leaf) && i.trustsAs(other)
 }
 
-// reconnect waits 100 ms, then twice as long each time up to 5 s: the socket is on the same machine, and a service that
-// starts before its agent should not wait much longer than it.
+// reconnect waits 100 ms, then twice as long each time up to 5 s. The socket is on the same
+// machine, and a service that starts before its agent should not wait much longer than the agent
+// needs.
 type reconnect struct{}
 
 func (reconnect) NewBackoff() workloadapi.Backoff { return &doubling{} }

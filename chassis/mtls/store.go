@@ -27,8 +27,8 @@ const (
 // clientName is the identity of the developer's own clients.
 const clientName = "developer"
 
-// store is the folder of a development authority. Several processes use it at once: they write under its lock and by
-// renaming whole files, so that reading needs no lock.
+// store is the folder of a development authority. Several processes use it concurrently. They
+// write under its lock and replace whole files by renaming, so that reading needs no lock.
 type store struct {
 	dir    string
 	logger *slog.Logger
@@ -36,8 +36,8 @@ type store struct {
 
 func (s *store) path(name string) string { return filepath.Join(s.dir, name) }
 
-// open returns the authority, made anew where there is none or where it nears its end, and brings the files beside it
-// up to date.
+// open returns the authority, and makes a new one if there is none or if it is near its end. It
+// updates the other files.
 func (s *store) open(ctx context.Context, now time.Time) (*authority, error) {
 	if err := s.secure(); err != nil {
 		return nil, err
@@ -57,8 +57,9 @@ func (s *store) open(ctx context.Context, now time.Time) (*authority, error) {
 	return a, nil
 }
 
-// secure makes the folder, and takes other users' rights from what is there already. What others could have written is
-// refused, because the authority in it may be theirs, and so is what belongs to them or leads elsewhere.
+// secure makes the folder, or removes other users' rights from an existing one. It rejects files
+// that others could have written, because the authority may then be theirs, and files that belong
+// to others or are links.
 func (s *store) secure() error {
 	if err := s.checkParent(); err != nil {
 		return err
@@ -83,7 +84,8 @@ func (s *store) secure() error {
 	return nil
 }
 
-// checkParent keeps root from making anything where another user says, as in that user's home after sudo -E.
+// checkParent prevents root from making files where another user has control, for example in that
+// user's home after sudo -E.
 func (s *store) checkParent() error {
 	if !permissions || os.Geteuid() != 0 {
 		return nil
@@ -108,8 +110,8 @@ func (s *store) checkOwner(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// restrict takes the rights of others from path, which must be of the kind and of this user. If holdsTrust, it is an
-// error that others could write there.
+// restrict removes the rights of others from path, which must be of the kind and owned by this
+// user. With holdsTrust, it fails if others had the right to write there.
 func (s *store) restrict(path string, kind, mode fs.FileMode, holdsTrust bool) error {
 	info, err := os.Lstat(path)
 	if err != nil {
@@ -165,7 +167,8 @@ func (s *store) create(now time.Time, what string) (*authority, error) {
 	return a, nil
 }
 
-// publish writes what tools read: the roots, and a fresh client certificate if the one there is not good for long.
+// publish writes the files for tools: the roots, and a new client certificate if the present one
+// expires soon.
 func (s *store) publish(a *authority, now time.Time) error {
 	roots := marshalCertificate(a.cert.Raw)
 	if onDisk, err := readPlain(s.path(rootsFile)); err != nil || !bytes.Equal(onDisk, roots) {
@@ -203,14 +206,15 @@ func (s *store) client() (tls.Certificate, error) {
 	return tls.X509KeyPair(cert, key)
 }
 
-// clientDue reports whether the client certificate is missing, damaged, or past two thirds of its life.
+// clientDue reports whether the client certificate is missing, damaged, or past two thirds of its
+// life.
 func (s *store) clientDue(now time.Time) bool {
 	client, err := s.client()
 	return err != nil || now.After(renewalOf(client.Leaf)) || now.Before(client.Leaf.NotBefore)
 }
 
-// clientKey returns the client's key, made if there is none that is good. It outlives its certificates, so that a tool
-// that reads both files during a renewal still gets a pair.
+// clientKey returns the client's key, and makes one if there is no valid key. It outlives its
+// certificates, so that a tool that reads both files during a renewal still gets a matching pair.
 func (s *store) clientKey() (crypto.Signer, error) {
 	if data, err := readPlain(s.path(clientKeyFile)); err == nil {
 		if key, err := parseKey(data); err == nil {

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// watcher announces that something has changed in a set of folders. It is a hint only: a folder that is itself
-// replaced is lost to it, and a link's target in another folder never was in its sight. Polling covers both.
+// watcher announces changes in a set of folders. It is only a hint: it misses the replacement of
+// a folder itself, and changes to a link's target in another folder. Polling covers both.
 type watcher struct {
 	file    *os.File
 	events  chan struct{}
@@ -18,7 +18,7 @@ type watcher struct {
 
 const watchedEvents = syscall.IN_CLOSE_WRITE | syscall.IN_CREATE | syscall.IN_MOVED_TO | syscall.IN_DELETE | syscall.IN_ATTRIB
 
-// watchFolders returns a watcher that works even where it could not watch: with an error it announces nothing.
+// watchFolders returns a watcher, which is usable even with an error: it then announces nothing.
 func watchFolders(folders []string) (*watcher, error) {
 	w := &watcher{events: make(chan struct{}, 1)}
 	fd, err := syscall.InotifyInit1(syscall.IN_CLOEXEC | syscall.IN_NONBLOCK)
@@ -31,13 +31,14 @@ func watchFolders(folders []string) (*watcher, error) {
 			errs = append(errs, fmt.Errorf("inotify: %s: %w", folder, err))
 		}
 	}
-	// A non-blocking descriptor is read through the runtime's poller, so close ends a read that waits.
+	// A non-blocking descriptor is read through the runtime's poller, so that close interrupts a
+	// read.
 	w.file = os.NewFile(uintptr(fd), "inotify")
 	w.running.Go(w.read)
 	return w, errors.Join(errs...)
 }
 
-// read drops what the events say: every one means the same, look again.
+// read discards the contents of events: each means the same, look again.
 func (w *watcher) read() {
 	buffer := make([]byte, 64*(syscall.SizeofInotifyEvent+syscall.NAME_MAX+1))
 	for {

@@ -4,7 +4,7 @@ package mtls
 
 import "errors"
 
-// watcher announces nothing here: the files are polled.
+// watcher announces nothing on this system: the files are polled.
 type watcher struct{}
 
 func watchFolders([]string) (*watcher, error) { return &watcher{}, errors.ErrUnsupported }

@@ -6,14 +6,15 @@ import (
 	"github.com/betmakers/paddock/internal/criticality"
 )
 
-// excess estimates which calls would be refused, where none is held back.
+// excess estimates which calls would be refused, for a limiter that refuses none.
 type excess struct {
 	began                 time.Duration // the second that is looked at
 	came, critical, ended int           // calls in it
 	rate                  float64       // of calls that ended in the one before, a second; zero if that is not known
 }
 
-// turn begins a new second when the last one is over. A time without calls is forgotten.
+// turn begins a new second when the last one is over. After a time without calls it starts
+// afresh.
 func (e *excess) turn(now time.Duration) {
 	switch took := now - e.began; {
 	case took < time.Second:
@@ -30,7 +31,8 @@ func (e *excess) done(now time.Duration) {
 	e.ended++
 }
 
-// beyond counts a call, and reports whether it is one more than end in the time. The critical ones come first.
+// beyond counts a call, and reports whether more calls have begun than end in the same time.
+// Critical calls count first.
 func (e *excess) beyond(worth criticality.Level, now time.Duration) bool {
 	e.turn(now)
 	e.came++

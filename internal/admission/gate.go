@@ -6,30 +6,34 @@ import (
 )
 
 const (
-	// The gate closes on proof that calls are more than the processors can do: at every look for some windows the
-	// scheduler's queue is long, and it grows. The first window does not count: a burst begins small as well. A queue
-	// that is long and does not grow is a burst, or work of something else than calls.
+	// The gate closes when the load of calls provably exceeds the processors: in each of several
+	// windows the scheduler's queue is long at every look, and it grows. The first window does
+	// not count, because a burst also begins small. A long queue that does not grow is a burst,
+	// or work other than calls.
 	window = 20 * time.Millisecond
 
-	// standing is how long the queue must stay long for the limit to shrink. The gate opens when the queue has been
-	// short and no call has waited for calm, or none has waited for quiet.
+	// standing is the time for which the queue must stay long before the limit shrinks. The gate
+	// opens when the queue is short and no call has waited for calm, or no call has waited for
+	// quiet.
 	standing = 20 * time.Millisecond
 	calm     = 100 * time.Millisecond
 	quiet    = 500 * time.Millisecond
 
-	// Where others keep the processors busy looks are far apart, as who looks waits for a processor too.
+	// If other processes keep the processors busy, looks are far apart, because the looking
+	// goroutine waits for a processor too.
 	foreignFor   = 300 * time.Millisecond
 	foreignApart = 50 * time.Millisecond // counts at most, as apart does
 
-	// Now and then many more calls are let in, for tried at most. Calls that are too many soon fill any limit, or the
-	// scheduler's queue. If they do not, what is short is not processors for calls, or no longer: the gate opens. It
-	// is tried first after firstTry, then each time after four times as long, up to lastTry. Before it has failed
-	// once, no call is refused.
+	// From time to time many more calls are admitted, for at most tried. In an overload they soon
+	// fill any limit, or the scheduler's queue. Otherwise processors are not what calls lack, and
+	// the gate opens. The first try begins after firstTry, each further one after four times as
+	// long, up to lastTry. No call is refused before a try has failed.
 	//
-	// How many more is more times the floor. Where more calls come than go it is no more than what is done in few, as
-	// others wait for it. Where those that wait would be let in soon anyway, it is beside all calls that there have
-	// been: many callers who wait for each answer are no overload, and fill the limit only if it is smaller than they
-	// are many.
+	// The number of additional calls is more times the floor. If calls arrive faster than they
+	// end, it is at most the number that ends within few, because other calls wait for the try.
+	// If the waiting calls would soon be admitted anyway, the try admits them in addition to all
+	// earlier calls: many callers who wait for each answer are no overload, and fill the limit
+	// only if it is smaller than their number.
 	tried    = 300 * time.Millisecond
 	more     = 8
 	few      = 25 * time.Millisecond
@@ -38,17 +42,18 @@ const (
 	firstTry = 40 * time.Millisecond
 	lastTry  = 16 * time.Second
 
-	// apart is the longest time between two looks that counts: in a longer one the process stood still, or no call
-	// came.
+	// apart is the longest counted time between two looks. In a longer one the process did not
+	// run, or no call arrived.
 	apart = 10 * time.Millisecond
 
-	// While the queue is short and calls are held back the limit grows: by an eighth of what it began with at each
-	// look. From the first time on that this was too much it grows at each pause, by one call for each processor at
-	// first and twice as much each time.
+	// While the queue is short and calls are held back, the limit grows at each look, by an
+	// eighth of its first value. After this was too much for the first time, it grows once per
+	// pause: by one call for each processor, then by twice as much each time.
 	pause = 5 * time.Millisecond
 )
 
-// gate lets calls in as far as the scheduler's queue is short. It knows nothing of calls but how many run and wait.
+// gate admits calls while the scheduler's queue is short. It knows only the numbers of running
+// and waiting calls.
 type gate struct {
 	closed bool
 	since  time.Duration // when it was closed last
@@ -59,11 +64,12 @@ type gate struct {
 	limit  limit
 	try    try
 
-	// So many goroutines waited for a processor at most when the gate was opened because it was of no use. It closes
-	// for more, until the queue has been short.
+	// The most goroutines that waited for a processor when the gate was opened as useless. It
+	// closes only for more of them, until the queue has been short.
 	harmless int
 
-	// For how long each look has shown it, without the time in which the process stood still.
+	// The times for which each look has found this, without times in which the process did not
+	// run.
 	long  time.Duration // a long queue
 	short time.Duration // a short one, and no call that waits
 	idle  time.Duration // no call that waits
@@ -71,7 +77,7 @@ type gate struct {
 	foreign foreign
 }
 
-// calls are how many run and wait.
+// calls are the numbers of running and waiting calls.
 type calls struct {
 	running, waiting int           // those that run have not run for long
 	connecting       int           // connections that have come lately, for calls to come
@@ -80,11 +86,12 @@ type calls struct {
 	rate             float64       // of calls that come, in a second; zero if it is not known
 }
 
-// floor is how many calls run in any case.
+// floor is the number of calls that may always run.
 func (g *gate) floor() int { return 2 * g.procs }
 
-// free reports whether one more call may begin where so many run, of a share of which own run. A share with few that
-// run has some places more: long calls, such as streams, do not keep short ones waiting for their end.
+// free reports whether one more call may begin while running calls run, own of them in its share.
+// A share with few running calls has some additional places, so that short calls do not wait for
+// the end of long ones such as streams.
 func (g *gate) free(running, own int) bool {
 	if !g.closed {
 		return true
@@ -96,7 +103,7 @@ func (g *gate) free(running, own int) bool {
 	return running < most
 }
 
-// saw takes in a look.
+// saw processes a look.
 func (g *gate) saw(l Look, c calls, now time.Duration) {
 	since := now - g.at
 	gap := min(since, apart)
@@ -148,18 +155,18 @@ func (g *gate) close(running int, now time.Duration) {
 	g.proof, g.most, g.harmless, g.foreign = proof{}, 0, 0, foreign{}
 }
 
-// open is for where holding calls back is of no use, although so many goroutines wait, or will when those calls run that
-// have been held back.
+// open opens the gate where it is of no use, although this many goroutines wait, or will wait
+// when the held calls run.
 func (g *gate) open(longest int) { g.closed, g.proof, g.harmless = false, proof{}, longest }
 
-// foreign is a queue in the scheduler that is not of the few calls which are let in.
+// foreign detects a queue in the scheduler that the few admitted calls cannot have caused.
 type foreign struct {
 	lasts          time.Duration
 	first, longest int // goroutines in it
 }
 
-// stays takes in a look, and reports whether the queue has been longer than ours can be for foreignFor. One that drains is
-// of calls that were let in before.
+// stays processes a look, and reports whether the queue has been longer than calls can explain
+// for foreignFor. A queue that shrinks belongs to calls that were admitted before.
 func (f *foreign) stays(runnable, ours int, gap time.Duration) bool {
 	if runnable <= ours {
 		*f = foreign{}
@@ -176,8 +183,9 @@ func (f *foreign) stays(runnable, ours int, gap time.Duration) bool {
 	return f.lasts >= foreignFor
 }
 
-// ours is how many goroutines that wait for a processor may be those of calls: of those that run, and of those that
-// have not come as far yet, which wait for a slice of each that runs, or for their connection's handshake.
+// ours is the largest number of waiting goroutines that calls can explain: those of running
+// calls, and those of calls before admission, which wait for a slice of each running one or for
+// the handshake of their connection.
 func (g *gate) ours(c calls) int {
 	most := c.running + g.floor()
 	if c.rate == 0 || most > 4*g.floor() {
@@ -186,10 +194,10 @@ func (g *gate) ours(c calls) int {
 	return most + c.connecting + int(c.rate*slice.Seconds()*float64(most)/float64(g.procs))
 }
 
-// slice is after how long Go takes the processor from a goroutine that others wait for.
+// slice is the time after which Go preempts a goroutine that others wait for.
 const slice = 10 * time.Millisecond
 
-// many is how many calls run in a try.
+// many is the number of calls that run in a try.
 func (g *gate) many(c calls) int {
 	most := g.most
 	g.most = 0
@@ -203,7 +211,7 @@ func (g *gate) many(c calls) int {
 	}
 }
 
-// lasting adds up for how long something has been so.
+// lasting adds up the time for which so was true.
 func lasting(before, gap time.Duration, so bool) time.Duration {
 	if !so {
 		return 0
@@ -211,7 +219,7 @@ func lasting(before, gap time.Duration, so bool) time.Duration {
 	return before + gap
 }
 
-// limit is how many calls run while the gate is closed.
+// limit is the number of calls that run while the gate is closed.
 type limit struct {
 	now    int
 	before int // a try
@@ -239,7 +247,7 @@ func (l *limit) grow(floor int, now time.Duration) {
 	}
 }
 
-// proof decides whether calls are more than the processors can do.
+// proof decides whether calls exceed the capacity of the processors.
 type proof struct {
 	lasts   time.Duration // the window, without standing still
 	windows int           // that are over
@@ -247,7 +255,7 @@ type proof struct {
 	lowest  int           // of those in the windows before, but the first
 }
 
-// given takes in how many goroutines a look has shown, and reports whether the gate must close.
+// given processes the number of goroutines in a look, and reports whether the gate must close.
 func (p *proof) given(runnable, procs int, long bool, gap time.Duration) bool {
 	if !long {
 		*p = proof{}
@@ -272,7 +280,7 @@ func (p *proof) given(runnable, procs int, long bool, gap time.Duration) bool {
 	return false
 }
 
-// try is whether many more calls are one too many.
+// try finds out whether many more calls are too many.
 type try struct {
 	under  bool
 	left   time.Duration // of one under way
@@ -285,7 +293,7 @@ type try struct {
 	longest     int  // of them
 }
 
-// begins takes in that time has passed, and reports whether a try begins.
+// begins adds the passed time, and reports whether a try begins.
 func (t *try) begins(gap time.Duration) bool {
 	if t.next -= gap; t.next > 0 {
 		return false
@@ -295,7 +303,8 @@ func (t *try) begins(gap time.Duration) bool {
 	return true
 }
 
-// goesOn takes in a look, and whether calls have filled the limit of the try, and reports whether it goes on.
+// goesOn processes a look, and reports whether the try goes on. Full reports that calls have
+// filled the limit of the try.
 func (t *try) goesOn(full bool, runnable, floor int, gap time.Duration) bool {
 	t.longest = max(t.longest, runnable)
 	switch t.left -= gap; {
@@ -312,7 +321,7 @@ func (t *try) goesOn(full bool, runnable, floor int, gap time.Duration) bool {
 	return t.under
 }
 
-// mean is that of some numbers.
+// mean is the mean of some numbers.
 type mean struct{ sum, n int }
 
 func (m *mean) add(value int) { m.sum, m.n = m.sum+value, m.n+1 }

@@ -6,40 +6,42 @@ import (
 )
 
 const (
-	// judged is how long a line stands before it is judged, and enoughLet how many calls must have been let in by then:
-	// without them the window goes on, at most for longestWindow.
+	// judged is the time after which a line is judged, and enoughLet the number of calls that
+	// must have been admitted by then. Without them the window continues, up to longestWindow.
 	judged        = 100 * time.Millisecond
 	longestWindow = time.Second
 	enoughLet     = 10
 
-	// A burst or callers who wait for their answers also bring more calls than go, for some time, and all of them can
-	// still be served. What cannot is an overload: more calls come than go for endless, where a time in which calls
-	// die in the line for want of a turn counts as many times as weighs says. calms is how many windows must show
-	// that few had to be refused before it is over.
+	// In a burst, or with callers who wait for their answers, calls also arrive faster than they
+	// leave for some time, and all of them can still be served. It is an overload if calls arrive
+	// faster than they leave for endless. Time in which calls expire in the line counts several
+	// times, by the factor weighs. The overload ends after calms windows with few refusals.
 	endless = 2 * time.Second
 	weighs  = 7
 	calms   = 5
 
-	// Callers who come again at once when they are refused keep up an overload that is none without refusals. So it
-	// ends after firstEnd, and each time after four times as long up to lastEnd, until a window is deadly again.
+	// Callers who retry refused calls at once can keep up an overload that would end without
+	// refusals. So an overload ends after firstEnd, and each further one after four times as long
+	// up to lastEnd, until a window is deadly again.
 	firstEnd = 2 * time.Second
 	lastEnd  = 32 * time.Second
 
-	// stillness is the longest time between two events that counts. In a longer one the process stood still or nobody
-	// called.
+	// stillness is the longest counted time between two events. In a longer one the process did
+	// not run, or no call arrived.
 	stillness = 20 * time.Millisecond
-	// newDay is a time without events after which nothing of what was known holds.
+	// newDay is the time without events after which earlier observations are dropped.
 	newDay = time.Second
 
-	// longDead is how long a call must have waited for its death in the line to speak against the line: callers may
-	// be in a haste of their own.
+	// longDead is the time that a call must have waited before it expired, to count against the
+	// line: callers may have chosen short deadlines.
 	longDead = 100 * time.Millisecond
 	fewDead  = 3 // in a window are chance
 
 	smooth = 4 // windows, as one may show few calls of a share by chance
 )
 
-// judge tells an overload from a burst: by whether more calls come to a line than leave it.
+// judge distinguishes an overload from a burst: in an overload more calls join a line than leave
+// it.
 type judge struct {
 	at    time.Duration // of the last event
 	stood time.Duration // how long the window lasts already, without standing still
@@ -62,7 +64,7 @@ type judge struct {
 	fair float32         // what each could have had of the window before
 }
 
-// each returns the time from one call that is let in to the next, zero if it is not known.
+// each returns the time between two admitted calls, zero if it is not known.
 func (j *judge) each() time.Duration {
 	if j.interval == 0 && j.let >= enoughLet {
 		return j.stood / time.Duration(j.let)
@@ -70,16 +72,17 @@ func (j *judge) each() time.Duration {
 	return j.interval
 }
 
-// deadly reports whether calls have died in this window for want of a turn, and not by chance.
+// deadly reports whether in this window more calls than by chance have expired without a turn.
 func (j *judge) deadly() bool { return j.died >= fewDead && j.died*10 > j.let }
 
-// dying reports whether calls die in the line at this time.
+// dying reports whether calls expire in the line at present.
 func (j *judge) dying() bool { return j.wasDeadly || j.deadly() }
 
-// refuses reports whether calls are refused whose turn does not come soon.
+// refuses reports whether calls are refused if their turn does not come soon.
 func (j *judge) refuses() bool { return j.overload && !j.doubt }
 
-// event takes in that time has passed. It is called before each change of the line, and now and then while calls wait.
+// event adds the passed time. It is called before each change of the line, and at intervals while
+// calls wait.
 func (j *judge) event(now time.Duration, waiting int) {
 	gap := now - j.at
 	j.at = now
@@ -127,7 +130,7 @@ func (j *judge) close(waiting int) {
 	}
 }
 
-// forget lets the last overload be over for good when nobody has waited for some time.
+// forget ends the memory of the last overload when no call has waited for some time.
 func (j *judge) forget(waiting int) {
 	if j.calm++; waiting > 0 {
 		j.calm = 0
@@ -137,7 +140,7 @@ func (j *judge) forget(waiting int) {
 	}
 }
 
-// relax ends an overload when nothing had to be refused, or for some time little.
+// relax ends an overload when no calls had to be refused, or few for some time.
 func (j *judge) relax() {
 	lost := j.turnedAway + j.died
 	if 3*lost < j.arrived {
@@ -161,11 +164,11 @@ func (j *judge) came(share uint8) {
 	}
 }
 
-// asksOf returns how much a share asks for, of what it could have had of the window before.
+// asksOf returns the load of a share in relation to its fair part of the previous window.
 func (j *judge) asksOf(share uint8) float32 { return j.asks[share] / max(j.fair, 1) }
 
-// divide ends a window of shares. Each could have had what it asks for, up to a part that is the same for all who ask
-// for more (max-min fairness).
+// divide ends a window of shares. Each share gets what it asks for, up to a part that is equal
+// for all larger ones (max-min fairness).
 func (j *judge) divide() {
 	for share, n := range &j.now {
 		j.asks[share] += (float32(n) - j.asks[share]) / smooth

@@ -8,12 +8,13 @@ import (
 	"time"
 )
 
-// lookEvery is how often the scheduler is looked at, at most, while calls come and go. Not even where few calls run
-// is it left out: where handlers compute they run one after the other, and the queue stands before them.
+// lookEvery is the least time between looks at the scheduler, while calls arrive and end. Looks
+// are needed even if few calls run: handlers that compute run one after the other, and the queue
+// forms before them.
 const lookEvery = time.Millisecond
 
-// Limiter holds calls back while the scheduler's queue is long. All methods may be called concurrently; none but Enter
-// blocks. A nil Limiter lets every call run.
+// Limiter holds calls back while the scheduler's queue is long. Its methods may be called
+// concurrently. Only Enter blocks. A nil Limiter lets every call run.
 type Limiter struct {
 	born    time.Time
 	reports bool
@@ -35,20 +36,22 @@ type Limiter struct {
 // New returns a limiter for the processors that Go uses.
 func New() *Limiter { return NewWith(scheduler(), false) }
 
-// NewReporting returns a limiter that holds no call back. Enter says which it would have refused.
+// NewReporting returns a limiter that holds no call back. Enter reports which calls it would have
+// refused.
 func NewReporting() *Limiter { return NewWith(scheduler(), true) }
 
-// NewWith returns a limiter that learns from look what waits for processors. Look is not called concurrently.
+// NewWith returns a limiter that reads the scheduler's queue with look. It does not call look
+// concurrently.
 func NewWith(look func() Look, reports bool) *Limiter {
 	l := &Limiter{born: time.Now(), look: look, reports: reports}
 	l.gate.procs = runtime.GOMAXPROCS(0)
 	return l
 }
 
-// Reports says that the limiter holds no call back.
+// Reports reports whether the limiter holds no call back.
 func (l *Limiter) Reports() bool { return l != nil && l.reports }
 
-// Verdict is what becomes of a call that asks for a place.
+// Verdict is the decision about a call.
 type Verdict uint8
 
 // The verdicts.
@@ -58,7 +61,8 @@ const (
 	Reported         // it runs, and a limiter that does not only report would have refused it
 )
 
-// Open lets every call run from now on, and those that wait at once: a service that stops serves what still comes.
+// Open lets every call run from now on, including waiting ones: a service that stops serves the
+// calls that still arrive.
 func (l *Limiter) Open() {
 	if l == nil {
 		return
@@ -70,8 +74,7 @@ func (l *Limiter) Open() {
 	l.dispatch(l.now())
 }
 
-// Connected is told of a connection that has come. Its handshake is work for calls that have not come as far yet. A nil
-// limiter takes no notice.
+// Connected records a new connection. Its handshake is work for calls that have not arrived yet.
 func (l *Limiter) Connected() {
 	if l == nil {
 		return
@@ -81,9 +84,10 @@ func (l *Limiter) Connected() {
 	l.connections.begin(l.now())
 }
 
-// Enter returns when t may run, or may not. A call that runs must come to [Limiter.Leave]. now is about the present.
+// Enter returns when t may run or is refused. A call that runs must call [Limiter.Leave]. now is
+// the approximate present.
 //
-// The end of ctx ends the wait. ctx is asked for Done only where the call has to wait.
+// The wait ends with ctx. ctx.Done is called only if the call has to wait.
 func (l *Limiter) Enter(ctx context.Context, t *Ticket, now time.Time) Verdict {
 	if l == nil {
 		return Runs
@@ -100,7 +104,7 @@ func (l *Limiter) Enter(ctx context.Context, t *Ticket, now time.Time) Verdict {
 	return l.enter(ctx, t)
 }
 
-// enter lets t into the line, and waits until it may run or may not.
+// enter puts t into the line, and waits until it may run or is refused.
 func (l *Limiter) enter(ctx context.Context, t *Ticket) Verdict {
 	if !l.join(ctx, t) {
 		return Refused
@@ -111,15 +115,16 @@ func (l *Limiter) enter(ctx context.Context, t *Ticket) Verdict {
 	if t.state != running {
 		return Refused
 	}
-	// Goroutines that read from connections stand in the global queue of Go's scheduler, which is looked at when the
-	// processor's own is empty, or seldom. A handler that computes goes behind them, or they would wait for dozens of
-	// handlers, and what they read, probes among it, with them.
+	// Goroutines that read from connections are in the global queue of Go's scheduler, which is
+	// checked when the processor's own queue is empty, or rarely. A handler that computes lets
+	// them run first. Otherwise they, and the requests that they read, such as probes, would wait
+	// for dozens of handlers.
 	runtime.Gosched()
 	return Runs
 }
 
-// join puts t into the line and lets those in whose turn it is: false where it is refused. If it has to wait it has a
-// waiter.
+// join puts t into the line and admits the calls whose turn it is. It returns false if t is
+// refused. If t has to wait, it gets a waiter.
 func (l *Limiter) join(ctx context.Context, t *Ticket) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -140,7 +145,7 @@ func (l *Limiter) join(ctx context.Context, t *Ticket) bool {
 // now is the time since the limiter was made.
 func (l *Limiter) now() time.Duration { return time.Since(l.born) }
 
-// report counts t in as one that runs in any case, and says whether it would have been refused.
+// report counts t as running, and returns whether it would have been refused.
 func (l *Limiter) report(t *Ticket) Verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -151,7 +156,7 @@ func (l *Limiter) report(t *Ticket) Verdict {
 	return Runs
 }
 
-// Leave is told that a call has ended. For a call that does not run it does nothing.
+// Leave records the end of a call. For a call that does not run it does nothing.
 func (l *Limiter) Leave(t *Ticket, now time.Time) {
 	if l == nil || t.state != running {
 		return
@@ -173,7 +178,7 @@ func (l *Limiter) Leave(t *Ticket, now time.Time) {
 	l.dispatch(since)
 }
 
-// dispatch lets calls in as far as there is room. It must hold the lock.
+// dispatch admits calls while there is room. The caller holds the lock.
 func (l *Limiter) dispatch(now time.Duration) {
 	l.line.judge.event(now, l.line.queue.n)
 	for t := l.line.first(now); t != nil && (l.open || l.gate.free(l.young(now), l.line.running[t.Share])); t = l.line.first(now) {
@@ -191,7 +196,8 @@ func (l *Limiter) dispatch(now time.Duration) {
 	}
 }
 
-// tick looks again while calls wait or are held back: processors do not say when they become free.
+// tick looks again while calls wait or are held back, because there is no event when processors
+// become free.
 func (l *Limiter) tick() {
 	l.lookIfDue(l.now())
 	l.mu.Lock()
@@ -200,8 +206,8 @@ func (l *Limiter) tick() {
 	l.dispatch(l.now())
 }
 
-// lookIfDue looks at the scheduler if the last look is long enough ago for so many calls that run. One goroutine
-// looks at a time, and the others go on.
+// lookIfDue looks at the scheduler if the last look is long enough ago for this number of running
+// calls. One goroutine looks at a time, and the others continue.
 func (l *Limiter) lookIfDue(now time.Duration) {
 	if now-time.Duration(l.looked.Load()) < lookEvery || !l.looking.TryLock() {
 		return
@@ -221,7 +227,7 @@ func (l *Limiter) lookIfDue(now time.Duration) {
 	l.closed.Store(l.gate.closed && !l.open)
 }
 
-// calls are how many run, and what is known of those that come. It must hold the lock.
+// calls returns the numbers of running and arriving calls. The caller holds the lock.
 func (l *Limiter) calls(waiting int, now time.Duration) calls {
 	j := &l.line.judge
 	return calls{
@@ -230,7 +236,7 @@ func (l *Limiter) calls(waiting int, now time.Duration) calls {
 	}
 }
 
-// young is how many calls run that have not run for long. It must hold the lock.
+// young is the number of running calls that began recently. The caller holds the lock.
 func (l *Limiter) young(now time.Duration) int {
 	n := l.line.recent.n(now)
 	if !l.gate.closed || now-l.gate.since < old {
@@ -239,7 +245,7 @@ func (l *Limiter) young(now time.Duration) int {
 	return n
 }
 
-// State is what a limiter looks like from outside.
+// State is the state of a limiter, for metrics and pages.
 type State struct {
 	Running, Queued int
 	Waited          time.Duration // of all calls together
@@ -247,7 +253,7 @@ type State struct {
 	Overloaded      bool          // and refused if their turn does not come soon
 }
 
-// State returns the state at this moment.
+// State returns the present state.
 func (l *Limiter) State() State {
 	l.mu.Lock()
 	defer l.mu.Unlock()

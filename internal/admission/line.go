@@ -10,14 +10,20 @@ import (
 )
 
 const (
-	// capacity is how many calls wait at most. The less critical may fill a part of it, and one share half of that if
-	// others wait too. What bounds the memory of calls that wait is what bounds calls: streams and connections.
+	// capacity is the largest number of waiting calls. Less critical calls may fill a part of it,
+	// and one share half of that part if others wait too. The memory of waiting calls is bounded
+	// by the limits of streams and connections.
 	capacity = 16384
 
-	// In an overload a call waits if its turn will come within shortWait, and gives up after longerWait where it
-	// comes later than expected. A call of a share that asks for no more than its part may wait so long or for
-	// fewTurns, and a critical one, or one of a share that asks for half of its part, for longWait: they go before the
-	// others. None of these waits for more than three quarters of what its caller has left.
+	// In an overload, a call waits if its turn will come within shortWait, and gives up after
+	// longerWait if its turn comes later than expected. These wait longer, because they go before
+	// the others:
+	//
+	//   - a call of a share that asks for no more than its part: longerWait or fewTurns
+	//   - a critical call, and a call of a share that asks for half of its part: longWait or
+	//     fewTurns
+	//
+	// None of them waits for more than three quarters of the time that its caller has left.
 	shortWait  = 10 * time.Millisecond
 	longerWait = 25 * time.Millisecond
 	longWait   = 250 * time.Millisecond
@@ -26,7 +32,8 @@ const (
 	forever time.Duration = math.MaxInt64
 )
 
-// line is where calls wait for something of which there is too little. It belongs to who lets them in, and to its lock.
+// line is a queue of calls for a scarce thing. Its owner admits the calls, and the owner's lock
+// guards it.
 type line struct {
 	queue   queue
 	running [shares]int // that were let in and have not left, by share
@@ -35,11 +42,11 @@ type line struct {
 	judge   judge
 	waited  time.Duration // of all calls together
 	patient bool          // no call is refused
-	excess  excess        // tells which would be
+	excess  excess        // for a line that refuses none
 	waiters sync.Pool     // that no call uses
 }
 
-// join puts t into the line, or refuses it: false.
+// join adds t to the line. It returns false if t is refused.
 func (l *line) join(ctx context.Context, t *Ticket, now time.Duration) bool {
 	l.judge.event(now, l.queue.n)
 	l.judge.came(t.Share)
@@ -50,7 +57,7 @@ func (l *line) join(ctx context.Context, t *Ticket, now time.Duration) bool {
 		if t.reported = l.excess.beyond(t.Worth, now) && l.judge.refuses(); t.reported {
 			l.judge.turnedAway++
 		}
-	case l.queue.n >= room || l.queue.hogs(t, room/2) || l.judge.refuses() && !l.worthWaiting(ctx, t):
+	case l.queue.n >= room || l.queue.overShare(t, room/2) || l.judge.refuses() && !l.worthWaiting(ctx, t):
 		l.judge.turnedAway++
 		t.state = refused
 		return false
@@ -60,7 +67,7 @@ func (l *line) join(ctx context.Context, t *Ticket, now time.Duration) bool {
 	return true
 }
 
-// seat gives t what it waits with, if it has to wait.
+// seat gives t a waiter, if it has to wait.
 func (l *line) seat(t *Ticket) {
 	if t.state != waiting {
 		return
@@ -72,7 +79,7 @@ func (l *line) seat(t *Ticket) {
 	t.waiter = &waiter{done: make(chan struct{}, 1)}
 }
 
-// wait returns when t is no longer in the line. It must not hold the lock.
+// wait returns when t has left the line. The caller must not hold the lock.
 func (l *line) wait(ctx context.Context, t *Ticket, lock sync.Locker, now func() time.Duration) {
 	w := t.waiter
 	most := t.mayWait
@@ -89,7 +96,8 @@ func (l *line) wait(ctx context.Context, t *Ticket, lock sync.Locker, now func()
 	l.waiters.Put(w)
 }
 
-// worthWaiting reports whether t gets its turn soon enough in an overload, and notes how long it may wait.
+// worthWaiting reports whether the turn of t comes soon enough in an overload, and sets how long
+// it may wait.
 func (l *line) worthWaiting(ctx context.Context, t *Ticket) bool {
 	soon := shortWait
 	t.mayWait = longerWait
@@ -100,7 +108,8 @@ func (l *line) worthWaiting(ctx context.Context, t *Ticket) bool {
 	return time.Duration(l.queue.ahead(t))*l.judge.interval <= soon
 }
 
-// patience is how long t may wait in an overload because of its worth or its share, zero if it is like most.
+// patience is the time that t may wait in an overload because of its worth or its share, zero for
+// ordinary calls.
 func (l *line) patience(t *Ticket) time.Duration {
 	asks := l.judge.asksOf(t.Share)
 	switch {
@@ -112,10 +121,12 @@ func (l *line) patience(t *Ticket) time.Duration {
 	return 0
 }
 
-// first returns the call whose turn it is, nil if none waits. What died waiting, or has waited for too long, leaves.
+// first returns the call whose turn it is, nil if none waits. It removes calls that have expired
+// or have waited too long.
 func (l *line) first(now time.Duration) *Ticket {
 	for {
-		// Where calls die in the line, the oldest would be begun just before their time is up, and nobody would have them.
+		// If calls expire in the line, the oldest would begin just before its deadline, and its
+		// answer would come too late.
 		t := l.queue.next(&l.running, l.judge.dying())
 		if t == nil || !l.tooLate(t, now) {
 			return t
@@ -138,7 +149,7 @@ func (l *line) tooLate(t *Ticket, now time.Duration) bool {
 	return now-t.since > most
 }
 
-// let lets t in.
+// let admits t from the line.
 func (l *line) let(t *Ticket, now time.Duration) {
 	l.queue.served(t)
 	l.waited += now - t.since
@@ -155,7 +166,7 @@ func (l *line) admit(t *Ticket, now time.Duration) {
 	l.judge.let++
 }
 
-// refuse takes t out of the line for good.
+// refuse removes t from the line for good.
 func (l *line) refuse(t *Ticket, now time.Duration) {
 	if t.ctx.Err() == nil {
 		l.judge.turnedAway++
@@ -166,14 +177,15 @@ func (l *line) refuse(t *Ticket, now time.Duration) {
 	l.leave(t, refused)
 }
 
-// giveUp takes t out of the line if it still waits there.
+// giveUp removes t if it is still in the line.
 func (l *line) giveUp(t *Ticket, now time.Duration) {
 	if t.state == waiting {
 		l.refuse(t, now)
 	}
 }
 
-// leave takes t out of the line. What t is for its call must be so before: the call goes on at once.
+// leave removes t from the line. Everything that t's call reads must be set before, because the
+// call continues at once.
 func (l *line) leave(t *Ticket, to state) {
 	l.queue.remove(t)
 	t.state, t.ctx = to, nil
@@ -182,7 +194,7 @@ func (l *line) leave(t *Ticket, to state) {
 	}
 }
 
-// ended is told that t, which was let in, has ended.
+// ended records the end of t, which was admitted.
 func (l *line) ended(t *Ticket, now time.Duration) {
 	if t.counted {
 		l.excess.done(now)

@@ -6,7 +6,7 @@ import (
 	"github.com/betmakers/paddock/internal/criticality"
 )
 
-// queue holds the calls that wait: by worth, and in that by share.
+// queue has the waiting calls, by worth and then by share.
 type queue struct {
 	levels [criticality.Count]level
 	n      int
@@ -39,8 +39,9 @@ func (q *queue) remove(t *Ticket) {
 	q.n--
 }
 
-// next returns the call that runs next: of those of the highest worth the oldest, or the newest, of the share that has the
-// fewest running, of several such shares the one whose turn is next; nil if none waits.
+// next returns the call that runs next, nil if none waits. It is of the highest worth, of the
+// share with the fewest running calls, and the oldest or the newest of that share. Shares with
+// equally many running calls take turns.
 func (q *queue) next(running *[shares]int, newest bool) *Ticket {
 	for rank := criticality.Count - 1; rank >= 0; rank-- {
 		l := &q.levels[rank]
@@ -65,19 +66,21 @@ func (q *queue) next(running *[shares]int, newest bool) *Ticket {
 	return nil
 }
 
-// served notes that the share of t has had its turn.
+// served records that the share of t has had its turn.
 func (q *queue) served(t *Ticket) { q.levels[t.Worth.Rank()].turn = t.Share + 1 }
 
-// of returns how many calls of the worth and share of t wait.
+// of returns the number of waiting calls with the worth and share of t.
 func (q *queue) of(t *Ticket) int { return q.levels[t.Worth.Rank()].shares[t.Share].n }
 
-// hogs reports whether the share of t has that many calls in the queue while others wait too.
-func (q *queue) hogs(t *Ticket, most int) bool {
+// overShare reports whether the share of t has at least most calls in the queue while others wait
+// too.
+func (q *queue) overShare(t *Ticket, most int) bool {
 	n := q.of(t)
 	return n >= most && n < q.levels[t.Worth.Rank()].n
 }
 
-// ahead returns how many calls go before t if it joins now, if shares take turns.
+// ahead returns the number of calls that would go before t if it joined now, if shares take
+// turns.
 func (q *queue) ahead(t *Ticket) int {
 	n := 0
 	for rank := t.Worth.Rank() + 1; rank < criticality.Count; rank++ {

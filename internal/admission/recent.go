@@ -2,8 +2,8 @@ package admission
 
 import "time"
 
-// old is how long a call has run that says nothing any more of what may begin: a stream, a long poll, a long
-// computation. What it takes of the processors shows in the scheduler's queue.
+// old is the running time after which a call does not affect admission any more: a stream, a long
+// poll, a long computation. Its use of processors shows in the scheduler's queue.
 const old = 500 * time.Millisecond
 
 const (
@@ -11,13 +11,14 @@ const (
 	parts = int64(old / part)
 )
 
-// recent counts what has begun lately and has not ended, by the part of the time in which it has begun.
+// recent counts calls that began recently and have not ended, by the interval in which they
+// began.
 type recent struct {
 	at     int64 // the part of the present
 	counts [parts]int
 }
 
-// turn forgets what has become old.
+// turn drops calls that have become old.
 func (r *recent) turn(now time.Duration) {
 	at := int64(now / part)
 	for ; r.at < at; r.at++ {
@@ -33,7 +34,7 @@ func (r *recent) begin(now time.Duration) {
 	r.counts[r.at%parts]++
 }
 
-// end counts out what began at since.
+// end removes a call that began at since.
 func (r *recent) end(since, now time.Duration) {
 	r.turn(now)
 	if began := int64(since / part); r.at-began < parts {
@@ -41,7 +42,7 @@ func (r *recent) end(since, now time.Duration) {
 	}
 }
 
-// n returns how many there are.
+// n returns the number of recent calls.
 func (r *recent) n(now time.Duration) int {
 	r.turn(now)
 	n := 0

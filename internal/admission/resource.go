@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Resource is something of which so many calls may have one at once. All methods may be called concurrently.
+// Resource is something that a limited number of calls can use at once. Its methods may be called
+// concurrently.
 type Resource struct {
 	limit int
 	born  time.Time
@@ -15,20 +16,23 @@ type Resource struct {
 	line line
 }
 
-// NewResource returns a resource of which limit calls may have one at once, at least one. A patient one refuses no
-// call, and lets it wait as long as its caller does: Acquire says which it would have refused.
+// NewResource returns a resource for limit calls at once, at least one. A patient resource
+// refuses no call: calls wait as long as their callers, and Acquire reports which it would have
+// refused.
 func NewResource(limit int, patient bool) *Resource {
 	return &Resource{limit: max(limit, 1), born: time.Now(), line: line{patient: patient}}
 }
 
-// Open has the resource refuse no call from now on: a service that stops serves what still comes.
+// Open makes the resource refuse no call from now on: a service that stops serves the calls that
+// still arrive.
 func (r *Resource) Open() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.line.patient = true
 }
 
-// Acquire returns when t has one, or may not wait for it any longer. What runs must be released.
+// Acquire returns when t has a place, or may not wait any longer. An admitted call must call
+// Release.
 func (r *Resource) Acquire(ctx context.Context, t *Ticket) Verdict {
 	r.join(ctx, t)
 	if t.waiter != nil {
@@ -58,7 +62,7 @@ func (r *Resource) join(ctx context.Context, t *Ticket) {
 // now is the time since the resource was made.
 func (r *Resource) now() time.Duration { return time.Since(r.born) }
 
-// Release gives back what t has. For a ticket that has nothing it does nothing.
+// Release frees the place of t. For a ticket without a place it does nothing.
 func (r *Resource) Release(t *Ticket) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -78,13 +82,13 @@ func (r *Resource) dispatch(now time.Duration) {
 	}
 }
 
-// ResourceState is what a resource looks like from outside.
+// ResourceState is the state of a resource, for metrics and pages.
 type ResourceState struct {
 	Limit, Held, Queued int
 	Waited              time.Duration // of all calls together
 }
 
-// State returns the state at this moment.
+// State returns the present state.
 func (r *Resource) State() ResourceState {
 	r.mu.Lock()
 	defer r.mu.Unlock()

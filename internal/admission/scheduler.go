@@ -5,14 +5,15 @@ import (
 	"runtime/metrics"
 )
 
-// Look is what Go's scheduler shows at one moment.
+// Look is the state of Go's scheduler at one moment.
 type Look struct {
 	Procs    int // processors that Go uses; the runtime follows the cgroup's quota
 	Runnable int // goroutines that wait for one
 }
 
-// scheduler returns what looks at Go's scheduler. It must not be called concurrently. A look takes about a microsecond, more
-// with many processors: it holds the scheduler's lock and visits each of them.
+// scheduler returns a function that looks at Go's scheduler. It must not be called concurrently.
+// A look takes about a microsecond, more with many processors: it holds the scheduler's lock and
+// visits each of them.
 func scheduler() func() Look {
 	samples := []metrics.Sample{
 		{Name: "/sched/gomaxprocs:threads"}, {Name: "/sched/goroutines/runnable:goroutines"},

@@ -8,19 +8,20 @@ import (
 	"github.com/betmakers/paddock/internal/criticality"
 )
 
-// Ticket is a call's place: running, waiting or refused. It is part of the call, so that it costs no object of its own.
-// The zero value has not asked for a place.
+// Ticket is the place of a call: running, waiting or refused. It is a part of the call, so that
+// it costs no allocation. The zero value has not asked for a place.
 type Ticket struct {
-	// Worth says how late the call is given up, and Share with which others it takes turns: see [Shares]. They are set
-	// before the call asks for a place.
+	// Worth decides in which order calls are given up, and Share with which others the call takes
+	// turns; see [Shares]. Set both before the call asks for a place.
 	Worth criticality.Level
 	Share uint8
 
-	// Patient says that the call is not refused while its caller waits. It is set before the call asks for a place.
+	// Patient calls are not refused while their callers wait. Set it before the call asks for a
+	// place.
 	Patient bool
 
-	// TimesOut says that the Done of the call's context is not closed at its deadline: the line sees to it. It is set
-	// before the call asks for a place.
+	// TimesOut reports that the Done of the call's context is not closed at its deadline, so that
+	// the line has to check it. Set it before the call asks for a place.
 	TimesOut bool
 
 	state    state
@@ -46,20 +47,21 @@ const (
 // shares is the number of shares that callers and methods are spread over.
 const shares = 256
 
-// Shares spreads the callers over shares, differently in each process, so that two that meet in one replica do not meet
-// in the next.
+// Shares distributes callers over shares, differently in each process, so that two callers that
+// share in one replica do not share in the next.
 type Shares struct{ seed maphash.Seed }
 
-// NewShares returns a spread of its own.
+// NewShares returns a random distribution.
 func NewShares() Shares { return Shares{maphash.MakeSeed()} }
 
-// Of returns the share of a caller's calls of one method. Methods are numbered: up to 256 methods of one caller never
-// meet.
+// Of returns the share of a caller's calls of one method. Methods are numbered. Up to 256 methods
+// of one caller have different shares.
 func (s Shares) Of(caller string, method int) uint8 {
 	return uint8(maphash.String(s.seed, caller)) + uint8(method*step) //nolint:gosec // both wrap around
 }
 
-// step spreads the methods of a caller: an odd number, or some of 256 methods would meet.
+// step distributes the methods of a caller. It is odd, or some of 256 methods would have the same
+// share.
 const step = 37
 
 // list is a doubly linked list through the tickets.

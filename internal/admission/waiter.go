@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// waiter is how a call waits in a line. It is used again by other calls.
+// waiter lets a call wait in a line. It is reused by other calls.
 type waiter struct {
 	done  chan struct{} // has room for the one word that the call no longer waits
 	timer *time.Timer   // nil until it is first needed
 }
 
-// await returns true when the call is no longer in the line, and false when it has waited for so long or ctx has ended.
+// await returns true when the call has left the line, and false after most or when ctx has ended.
 func (w *waiter) await(ctx context.Context, most time.Duration) bool {
 	var late <-chan time.Time
 	if most < forever {
@@ -32,7 +32,7 @@ func (w *waiter) await(ctx context.Context, most time.Duration) bool {
 	return false
 }
 
-// left is the time that the caller of a call still has.
+// left is the time until the deadline of a call.
 func left(ctx context.Context) time.Duration {
 	if deadline, ok := ctx.Deadline(); ok {
 		return time.Until(deadline)

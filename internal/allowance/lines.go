@@ -1,4 +1,4 @@
-// Package allowance bounds the log lines that strangers can bring about.
+// Package allowance limits log lines that clients can cause.
 package allowance
 
 import (
@@ -12,9 +12,9 @@ const (
 	Most   = 5
 )
 
-// Lines is an allowance of log lines for each of some kinds, so that many of one kind hide none of another. Its zero
-// value is ready for use, and its methods may be called concurrently. It remembers each kind for ever: kinds are few,
-// and not what a stranger says.
+// Lines limits the log lines of each kind, so that many lines of one kind do not hide another.
+// Its zero value is ready for use, and its methods may be called concurrently. It never forgets a
+// kind, so kinds must be few and must not come from clients.
 type Lines struct {
 	mu      sync.Mutex
 	windows map[string]*window
@@ -26,7 +26,8 @@ type window struct {
 	suppressed int
 }
 
-// Allow reports whether a line may be logged, and how many of its kind were not since the last one that was.
+// Allow reports whether a line may be logged, and how many lines of its kind were suppressed
+// since the last one.
 func (l *Lines) Allow(kind string, now time.Time) (suppressed int, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

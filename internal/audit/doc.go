@@ -1,11 +1,14 @@
-// Package audit keeps the audit log: who called what, what was decided about that, and why.
+// Package audit writes the audit log: each caller, its call, the decision about it, and the
+// reason.
 //
-// It is no part of the log of package telemetry, and does not go through its pipeline: nothing samples it, no level
-// silences it, nothing in it is masked, and it has a buffer of its own. Each [Record] is one line of JSON of bounded
-// length, with a number that leaves no gap: a reader sees by the numbers what was lost. What a caller sends stands in it
-// only where nothing else names what was called; contents of requests and values of headers never do.
+// The audit log is separate from the log of package telemetry. It is never sampled, filtered by
+// level or masked, and has its own buffer. Each [Record] is one line of JSON of bounded length.
+// Records are numbered without gaps, so that a reader can detect lost ones. Text of a caller is
+// recorded only if no other name for the call exists; contents of requests and values of headers
+// never are.
 //
-// One goroutine writes the lines in their order. Lines that the sink does not take are kept, and tried again; where
-// the buffer (1 MiB) is full, records are dropped and counted, and a record of its own tells how many. What that
-// means for calls is chosen by Config.Refuse: they go on, or one that cannot be recorded before it runs does not run.
+// One goroutine writes the lines in their order. Lines that the sink rejects are kept and tried
+// again. If the buffer (1 MiB) is full, records are dropped and counted, and a separate record
+// has their number. Config.Refuse decides what happens to calls then: they go on, or a call that
+// cannot be recorded before it runs does not run.
 package audit

@@ -8,17 +8,18 @@ import (
 	"os"
 )
 
-// File appends to a file by its name: after a rotation, which renames or removes it, to the new one of that name. It
-// is not for concurrent use. A write is in the hands of the system when it returns: it survives the end of the process,
-// and not that of the machine.
+// File appends to a file by its name. After a rotation, which renames or removes the file, it
+// appends to the new file of that name. It must not be used concurrently. A completed write
+// survives the end of the process, but not a crash of the machine.
 type File struct {
 	path string
 	file *os.File
 	info fs.FileInfo // of file
 }
 
-// OpenFile opens the file of that path, and makes it, for its owner alone, if there is none. A folder must be there. What
-// is no plain file is refused: opening another kind may wait for ever.
+// OpenFile opens the file at path. It creates a missing file, readable only by its owner, in an
+// existing folder. It rejects anything but a plain file, because opening another kind may block
+// without end.
 func OpenFile(path string) (*File, error) {
 	f := &File{path: path}
 	if err := f.open(); err != nil {
@@ -46,7 +47,7 @@ func (f *File) open() error {
 	return nil
 }
 
-// endLine ends what a write has left half done, of a process before.
+// endLine completes a partial line of an earlier process.
 func endLine(file *os.File, size int64) error {
 	last := []byte{'\n'}
 	if size > 0 {
@@ -69,7 +70,7 @@ func (f *File) Write(p []byte) (int, error) {
 	return f.file.Write(p)
 }
 
-// follow opens the file anew where the name is another's.
+// follow opens the file again if the name belongs to another file.
 func (f *File) follow() error {
 	info, err := os.Stat(f.path)
 	if err == nil && os.SameFile(info, f.info) {

@@ -17,7 +17,7 @@ import (
 	"github.com/betmakers/paddock/internal/logline"
 )
 
-// Policy says which calls are recorded.
+// Policy selects the calls that are recorded.
 type Policy string
 
 // The policies. Changes by the admin port are recorded with each but Off.
@@ -30,24 +30,25 @@ const (
 const (
 	bufferLimit = 1 << 20         // bytes of lines held, those in the hands of the sink included
 	reserve     = bufferLimit / 4 // of it for calls that wait for their record
-	deniedLimit = bufferLimit / 4 // for denied ones, which anybody can make: they keep nobody waiting for long
+	deniedLimit = bufferLimit / 4 // for denied calls, which every client can make: they delay others only shortly
 	retryAfter  = 250 * time.Millisecond
 	stallAfter  = time.Second // without a byte taken, twice in a row, the sink has stalled
 )
 
-// Config says what is recorded and where it goes.
+// Config configures an audit log.
 type Config struct {
 	Policy  Policy
 	Refuse  bool      // Commit fails where a record cannot be written; else nothing is ever refused
 	Sink    io.Writer // written by one goroutine; a *File is closed with the log
 	Service string
-	// Instance tells the processes of a service apart.
+	// Instance distinguishes the processes of a service.
 	Instance   string
-	Logger     *slog.Logger          // is told when the sink fails and when it works again
+	Logger     *slog.Logger          // logs that the sink fails, and that it works again
 	Registerer prometheus.Registerer // takes the metric; nil leaves it unregistered
 }
 
-// Log is an audit log. Its methods may be called concurrently. A nil one records nothing and refuses nothing.
+// Log is an audit log. Its methods may be called concurrently. A nil Log records nothing and
+// refuses nothing.
 type Log struct {
 	policy           Policy
 	refuse           bool
@@ -62,10 +63,10 @@ type Log struct {
 	flight    []byte        // lines in its hands, or which it has refused
 	number    uint64        // of the newest record
 	in, done  int           // bytes ever taken, bytes ever written
-	progress  chan struct{} // closed when a write has come back; nil if nobody waits
+	progress  chan struct{} // closed when a write has returned; nil if nothing waits
 	writing   bool          // the sink has not come back
 	failed    error         // what the newest write came back with
-	stalled   bool          // somebody has waited in vain, and nothing was written since
+	stalled   bool          // a wait has timed out, and nothing was written since
 	missing   int           // records dropped since the newest line
 	lost      int           // records ever dropped
 	told      bool          // the log says that something is wrong
@@ -78,14 +79,14 @@ type Log struct {
 	exited chan struct{} // closed by run
 }
 
-// What a record could not be written for.
+// The reasons why a record could not be written.
 var (
 	errStalled = errors.New("its sink does not take what is written")
 	errFull    = errors.New("its buffer is full")
 	errClosed  = errors.New("it is closed, as the service is stopping")
 )
 
-// Open starts the log. Whoever opens it closes it.
+// Open starts the log. The caller must close it.
 func Open(cfg Config) (*Log, error) {
 	records := catalog.AuditRecords.CounterVec()
 	if err := catalog.Register(cfg.Registerer, &records); err != nil {
@@ -115,15 +116,15 @@ func (l *Log) mode() string {
 	return "records that cannot be written are dropped"
 }
 
-// Wants reports whether a call is recorded; denied says that it was denied, or would be.
+// Wants reports whether a call is recorded. Denied reports that it was denied, or would be.
 func (l *Log) Wants(denied bool) bool {
 	return l != nil && (l.policy == All || l.policy == Denied && denied)
 }
 
-// Refuses reports whether a call that is let in must be committed before it runs.
+// Refuses reports whether an admitted call must be committed before it runs.
 func (l *Log) Refuses() bool { return l != nil && l.refuse }
 
-// Write takes a record and never waits. One that finds no room is dropped and counted.
+// Write adds a record and never waits. A record that finds no room is dropped and counted.
 func (l *Log) Write(r *Record) {
 	if l == nil {
 		return
@@ -136,9 +137,9 @@ func (l *Log) Write(r *Record) {
 	l.tell()
 }
 
-// Commit takes a record and returns when the sink has it, which survives the end of the process, or with the reason
-// why that cannot be had. A sink that fails or has stalled refuses at once, until it takes something again. After an
-// error the record may still be written later.
+// Commit adds a record and waits until the sink has written it, so that it survives the end of
+// the process. It fails with the reason if that is not possible. While the sink fails or is
+// stalled, Commit fails at once. After an error the record may still be written later.
 func (l *Log) Commit(ctx context.Context, r *Record) error {
 	err := l.commit(ctx, r)
 	l.tell()
@@ -159,15 +160,16 @@ func (l *Log) commit(ctx context.Context, r *Record) error {
 	return l.await(ctx, behind, true)
 }
 
-// Err returns what is wrong at this moment, nil if nothing is.
+// Err returns the present failure, nil for none.
 func (l *Log) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.trouble()
 }
 
-// trouble is Err with the lock held. A record that was dropped is none where calls that must be recorded are: it is of a
-// denied call, of which a stranger can make any number, or the end of one whose begin is written.
+// trouble is Err with the lock held. Dropped records are ignored if calls must be recorded: they
+// are then of denied calls, which a client can make in any number, or ends of calls whose begin
+// was written.
 func (l *Log) trouble() error {
 	if err := l.defect(); err != nil || l.refuse || l.missing == 0 {
 		return err
@@ -175,7 +177,7 @@ func (l *Log) trouble() error {
 	return errFull
 }
 
-// broken returns why the sink takes nothing, nil if it does.
+// broken returns the reason why the sink accepts nothing, nil if it accepts.
 func (l *Log) broken() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -196,7 +198,8 @@ func (l *Log) defect() error {
 	}
 }
 
-// put takes a line if that leaves the buffer below limit, and returns how many bytes must be written until it is.
+// put adds a line if the buffer stays below limit, and returns how many bytes must be written
+// until it is in the sink.
 func (l *Log) put(r *Record, limit int) (behind int, ok bool) {
 	pooled, ok := l.pool.Get().(*[]byte)
 	if !ok {
@@ -221,14 +224,14 @@ func (l *Log) put(r *Record, limit int) (behind int, ok bool) {
 	return l.in, true
 }
 
-// addGap says that records are missing here. The lock is held.
+// addGap records that records are missing here. The caller holds the lock.
 func (l *Log) addGap() {
 	gap := Record{Event: dropped, Time: time.Now(), Detail: strconv.Itoa(l.missing) + " records"}
 	l.missing = 0
 	l.add(gap.appendTo(nil))
 }
 
-// add makes a line of what stands behind the prefix. The lock is held.
+// add completes a line after the prefix. The caller holds the lock.
 func (l *Log) add(rest []byte) {
 	before := len(l.buf)
 	l.buf = strconv.AppendUint(append(l.buf, l.prefix...), l.number, 10)
@@ -240,7 +243,8 @@ func (l *Log) add(rest []byte) {
 	}
 }
 
-// await returns when so many bytes are written. An impatient wait ends where the sink fails or stalls.
+// await returns when behind more bytes are written. An impatient wait ends if the sink fails or
+// stalls.
 func (l *Log) await(ctx context.Context, behind int, impatient bool) error {
 	tick := time.NewTicker(stallAfter)
 	defer tick.Stop()
@@ -267,7 +271,7 @@ func (l *Log) await(ctx context.Context, behind int, impatient bool) error {
 	}
 }
 
-// look returns what to wait for, nil if there is nothing to wait for.
+// look returns a channel to wait for, nil if the wait is over.
 func (l *Log) look(behind int, impatient bool) (<-chan struct{}, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -285,7 +289,8 @@ func (l *Log) look(behind int, impatient bool) (<-chan struct{}, error) {
 	return l.progress, nil
 }
 
-// standing returns how far the sink is, and whether it is at work. Else the writing goroutine waits for a processor.
+// standing returns how many bytes are written, and whether a write is running. If none is, the
+// writing goroutine waits for a processor.
 func (l *Log) standing() (done int, writing bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

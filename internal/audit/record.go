@@ -12,7 +12,7 @@ import (
 	"github.com/betmakers/paddock/internal/logline"
 )
 
-// Event says what a record tells of.
+// Event is the kind of a record.
 type Event string
 
 // The events.
@@ -24,7 +24,7 @@ const (
 	dropped Event = "dropped" // records before this one are missing
 )
 
-// Decision is what was decided about a call.
+// Decision is the decision about a call.
 type Decision string
 
 // The decisions.
@@ -34,7 +34,7 @@ const (
 	None  Decision = "none"  // the call ended before anything was decided
 )
 
-// Record is one line. Fields that are empty are left out, but for the caller.
+// Record is one line. Empty fields are left out, except the caller.
 type Record struct {
 	Event     Event
 	Time      time.Time
@@ -42,7 +42,7 @@ type Record struct {
 	Method    string          // "package.Service/Method", or the pattern of a plain HTTP handler
 	Requested string          // what the caller has named, where nothing of the service has that name
 	Caller    contract.Caller // as far as it was proved
-	Peer      string          // whom the certificate of the connection names, where it is not accepted any more
+	Peer      string          // the identity of the certificate, if it is not valid any more
 	Address   string          // of the connection; headers are not believed
 	Decision  Decision
 	Reason    string            // one of a fixed list
@@ -55,7 +55,8 @@ type Record struct {
 	Detail    string            // what was changed
 }
 
-// Bounds of what comes from outside, in bytes before it is quoted. A SPIFFE ID has 2048 at most, and must be whole.
+// Limits of text from callers, in bytes before quoting. A SPIFFE ID has at most 2048 bytes, and
+// must be whole.
 const (
 	longestName = 2048
 	longestText = 256
@@ -90,7 +91,7 @@ func (r *Record) appendTo(b []byte) []byte {
 	return append(appendTrace(b, r.Trace), '}', '\n')
 }
 
-// nameOf is the caller by one name, as a contract has it.
+// nameOf returns one name of a caller, as in a contract.
 func nameOf(c contract.Caller) string {
 	switch {
 	case c.ID != "":
@@ -110,7 +111,7 @@ func appendText(b []byte, key, value string, longest int) []byte {
 	return logline.AppendString(b, cut(value, longest))
 }
 
-// cut shortens what is too long, and leaves a mark.
+// cut shortens a long text, and appends a mark.
 func cut(s string, longest int) string {
 	if len(s) <= longest {
 		return s

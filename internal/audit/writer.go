@@ -8,11 +8,12 @@ import (
 	"time"
 )
 
-// run hands lines to the sink until the log is closed. Where the sink fails it waits, whatever comes meanwhile.
+// run writes lines to the sink until the log is closed. If the sink fails, it pauses, whatever
+// arrives meanwhile.
 func (l *Log) run(sink io.Writer) {
 	defer close(l.exited)
 	if file, ok := sink.(*File); ok {
-		defer file.Close() //nolint:errcheck // every write has told its own error
+		defer file.Close() //nolint:errcheck // every write has returned its own error
 	}
 	for {
 		wake, again := l.wake, (<-chan time.Time)(nil)
@@ -29,7 +30,7 @@ func (l *Log) run(sink io.Writer) {
 	}
 }
 
-// writeAll writes until nothing is left, and reports whether it came to that.
+// writeAll writes until nothing is left, and reports whether all was written.
 func (l *Log) writeAll() bool {
 	for {
 		lines := l.take()
@@ -45,7 +46,7 @@ func (l *Log) writeAll() bool {
 	}
 }
 
-// take returns what is to be written: what the sink has refused before, else what has come since.
+// take returns the lines to write: those that the sink has rejected before, else the new ones.
 func (l *Log) take() []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -60,7 +61,7 @@ func (l *Log) take() []byte {
 	return l.flight
 }
 
-// took accounts for a write. A line that was written in part is written anew.
+// took records the result of a write. A partially written line is written again.
 func (l *Log) took(n int, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -78,7 +79,7 @@ func (l *Log) took(n int, err error) {
 	}
 }
 
-// Flush waits until what was recorded so far is written, or ctx ends.
+// Flush waits until all records so far are written, or ctx ends.
 func (l *Log) Flush(ctx context.Context) error {
 	if l == nil {
 		return nil
@@ -92,9 +93,9 @@ func (l *Log) Flush(ctx context.Context) error {
 	return nil
 }
 
-// Close writes what is left, and an end, and stops; what could not be written when ctx ends is counted as dropped. A
-// write that hangs cannot be interrupted: its goroutine ends with it. Records that come later are dropped and counted.
-// Closing again waits again.
+// Close writes the remaining records and an end record, and stops. Records that are not written
+// when ctx ends are dropped and counted, and so are later ones. A write that hangs cannot be
+// interrupted: its goroutine is left behind. A further call waits again.
 func (l *Log) Close(ctx context.Context) error {
 	if l == nil {
 		return nil
@@ -131,7 +132,8 @@ func (l *Log) lastError() error {
 	return l.failed
 }
 
-// left returns how many records are not written, and why; nil if there are none.
+// left returns an error with the number of unwritten records and the reason, nil if there are
+// none.
 func (l *Log) left(why error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -145,12 +147,12 @@ func (l *Log) left(why error) error {
 	return fmt.Errorf("audit: %d records are not written: %w", lines, why)
 }
 
-// unwritten counts the lines that are kept. The lock is held.
+// unwritten counts the kept lines. The caller holds the lock.
 func (l *Log) unwritten() int {
 	return bytes.Count(l.flight, []byte{'\n'}) + bytes.Count(l.buf, []byte{'\n'})
 }
 
-// abandon counts what is left as lost, once.
+// abandon counts the remaining records as lost, once.
 func (l *Log) abandon(err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

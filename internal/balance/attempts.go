@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// instant is a time of a policy: milliseconds since it was made. It is monotonic, so setting the clock changes nothing.
+// instant is a time of a policy: milliseconds since it was made. It is monotonic, so setting the
+// clock changes nothing.
 type instant int64
 
 func (p *policy) at(t time.Time) instant { return instant(t.Sub(p.born) / time.Millisecond) }
@@ -14,25 +15,26 @@ func (p *policy) at(t time.Time) instant { return instant(t.Sub(p.born) / time.M
 // milliseconds converts a duration.
 func milliseconds(d time.Duration) instant { return instant(d / time.Millisecond) }
 
-// attempts keeps the newest attempts at one replica, in constant room however many methods, calls and callers there are.
-// Its zero value is empty. All methods may be called concurrently.
+// attempts keeps the newest attempts at one replica. Its size is constant, whatever the number of
+// methods, calls and callers. Its zero value is empty. Its methods may be called concurrently.
 type attempts struct {
 	begun atomic.Int64 // all of them since the last round, noted or not
 	noted atomic.Uint64
 	ring  [kept]atomic.Uint64
 }
 
-// kept is how many attempts of a replica are remembered, and aSecond how many of them are of one second where there are
-// more. A dozen can prove that a replica is an outlier, and slow calls must be remembered for several times as long as they
-// should take.
+// kept is the number of remembered attempts of a replica, and aSecond the number of attempts of
+// one second among them, if there are more. A dozen can prove that a replica is an outlier, and
+// slow calls must be remembered for several times as long as they should take.
 const (
 	kept    = 256
 	aSecond = 24
 )
 
-// note is what is remembered of an attempt. From the highest bit: whether it has ended, has failed and has a duration that
-// can be compared; the duration, see [scale]; the method's index; when it began. An attempt is noted when it begins, as
-// one that hangs never ends, and what has ended is not typical for what is under way.
+// note is the record of an attempt. From the highest bit: whether it has ended, has failed and
+// has a comparable duration; the duration, see [scale]; the method's index; its beginning. An
+// attempt is recorded when it begins, because one that hangs never ends, and because ended
+// attempts are not typical of running ones.
 type note uint64
 
 const (
@@ -43,7 +45,7 @@ const (
 	noteLog    = 51 // how far to the left the duration stands
 	noteMethod = 39 // and the method
 
-	mostMethods = 1 << (noteLog - noteMethod) // that can be told apart; the others count as one
+	mostMethods = 1 << (noteLog - noteMethod) // that are distinguished; the others count as one
 )
 
 func newNote(m *method, begun instant) note {
@@ -54,7 +56,7 @@ func newNote(m *method, begun instant) note {
 	return n
 }
 
-// ended is the note of the same attempt when it is over.
+// ended is the note of the same attempt after its end.
 func (n note) ended(took time.Duration, failed bool) note {
 	n |= noteEnded | note(scale(took))<<noteLog //nolint:gosec // it is not negative
 	if failed {
@@ -67,14 +69,15 @@ func (n note) method() int    { return int(n >> noteMethod & (mostMethods - 1)) 
 func (n note) begun() instant { return instant(n & (1<<noteMethod - 1)) }
 func (n note) log() int       { return int(n >> noteLog & mostScale) }
 
-// add remembers an attempt and returns where.
+// add records an attempt and returns its place.
 func (a *attempts) add(n note) *atomic.Uint64 {
 	slot := &a.ring[(a.noted.Add(1)-1)%kept]
 	slot.Store(uint64(n))
 	return slot
 }
 
-// Durations are compared by their binary logarithm, in steps of a 32nd, from a microsecond to an hour.
+// Durations are compared by their binary logarithm, in steps of a 32nd, from a microsecond to an
+// hour.
 const (
 	octave    = 32
 	mostScale = 1<<(61-noteLog) - 1
@@ -92,7 +95,7 @@ func unscale(log int) time.Duration {
 	return time.Duration(math.Exp2(float64(log)/octave) * float64(time.Microsecond))
 }
 
-// sample is a note as judgement reads it.
+// sample is a decoded note.
 type sample struct {
 	of     int // the replica, by its place in the policy
 	method int
@@ -103,7 +106,8 @@ type sample struct {
 	timed  bool
 }
 
-// appendTo appends what is remembered of attempts that began at since or later, and returns from when on that is complete.
+// appendTo appends the attempts that began at since or later, and returns the time from which on
+// they are complete.
 func (a *attempts) appendTo(samples []sample, of int, since, now instant) ([]sample, instant) {
 	oldest, n := now, 0
 	for i := range a.ring {

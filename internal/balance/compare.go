@@ -5,31 +5,33 @@ import (
 	"time"
 )
 
-// Reasons for taking a replica out.
+// Reasons for taking out a replica.
 const (
 	reasonNone     = ""
 	reasonFailures = "failures"
 	reasonLatency  = "latency"
 )
 
-// What makes a difference that is there for certain a fault as well.
+// The least differences that count as a fault, beyond being statistically certain.
 const (
-	// failingShare of its attempts fail, and at least twice the share of the others in the same methods. A method in which
-	// more than half fail with the others says nothing.
+	// A replica fails if failingShare of its attempts fail, and at least twice the share of the
+	// others in the same methods. A method in which more than half of the others' attempts fail
+	// is ignored.
 	failingShare = .3
 	failingTimes = 2
 	hopelessFrom = .5
 
-	// Half of its attempts take slowTimes as long as those of the others, less what scaling takes, and slowBy longer: a
-	// distant zone is no fault.
+	// A replica is slow if half of its attempts take slowTimes as long as those of the others,
+	// less the error of scaling, and slowBy longer: a distant zone is not a fault.
 	slowTimes = 2*octave + 9 // as difference of scaled durations: 4.9
 	slowBy    = 10 * time.Millisecond
 
-	// mostCompared bounds how many others a replica is compared with one by one.
+	// mostCompared bounds the number of other replicas that a replica is compared with
+	// individually.
 	mostCompared = 31
 )
 
-// verdict is what is found of a replica in use.
+// verdict is the result for a replica in use.
 type verdict struct {
 	reason   string
 	proved   bool // by attempts whose replicas were drawn by lot
@@ -38,7 +40,7 @@ type verdict struct {
 	typical  time.Duration
 }
 
-// kind is a way to be an outlier.
+// kind is a way in which a replica can be an outlier.
 type kind struct {
 	reason string
 	score  func([]scored, []sample) []scored
@@ -50,7 +52,7 @@ var kinds = []kind{ //nolint:gochecknoglobals // a constant
 	{reasonLatency, byRank, slower},
 }
 
-// samples are what is remembered of the replicas in use since then, as far as it is complete.
+// samples returns the attempts of the replicas in use since then, as far as they are complete.
 func (p *policy) samples(since, now instant) (samples []sample) {
 	for i, r := range p.replicas {
 		if !r.absence.out.Load() {
@@ -60,8 +62,9 @@ func (p *policy) samples(since, now instant) (samples []sample) {
 	return samples
 }
 
-// outliers compares the replicas in use with each other. Each is compared over the same times as the others: one that
-// joined later, or from which more attempts came than are remembered, takes part in the spans that it covers.
+// outliers compares the replicas in use with each other, over equal times. A replica that joined
+// later, or with more attempts than are remembered, takes part in the spans for which its
+// attempts are complete.
 func (p *policy) outliers(now instant) []verdict {
 	found := make([]verdict, len(p.replicas))
 	all := p.samples(now-milliseconds(spans[len(spans)-1]), now)
@@ -89,7 +92,7 @@ func (p *policy) outliers(now instant) []verdict {
 	return found
 }
 
-// within appends the samples since then of the replicas of which all are known.
+// within appends the samples since then of the replicas whose samples are complete.
 func (p *policy) within(samples, all []sample, since instant) []sample {
 	for _, s := range all {
 		if s.begun >= since && p.replicas[s.of].complete <= since {
@@ -122,7 +125,8 @@ func newVerdict(reason string, proved bool, i int, samples []sample) verdict {
 	return v
 }
 
-// stands reports whether replica i is worse than at least half of the others that it can be compared with.
+// stands reports whether replica i is worse than at least half of the replicas that it can be
+// compared with.
 func (p *policy) stands(kind kind, i int, samples []sample) bool {
 	by := make([][]sample, len(p.replicas))
 	for _, s := range samples {
@@ -179,8 +183,9 @@ func one(b bool) float64 {
 	return 0
 }
 
-// slower compares two replicas by the median of what each attempt of the one takes longer than each of the other in the
-// same method. It is that of a typical call, whatever else the method does, and few long calls do not move it.
+// slower compares two replicas by the median of the differences between the durations of their
+// attempts in the same method. The median describes a typical call, whatever else the method
+// does, and a few long calls do not change it.
 func slower(own, other []sample) (worse, known bool) {
 	type tally struct{ own, other, slower float64 }
 	methods := map[int]tally{}
@@ -201,7 +206,7 @@ func slower(own, other []sample) (worse, known bool) {
 	}
 	var share, weight float64
 	for _, t := range methods {
-		share += t.slower / (t.own + t.other) // so that a method weighs as much as it tells
+		share += t.slower / (t.own + t.other) // so that a method has the weight of its evidence
 		weight += t.own * t.other / (t.own + t.other)
 	}
 	return weight > 0 && share >= weight/2, weight > 0

@@ -6,16 +6,17 @@ import (
 	"sync/atomic"
 )
 
-// Up to quiet calls a second each attempt's replica is drawn by lot. Where there are more, for which that would cost
-// something, it is so while a replica is suspected.
+// Up to quiet calls a second, the replica of each attempt is drawn by lot. At higher rates, where
+// drawing has a noticeable cost, it is drawn only while a replica is suspected.
 const (
 	quiet    = 1000
 	mostLots = 16
 )
 
-// lots draw the replicas of attempts. The child goes through them in a fixed order, which may be that of the calls: of two
-// replicas one would have every large request and the other every small one, and neither would be to blame. Lots are drawn
-// without putting back, so that of n attempts each of n replicas has one. The zero value draws none.
+// lots draw the replicas of attempts. The child uses a fixed order, which may coincide with a
+// pattern in the calls: of two replicas one could get all large requests and the other all small
+// ones, and the difference would not be their fault. Lots are drawn without replacement, so of n
+// attempts each of n replicas gets one. The zero value draws none.
 type lots struct {
 	of atomic.Int64 // how many there are: the replicas, up to mostLots
 
@@ -25,7 +26,7 @@ type lots struct {
 	last  int // that was drawn
 }
 
-// skip returns how many picks of the child must be left out.
+// skip returns the number of the child's picks to skip.
 func (l *lots) skip() int {
 	of := int(l.of.Load())
 	if of < 2 {
@@ -42,7 +43,7 @@ func (l *lots) skip() int {
 	return (l.last - last - 1 + 2*of) % of
 }
 
-// draw begins or ends to draw replicas by lot.
+// draw starts or stops drawing replicas by lot.
 func (p *policy) draw(now instant, suspicion bool) {
 	drawn := suspicion || p.rate <= quiet
 	if drawn && !p.drawn {

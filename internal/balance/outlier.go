@@ -5,38 +5,41 @@ import (
 	"time"
 )
 
-// When a replica is an outlier. It is compared with the others, never with a fixed number: what makes all of them fail
-// or slow is not theirs, and taking them out would only make it worse.
+// When a replica is an outlier. It is compared with the others and never with a fixed number: a
+// cause that makes all of them fail or slow is not theirs, and taking replicas out would make it
+// worse.
 const (
 	round = time.Second // between judgements
 
-	// Less than outShare of all replicas are out when another one is taken out. The last one never is: there is nothing
-	// to compare it with.
+	// A replica is taken out only if less than outShare of all replicas are out. The last one
+	// never is, because there is nothing to compare it with.
 	outShare = .5
 
-	// outFor a replica gets next to no calls, twice that when its trial shows no better, and so on; one step less for
-	// each calmFor that it does well. Then its share grows: see [terms].
+	// A replica gets almost no calls for outFor, for twice that if its trial shows no
+	// improvement, and so on. Each calmFor of good results takes one step back. Then its share
+	// grows; see [terms].
 	outFor       = 3 * time.Second
 	outForAtMost = 30 * time.Second
 	calmFor      = 10 * time.Second
 
-	// A replica that is slow and does not fail may be merely cold, and calls make it warm. So its trial is a fair
-	// one: it lasts for trialFor whatever is seen before, and has a part of the calls. After warmUp calls it is not
-	// cold but slow, and a trial ends with the first few of them, as it does at once where calls fail.
+	// A slow replica that does not fail may only be cold, and calls warm it up. So its trial
+	// lasts for trialFor, whatever was seen before, and has a share of the calls. After warmUp
+	// calls it counts as slow and not as cold, and a trial ends with the first few of them, as a
+	// trial does at once if calls fail.
 	trialFor = 30 * time.Second
 	warmUp   = 500
 
-	// few attempts say enough about a replica that is tried again.
+	// few attempts are enough to judge a replica in a trial.
 	few = 5
 )
 
-// spans are the times whose attempts are compared: short ones find soon what many calls show, long ones find it where
-// calls are rare.
+// spans are the times whose attempts are compared. Short spans detect an outlier soon if there
+// are many calls, long ones detect it if calls are rare.
 var spans = seconds( //nolint:gochecknoglobals // a constant
 	1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 20, 22, 24, 26, 28, 31, 34, 37, 40, 44, 48, 56, 64,
 )
 
-// seconds returns spans of so many.
+// seconds returns spans of these numbers of seconds.
 func seconds(counts ...int) []time.Duration {
 	all := make([]time.Duration, len(counts))
 	for i, n := range counts {
@@ -45,7 +48,7 @@ func seconds(counts ...int) []time.Duration {
 	return all
 }
 
-// judge ends a round if it is time. Picks drive it: without calls there is nothing to judge.
+// judge ends a round if it is time. Picks call it: without calls there is nothing to judge.
 func (p *policy) judge(now instant) {
 	due := p.due.Load()
 	if int64(now) < due || !p.due.CompareAndSwap(due, int64(now+milliseconds(round))) {
@@ -61,10 +64,10 @@ func (p *policy) judge(now instant) {
 		p.decide(r, i, found[i], now)
 	}
 	p.draw(now, slices.ContainsFunc(p.replicas, func(r *replica) bool { return r.suspect }))
-	p.tell()
+	p.report()
 }
 
-// count takes in how many attempts there were in a round that lasted so long.
+// count counts the attempts in a round, which lasted for the given time.
 func (p *policy) count(lasted instant) {
 	var begun int64
 	for _, r := range p.replicas {
@@ -74,7 +77,7 @@ func (p *policy) count(lasted instant) {
 	p.sampling.Store(samplingOf(p.rate / float64(max(1, len(p.replicas)))))
 }
 
-// decide takes r, which is the ith replica, out, has it back or leaves it as it is.
+// decide takes out, returns or keeps r, the ith replica.
 func (p *policy) decide(r *replica, i int, found verdict, now instant) {
 	switch {
 	case !r.absence.out.Load():
@@ -101,7 +104,7 @@ func (p *policy) decideInUse(r *replica, found verdict, now instant) {
 	}
 }
 
-// beginTrial has calls come to r, to find out how it does.
+// beginTrial sends calls to r to check its condition.
 func (r *replica) beginTrial(now instant) {
 	r.trial, r.looked = now, now
 	if r.mayBeCold() {
@@ -111,7 +114,8 @@ func (r *replica) beginTrial(now instant) {
 	}
 }
 
-// decideOut looks at the newest attempts of a trial. Where they did well, r gets more, until it has its share.
+// decideOut checks the newest attempts of a trial. If they went well, r gets more calls, until it
+// has its share.
 func (p *policy) decideOut(r *replica, i int, now instant) {
 	tries, _ := r.attempts.appendTo(nil, i, r.looked, now)
 	ended := 0
@@ -138,7 +142,7 @@ func (p *policy) decideOut(r *replica, i int, now instant) {
 	}
 }
 
-// reasonAgainst returns what stands against replica i.
+// reasonAgainst returns the reason for taking out replica i, empty for none.
 func (p *policy) reasonAgainst(i int, samples []sample) string {
 	for _, kind := range kinds {
 		if p.stands(kind, i, samples) {
@@ -148,7 +152,7 @@ func (p *policy) reasonAgainst(i int, samples []sample) string {
 	return reasonNone
 }
 
-// takeOut keeps calls away from r, unless too many are out.
+// takeOut takes r out, unless too many replicas are out.
 func (p *policy) takeOut(r *replica, now instant, found verdict) {
 	if float64(p.countOut()) >= outShare*float64(len(p.replicas)) {
 		return
@@ -159,7 +163,7 @@ func (p *policy) takeOut(r *replica, now instant, found verdict) {
 	p.leaveOut(r, now, found.reason)
 }
 
-// leaveOut begins the time that r has next to no calls.
+// leaveOut begins the time in which r gets almost no calls.
 func (p *policy) leaveOut(r *replica, now instant, reason string) {
 	r.changed, r.suspect, r.reason, r.trial = now, false, reason, 0
 	r.until = now + milliseconds(min(outForAtMost, outFor<<min(r.times, mostDoublings)))
@@ -192,10 +196,10 @@ func (p *policy) countOut() (n int) {
 	return n
 }
 
-// tell says how many are out. A peer may have several policies: one that leaves and one that takes its place, or one
-// for each locality of a control plane.
-func (p *policy) tell() {
+// report updates the metric of replicas that are out. A peer may have several policies: during a
+// replacement the old and the new one, or one for each locality of a control plane.
+func (p *policy) report() {
 	out := p.countOut()
-	p.peer.out.Add(float64(out - p.told))
-	p.told = out
+	p.peer.out.Add(float64(out - p.reported))
+	p.reported = out
 }

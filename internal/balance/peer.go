@@ -12,20 +12,21 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// Options say what the policy of one connection counts in and tells. The zero value of each field leaves its part out.
+// Options configure the metrics and the log of one connection's policy. The zero value of each
+// field leaves its part out.
 type Options struct {
-	// Peer is the name of the service, a label of the metrics: there must be few of them.
+	// Peer is the name of the called service. It is a label of metrics, so use few names.
 	Peer string
-	// Methods are those that can be told apart in metrics. Attempts of others count as `_OTHER`, and their durations tell
-	// nothing about a replica: they may be streams.
+	// Methods are distinguished in metrics. Attempts of other methods count as `_OTHER`, and
+	// their durations are not compared, because they may be streams.
 	Methods []*contract.Method
-	// Logger is told of replicas that are taken out and that come back. Nil discards.
+	// Logger logs replicas that are taken out or return. Nil discards.
 	Logger *slog.Logger
-	// Registerer takes the metrics. Several peers may share one. Nil leaves them unregistered.
+	// Registerer registers the metrics. Several peers may share one. Nil registers none.
 	Registerer prometheus.Registerer
 }
 
-// Peer is a service as the policy of the connection to it sees it. All methods may be called concurrently.
+// Peer is a called service and the state of its policy. Its methods may be called concurrently.
 type Peer struct {
 	log     *slog.Logger
 	methods map[string]*method // by what stands on the wire
@@ -34,8 +35,8 @@ type Peer struct {
 	ejected *prometheus.CounterVec // by reason
 }
 
-// NewPeer returns a peer and registers the metrics, unless another peer has done so. It fails where a metric of the same
-// name is something else.
+// NewPeer returns a peer and registers the metrics, unless another peer has done so. It fails if
+// another metric has the same name.
 func NewPeer(opts Options) (*Peer, error) {
 	attempts, retries := catalog.RPCClientAttempts.CounterVec(), catalog.RPCClientRetries.CounterVec()
 	ejections, out := catalog.RPCClientEjections.CounterVec(), catalog.RPCClientEjected.GaugeVec()
@@ -69,12 +70,12 @@ func NewPeer(opts Options) (*Peer, error) {
 	return p, nil
 }
 
-// Credentials returns creds with the peer in them, for the connection that is to have the policy.
+// Credentials returns creds with the peer in them, for the connection that uses the policy.
 func (p *Peer) Credentials(creds credentials.TransportCredentials) credentials.TransportCredentials {
 	return carrier{creds, p}
 }
 
-// carrier brings a peer to the policy: see the package's documentation.
+// carrier passes a peer to the policy; see the package documentation.
 type carrier struct {
 	credentials.TransportCredentials
 	peer *Peer
@@ -85,7 +86,7 @@ func (c carrier) Clone() credentials.TransportCredentials {
 	return carrier{c.TransportCredentials.Clone(), c.peer}
 }
 
-// peerOf returns the peer that creds carry, or one that counts for nobody.
+// peerOf returns the peer in creds, or one without metrics.
 func peerOf(creds credentials.TransportCredentials) *Peer {
 	if c, ok := creds.(carrier); ok {
 		return c.peer
@@ -105,12 +106,12 @@ func (p *Peer) lookup(fullMethod string) *method {
 // method is one method of the service.
 type method struct {
 	name              string
-	index             int  // under which attempts are compared; 0 for those that are not told apart
+	index             int  // under which attempts are compared; 0 for those that are not distinguished
 	timed             bool // its durations can be compared
 	attempts, retries byCode
 }
 
-// byCode are the counters of a vector whose one free label is a status code.
+// byCode are the counters of a vector whose only free label is a status code.
 type byCode struct {
 	vec      *prometheus.CounterVec
 	resolved rpcstatus.PerCode[prometheus.Counter]

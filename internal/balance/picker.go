@@ -13,8 +13,8 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// tries bounds how often the child is asked for another replica than one that is out. When they are used up a call goes
-// where it was told last: a replica that is out serves it better than none.
+// tries bounds the attempts to get another replica from the child than one that is out. After
+// them, the call goes to the last pick: a replica that is out serves it better than none.
 const tries = 16
 
 // picker chooses the replica of each attempt.
@@ -37,11 +37,11 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 		m.retries.inc(code)
 	}
 	a := p.policy.begin(sc.replica, m, now)
-	told := result.Done
+	onDone := result.Done
 	result.SubConn = sc.SubConn
 	result.Done = func(done balancer.DoneInfo) { // the one object of an attempt
-		if told != nil {
-			told(done)
+		if onDone != nil {
+			onDone(done)
 		}
 		if !done.BytesSent {
 			a.forget()
@@ -52,7 +52,7 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	return result, nil
 }
 
-// choose asks the child until it names a replica that takes calls.
+// choose asks the child until it picks a replica that accepts calls.
 func (p *picker) choose(info balancer.PickInfo, now instant) (result balancer.PickResult, err error) {
 	for range tries {
 		for range p.policy.lots.skip() {
@@ -76,7 +76,7 @@ type attempt struct {
 	slot    *atomic.Uint64 // of the note, nil if there is none
 }
 
-// begin accounts for an attempt that goes to r.
+// begin records an attempt that goes to r.
 func (p *policy) begin(r *replica, m *method, now instant) attempt {
 	a := attempt{policy: p, replica: r, method: m, note: newNote(m, now)}
 	r.attempts.begun.Add(1)
@@ -89,7 +89,7 @@ func (p *policy) begin(r *replica, m *method, now instant) attempt {
 	return a
 }
 
-// end accounts for the end of an attempt. The place of the note may be another's by now.
+// end records the end of an attempt. A newer attempt may have taken the place of its note.
 func (a attempt) end(took time.Duration, failed bool) {
 	ended := a.note.ended(took, failed)
 	switch {
@@ -101,7 +101,7 @@ func (a attempt) end(took time.Duration, failed bool) {
 	a.over()
 }
 
-// forget is the end of an attempt that was never sent.
+// forget removes an attempt that was never sent.
 func (a attempt) forget() {
 	if a.slot != nil {
 		a.slot.CompareAndSwap(uint64(a.note), 0)
@@ -115,8 +115,8 @@ func (a attempt) over() {
 	}
 }
 
-// samplingOf returns what a random number must be at least for an attempt to be remembered, where a replica has so many
-// a second. 0 remembers all.
+// samplingOf returns the least random number for which an attempt is remembered, at this rate of
+// attempts a second. 0 remembers all.
 func samplingOf(rate float64) uint32 {
 	if rate <= aSecond {
 		return 0
@@ -124,24 +124,26 @@ func samplingOf(rate float64) uint32 {
 	return uint32(math.MaxUint32 * (1 - aSecond/rate))
 }
 
-// remembers decides by lot whether an attempt at r is remembered. Those at a replica that is out are few.
+// remembers decides by lot whether an attempt at r is remembered. All attempts at a replica that
+// is out are.
 func (p *policy) remembers(r *replica) bool {
 	least := p.sampling.Load()
 	return least == 0 || rand.Uint32() >= least || r.absence.out.Load()
 }
 
-// ended accounts for an attempt and reports whether it failed by the fault of the replica.
+// ended records an attempt and reports whether it failed by the fault of the replica.
 func (p *policy) ended(info balancer.PickInfo, m *method, done balancer.DoneInfo) bool {
 	code := rpcstatus.Known(status.Code(done.Err))
 	m.attempts.inc(code)
 	if repeatable(code) {
 		p.failed.add(info.Ctx, code)
 	}
-	// A server that pushes back is well: it has too many calls, and were it taken out, the others would have even more.
+	// A server that pushes back is healthy but has too many calls. If it were taken out, the
+	// others would have even more.
 	return failed(code) && len(done.Trailer[rpcstatus.PushBack]) == 0
 }
 
-// failed reports whether a code speaks against the server.
+// failed reports whether a code is a fault of the server.
 func failed(code codes.Code) bool {
 	switch code {
 	case codes.Unavailable, codes.Internal, codes.Unknown, codes.DeadlineExceeded, codes.DataLoss:
@@ -151,7 +153,7 @@ func failed(code codes.Code) bool {
 	}
 }
 
-// repeatable reports whether gRPC may send a call again that ended with code.
+// repeatable reports whether gRPC may retry a call that ended with code.
 func repeatable(code codes.Code) bool {
 	return code == codes.Unavailable || code == codes.ResourceExhausted
 }

@@ -14,13 +14,14 @@ import (
 	"google.golang.org/grpc/serviceconfig"
 )
 
-// Name is what a service config calls the policy. It takes no configuration.
+// Name is the name of the policy in a service config. It has no configuration.
 const Name = "paddock"
 
-// weights is the configuration of weighted_round_robin. Reports come with answers, so that they need no stream of their
-// own. A weight counts once it is two seconds old, and is forgotten after ten without news: a server that has little to
-// do sends none. Failing is often cheaper than serving, so the share of calls that fail counts as utilization: else a
-// replica that fails now and then would draw calls until it is taken out.
+// weights is the configuration of weighted_round_robin. Reports come with answers and need no
+// stream of their own. A weight is used when it is two seconds old, and dropped after ten seconds
+// without a report, because a server with little load sends none. Failed calls count as
+// utilization: failing is often cheaper than serving, so a replica that fails now and then would
+// otherwise attract calls until it is taken out.
 const weights = `{"blackoutPeriod": "2s", "weightExpirationPeriod": "10s", "weightUpdatePeriod": "0.5s", "errorUtilizationPenalty": 1}`
 
 func init() { balancer.Register(builder{}) } //nolint:gochecknoinits // gRPC's registry may be written to only while the process begins
@@ -29,7 +30,7 @@ type builder struct{}
 
 func (builder) Name() string { return Name }
 
-// Build is called for each connection, and again when one wakes up that has idled.
+// Build is called for each connection, and again when an idle one wakes up.
 func (builder) Build(cc balancer.ClientConn, opts balancer.BuildOptions) balancer.Balancer {
 	p := newPolicy(peerOf(opts.DialCreds), time.Now())
 	p.ClientConn = cc
@@ -39,7 +40,8 @@ func (builder) Build(cc balancer.ClientConn, opts balancer.BuildOptions) balance
 	return p
 }
 
-// policy balances one connection. It stands between gRPC and weighted_round_robin, each of which takes it for the other.
+// policy balances one connection. It stands between gRPC and weighted_round_robin, and plays the
+// role of each for the other.
 type policy struct {
 	balancer.ClientConn // of gRPC
 	child               balancer.Balancer
@@ -59,7 +61,7 @@ type policy struct {
 	drawnSince instant
 	replicas   []*replica
 	byAddress  map[string]*replica // every address of each
-	told       int                 // how many were out when it was told last
+	reported   int                 // how many were out at the last report
 }
 
 func newPolicy(peer *Peer, now time.Time) *policy { return &policy{peer: peer, born: now, drawn: true} }
@@ -84,7 +86,7 @@ func (p *policy) Close() {
 	p.resolved(nil)
 }
 
-// resolved takes the endpoints that there are now. Those that were known keep what is known of them.
+// resolved replaces the endpoints. Known ones keep their state.
 func (p *policy) resolved(endpoints []resolver.Endpoint) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -109,7 +111,7 @@ func (p *policy) resolved(endpoints []resolver.Endpoint) {
 	}
 	p.replicas, p.byAddress = replicas, byAddress
 	p.draw(p.at(time.Now()), false)
-	p.tell()
+	p.report()
 }
 
 // The side that weighted_round_robin sees.
@@ -127,12 +129,12 @@ func (p *policy) NewSubConn(addresses []resolver.Address, opts balancer.NewSubCo
 	if r == nil { // it left meanwhile
 		r = &replica{address: addresses[0].Addr}
 	}
-	if told := opts.StateListener; told != nil {
+	if listener := opts.StateListener; listener != nil {
 		opts.StateListener = func(s balancer.SubConnState) {
 			if s.ConnectivityState == connectivity.Ready {
 				r.since.Store(int64(p.at(time.Now()))) // it had no calls while there was no connection
 			}
-			told(s)
+			listener(s)
 		}
 	}
 	sc, err := p.ClientConn.NewSubConn(addresses, opts) //nolint:staticcheck // deprecated for more than one address, of which there are none

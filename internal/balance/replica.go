@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// replica is one endpoint of the service. Attempts count in atomics; the rest belongs to the rounds of judgement.
+// replica is one endpoint of the service. Attempts are counted in atomics. The rest belongs to
+// the rounds of judgement.
 type replica struct {
 	address  string
 	waiting  atomic.Int64 // attempts under way whose durations can be compared
@@ -24,7 +25,8 @@ type replica struct {
 	looked   instant // its attempts from then on are judged next
 }
 
-// absence is the time that a replica is out: few attempts go there, to find out how it does and to warm it up.
+// absence is the time that a replica is out. It gets few attempts, to check its condition and to
+// warm it up.
 type absence struct {
 	out     atomic.Bool
 	terms   atomic.Pointer[terms]
@@ -33,7 +35,7 @@ type absence struct {
 	tried   atomic.Int64 // those that were let through since it did well last
 }
 
-// terms say which attempts go to a replica that is out, at most one at a time.
+// terms decide which attempts go to a replica that is out, at most one at a time.
 type terms struct {
 	every int64   // one for so many that come by; 0 for none
 	after instant // one after so long, however few come by; 0 for no such time
@@ -49,7 +51,7 @@ var (
 
 const oneIn = time.Second
 
-// next are the terms of a replica that did well with these: nil for no terms at all.
+// next returns the terms after a success with these: nil for no restriction.
 func (t *terms) next() *terms {
 	switch t {
 	case returning:
@@ -82,11 +84,12 @@ func (r *replica) admits(now instant) bool {
 	return true
 }
 
-// mayBeCold reports whether r, which is out, gets the calls to warm up: one that answers, if slowly, and has not had
-// enough.
+// mayBeCold reports whether r, which is out, gets calls to warm up: it answers, if slowly, and
+// has not had enough.
 func (r *replica) mayBeCold() bool {
 	return r.reason == reasonLatency && r.absence.tried.Load() < warmUp
 }
 
-// probePatience is how long the next attempt is held back where the last has not come back: it may hang.
+// probePatience is the time after which the next attempt is made if the last one has not
+// returned: it may hang.
 const probePatience = 10 * time.Second

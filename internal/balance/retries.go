@@ -8,17 +8,18 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// failedAttempts tells the attempts that repeat another from first ones. gRPC does not say which one a pick is for, but
-// all attempts of a call have the context of the call, which ends with it: so what failed is remembered by the context's
-// channel, for as long as the call lasts. As long as nothing fails, this costs the load of a counter.
+// failedAttempts distinguishes retries from first attempts. gRPC does not pass that to a pick,
+// but all attempts of a call share the call's context, which ends with the call. So a failed
+// attempt is remembered by the context's channel, for as long as the call lasts. While nothing
+// fails, this costs one load of a counter.
 //
-// The zero value is ready. All methods may be called concurrently.
+// The zero value is ready. Its methods may be called concurrently.
 type failedAttempts struct {
 	count  atomic.Int64
 	byCall sync.Map // codes by the channel of the call's context
 }
 
-// add remembers that the newest attempt of the call of ctx ended with code.
+// add records that the newest attempt of the call of ctx ended with code.
 func (f *failedAttempts) add(ctx context.Context, code codes.Code) {
 	call := ctx.Done()
 	if call == nil {
@@ -31,7 +32,7 @@ func (f *failedAttempts) add(ctx context.Context, code codes.Code) {
 	context.AfterFunc(ctx, func() { f.take(ctx) })
 }
 
-// take returns the code of the attempt that is now repeated for the call of ctx, and whether there is one.
+// take returns the code of the previous attempt for the call of ctx, false if there was none.
 func (f *failedAttempts) take(ctx context.Context) (codes.Code, bool) {
 	if f.count.Load() == 0 {
 		return 0, false

@@ -6,21 +6,24 @@ import (
 	"slices"
 )
 
-// alpha is how often a replica that is like the others would be taken for an outlier, in one comparison of one span. The
-// spans of a judgement have most of their attempts in common, so that in all it errs about once in a thousand million.
+// alpha is the probability of taking a replica that is like the others for an outlier, in one
+// comparison of one span. The spans of a judgement have most of their attempts in common, so that
+// in total it errs about once in a thousand million.
 const alpha = 2e-10
 
-// doubt is how many standard deviations from what is expected a sum must be before its probability is worth computing.
+// doubt is the number of standard deviations from its expectation at which the probability of a
+// sum is computed.
 const doubt = 4
 
-// scored is an attempt with what it counts in a comparison.
+// scored is an attempt with its score in a comparison.
 type scored struct {
 	of, method int
 	score      float64
 }
 
-// byRank scores durations by their rank among those of the same method: from 0 to 1, equal ones alike. A rank knows no
-// distribution: a method may take a millisecond or a minute by what it is asked. Samples must be in order: see [order].
+// byRank scores durations by their rank among those of the same method, from 0 to 1. Equal
+// durations have equal scores. Ranks need no assumption about the distribution: a method may take
+// a millisecond or a minute, depending on its request. Samples must be in order; see [order].
 func byRank(ranked []scored, samples []sample) []scored {
 	for of := range chunks(samples, func(a, b sample) bool { return a.method == b.method }) {
 		below, size := 0, float64(len(of)+1)
@@ -37,7 +40,8 @@ func byRank(ranked []scored, samples []sample) []scored {
 	return ranked
 }
 
-// byFailure scores attempts that have failed with 1 and others with 0. Where none has failed there is nothing to score.
+// byFailure scores failed attempts with 1 and others with 0. If none has failed, it returns no
+// scores.
 func byFailure(failures []scored, samples []sample) []scored {
 	if !slices.ContainsFunc(samples, func(s sample) bool { return s.failed }) {
 		return failures
@@ -50,12 +54,12 @@ func byFailure(failures []scored, samples []sample) []scored {
 	return failures
 }
 
-// order is that of methods, and of durations within a method.
+// order sorts by method, then by duration.
 func order(a, b sample) int {
 	return cmp.Or(cmp.Compare(a.method, b.method), cmp.Compare(a.log, b.log))
 }
 
-// chunks yields the runs of elements that are alike.
+// chunks yields runs of equal elements.
 func chunks[E any](all []E, alike func(a, b E) bool) func(yield func([]E) bool) {
 	return func(yield func([]E) bool) {
 		for len(all) > 0 {
@@ -78,9 +82,10 @@ type stratum struct {
 	sum float64 // of its scores
 }
 
-// significant returns the replicas, of so many, whose sum of scores is greater than chance makes it. Chance is which
-// replica each attempt went to: where that is drawn by lot, what attempts have in common, a burst of slow ones or a method
-// that always fails, is no evidence against any of them. Attempts must be in order of their methods.
+// significant returns the replicas whose sum of scores is greater than chance can explain. Chance
+// is the choice of the replica for each attempt. If that is drawn by lot, a property that
+// attempts have in common, such as a burst of slow ones or a method that always fails, is no
+// evidence against any of them. Attempts must be in order of their methods.
 func significant(all []scored, replicas int) []int {
 	excess, variance := make([]float64, replicas), make([]float64, replicas)
 	own, sum := make([]int, replicas), make([]float64, replicas)
@@ -134,10 +139,11 @@ func strata(all []scored, r int) (found []stratum) {
 	return found
 }
 
-// unlikely reports whether a sum of scores as great as a replica's has a probability of at most alpha, if its attempts are
-// drawn by lot from all attempts of each method. It bounds the probability from above, by a Chernoff bound for drawing
-// without putting back, which is exact where all scores of the replica are above all others. Every tilt gives a bound:
-// the search begins at the one that a normal distribution would have, and ends where a bound is low enough.
+// unlikely reports whether a sum of scores as great as a replica's has a probability of at most
+// alpha, if its attempts are drawn by lot from all attempts of each method. It uses an upper
+// bound of the probability, a Chernoff bound for drawing without replacement, which is exact if
+// all scores of the replica are above all others. Every tilt gives a bound. The search begins at
+// the tilt that a normal distribution would have, and ends when a bound is low enough.
 func unlikely(methods []stratum, tilt float64) bool {
 	for range 12 {
 		bound := 0.0
@@ -152,8 +158,9 @@ func unlikely(methods []stratum, tilt float64) bool {
 	return false
 }
 
-// bound returns the logarithm of a bound: the expectation of exp(tilt*(sum-m.sum)) over all ways to draw m.own attempts is
-// a coefficient of the polynomial prod(1+z*exp(tilt*score)), which for every z is at most prod(...)/z^m.own.
+// bound returns the logarithm of a bound: the expectation of exp(tilt*(sum-m.sum)) over all ways
+// to draw m.own attempts is a coefficient of the polynomial prod(1+z*exp(tilt*score)), which for
+// every z is at most prod(...)/z^m.own.
 func (m stratum) bound(tilt float64) float64 {
 	low, high := -50.0, tilt+50 // of -log(z); scores are from 0 to 1
 	for range 30 {

@@ -5,14 +5,17 @@ import "fmt"
 // Verdict is the answer to whether a caller may call a method.
 type Verdict struct {
 	Allowed bool
-	// Anonymous says that the caller was refused for having proved nothing: it may try again with an identity.
+	// Anonymous reports that the caller was refused because it has proved no identity. It may try
+	// again with one.
 	Anonymous bool
-	// Why is for operators, not for the caller: it tells what others may call.
+	// Why is the reason, for operators and not for the caller, because it lists the callers that
+	// are allowed.
 	Why string
 }
 
-// Authorize decides whether c may call m. domain is the own trust domain; it is empty where mutual TLS is off, and then
-// methods that name no callers take everybody, because somebody else was trusted with the question.
+// Authorize decides whether c may call m. domain is the own trust domain, empty if mutual TLS is
+// off. Then methods without declared callers accept every caller, because another layer was made
+// responsible.
 func (m *Method) Authorize(c Caller, domain string) bool {
 	switch {
 	case m.Public:
@@ -32,7 +35,7 @@ func (m *Method) Authorize(c Caller, domain string) bool {
 	}
 }
 
-// Explain is Authorize with the reason in words.
+// Explain is Authorize with the reason as text.
 func (m *Method) Explain(c Caller, domain string) Verdict {
 	v := Verdict{Allowed: m.Authorize(c, domain)}
 	v.Anonymous = !v.Allowed && c.Anonymous()

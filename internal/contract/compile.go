@@ -15,19 +15,20 @@ import (
 	paddockv1 "github.com/betmakers/paddock/proto/paddock/v1"
 )
 
-// Defaults hold for methods that declare nothing.
+// Defaults apply to methods that declare nothing.
 type Defaults struct {
-	// Timeout of unary methods. Zero means none. Streams have none.
+	// Timeout is the deadline of unary methods. Zero means none. Streams have none.
 	Timeout time.Duration
-	// Overrides are what an operator has said about single methods.
+	// Overrides are the operator's policies for single methods.
 	Overrides Overrides
 }
 
 // openServices are infrastructure: called every few seconds, by machines that may have no identity.
 var openServices = []string{"grpc.health.v1.", "grpc.reflection."}
 
-// Compile returns the records of the unary methods and the streams of desc, each in the order of desc. The error tells
-// of every declaration that contradicts itself or cannot be kept, by file, method and option.
+// Compile returns the records of the unary methods and the streams of desc, each in the order of
+// desc. The error has every declaration that contradicts itself or cannot be kept, by file,
+// method and option.
 func Compile(desc *grpc.ServiceDesc, defaults Defaults) (unary, streams []*Method, err error) {
 	c := compiler{defaults: defaults, service: Descriptor(desc.ServiceName)}
 	for i := range desc.Methods {
@@ -40,8 +41,8 @@ func Compile(desc *grpc.ServiceDesc, defaults Defaults) (unary, streams []*Metho
 	return unary, streams, errors.Join(c.errs...)
 }
 
-// Descriptor returns the descriptor of a service, nil if it is not linked into the binary: a service can be registered
-// without any, and then declares nothing.
+// Descriptor returns the descriptor of a service. It is nil if the descriptor is not linked into
+// the binary: such a service can be registered, and declares nothing.
 func Descriptor(name string) protoreflect.ServiceDescriptor {
 	d, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
 	if err != nil {
@@ -83,7 +84,8 @@ func (c *compiler) method(desc *grpc.ServiceDesc, name string, clientStreams, se
 	return m
 }
 
-// report keeps errs for the end. What a service says wrongly of all its methods is told once.
+// report collects errs. A mistake in the declaration for all methods of a service is reported
+// once.
 func (c *compiler) report(errs ...error) {
 	for _, err := range errs {
 		if !slices.ContainsFunc(c.errs, func(told error) bool { return told.Error() == err.Error() }) {
@@ -92,7 +94,8 @@ func (c *compiler) report(errs ...error) {
 	}
 }
 
-// declarations returns what the service says of all its methods, and then what the method says of itself.
+// declarations returns the declaration of the service for all its methods, and then the method's
+// own.
 func (c *compiler) declarations(method string) []declaration {
 	if c.service == nil {
 		return nil
@@ -119,7 +122,8 @@ func policy(options proto.Message, extension protoreflect.ExtensionType) *paddoc
 	return p
 }
 
-// idempotent reports whether the standard option says that a method has no effect, or none when it is called twice.
+// idempotent reports whether the standard option declares that a method has no effect, or the
+// same effect when called twice.
 func (c *compiler) idempotent(method string) bool {
 	if c.service == nil {
 		return false

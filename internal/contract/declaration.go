@@ -10,14 +10,14 @@ import (
 	paddockv1 "github.com/betmakers/paddock/proto/paddock/v1"
 )
 
-// declaration is one policy and where it stands.
+// declaration is one policy and its place.
 type declaration struct {
 	policy *paddockv1.Policy
 	place  string // "file.proto: package.Service.Method"
 	option string // "(paddock.v1.method)"; empty for an override
 }
 
-// defaultAttempts is how often a call that may be repeated is sent at most.
+// defaultAttempts is the largest number of attempts at a repeatable call.
 const defaultAttempts = 3
 
 // wrong returns an error about a field of the declaration.
@@ -29,7 +29,7 @@ func (d declaration) wrong(field, format string, args ...any) error {
 	return fmt.Errorf("%s: %s %s", d.place, option, fmt.Sprintf(format, args...))
 }
 
-// apply sets the fields of m that the declaration names, and returns what is wrong with them.
+// apply sets the declared fields of m, and returns mistakes in them.
 func (d declaration) apply(m *Method) (errs []error) {
 	p := d.policy
 	if p.GetTimeout() != nil {
@@ -62,11 +62,13 @@ func (d declaration) apply(m *Method) (errs []error) {
 	return errs
 }
 
-// aboutOne reports whether the declaration is about one method, and not about all of a service: what can hold for unary
-// methods alone is an error there, and passes streams over here.
+// aboutOne reports whether the declaration is for one method, and not for all of a service.
+// Fields for unary methods are an error in the declaration of a stream, while the declaration of
+// a service applies them only to its unary methods.
 func (d declaration) aboutOne() bool { return d.option != "(paddock.v1.service)" }
 
-// applyCallers replaces who may call: callers and public are two ways to say it, and the nearer one wins.
+// applyCallers replaces the callers. callers and public exclude each other, and the declaration
+// of the method takes precedence.
 func (d declaration) applyCallers(m *Method) (errs []error) {
 	p := d.policy
 	if p.GetPublic() && len(p.GetCallers()) > 0 {

@@ -8,8 +8,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// infrastructure is what binaries link without calling it as a service of the fleet: its deadlines and retries are the
-// business of who calls it.
+// infrastructure are services that binaries link but that are not services of the fleet. Their
+// callers choose deadlines and retries.
 var infrastructure = []string{"grpc.", "google.", "opentelemetry."}
 
 // Infrastructure reports whether m belongs to gRPC, Google's APIs or telemetry and not to a service of the fleet.
@@ -22,9 +22,9 @@ func (m *Method) Infrastructure() bool {
 	return false
 }
 
-// Linked returns the records of every method whose descriptor is linked into the binary: all that it can call by
-// generated code. A service whose declarations contradict themselves is left out, as it would not start either; told,
-// if not nil, is told of it.
+// Linked returns the records of every method whose descriptor is linked into the binary: all
+// methods that it can call by generated code. A service whose declarations contradict themselves
+// is left out, because it could not start either; told, if not nil, is called with its error.
 func Linked(defaults Defaults, told func(service string, err error)) []*Method {
 	var all []*Method
 	for _, desc := range linkedServices() {
@@ -38,7 +38,8 @@ func Linked(defaults Defaults, told func(service string, err error)) []*Method {
 	return all
 }
 
-// linkedServices only collects: the registry is locked meanwhile, and Compile asks it again.
+// linkedServices only collects, because the registry is locked meanwhile and Compile reads it
+// too.
 func linkedServices() (found []*grpc.ServiceDesc) {
 	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
 		services := file.Services()

@@ -1,6 +1,6 @@
-// Package contract turns what a service declares about its methods, in the options of paddock.v1, into one record per
-// method, once, at registration. Every concern on a call's way works from that record; nothing is looked up while a call
-// runs.
+// Package contract compiles the declarations of a service's methods, in the options of
+// paddock.v1, into one record per method, once, at registration. All steps of a call use that
+// record, so that nothing is looked up while a call runs.
 package contract
 
 import (
@@ -9,49 +9,54 @@ import (
 	"github.com/betmakers/paddock/internal/criticality"
 )
 
-// Method is what the chassis knows of one method. It is read-only once compiled, and safe for concurrent use.
+// Method is the record of one method. It is read-only once compiled, and safe for concurrent use.
 type Method struct {
-	// FullMethod is the method as it stands on the wire: "/package.Service/Method".
+	// FullMethod is the name on the wire: "/package.Service/Method".
 	FullMethod string
 	// Name is the same without the leading slash: the value of the rpc_method label.
 	Name string
 
 	ClientStreams, ServerStreams bool
 
-	// Timeout is the server's deadline where the caller's is later or missing. Zero means none.
+	// Timeout is the server's deadline if the caller has none or a later one. Zero means none.
 	Timeout time.Duration
-	// OwnTimeout says that Timeout is what the contract declares, or an operator has put over it, and no default.
+	// OwnTimeout reports that Timeout is declared in the contract or set by an operator, and is
+	// no default.
 	OwnTimeout bool
 
-	// Callers may call, and nobody else; with none declared, any identity of the own trust domain. Public methods take
-	// callers without an identity too, and then there are no Callers.
+	// Callers are the only callers allowed. If empty, every identity of the own trust domain is
+	// allowed. Public methods also accept callers without an identity, and have no Callers.
 	Callers []Pattern
 	Public  bool
 
 	Criticality Criticality
 	Objectives  Objectives
 
-	// Repeatable says that a call may be sent again after a failure, at most MaxAttempts times in all.
+	// Repeatable reports that a failed call may be retried, up to MaxAttempts attempts in total.
 	Repeatable  bool
 	MaxAttempts int
-	// HedgeAfter is how long a caller waits for an answer before it sends the call a second time. Zero means for ever.
+	// HedgeAfter is the time that a caller waits for an answer before it sends the call a second
+	// time. Zero disables hedging.
 	HedgeAfter time.Duration
 
-	// MaxRequest is the largest request in bytes. Zero means the chassis's limit alone.
+	// MaxRequest is the largest request in bytes. Zero means that only the chassis's limit
+	// applies.
 	MaxRequest int
 
-	// Overridden says that an operator's override holds for the method.
+	// Overridden reports that an operator's override applies to the method.
 	Overridden bool
 
-	// Quiet methods, probes and reflection, leave no span, and no access-log line as long as they succeed.
+	// Quiet methods, probes and reflection, leave no span, and no access-log line while they
+	// succeed.
 	Quiet bool
 }
 
 // Unary reports whether neither side streams.
 func (m *Method) Unary() bool { return !m.ClientStreams && !m.ServerStreams }
 
-// TimeoutByREST is the server's deadline of a call by REST. A unary method that has no timeout of its own has the earlier
-// of two defaults, of which byREST is the one for REST. Zero means none, here as there.
+// TimeoutByREST is the server's deadline of a REST call. For a unary method without its own
+// timeout it is the earlier of two defaults, of which byREST is the one for REST. Zero means none
+// for both.
 func (m *Method) TimeoutByREST(byREST time.Duration) time.Duration {
 	if m.OwnTimeout || !m.Unary() || byREST == 0 || m.Timeout > 0 && m.Timeout < byREST {
 		return m.Timeout
@@ -73,7 +78,7 @@ func (m *Method) Kind() string {
 	}
 }
 
-// Criticality says what a call is worth under overload.
+// Criticality is the worth of a call in an overload.
 type Criticality = criticality.Level
 
 // The levels.
@@ -83,7 +88,7 @@ const (
 	Critical  = criticality.Critical
 )
 
-// Objectives are what a method promises. Zero fields promise nothing.
+// Objectives are the promises of a method. Zero fields promise nothing.
 type Objectives struct {
 	Availability float64       // percent of calls that do not fail by the service's fault
 	Latency      float64       // percent of calls answered within Within

@@ -12,11 +12,13 @@ import (
 	paddockv1 "github.com/betmakers/paddock/proto/paddock/v1"
 )
 
-// Overrides are policies by method, "package.Service/Method", that an operator puts over the declared ones.
+// Overrides are an operator's policies by method, "package.Service/Method". They take precedence
+// over the declared ones.
 type Overrides map[string]*paddockv1.Policy
 
-// ParseOverrides reads {"package.Service/Method": {…}, …}, where each value is a paddock.v1.Policy as JSON. An empty text
-// has none. Unknown fields are errors: an override that does nothing must not look like one that does.
+// ParseOverrides parses {"package.Service/Method": {…}, …}, where each value is a
+// paddock.v1.Policy as JSON. It returns none for an empty text. Unknown fields are errors, so
+// that an override without effect is detected.
 func ParseOverrides(text string) (Overrides, error) {
 	if text == "" {
 		return nil, nil
@@ -42,7 +44,7 @@ func ParseOverrides(text string) (Overrides, error) {
 	return overrides, errors.Join(errs...)
 }
 
-// Unused returns the names of o that are none of methods, sorted.
+// Unused returns the names in o that are not in methods, sorted.
 func (o Overrides) Unused(methods []string) []string {
 	var unused []string
 	for _, name := range slices.Sorted(maps.Keys(o)) {

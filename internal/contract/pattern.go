@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Pattern names callers. The zero value matches nobody.
+// Pattern matches callers. The zero value matches no caller.
 type Pattern struct {
 	text string
 	kind patternKind
@@ -27,8 +27,8 @@ const (
 	maxPattern   = 2048 // a SPIFFE ID has no more bytes
 )
 
-// Caller is an identity that was proved: a SPIFFE ID by mutual TLS, the subject of a bearer token, or both. The zero
-// value is a caller that proved nothing.
+// Caller is a proven identity: a SPIFFE ID by mutual TLS, the subject of a bearer token, or both.
+// The zero value is a caller that has proved nothing.
 type Caller struct {
 	ID      string // "spiffe://example.org/web"
 	Subject string // of an accepted token
@@ -37,7 +37,7 @@ type Caller struct {
 // Anonymous reports whether the caller proved nothing.
 func (c Caller) Anonymous() bool { return c.ID == "" && c.Subject == "" }
 
-// ParsePattern reads a pattern as the option callers has it.
+// ParsePattern parses a pattern in the grammar of the option callers.
 func ParsePattern(text string) (Pattern, error) {
 	if text == "" || len(text) > maxPattern {
 		return Pattern{}, fmt.Errorf("a caller has 1 to %d letters", maxPattern)
@@ -68,7 +68,8 @@ func pattern(text string, kind patternKind, path string) (Pattern, error) {
 	return Pattern{text, kind}, nil
 }
 
-// checkDomain holds a trust domain to the letters that SPIFFE allows. A * there would let in whoever runs an authority.
+// checkDomain checks that a trust domain has only the letters that SPIFFE allows. A * would admit
+// every operator of an authority.
 func checkDomain(domain string) error {
 	if domain == "" {
 		return errors.New("spiffe:// has no trust domain behind it")
@@ -81,7 +82,7 @@ func checkDomain(domain string) error {
 	return nil
 }
 
-// checkPath holds a path to the letters that SPIFFE allows, and *.
+// checkPath checks that a path has only the letters that SPIFFE allows, and *.
 func checkPath(path string) error {
 	for segment := range strings.SplitSeq(path, "/") {
 		if segment == "" || segment == "." || segment == ".." {
@@ -100,10 +101,10 @@ func isLower(r rune) bool { return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' 
 
 func (p Pattern) String() string { return p.text }
 
-// User reports whether p names users by the subjects of their tokens, and not services.
+// User reports whether p matches users, by the subjects of their tokens, and not services.
 func (p Pattern) User() bool { return p.kind == tokenSubject }
 
-// Match reports whether c is among those that p names. domain is the own trust domain, empty if there is none.
+// Match reports whether p matches c. domain is the own trust domain, empty if there is none.
 func (p Pattern) Match(c Caller, domain string) bool {
 	switch p.kind {
 	case tokenSubject:
@@ -132,14 +133,14 @@ func inDomain(id, domain string) (path string, ok bool) {
 	return path, path != "" && its == domain
 }
 
-// InDomain reports whether a SPIFFE ID belongs to domain. None does to an empty one.
+// InDomain reports whether a SPIFFE ID belongs to domain. It is false for an empty domain.
 func InDomain(id, domain string) bool {
 	_, ok := inDomain(id, domain)
 	return ok
 }
 
-// Wildcard matches text against pattern, in which * stands for any letters but a slash. It takes time in proportion to
-// the product of their lengths, whatever they are.
+// Wildcard matches text against pattern, in which * matches any letters but a slash. Its time is
+// bounded by the product of their lengths.
 func Wildcard(pattern, text string) bool {
 	star, mark := -1, 0 // the last * met, and how much of text it stands for
 	p, t := 0, 0

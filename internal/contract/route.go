@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Route returns the record of plain HTTP under a pattern of http.ServeMux: a method that declares nothing but who may
-// call. Callers are patterns as a contract has them. A public route has none.
+// Route returns the record of plain HTTP under a pattern of http.ServeMux: a method that declares
+// only its callers, in the grammar of a contract. A public route has none.
 func Route(pattern string, public bool, callers []string) (*Method, error) {
 	m := &Method{Name: pattern, Public: public}
 	var errs []error

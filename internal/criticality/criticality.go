@@ -1,11 +1,11 @@
-// Package criticality is what a call is worth when a service cannot do everything: contracts declare it, admission goes
-// by it, and calls carry it to the services that they call.
+// Package criticality is the worth of a call in an overload. Contracts declare it, admission uses
+// it, and calls forward it to the services that they call.
 package criticality
 
-// Level says what a call is worth in an overload. The zero value is Normal.
+// Level is the worth of a call in an overload. The zero value is Normal.
 type Level int8
 
-// The levels, from what is given up first to what is given up last.
+// The levels. In an overload, the first are given up first.
 const (
 	Sheddable Level = iota - 1
 	Normal
@@ -15,7 +15,7 @@ const (
 	Count = 3
 )
 
-// Rank is the level as an index, from 0 up: more is worth more.
+// Rank is the level as an index from 0, which is worth least.
 func (l Level) Rank() int { return int(l - Sheddable) }
 
 func (l Level) String() string {

@@ -2,7 +2,7 @@ package fault
 
 import "net"
 
-// Cut breaks a connection as a network would: with a reset, where it is one of TCP.
+// Cut breaks a connection like a network failure, with a reset if it is TCP.
 func Cut(conn net.Conn) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0) // a close is a reset from now on

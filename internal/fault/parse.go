@@ -15,7 +15,7 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// wire is a rule as it is written.
+// wire is the JSON form of a rule.
 type wire struct {
 	Method  string   `json:"method"`
 	Peer    string   `json:"peer,omitempty"`
@@ -28,7 +28,7 @@ type wire struct {
 	For     string   `json:"for,omitempty"`
 }
 
-// What a rule may say.
+// The limits of a rule.
 const (
 	MostRules   = 32 // in force at once
 	MaxFor      = time.Hour
@@ -40,8 +40,8 @@ const (
 	someMessage = "fault injected on purpose"
 )
 
-// Parse reads a rule, or a list of rules, as JSON; an empty text has none. mustEnd refuses rules without "for". The error
-// tells of every rule that is wrong, and names its fields.
+// Parse parses a rule, or a list of rules, as JSON. It returns none for an empty text. mustEnd
+// rejects rules without "for". The error has every wrong rule with its fields.
 func Parse(text string, mustEnd bool) ([]*Rule, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -87,7 +87,7 @@ func decode(text string) (written []wire, err error) {
 	return written, nil
 }
 
-// rule checks every field. The first that is wrong is told.
+// rule checks every field, and reports the first mistake.
 func (w wire) rule(mustEnd bool) (*Rule, error) {
 	r := &Rule{Ratio: 1, Reset: w.Reset, Message: w.Message, method: w.Method, anyone: w.Peer == "", wire: w}
 	for _, read := range []func(*Rule) error{w.checkMethod, w.readPeer, w.readRatio, w.readDelay, w.readAbort, w.readAfter} {

@@ -1,5 +1,5 @@
-// Package fault holds the rules by which a service fails on purpose: which calls, how, and until when. It knows nothing of
-// how a call is made to fail.
+// Package fault has the rules of injected faults: which calls fail, how, and until when. It does
+// not know how a call is made to fail.
 package fault
 
 import (
@@ -14,20 +14,21 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// Rule says of some calls how they fail. Rules come from Parse alone, and do not change.
+// Rule selects calls and their fault. Only Parse makes rules, and they do not change.
 type Rule struct {
-	// Ratio is the share of the calls that meet the fault, more than 0 and at most 1.
+	// Ratio is the share of calls with the fault, more than 0 and at most 1.
 	Ratio float64
-	// Delay comes first. Zero is none.
+	// Delay is the delay before the handler or the failure. Zero means none.
 	Delay time.Duration
-	// Code ends the call with Message. OK leaves it to its handler.
+	// Code ends the call with Message. With OK the handler runs.
 	Code    codes.Code
 	Message string
-	// Reset breaks the caller's connection, or its stream where the transport can do that alone.
+	// Reset breaks the caller's connection, or only its stream if the transport can do that.
 	Reset bool
-	// After is how many messages of a stream go through before Code or Reset. Zero ends the call before its handler.
+	// After is the number of messages of a stream that pass before Code or Reset. Zero ends the
+	// call before its handler.
 	After int
-	// For is how long the rule stands. Zero is until it is removed.
+	// For is the life of the rule. Zero means until it is removed.
 	For time.Duration
 
 	method string
@@ -36,10 +37,10 @@ type Rule struct {
 	wire   wire
 }
 
-// Ends reports whether the rule ends calls, and not only delays them.
+// Ends reports whether the rule ends calls, and does not only delay them.
 func (r *Rule) Ends() bool { return r.Code != codes.OK || r.Reset }
 
-// Kind names how a rule that ends calls does so before their handlers: abort or reset.
+// Kind returns how the rule ends calls before their handlers: abort or reset.
 func (r *Rule) Kind() string {
 	if r.Reset {
 		return "reset"
@@ -47,10 +48,11 @@ func (r *Rule) Kind() string {
 	return "abort"
 }
 
-// Method returns the pattern of the methods that the rule is about.
+// Method returns the pattern of the methods that the rule applies to.
 func (r *Rule) Method() string { return r.method }
 
-// MatchMethod reports whether the rule is about calls of m. A unary method sends one message: it has no part of a stream.
+// MatchMethod reports whether the rule applies to calls of m. A rule for a part of a stream never
+// applies to a unary method.
 func (r *Rule) MatchMethod(m *contract.Method) bool {
 	if r.After > 0 && m.Unary() {
 		return false
@@ -58,12 +60,13 @@ func (r *Rule) MatchMethod(m *contract.Method) bool {
 	return r.method == "*" || contract.Wildcard(r.method, m.Name)
 }
 
-// MatchPeer reports whether the rule is about calls of c. domain is the own trust domain.
+// MatchPeer reports whether the rule applies to calls of c. domain is the own trust domain.
 func (r *Rule) MatchPeer(c contract.Caller, domain string) bool {
 	return r.anyone || r.peer.Match(c, domain)
 }
 
-// String tells the rule to a person: "10% of acme.v1.Wallet/* by web: 200ms late, then UNAVAILABLE".
+// String describes the rule for people: "10% of acme.v1.Wallet/* by web: 200ms late, then
+// UNAVAILABLE".
 func (r *Rule) String() string {
 	var b strings.Builder
 	if r.Ratio < 1 {
@@ -77,7 +80,7 @@ func (r *Rule) String() string {
 	return b.String()
 }
 
-// Effect is the part of String behind the colon.
+// Effect is the part of String after the colon.
 func (r *Rule) Effect() string {
 	var parts []string
 	if r.Delay > 0 {
@@ -95,5 +98,5 @@ func (r *Rule) Effect() string {
 	return strings.Join(parts, ", then ")
 }
 
-// MarshalJSON returns the rule as Parse read it.
+// MarshalJSON returns the rule as Parse has read it.
 func (r *Rule) MarshalJSON() ([]byte, error) { return json.Marshal(r.wire) }

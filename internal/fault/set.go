@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// Target is what fails by the rules.
+// Target injects the faults of the rules.
 type Target interface {
-	// CheckFault refuses a rule that no call would ever meet.
+	// CheckFault rejects a rule that would never apply to a call.
 	CheckFault(*Rule) error
-	// SetFaults puts rules in force, in place of those before. The slice is the target's.
+	// SetFaults replaces the rules in force. The target owns the slice.
 	SetFaults([]*Rule)
 }
 
@@ -47,7 +47,8 @@ func NewSet(target Target, logger *slog.Logger) *Set {
 // ErrClosed is what Add returns after Close.
 var ErrClosed = errors.New("the service is stopping: it takes no more faults")
 
-// Add puts rules in force beside those there are: all of them or, with an error, none. by names who wants them.
+// Add adds rules to those in force: all of them or, with an error, none. by is the author, for
+// the log.
 func (s *Set) Add(ctx context.Context, rules []*Rule, by string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,7 +124,7 @@ func (s *Set) Active() []Active {
 	return slices.Clone(s.active)
 }
 
-// Close ends every rule, and takes no more. Calling it twice is harmless.
+// Close ends every rule and rejects new ones. Further calls do nothing.
 func (s *Set) Close() {
 	s.mu.Lock()
 	s.closed = true

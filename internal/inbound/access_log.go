@@ -15,8 +15,9 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// The access log has one line for each finished call. As JSON it is written straight into a pooled buffer, behind a
-// prefix made ready at registration, at a tenth of what a slog record costs; slog serves every other sink and format.
+// The access log has one line for each finished call. A JSON line is written directly into a
+// pooled buffer, after a prefix prepared at registration, at a tenth of the cost of a slog
+// record. slog serves the other sinks and formats.
 
 // logCall writes the line of a finished call.
 func logCall(c *call, out outcome, elapsed time.Duration) {
@@ -44,8 +45,8 @@ func logCall(c *call, out outcome, elapsed time.Duration) {
 	}
 }
 
-// leftOut says how many lines of a flood are missing before one: each call is refused while the audit log cannot be
-// written, and the metric of refused calls counts them.
+// leftOut reports how many lines of a flood were left out before one. While the audit log cannot
+// be written, each call is refused, and the metric of refused calls counts them.
 func leftOut(lines int) string {
 	if lines == 0 {
 		return ""
@@ -53,25 +54,25 @@ func leftOut(lines int) string {
 	return "; " + strconv.Itoa(lines) + " calls refused for this since have no line"
 }
 
-// logAnyway logs a line whatever the log's level is.
+// logAnyway logs a line at any level of the log.
 func logAnyway(ctx context.Context, log *slog.Logger, at time.Time, level slog.Level, message string, attrs []slog.Attr) {
 	record := slog.NewRecord(at, level, message, 0)
 	record.AddAttrs(attrs...)
 	_ = log.Handler().Handle(ctx, record) // a sink that is broken has nowhere to say so
 }
 
-// turnsAway reports whether the reason is who makes the call. Such lines are logged whatever the log's level is:
-// whoever turns the log down shall not be able to try doors unseen.
+// turnsAway reports whether the reason is the caller's identity. Such lines are logged at any
+// level, so that a lower log level does not hide attempts to get in.
 func turnsAway(reason Reason) bool {
 	return reason == ReasonUnauthenticated || reason == ReasonDenied || reason == ReasonRateLimited
 }
 
-// levelOfCall is ERROR where the service has failed, which no caller can bring about: there may be as many such calls as a
-// stranger likes.
+// levelOfCall is ERROR if the service has failed. Failures that a caller can cause at will have a
+// lower level.
 func levelOfCall(c *call, code codes.Code) slog.Level {
 	switch reason := c.reason(); {
 	case reason == ReasonOverload || reason == ReasonShutdown || reason == ReasonUnaudited:
-		return slog.LevelWarn // the service protects itself, keeps its promise, or stops: no failure of it
+		return slog.LevelWarn // the service protects itself, keeps its contract, or stops
 	case reason.ofTheCaller() || reason == ReasonDraining || c.byCaller:
 		return slog.LevelInfo
 	default:
@@ -79,7 +80,7 @@ func levelOfCall(c *call, code codes.Code) slog.Level {
 	}
 }
 
-// levelOf is ERROR where the fault is the service's.
+// levelOf is ERROR if the code is a fault of the service.
 func levelOf(code codes.Code) slog.Level {
 	if errorType(code) != "" {
 		return slog.LevelError
@@ -87,7 +88,8 @@ func levelOf(code codes.Code) slog.Level {
 	return slog.LevelInfo
 }
 
-// lineAttrs are the fields of a line. writeLine writes the same, and a test holds the two together.
+// lineAttrs are the fields of a line. writeLine writes the same fields, and a test compares the
+// two.
 func lineAttrs(c *call, out outcome, elapsed time.Duration) []slog.Attr {
 	attrs := make([]slog.Attr, 0, 8)
 	attrs = append(attrs,
@@ -173,13 +175,14 @@ func writeLine(c *call, out outcome, level slog.Level, elapsed time.Duration) {
 	b = append(b, `","trace_flags":"`...)
 	b = hex.AppendEncode(b, []byte{byte(sc.TraceFlags())})
 	b = append(b, "\"}\n"...)
-	// A sink that is broken has nowhere to say so; the writer of the chassis counts what it drops.
+	// A broken sink cannot log its own error. The writer of the chassis counts dropped lines.
 	_, _ = c.method.server.cfg.Lines.Write(b)
 	*pooled = b
 	lines.buffers.Put(pooled)
 }
 
-// second is the text of one second of UTC, kept because formatting a date costs more than the rest of a line.
+// second is the text of one second in UTC. It is cached, because formatting a date costs more
+// than the rest of a line.
 type second struct {
 	unix int64
 	text []byte

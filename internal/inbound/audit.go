@@ -11,14 +11,16 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// deniedByHandler is the reason of a call that its handler has denied, which is none of the chassis's.
+// deniedByHandler is the reason of a call that its handler has denied, and not the chassis.
 const deniedByHandler = "handler"
 
-// unauditedDelay is how long a caller is told to wait whose call could not be recorded.
+// unauditedDelay is the time after which the caller should retry a call that could not be
+// recorded.
 const unauditedDelay = time.Second
 
-// auditBegin records a call that is let in before its handler runs: each call where one that cannot be recorded must
-// not run, and streams, which may have no end for a long time. Probes are left out: they are many, and must be answered.
+// auditBegin records an admitted call before its handler runs: each call if calls that cannot be
+// recorded must not run, and otherwise streams, which may run for a long time. Probes are left
+// out: they are many, and must be answered.
 func auditBegin(c *call) error {
 	log := c.method.server.cfg.Audit
 	if log == nil || c.method.Quiet || c.method == c.method.server.unknown {
@@ -45,7 +47,7 @@ func errUnaudited() error {
 	return rpcstatus.WithRetry(status.New(codes.Unavailable, "the call cannot be recorded, and does not run: try again later"), unauditedDelay).Err()
 }
 
-// auditEnd records a call that is over.
+// auditEnd records an ended call.
 func auditEnd(c *call, out outcome, elapsed time.Duration) {
 	decision, reason := verdictOf(c, out.code)
 	log := c.method.server.cfg.Audit
@@ -57,7 +59,8 @@ func auditEnd(c *call, out outcome, elapsed time.Duration) {
 	log.Write(&r)
 }
 
-// verdictOf is what was decided about the caller. A stream whose proof has ended is denied at its end.
+// verdictOf returns the decision about the caller. A stream whose proof has ended is denied at
+// its end.
 func verdictOf(c *call, code codes.Code) (audit.Decision, string) {
 	switch reason := c.reason(); {
 	case turnsAway(reason) || reason == ReasonUnknownMethod:

@@ -13,8 +13,9 @@ import (
 // Caller is who makes a call, as far as that was proved.
 type Caller = contract.Caller
 
-// CallerOf returns who makes the call of ctx, or the HTTP request that runs through [Server.Route]; the zero value if
-// nothing was proved, or ctx belongs to neither.
+// CallerOf returns the caller of the call of ctx, or of the HTTP request that runs through
+// [Server.Route]. It is the zero value if the caller has proved nothing, or ctx belongs to
+// neither.
 func CallerOf(ctx context.Context) Caller {
 	if c, ok := ctx.Value(served.Key{}).(*call); ok {
 		return c.caller
@@ -25,8 +26,8 @@ func CallerOf(ctx context.Context) Caller {
 	return Caller{}
 }
 
-// authorize holds the caller to the method's declaration. In audit mode it lets everybody in, and tells whom it would
-// not have let in.
+// authorize checks the caller against the method's declaration. In audit mode it admits every
+// caller, and records which ones it would refuse.
 func authorize(d *decision) {
 	s := d.method.server
 	if d.method.Authorize(d.caller, s.trustDomain) {

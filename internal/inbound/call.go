@@ -17,9 +17,9 @@ import (
 	"github.com/betmakers/paddock/internal/served"
 )
 
-// call is one call: the context and the stream that its handler gets, and what the pass remembers of it. It is the
-// only object the pass allocates for a call that is not recorded. Goroutines that a handler leaves behind may hold it
-// for longer than the call lasts, so it is never reused.
+// call is one call: its handler's context and stream, and the state of the pass. It is the only
+// object that the pass allocates for an unrecorded call. It is never reused, because goroutines
+// that outlive the handler may still hold it.
 type call struct {
 	parent   context.Context   //nolint:containedctx // the transport's
 	stream   grpc.ServerStream // of the transport
@@ -34,25 +34,25 @@ type call struct {
 	decided  bool                     // the caller was let in
 	received bool                     // the caller's message reached the handler
 	returned bool                     // the handler came back, and did not panic
-	byCaller bool                     // it failed for what its caller did: went early, or sent what cannot be read
+	byCaller bool                     // the caller caused its failure: it left early, or sent an unreadable message
 }
 
-// rareCall is what few calls have. It does not change: goroutines of the handler read it while the call goes on. Alter
-// replaces it.
+// rareCall has the fields that few calls need. It is immutable, because goroutines of the handler
+// read it while the call runs. alter replaces it.
 type rareCall struct {
 	refused Reason // why its handler did not run; empty if it did
 	explain string // the same for operators, in words
-	audited bool   // explain tells why it would have been refused, were it not for the audit mode
+	audited bool   // explain is the reason for which it would be refused outside audit mode
 
-	former string // whom the certificate of the connection names, where it is not accepted any more
+	former string // the identity of the connection's certificate, if it is not valid any more
 
-	wouldDeny Reason          // why its caller would have been refused, were it not for the audit mode
+	wouldDeny Reason          // the reason for which its caller would be refused outside audit mode
 	baggage   context.Context //nolint:containedctx // the stream's context with the caller's baggage
 	partial   *partialStream  // the stream, where a fault is to break it
 	unread    codes.Code      // of a message of a stream that did not reach the handler
 }
 
-// alter replaces what few calls have by a changed copy.
+// alter replaces the rare fields by a changed copy.
 func (c *call) alter(change func(*rareCall)) {
 	for {
 		old := c.rare.Load()
@@ -67,7 +67,7 @@ func (c *call) alter(change func(*rareCall)) {
 	}
 }
 
-// reason tells why the call was refused, empty if it was not.
+// reason returns the reason why the call was refused, empty if it was not.
 func (c *call) reason() Reason {
 	if rare := c.rare.Load(); rare != nil {
 		return rare.refused
@@ -75,7 +75,8 @@ func (c *call) reason() Reason {
 	return ""
 }
 
-// The stream of the handler is the transport's, with the call as its context and an eye on what comes in.
+// The stream of the handler is the transport's, with the call as its context and checks of
+// received messages.
 var _ grpc.ServerStream = (*call)(nil)
 
 func (c *call) Context() context.Context        { return c }
@@ -84,7 +85,7 @@ func (c *call) SendHeader(md metadata.MD) error { return c.stream.SendHeader(md)
 func (c *call) SetTrailer(md metadata.MD)       { c.stream.SetTrailer(md) }
 func (c *call) SendMsg(m any) error             { return c.messages().SendMsg(m) }
 
-// messages is where the messages go and come from.
+// messages returns the stream for messages.
 func (c *call) messages() grpc.ServerStream {
 	if rare := c.rare.Load(); rare != nil && rare.partial != nil {
 		return rare.partial
@@ -106,8 +107,8 @@ func (c *call) RecvMsg(m any) error {
 	return err
 }
 
-// refuseMessage notes why a message did not reach the handler. Of a stream that the client sends it is one of many, and
-// the handler may go on: the call has failed by its caller if it ends with the error's code.
+// refuseMessage records why a message did not reach the handler. In a client's stream the handler
+// may go on after it. The call counts as failed by its caller if it ends with the error's code.
 func (c *call) refuseMessage(reason Reason, err error) {
 	switch {
 	case !c.method.ClientStreams && !c.received:
@@ -117,13 +118,14 @@ func (c *call) refuseMessage(reason Reason, err error) {
 	}
 }
 
-// unread reports whether a stream ends with code because its client has sent what cannot be read.
+// unread reports whether a stream ends with code because its client has sent an unreadable
+// message.
 func (c *call) unread(code codes.Code) bool {
 	rare := c.rare.Load()
 	return rare != nil && rare.unread == code && code != codes.OK
 }
 
-// receive has a message of gRPC looked at before it is decoded, where the method has a limit of its own.
+// receive checks a gRPC message before it is decoded, if the method has a limit of its own.
 func (c *call) receive(m any) error {
 	if c.method.MaxRequest == 0 || c.http != nil {
 		return c.messages().RecvMsg(m)
@@ -140,10 +142,12 @@ func (c *call) receive(m any) error {
 	return err
 }
 
-// The context of the handler is the transport's, with the deadline of the method, the span and the call itself.
+// The context of the handler is the transport's, with the deadline of the method, the span and
+// the call itself.
 var _ context.Context = (*call)(nil)
 
-// Value answers from the call's own fields what the pass knows; the rest is the transport's.
+// Value returns the values of the pass from the call's own fields, and others from the
+// transport's context.
 func (c *call) Value(key any) any {
 	switch key {
 	case c.method.server.obs.keys.span:
@@ -158,7 +162,8 @@ func (c *call) Value(key any) any {
 	return c.values().Value(key)
 }
 
-// values answers what the pass does not know: the stream's context, with the caller's baggage in it if there is any.
+// values is the context for other values: the stream's, with the caller's baggage if there is
+// any.
 func (c *call) values() context.Context {
 	if rare := c.rare.Load(); rare != nil && rare.baggage != nil {
 		return rare.baggage
@@ -166,13 +171,14 @@ func (c *call) values() context.Context {
 	return c.stream.Context()
 }
 
-// String names the context where it is printed, as gRPC does in errors. Without it fmt would print all that is in it.
+// String is the text of the context in errors, as in gRPC. Without it fmt would print its whole
+// content.
 func (c *call) String() string { return "call of " + c.method.Name }
 
 // GoString is String.
 func (c *call) GoString() string { return c.String() }
 
-// Deadline is the earlier of the caller's and the method's.
+// Deadline is the earlier of the caller's and the method's deadline.
 func (c *call) Deadline() (time.Time, bool) {
 	if c.deadline.after > 0 {
 		return c.deadline.at(c.start), true
@@ -180,7 +186,7 @@ func (c *call) Deadline() (time.Time, bool) {
 	return c.parent.Deadline()
 }
 
-// Done arms the method's deadline when it is first asked for: a handler that never waits never pays for a timer. A
+// Done arms the method's deadline at the first call: a handler that never waits needs no timer. A
 // stream gets a context that a stop can end.
 func (c *call) Done() <-chan struct{} {
 	if c.deadline.own() {
@@ -189,7 +195,7 @@ func (c *call) Done() <-chan struct{} {
 	return c.parent.Done()
 }
 
-// Err follows Done, and tells of a deadline that has passed even where nobody asked for Done.
+// Err agrees with Done, and reports a passed deadline even if Done was never called.
 func (c *call) Err() error {
 	if c.deadline.own() {
 		return c.deadline.err(c.parent, c.start)
@@ -197,12 +203,14 @@ func (c *call) Err() error {
 	return c.parent.Err()
 }
 
-// refuse notes why a call does not reach its handler. Explain is for operators and may be empty.
+// refuse records why a call does not reach its handler. Explain is for operators and may be
+// empty.
 func (c *call) refuse(reason Reason, explain string) {
 	c.alter(func(rare *rareCall) { rare.refused, rare.explain, rare.audited = reason, explain, false })
 }
 
-// note keeps for operators what became of a call that was not refused, unless something is noted already.
+// note records, for operators, the result of a call that was not refused, unless one is recorded
+// already.
 func (c *call) note(what string) {
 	c.alter(func(rare *rareCall) {
 		if rare.explain == "" {
@@ -211,7 +219,8 @@ func (c *call) note(what string) {
 	})
 }
 
-// requested returns the method that the caller named, which for an unknown one is not the record's.
+// requested returns the name of the called method. For an unknown method it is not the record's
+// name.
 func (c *call) requested() string {
 	name, _ := grpc.Method(c.stream.Context())
 	return name
@@ -224,7 +233,7 @@ func (c *call) protocol() string {
 	return "grpc"
 }
 
-// wouldDeny is the reason for which a caller would be denied that the audit mode of authorization has let in.
+// wouldDeny is the reason for which the caller would be denied, if audit mode has admitted it.
 func (c *call) wouldDeny() string {
 	if rare := c.rare.Load(); rare != nil {
 		return string(rare.wouldDeny)
@@ -232,9 +241,9 @@ func (c *call) wouldDeny() string {
 	return ""
 }
 
-// Criticality is what the call is worth.
+// Criticality is the worth of the call.
 func (c *call) Criticality() contract.Criticality { return c.place.Worth }
 
-// outside reports whether the caller has proved no identity of the own trust domain. Where mutual TLS is off, no
-// caller has.
+// outside reports whether the caller has proved no identity of the own trust domain. Where mutual
+// TLS is off, no caller has.
 func (c *call) outside() bool { return !contract.InDomain(c.caller.ID, c.method.server.trustDomain) }

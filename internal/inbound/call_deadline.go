@@ -5,7 +5,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// explainDeadline notes for operators which deadline has ended a call, where one has.
+// explainDeadline records, for operators, which deadline has ended a call.
 func explainDeadline(c *call, out outcome) {
 	if out.code == codes.DeadlineExceeded && c.reason() == "" && c.Err() != nil {
 		c.note(whichDeadline(c))
@@ -30,7 +30,8 @@ func whichDeadline(c *call) string {
 	}
 }
 
-// begins refuses a call whose time is spent, or whose caller has gone, before its work has begun.
+// begins refuses a call whose deadline has passed or whose caller has gone, before its work
+// begins.
 func begins(c *call) error {
 	err := c.parent.Err()
 	if err == nil {

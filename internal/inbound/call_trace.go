@@ -56,8 +56,9 @@ func endTrace(c *call, out outcome) {
 	t.recorded.End()
 }
 
-// remoteParent reads the caller's W3C trace context from the metadata of a gRPC call, and puts the caller's baggage
-// into the call's context. That of a caller which is not believed is no parent but a link, and its baggage is left out.
+// remoteParent reads the caller's W3C trace context from the metadata of a gRPC call, and puts
+// the caller's baggage into the call's context. The trace of an untrusted caller becomes a link,
+// and its baggage is left out.
 func remoteParent(c *call, obs *observer) (parent, link trace.SpanContext) {
 	var traceparent, members string
 	if !obs.cfg.IgnoreBaggage {
@@ -79,11 +80,11 @@ func remoteParent(c *call, obs *observer) (parent, link trace.SpanContext) {
 	return parentOrLink(believed, traceid.Parse(traceparent, list(metadata.ValueFromIncomingContext(c.parent, "tracestate"))))
 }
 
-// believes reports whether traceparent and baggage of the peer in ctx are taken as they come. Strangers could have
-// every call of theirs recorded, and put into the baggage what services further in take for the mesh's own. So a peer
-// that has proved no identity of the own trust domain gets a trace of its own, linked with the one that it names, as
-// OpenTelemetry has it for public endpoints and W3C Trace Context allows it at a border. Where mutual TLS is off
-// there is no border.
+// believes reports whether traceparent and baggage of the peer in ctx are trusted. An untrusted
+// caller could get every call recorded, and could send baggage that other services trust. So a
+// peer without a proven identity of the own trust domain gets a new trace, linked with its own,
+// as OpenTelemetry defines it for public endpoints and W3C Trace Context allows it at a trust
+// boundary. Where mutual TLS is off, all peers are trusted.
 func believes(ctx context.Context, s *Server) bool {
 	if s.cfg.ForeignTraces || s.trustDomain == "" {
 		return true
@@ -109,11 +110,11 @@ func first(values []string) string {
 	return values[0]
 }
 
-// list makes one header of several: callers and proxies may spread a list over them.
+// list joins several headers, because callers and proxies may split a list.
 func list(values []string) string { return strings.Join(values, ",") }
 
-// withBaggage returns ctx with the members of a W3C baggage header; ctx itself where there are none or the header is
-// malformed.
+// withBaggage returns ctx with the members of a W3C baggage header. It returns ctx itself if
+// there are none or the header is malformed.
 func withBaggage(ctx context.Context, header string) context.Context {
 	if header == "" {
 		return ctx
@@ -125,7 +126,7 @@ func withBaggage(ctx context.Context, header string) context.Context {
 	return baggage.ContextWithBaggage(ctx, bag)
 }
 
-// beginHTTPTrace is that for an HTTP request.
+// beginHTTPTrace is the same for an HTTP request.
 func beginHTTPTrace(h *httpCall, r *http.Request) {
 	t := &h.trace
 	obs := h.server.obs

@@ -10,10 +10,11 @@ import (
 	"github.com/betmakers/paddock/internal/timeouts"
 )
 
-// takeTimeout reads from a REST request for how long its caller waits, as `Request-Timeout` (seconds, with a fraction if need
-// be) and `Grpc-Timeout` (as gRPC has it) say: the shorter of them. The call of the request then has no later deadline
-// than that, counted from when the request arrived; the server's own limits stay. It takes Grpc-Timeout away, which the
-// gateway would understand in its own way. Where a header is malformed it answers with 400 and returns false.
+// takeTimeout reads the caller's timeout from a REST request: the shorter of `Request-Timeout`
+// (seconds, possibly with a fraction) and `Grpc-Timeout` (in gRPC's format). It bounds the
+// deadline of the request's call, counted from the arrival of the request. The server's own
+// limits stay. It removes Grpc-Timeout, which the gateway would interpret differently. For a
+// malformed header it answers with 400 and returns false.
 func takeTimeout(w http.ResponseWriter, r *http.Request) bool {
 	seconds, units := r.Header[timeouts.Header], r.Header["Grpc-Timeout"]
 	if seconds == nil && units == nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/betmakers/paddock/internal/timeouts"
 )
 
-// conclude makes a status of whatever a handler came back with. What may not leave the process, the text of a panic or
-// of an error that is no status, goes to the log under an id, and the caller gets the id.
+// conclude converts the result of a handler to a status. The text of a panic, or of an error
+// without a status, goes to the log under an id, and the caller gets only the id.
 func conclude(c *call, err error, panicked any, ended error) outcome {
 	switch {
 	case panicked != nil:
@@ -32,8 +32,8 @@ func conclude(c *call, err error, panicked any, ended error) outcome {
 	}
 }
 
-// concludeError asks the handler's error what it is. That runs code of the service, which may panic as the handler may: a nil
-// pointer that was returned as an error does.
+// concludeError converts the handler's error. Its methods are code of the service and may panic,
+// as for a nil pointer that was returned as an error.
 func concludeError(c *call, err error) (out outcome) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -67,8 +67,8 @@ func concludeError(c *call, err error) (out outcome) {
 	return hide(c, "handler returned an error that is no status", redact.Error(err))
 }
 
-// contextText is what a caller is told of a deadline or a cancellation, whether the handler has told of it or the chassis
-// has seen it: no more than that, as a handler may wrap it in what is not for callers.
+// contextText is the caller's text for a deadline or a cancellation, whether the handler or the
+// chassis has found it. It is fixed, because the handler's text may not be for callers.
 func contextText(code codes.Code) string {
 	if code == codes.Canceled {
 		return context.Canceled.Error()
@@ -76,13 +76,14 @@ func contextText(code codes.Code) string {
 	return context.DeadlineExceeded.Error()
 }
 
-// logCause logs the whole text of a status or context error that wraps another or is wrapped, as the caller gets only
-// the status: as an error where the fault is the service's, else for those who look closely.
+// logCause logs the whole text of a status or context error that wraps another or is wrapped,
+// because the caller gets only the status. It logs it as an error if the fault is the service's,
+// else at debug level.
 func logCause(c *call, err error, code codes.Code) {
 	if _, direct := err.(interface{ GRPCStatus() *status.Status }); direct && errors.Unwrap(err) == nil {
 		return
 	}
-	if err == context.DeadlineExceeded || err == context.Canceled { //nolint:errorlint // wrapped, they tell more
+	if err == context.DeadlineExceeded || err == context.Canceled { //nolint:errorlint // a wrapping error has more text
 		return
 	}
 	level := slog.LevelDebug
@@ -99,7 +100,7 @@ func concludePanic(c *call, value any) outcome {
 	return hide(c, "handler panicked", value, slog.String("stack", string(debug.Stack())))
 }
 
-// hide logs what went wrong under a new id, and tells the caller the id alone.
+// hide logs a failure under a new id, and sends only the id to the caller.
 func hide(c *call, what string, value any, more ...slog.Attr) outcome {
 	id, level := errorID(), slog.LevelError
 	if c.byCaller {
@@ -112,9 +113,10 @@ func hide(c *call, what string, value any, more ...slog.Attr) outcome {
 	return outcome{codes.Internal, status.Error(codes.Internal, fixedText(codes.Internal, id))}
 }
 
-// abandoned reports whether a caller had gone, by a deadline of its own or by hanging up, before nine tenths of the
-// time that the method has. If its call failed, what its handler came back with says nothing about the service. The
-// last tenth is for callers that wait as long as the contract says: their clocks have started earlier.
+// abandoned reports whether the caller had gone, by its own deadline or a cancellation, before
+// nine tenths of the method's time. The failure of such a call is not counted against the
+// service. The last tenth is for callers that wait as long as the contract allows, because their
+// clocks have started earlier.
 func abandoned(c *call, elapsed time.Duration) bool {
 	if !c.returned || c.Err() == nil {
 		return false

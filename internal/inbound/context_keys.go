@@ -8,9 +8,10 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// contextKeys are the keys under which other packages keep what a call knows from its own fields. They are private to
-// those packages, but a context sees the keys that it is asked for: so each is found by asking once. A call then needs
-// one object where it would need a chain of them.
+// contextKeys are the keys by which other packages look up values that a call has in its own
+// fields. The keys are private to those packages, but a context sees the keys that it is asked
+// for, so each is found by asking once. A call then needs one object instead of a chain of
+// contexts.
 type contextKeys struct {
 	span, incoming, outgoing, transport any
 	cancel                              any // of package context: the parent that a child attaches itself to
@@ -32,7 +33,7 @@ type keyProbe struct {
 	key *any
 }
 
-// Err reports an end, as context.Cause asks for the key of an ended context alone.
+// Err reports an end, because context.Cause asks for its key only after the end of a context.
 func (p keyProbe) Err() error { return context.Canceled }
 
 func (p keyProbe) Value(key any) any {

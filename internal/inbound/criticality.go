@@ -7,8 +7,8 @@ import (
 	"github.com/betmakers/paddock/internal/served"
 )
 
-// weigh decides what the call is worth: what its method declares, unless a caller of the own trust domain says that it
-// makes the call for one that is worth more, or less. By REST nobody is asked.
+// weigh decides the worth of the call: the one that its method declares, unless a caller of the
+// own trust domain sends another. REST callers cannot choose it.
 func weigh(c *call) {
 	c.place.Worth = c.method.Criticality
 	if c.http != nil || !contract.InDomain(c.caller.ID, c.method.server.trustDomain) {

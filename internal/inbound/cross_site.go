@@ -21,9 +21,9 @@ func newCrossSite(trusted []string) (*http.CrossOriginProtection, error) {
 	return check, nil
 }
 
-// refuseCrossSite refuses a request that a browser makes for a page of another site, if the browser proves on its own
-// who calls: the page must not do in the user's name what the user did not ask for. What other programs send has none
-// of a browser's headers, and passes.
+// refuseCrossSite refuses a request that a browser makes for a page of another site, if the
+// browser itself provides the proof of identity. Such a page must not act in the name of a user
+// who has not asked for it. Requests of other programs lack the browser's headers and pass.
 func refuseCrossSite(d *decision, h *httpCall) {
 	if h == nil || !ambient(h.request, d.caller) {
 		return
@@ -34,8 +34,9 @@ func refuseCrossSite(d *decision, h *httpCall) {
 	}
 }
 
-// ambient reports whether a browser would send what vouches for the caller with every request, whatever page asks for
-// it: a client certificate, a cookie, a password that it remembers. A page that sends a bearer token has it.
+// ambient reports whether a browser would send the caller's credentials with every request, from
+// any page: a client certificate, a cookie, a stored password. A page that sends a bearer token
+// must have it already.
 func ambient(r *http.Request, c Caller) bool {
 	if c.ID != "" || r.TLS != nil && len(r.TLS.PeerCertificates) > 0 || r.Header["Cookie"] != nil {
 		return true
@@ -48,8 +49,8 @@ func ambient(r *http.Request, c Caller) bool {
 	return false
 }
 
-// hasJSON reports whether the body of r is JSON by its media type, or has none: what a form of another site sends is a
-// form or text, and no JSON whatever it looks like.
+// hasJSON reports whether r has JSON by its media type, or no body. A form of another site can
+// only send a form or text as its media type.
 func hasJSON(r *http.Request) bool {
 	switch types := r.Header["Content-Type"]; {
 	case len(types) == 0:

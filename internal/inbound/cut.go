@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// errCut is what becomes of a call that still runs at the end of the time of a stop.
+// errCut is the error of a call that still runs when the time for a stop is over.
 var errCut = status.Error(codes.Unavailable, "the server is shutting down: the call was cut")
 
 // cutRequest ends a request whose handler runs, and reports whether its caller got an answer.
@@ -38,7 +38,7 @@ func cutRequest(h *httpCall) bool {
 	return true
 }
 
-// cutBy returns errCut where the end of a stop has ended the call, whatever its handler made of that.
+// cutBy returns errCut if a stop has ended the call, whatever its handler returned.
 func cutBy(c *call) error {
 	if !c.method.server.cutting.Load() {
 		return nil
@@ -49,7 +49,8 @@ func cutBy(c *call) error {
 	return nil
 }
 
-// requests are the HTTP requests that run: a list through the requests themselves, which costs them no allocation.
+// requests are the HTTP requests that run: a list through the requests themselves, which costs
+// them no allocation.
 type requests struct {
 	mu    sync.Mutex
 	first *httpCall

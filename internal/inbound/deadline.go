@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// deadline is the method's own deadline of one call, where it is earlier than the caller's, and for a stream the end that a
-// stop may put to it. It is armed only when a handler asks for Done, because most finish without.
+// deadline is the method's own deadline of one call, if it is earlier than the caller's. For a
+// stream it is also the way in which a stop can end it. It is armed only when a handler calls
+// Done, because most calls finish without.
 type deadline struct {
 	after  time.Duration // from the start of the call; zero: the caller's rules
 	stream bool          // it can be ended
@@ -75,7 +76,8 @@ func (d *deadline) err(parent context.Context, start time.Time) error {
 		return err
 	}
 	if d.after > 0 && !time.Now().Before(d.at(start)) {
-		// Armed now, so that Err and Done never disagree: the timer of a past deadline has fired when arm returns.
+		// It is armed now, so that Err and Done always agree: the timer of a past deadline has
+		// fired when arm returns.
 		return d.arm(parent, start).Err()
 	}
 	return nil
@@ -93,7 +95,7 @@ func isEarlier(ctx context.Context, at time.Time) bool {
 	return !ok || at.Before(deadline)
 }
 
-// boundedKey is the key by which the context of a stream says that its deadline is the method's.
+// boundedKey marks the context of a stream whose deadline is the method's.
 type boundedKey struct{}
 
 func byMethod(ctx context.Context) context.Context { return context.WithValue(ctx, boundedKey{}, true) }

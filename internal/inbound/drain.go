@@ -13,11 +13,11 @@ import (
 	"github.com/betmakers/paddock/internal/served"
 )
 
-// errDraining is what the client of a stream is told that a stop has ended.
+// errDraining is the error that the client of a stream gets when a stop ends the stream.
 var errDraining = status.Error(codes.Unavailable, "the server is shutting down: connect again")
 
-// streams are the streaming calls that run, so that a stop, or the end of what their callers have proved, can end
-// them from outside of their handlers.
+// streams are the running streams. A stop, and the end of their callers' proofs, can end them
+// from outside their handlers.
 type streams struct {
 	mu      sync.Mutex
 	running map[*call]openStream
@@ -33,9 +33,9 @@ type openStream struct {
 	ended error // why it was ended from outside, nil if it was not
 }
 
-// Draining returns a channel that is closed when the service begins to stop, so that a long stream or download can
-// end in good order while its client still has time to go elsewhere. For a ctx that belongs to no call and to no
-// request it is nil: it never closes.
+// Draining returns a channel that is closed when the service begins to stop, so that a long
+// stream or download can end while its client still has time to reconnect elsewhere. If ctx
+// belongs to no call and no request, it returns nil, which never closes.
 func Draining(ctx context.Context) <-chan struct{} {
 	if c, ok := ctx.Value(served.Key{}).(*call); ok {
 		return c.method.server.draining
@@ -46,10 +46,10 @@ func Draining(ctx context.Context) <-chan struct{} {
 	return nil
 }
 
-// ends reports whether a stop has come so far that it ends c. The lock is held.
+// ends reports whether the stop ends c now. The caller holds the lock.
 func (o *streams) ends(c *call) bool { return o.allOver || o.over && c.method.ServerStreams }
 
-// begin takes in a call. One that comes too late ends as it begins.
+// begin adds a call. A call that begins too late is ended at once.
 func (o *streams) begin(c *call) {
 	open := openStream{transport: c.stream, standing: standing{proof: proofOf(c.parent)}}
 	o.mu.Lock()
@@ -65,14 +65,15 @@ func (o *streams) begin(c *call) {
 	}
 }
 
-// endOne ends one of the calls. The lock is held.
+// endOne ends one of the calls. The caller holds the lock.
 func (o *streams) endOne(c *call, open openStream, why error) {
 	open.ended = why
 	o.running[c] = open
 	open.end(c)
 }
 
-// end lets go of a call, and returns why it was ended from outside, nil if it was not.
+// end removes a call, and returns the reason for which it was ended from outside, nil if it was
+// not.
 func (o *streams) end(c *call) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -81,7 +82,8 @@ func (o *streams) end(c *call) error {
 	return open.ended
 }
 
-// end ends a stream from outside of its handler. The lock of streams is held, so that the call has not ended yet.
+// end ends a stream from outside its handler. The caller holds the lock of streams, so the call
+// has not ended yet.
 func (o openStream) end(c *call) {
 	c.deadline.end(c.parent, c.start, o.ended)
 	if pipe, ok := o.transport.(interface{ hangUp(error) }); ok {
@@ -91,16 +93,18 @@ func (o openStream) end(c *call) {
 	writeStatus(o.transport.Context(), o.ended)
 }
 
-// writeStatus ends the call of ctx, the transport's. Grpc-go has no way to do that from outside of the handler, but
-// its stream takes a status from any goroutine: it goes to the client, and Recv and Send return. The method is of the
-// transport's own; a test tells if it goes.
+// writeStatus ends the call of ctx, which is the transport's. grpc-go has no function for that
+// outside the handler, but its stream accepts a status from any goroutine: the client gets it,
+// and Recv and Send return. The method belongs to the transport's own type; a test fails if it
+// disappears.
 func writeStatus(ctx context.Context, err error) {
 	if t, ok := grpc.ServerTransportStreamFromContext(ctx).(interface{ WriteStatus(*status.Status) error }); ok {
 		_ = t.WriteStatus(status.Convert(err)) // a connection that is gone has ended the call too
 	}
 }
 
-// leaves reports whether c is a stream that has been told of a stop: what it ends with UNAVAILABLE it ends for that.
+// leaves reports whether c is a stream that was asked to end by a stop. If it ends with
+// UNAVAILABLE, that is the reason.
 func leaves(c *call) bool {
 	if c.method.Unary() {
 		return false
@@ -113,8 +117,8 @@ func leaves(c *call) bool {
 	}
 }
 
-// endedOutside is the outcome of a call that was ended from outside, whatever its handler made of that: its client
-// has been told why.
+// endedOutside is the outcome of a call that was ended from outside, whatever its handler
+// returned: its client has already got the reason.
 func endedOutside(c *call, why, err error) outcome {
 	reason, explain := ReasonUnauthenticated, status.Convert(why).Message()
 	switch {

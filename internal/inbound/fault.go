@@ -15,12 +15,12 @@ import (
 	"github.com/betmakers/paddock/internal/fault"
 )
 
-// Faults that are injected happen in the place of the handler: the call is authorized, admitted, measured, traced and
-// logged as any other. A method without a rule pays for one look at a pointer.
+// Injected faults replace the handler: the call is authorized, admitted, measured, traced and
+// logged like any other. A method without a rule only reads one pointer.
 
 var _ fault.Target = (*Server)(nil)
 
-// matches reports whether r may hit calls of m.
+// matches reports whether r applies to calls of m.
 func matches(m *Method, r *fault.Rule) bool { return !m.Quiet && r.MatchMethod(m.Method) }
 
 // withFaults returns handler with the method's faults before it.
@@ -33,7 +33,7 @@ func withFaults(m *Method, handler func(*call) error) func(*call) error {
 	}
 }
 
-// fail runs handler as the rules have it.
+// fail runs handler with the faults of the rules.
 func fail(c *call, rules []*fault.Rule, handler func(*call) error) error {
 	r := ruleFor(c, rules)
 	if r == nil {
@@ -54,7 +54,7 @@ func fail(c *call, rules []*fault.Rule, handler func(*call) error) error {
 	return inject(c, r, r.Kind())
 }
 
-// ruleFor chooses the rule that the call meets, nil for none.
+// ruleFor returns the rule that applies to the call, nil for none.
 func ruleFor(c *call, rules []*fault.Rule) *fault.Rule {
 	for _, r := range rules {
 		if r.MatchPeer(c.caller, c.method.server.trustDomain) && (r.Ratio >= 1 || rand.Float64() < r.Ratio) {
@@ -64,7 +64,7 @@ func ruleFor(c *call, rules []*fault.Rule) *fault.Rule {
 	return nil
 }
 
-// holdUp holds the call up, until its deadline at most.
+// holdUp delays the call, until its deadline at most.
 func holdUp(c *call, r *fault.Rule) error {
 	if r.Delay <= 0 {
 		return nil
@@ -81,7 +81,7 @@ func holdUp(c *call, r *fault.Rule) error {
 	}
 }
 
-// inject ends the call, and returns how. It may run in any goroutine of the handler.
+// inject ends the call, and returns its error. It may run in any goroutine of the handler.
 func inject(c *call, r *fault.Rule, kind string) error {
 	countFault(c, r, kind)
 	if r.Reset {
@@ -91,7 +91,7 @@ func inject(c *call, r *fault.Rule, kind string) error {
 	return status.Error(r.Code, r.Message)
 }
 
-// errReset is what a call that was reset is counted as. Its caller does not hear of it.
+// errReset is the counted error of a call that was reset. Its caller does not receive it.
 var errReset = status.Error(codes.Unavailable, "connection broken by an injected fault")
 
 // countFault counts a fault and records it in the span.
@@ -103,16 +103,16 @@ func countFault(c *call, r *fault.Rule, kind string) {
 	}
 }
 
-// breakOff has net/http break the connection of a REST call that was reset, in the goroutine of the request. It must be
-// called in the goroutine of the call.
+// breakOff makes net/http break the connection of a REST call that was reset, in the goroutine of
+// the request. Call it in the goroutine of the call.
 func breakOff(c *call, r *fault.Rule) {
 	if r.Reset && c.http != nil {
 		c.http.broken = true
 	}
 }
 
-// cutConnection breaks the connection of a call by gRPC: a server of gRPC cannot reset a single stream, so the connection goes with
-// every call on it, if its credentials can cut it.
+// cutConnection breaks the connection of a gRPC call with all its calls, because a gRPC server
+// cannot reset a single stream. It does nothing if the credentials cannot cut it.
 func cutConnection(c *call) {
 	if c.http != nil {
 		return
@@ -126,14 +126,15 @@ func cutConnection(c *call) {
 	}
 }
 
-// cutIfBroken ends a request whose call was reset. It must be called in the request's goroutine, when the call has ended.
+// cutIfBroken ends a request whose call was reset. Call it in the request's goroutine after the
+// end of the call.
 func cutIfBroken(h *httpCall) {
 	if h == nil || !h.broken {
 		return
 	}
 	h.mu.Lock()
 	if h.status == 0 {
-		h.status = http.StatusInternalServerError // nobody gets it; it is what the request counts as
+		h.status = http.StatusInternalServerError // for log and metrics; it is never sent
 	}
 	h.mu.Unlock()
 	panic(http.ErrAbortHandler)

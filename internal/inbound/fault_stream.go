@@ -9,15 +9,16 @@ import (
 	"github.com/betmakers/paddock/internal/fault"
 )
 
-// settleTime is what the last messages before a reset get to leave the process: gRPC sends them beside the handler.
+// settleTime is the time for the last messages before a reset to leave the process, because gRPC
+// sends them concurrently with the handler.
 const settleTime = 20 * time.Millisecond
 
-// failPartly runs handler over a stream that breaks after some messages. A handler that does not care about the error
-// that it gets then ends with it all the same.
+// failPartly runs handler on a stream that breaks after some messages. The call ends with the
+// stream's error even if the handler ignores it.
 func failPartly(c *call, r *fault.Rule, handler func(*call) error) error {
 	s := &partialStream{ServerStream: c.stream, call: c, rule: r}
 	c.alter(func(rare *rareCall) { rare.partial = s })
-	defer s.tell() // of a handler that panics too
+	defer s.record() // of a handler that panics too
 	err := handler(c)
 	if broken := s.broken.Load(); broken != nil {
 		return *broken
@@ -25,17 +26,17 @@ func failPartly(c *call, r *fault.Rule, handler func(*call) error) error {
 	return err
 }
 
-// tell has the call and its request know of the fault, once the handler has come back: it may have met the fault in any
-// of its goroutines.
-func (s *partialStream) tell() {
+// record records the fault in the call and its request, after the handler has returned: the fault
+// may have occurred in any of its goroutines.
+func (s *partialStream) record() {
 	if s.broken.Load() != nil {
 		s.call.note(s.rule.String())
 		breakOff(s.call, s.rule)
 	}
 }
 
-// partialStream counts the messages that go to the caller or, where the caller alone streams, come from it. As with any
-// stream, one goroutine may send while another receives; only one of the two counts.
+// partialStream counts the messages to the caller or, where only the caller streams, from it. As
+// with any stream, one goroutine may send while another receives; only one of the two counts.
 type partialStream struct {
 	grpc.ServerStream
 	call   *call
@@ -44,7 +45,7 @@ type partialStream struct {
 	broken atomic.Pointer[error]
 }
 
-// SendMsg breaks the stream behind the last message that goes through.
+// SendMsg breaks the stream after the last message that may pass.
 func (s *partialStream) SendMsg(m any) error {
 	if broken := s.broken.Load(); broken != nil {
 		return *broken
@@ -55,25 +56,25 @@ func (s *partialStream) SendMsg(m any) error {
 	if s.passed++; s.passed < s.rule.After {
 		return nil
 	}
-	return s.strike()
+	return s.inject()
 }
 
-// RecvMsg breaks the stream before the first message that does not go through.
+// RecvMsg breaks the stream before the first message that may not pass.
 func (s *partialStream) RecvMsg(m any) error {
 	if broken := s.broken.Load(); broken != nil {
 		return *broken
 	}
 	if !s.call.method.ServerStreams {
 		if s.passed == s.rule.After {
-			return s.strike()
+			return s.inject()
 		}
 		s.passed++
 	}
 	return s.ServerStream.RecvMsg(m)
 }
 
-// strike breaks the stream for good.
-func (s *partialStream) strike() error {
+// inject breaks the stream for good.
+func (s *partialStream) inject() error {
 	if s.rule.Reset && s.call.http == nil {
 		timer := time.NewTimer(settleTime)
 		defer timer.Stop()

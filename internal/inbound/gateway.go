@@ -13,13 +13,13 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// newGateway returns a gateway that reports its routes and answers errors as problems.
+// newGateway returns a gateway that records its routes and answers errors as problems.
 func newGateway() *gateway.ServeMux {
 	return gateway.NewServeMux(
 		gateway.WithMarshalerOption(gateway.MIMEWildcard, newJSONMarshaler()),
 		gateway.WithForwardResponseRewriter(alreadyEncoded),
 		gateway.WithWriteContentLength(),
-		gateway.WithDisablePathLengthFallback(), // forms are no JSON, and nobody chooses the method by a header
+		gateway.WithDisablePathLengthFallback(), // forms are not JSON, and a header must not choose the method
 		gateway.WithMetadata(decideFirst),
 		gateway.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }), // see newMetadata
 		gateway.WithMiddlewares(func(next gateway.HandlerFunc) gateway.HandlerFunc {
@@ -33,7 +33,7 @@ func newGateway() *gateway.ServeMux {
 				if known == nil {
 					known = new(string)
 					if pattern, ok := gateway.HTTPPattern(r.Context()); ok {
-						*known = strings.ReplaceAll(pattern.String(), "=*}", "}") // {name} as everybody declares it
+						*known = strings.ReplaceAll(pattern.String(), "=*}", "}") // {name} as in declarations
 					}
 					route.Store(known)
 				}
@@ -57,7 +57,8 @@ func newGateway() *gateway.ServeMux {
 	)
 }
 
-// decideFirst is where the gateway knows which method a request is for and has read nothing else of it.
+// decideFirst runs when the gateway knows the method of a request and has read nothing else of
+// it.
 func decideFirst(ctx context.Context, _ *http.Request) metadata.MD {
 	if method, ok := gateway.RPCMethod(ctx); ok {
 		decideAhead(ctx, method)
@@ -65,8 +66,9 @@ func decideFirst(ctx context.Context, _ *http.Request) metadata.MD {
 	return nil
 }
 
-// newMetadata returns a function that makes metadata of a request's headers as the gateway does. The gateway itself
-// does so for each call, at a cost that shows, and most handlers never look.
+// newMetadata returns a function that converts a request's headers to metadata like the gateway.
+// The gateway itself would do so for each call, at a noticeable cost, while most handlers never
+// read metadata.
 func newMetadata() func(*http.Request) metadata.MD {
 	mux := gateway.NewServeMux(gateway.WithIncomingHeaderMatcher(forwardedHeader))
 	return func(r *http.Request) metadata.MD {
@@ -81,14 +83,15 @@ func newMetadata() func(*http.Request) metadata.MD {
 	}
 }
 
-// forwardedHeader leaves out of the handler's metadata the headers that are between the caller and the HTTP server: the
-// gateway would make a key of every one, for each call. The others come as the gateway names them.
+// forwardedHeader excludes from the handler's metadata the headers that concern only the caller
+// and the HTTP server. The gateway would add each of them to each call. The others keep the names
+// that the gateway gives them.
 func forwardedHeader(key string) (string, bool) {
 	switch key {
 	case "Accept", "Accept-Charset", "Authorization", "Cache-Control", "Content-Type", "Date", "Expect", "Host", "Pragma", "Via":
 		return "", false // the gateway hands on Authorization under its own name
 	case "Grpc-Metadata-Authorization":
-		return "", false // a second name for a credential would pass by whoever in front looks at the first
+		return "", false // a proxy that checks the credential under its first name would miss a second one
 	}
 	return gateway.DefaultHeaderMatcher(key)
 }

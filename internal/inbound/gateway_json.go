@@ -13,7 +13,8 @@ import (
 	"github.com/betmakers/paddock/internal/openapi"
 )
 
-// jsonMarshaler is the gateway's own JSON, without its second scan of a request that can be read as a whole.
+// jsonMarshaler is the gateway's JSON without its second scan of a request that can be read as a
+// whole.
 type jsonMarshaler struct{ gateway.JSONPb }
 
 func newJSONMarshaler() *jsonMarshaler {
@@ -26,8 +27,8 @@ func newJSONMarshaler() *jsonMarshaler {
 // StreamContentType names what a streamed answer is: one JSON value a line.
 func (*jsonMarshaler) StreamContentType(any) string { return openapi.StreamContentType }
 
-// encode makes JSON of an answer while its call runs. HttpBody has no such form in a stream: the gateway sends its
-// data.
+// encode encodes an answer while its call runs. HttpBody has no JSON form in a stream: the
+// gateway sends its data.
 func (m *jsonMarshaler) encode(answer proto.Message) ([]byte, error) {
 	if answer.ProtoReflect().Descriptor().FullName() == "google.api.HttpBody" {
 		return nil, nil
@@ -35,7 +36,7 @@ func (m *jsonMarshaler) encode(answer proto.Message) ([]byte, error) {
 	return m.MarshalOptions.Marshal(answer)
 }
 
-// alreadyEncoded gives the gateway what encode has made of an answer.
+// alreadyEncoded returns the result of encode to the gateway.
 func alreadyEncoded(ctx context.Context, answer proto.Message) (any, error) {
 	if encoded := encodedFor(ctx, answer); encoded != nil {
 		return json.RawMessage(encoded), nil
@@ -48,7 +49,7 @@ func (m *jsonMarshaler) Marshal(v any) ([]byte, error) {
 	if encoded, ok := v.(json.RawMessage); ok {
 		return encoded, nil
 	}
-	if line, ok := v.(map[string]proto.Message); ok { // the gateway's, of a stream that fails: see middleware.StreamError
+	if line, ok := v.(map[string]proto.Message); ok { // of a failing stream: see streamError
 		if st, ok := line["error"].(*statuspb.Status); ok && json.Valid([]byte(st.GetMessage())) {
 			return json.Marshal(map[string]json.RawMessage{"error": json.RawMessage(st.GetMessage())})
 		}
@@ -59,8 +60,8 @@ func (m *jsonMarshaler) Marshal(v any) ([]byte, error) {
 	return m.JSONPb.Marshal(v)
 }
 
-// NewDecoder returns a decoder for one request. A body of known length holds one value and is read at once; others may
-// be streams of values and are read as they come.
+// NewDecoder returns a decoder for one request. A body of known length holds one value and is
+// read at once; others may be streams of values and are read as they come.
 func (m *jsonMarshaler) NewDecoder(r io.Reader) gateway.Decoder {
 	body, ok := r.(*limitedBody)
 	if !ok {
@@ -93,11 +94,12 @@ func (m *jsonMarshaler) decodeWhole(r io.Reader, length int, v any) error {
 	return m.UnmarshalOptions.Unmarshal(body, message)
 }
 
-// firstPart is what is allocated for a body before any of it has come.
+// firstPart is the size of the first allocation for a body, in bytes.
 const firstPart = 4 << 10
 
-// readWhole reads length bytes. What it allocates grows with what comes: the length is a claim of the caller. Nothing
-// at all is io.EOF, which the gateway takes for an empty message.
+// readWhole reads length bytes. Its allocations grow with the received data, because length is
+// only the caller's claim. It returns io.EOF for an empty body, which the gateway treats as an
+// empty message.
 func readWhole(r io.Reader, length int) ([]byte, error) {
 	if length == 0 {
 		return nil, io.EOF

@@ -14,8 +14,8 @@ func GatewayPattern(mux *gateway.ServeMux, r *http.Request) string {
 	return asked.pattern
 }
 
-// askedRoute is the writer of a request that asks the gateway for a pattern. The gateway's middleware
-// notes the pattern in it.
+// askedRoute is the writer of a request that only asks for the pattern, which the gateway's
+// middleware stores in it.
 type askedRoute struct {
 	header  http.Header
 	pattern string

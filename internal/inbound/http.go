@@ -17,11 +17,12 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// TraceHeader is the header of an HTTP answer that carries the call's trace id, 32 hexadecimal digits.
+// TraceHeader is the header of an HTTP answer that carries the call's trace id, 32 hexadecimal
+// digits.
 const TraceHeader = "Trace-Id"
 
-// SetRoute names the pattern that the request of ctx matched, for the http_route label and for [Server.InFlight]. It
-// must come from a bounded set. Without a request it does nothing.
+// SetRoute names the pattern that the request of ctx matched, for the http_route label and for
+// [Server.InFlight]. It must come from a bounded set. Without a request it does nothing.
 func SetRoute(ctx context.Context, route string) {
 	if h := httpCallFrom(ctx); h != nil {
 		h.route = route
@@ -29,7 +30,7 @@ func SetRoute(ctx context.Context, route string) {
 	}
 }
 
-// end is the pass after the handler.
+// end is the part of the pass after the handler.
 func (h *httpCall) end(r *http.Request, panicked any) {
 	h.gone = h.parent.Err() != nil
 	aborts := !h.returned && h.failed(r, panicked)
@@ -55,14 +56,15 @@ func (h *httpCall) end(r *http.Request, panicked any) {
 	}
 }
 
-// failed ends a request whose handler did not return. It reports whether the caller gets no whole answer.
+// failed ends a request whose handler did not return. It reports whether the caller gets an
+// incomplete answer.
 func (h *httpCall) failed(r *http.Request, panicked any) (aborts bool) {
 	var id string
 	switch {
 	case panicked == http.ErrAbortHandler: //nolint:errorlint // net/http compares the value itself
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		h.aborted = h.status == 0 // nobody gets it; it is what the request counts as
+		h.aborted = h.status == 0 // the status is for log and metrics; it is never sent
 		return true
 	case panicked != nil:
 		h.server.obs.panics.WithLabelValues("http").Inc()
@@ -80,7 +82,7 @@ func (h *httpCall) failed(r *http.Request, panicked any) (aborts bool) {
 	return false
 }
 
-// logFailure logs what went wrong under a new id, which is all that the caller is told.
+// logFailure logs a failure under a new id. The caller gets only the id.
 func (h *httpCall) logFailure(r *http.Request, what string, attrs ...slog.Attr) (id string) {
 	id = errorID()
 	attrs = append([]slog.Attr{slog.String("route", h.matched(r)), slog.String("error_id", id)}, attrs...)
@@ -88,7 +90,8 @@ func (h *httpCall) logFailure(r *http.Request, what string, attrs ...slog.Attr) 
 	return id
 }
 
-// abort ends an answer that has begun, so that the caller does not take it for a whole one. It reports whether it had.
+// abort cuts an answer that has begun, so that the caller does not accept it as complete. It
+// reports whether the answer had begun.
 func (h *httpCall) abort() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -102,7 +105,8 @@ func (h *httpCall) abort() bool {
 	return true
 }
 
-// endLimits leaves the write timeout for what net/http still has to write, and nothing for an answer that is cut.
+// endLimits leaves the write timeout for data that net/http still has to write, and no time for
+// an answer that is cut.
 func (h *httpCall) endLimits(aborts bool) {
 	if aborts && h.aborted {
 		_ = h.writes.replace(longAgo) // net/http sends what it has buffered, which may be all that was announced

@@ -8,7 +8,8 @@ import (
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
-// auditRoute is that of a call for the request of a route. It reports whether its handler may run; else it has answered.
+// auditRoute is auditBegin for the request of a route. It reports whether the handler may run; if
+// not, it has answered.
 func auditRoute(h *httpCall, w http.ResponseWriter, r *http.Request, route *Method) bool {
 	log := h.server.cfg.Audit
 	if !log.Refuses() || !log.Wants(h.ahead.audited != "") {
@@ -27,8 +28,9 @@ func auditRoute(h *httpCall, w http.ResponseWriter, r *http.Request, route *Meth
 	return false
 }
 
-// auditStream records that the request of a route has become a stream, which may have no end for days: once, and where
-// the request was not recorded before its handler ran. The lock of h is held.
+// auditStream records that the request of a route has become a stream, which may run for days. It
+// records it once, unless the request was recorded before its handler ran. The caller holds the
+// lock of h.
 func auditStream(h *httpCall) {
 	log, route := h.server.cfg.Audit, h.ahead.method
 	if h.recorded || log.Refuses() || route == nil || route.handler != nil || h.reason != "" || !log.Wants(h.ahead.audited != "") {
@@ -40,8 +42,9 @@ func auditStream(h *httpCall) {
 	log.Write(&record)
 }
 
-// auditRequest records a request that made no call: one of a route, one whose call was never made, and one that is for
-// nothing there is. The chassis's own pages have no callers to decide about.
+// auditRequest records a request without a call: of a route, for a call that was never made, or
+// for an unknown path. The chassis's own pages are left out, because they have no caller to
+// decide about.
 func auditRequest(h *httpCall, r *http.Request, route string, code int, elapsed time.Duration) {
 	if h.ahead.method == nil && h.reason == "" && route != "" {
 		return

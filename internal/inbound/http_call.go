@@ -15,7 +15,8 @@ import (
 	"github.com/betmakers/paddock/internal/ratelimit"
 )
 
-// httpCall is one HTTP request: the context and the response writer of its handler, and what the pass remembers.
+// httpCall is one HTTP request: its handler's context and response writer, and the state of the
+// pass.
 type httpCall struct {
 	server  *Server
 	parent  context.Context
@@ -24,9 +25,9 @@ type httpCall struct {
 	trace   callTrace
 	body    limitedBody
 	writes  stallLimit
-	waits   time.Duration // the caller, from start on; zero if it did not say, negative for not at all
+	waits   time.Duration // the caller's timeout, from start on; zero if not set, negative if it does not wait
 	caller  Caller        // of a route
-	former  string        // whom the certificate of the connection names, where it is not accepted any more
+	former  string        // the identity of the connection's certificate, if it is not valid any more
 	reason  Reason        // why a route has refused it
 	explain string        // the same for operators
 	ahead   decision      // about the call that it is about to make
@@ -38,7 +39,7 @@ type httpCall struct {
 	route    string // the gateway's; else that of the ServeMux
 	rpc      bool   // a call was made, and leaves the line
 	returned bool
-	over     bool                  // guarded by mu: the deadline has answered; what the handler writes is lost
+	over     bool                  // guarded by mu: the deadline has answered; writes of the handler are dropped
 	broken   bool                  // the call was reset by an injected fault; to be read when it has ended
 	streams  sync.WaitGroup        // handlers of streams that run beside the request's goroutine
 	hungUp   atomic.Pointer[error] // why the stream that it made was ended from outside
@@ -63,7 +64,7 @@ type httpCall struct {
 	writer   http.ResponseWriter
 	status   int                 // zero before the answer has begun
 	kept     int                 // bytes written that net/http has not sent yet
-	turn     int                 // which of its calls may be answered for, when the time of that is over
+	turn     int                 // which of its calls may be answered for after its deadline
 	shared   bool                // a handler has the header, and may write to it
 	aborted  bool                // the answer has begun and will not be complete
 	hijacked net.Conn            // the handler's own connection from then on, nil if it has none
@@ -86,7 +87,7 @@ func (h *httpCall) Done() <-chan struct{} { return h.parent.Done() }
 // Err says why the request ended, nil while it has not.
 func (h *httpCall) Err() error { return h.parent.Err() }
 
-// Value answers from the request's own fields what the pass knows.
+// Value returns the values of the pass from the request's own fields.
 func (h *httpCall) Value(key any) any {
 	switch key {
 	case h.server.obs.keys.span:
@@ -97,7 +98,7 @@ func (h *httpCall) Value(key any) any {
 	return h.parent.Value(key)
 }
 
-// String names the context where it is printed: fmt would print the request, with its credentials.
+// String is the text of the context. fmt would print the request with its credentials.
 func (h *httpCall) String() string { return "HTTP request" }
 
 // GoString is String.
@@ -122,7 +123,8 @@ func (h *httpCall) matched(r *http.Request) string {
 	return path
 }
 
-// left returns how long the caller still waits: zero if that is not known, negative if it does no longer.
+// left returns how long the caller still waits: zero if that is not known, negative if it has
+// stopped waiting.
 func (h *httpCall) left() time.Duration {
 	if h.waits == 0 {
 		return 0
@@ -133,7 +135,7 @@ func (h *httpCall) left() time.Duration {
 	return -1
 }
 
-// refused returns what decideAhead has come to, nil where the request may go on.
+// refused returns the error of decideAhead, nil if the request may go on.
 func (h *httpCall) refused() error {
 	if h == nil {
 		return nil
@@ -141,7 +143,8 @@ func (h *httpCall) refused() error {
 	return h.refusal
 }
 
-// takeAhead returns what decideAhead has decided about the call of m, once: a second call is another one.
+// takeAhead returns decideAhead's decision about the call of m, once: a second call needs its own
+// decision.
 func (h *httpCall) takeAhead(m *Method) (decision, bool) {
 	if h == nil || h.ahead.method != m {
 		return decision{}, false

@@ -12,8 +12,9 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// writeError answers r, a REST request whose call came back with err, as problem details with the HTTP status that
-// httpStatus gives for its code; what was wrong with the request's body goes before.
+// writeError answers r, a REST request whose call ended with err, as problem details, with the
+// HTTP status that httpStatus returns for its code. A mistake in the request's body takes
+// precedence.
 func writeError(w http.ResponseWriter, r *http.Request, err error, httpStatus func(codes.Code) int) {
 	h := httpCallFrom(r.Context())
 	switch {
@@ -39,9 +40,10 @@ func writeError(w http.ResponseWriter, r *http.Request, err error, httpStatus fu
 	problem.FromStatus(answer, rpcstatus.Name(st.Code()), st, accept, trace.SpanContextFromContext(r.Context())).Write(w)
 }
 
-// streamError returns the error of a REST stream under way, for the last line of the answer. Its message is the problem
-// that [writeError] would answer with, as JSON in one line; its code is that of err. The marshaler of the gateway puts
-// the message as it is into {"error": …}. ctx is that of the request, or of its call.
+// streamError returns the error of a running REST stream, for the last line of the answer. Its
+// message is the problem of [writeError] as JSON in one line, and its code is that of err. The
+// gateway's marshaler puts the message unchanged into {"error": …}. ctx is that of the request,
+// or of its call.
 func streamError(ctx context.Context, err error, httpStatus func(codes.Code) int) *status.Status {
 	st, accept := status.Convert(err), ""
 	if h := httpCallFrom(ctx); h != nil {
@@ -51,13 +53,14 @@ func streamError(ctx context.Context, err error, httpStatus func(codes.Code) int
 	return status.New(st.Code(), string(p.JSON()))
 }
 
-// refuseBody answers for a body that was not read to its end, after which the connection is of no more use.
+// refuseBody answers a request whose body was not read to its end. The connection cannot be used
+// again.
 func refuseBody(h *httpCall, w http.ResponseWriter, status int, code, detail string) {
 	w.Header().Set("Connection", "close")
 	problem.New(status, code, detail, h.trace.context()).Write(w)
 }
 
-// writeRoutingError answers a REST request that no route takes.
+// writeRoutingError answers a REST request that matches no route.
 func writeRoutingError(ctx context.Context, w http.ResponseWriter, status int) {
 	if h := httpCallFrom(ctx); h != nil {
 		answerUnread(h)

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// routes counts the requests in flight by route. Routes are few, and known after the first request of each.
+// routes counts the requests in flight by route. There are few routes, each known after its first
+// request.
 type routes struct {
 	mu     sync.Mutex                                 // held to add one
 	counts atomic.Pointer[map[routeKey]*atomic.Int64] // replaced, not changed, as each request reads it
@@ -42,7 +43,7 @@ func (r *routes) of(key routeKey) *atomic.Int64 {
 	return n
 }
 
-// countAs has the request counted until it ends, except for the time that it is in a call.
+// countAs counts the request in count until it ends, except while it is in a call.
 func countAs(h *httpCall, count *atomic.Int64) {
 	if h.counted != nil {
 		h.counted.Add(-1)
@@ -51,7 +52,8 @@ func countAs(h *httpCall, count *atomic.Int64) {
 	count.Add(1)
 }
 
-// uncount ends the count. A call that goes on after its request, as its handler ignores its time, changes nothing more.
+// uncount ends the count. A call that outlives its request, because its handler ignores its
+// deadline, changes nothing more.
 func uncount(h *httpCall) {
 	if h.counted != nil && !h.calls.CompareAndSwap(0, ended) {
 		h.calls.Add(ended)
@@ -60,10 +62,10 @@ func uncount(h *httpCall) {
 	}
 }
 
-// ended is more calls than a request is in.
+// ended is greater than the number of calls that a request can be in.
 const ended = 1 << 20
 
-// enterCall and leaveCall stand around a call that the request makes, which is counted by its method.
+// enterCall and leaveCall enclose a call that the request makes, which is counted by its method.
 func enterCall(h *httpCall) {
 	if h != nil && h.counted != nil && h.calls.Add(1) == 1 {
 		h.counted.Add(-1)
@@ -76,11 +78,13 @@ func leaveCall(h *httpCall) {
 	}
 }
 
-// hangUpTime is what the last part of the answer to a stream that was ended gets to be taken.
+// hangUpTime is the time for the client to receive the last part of the answer to an ended
+// stream.
 const hangUpTime = 250 * time.Millisecond
 
-// hangUp ends what the request's goroutine waits for: a client that does not read, and one that has more to send.
-// After the request it does nothing: the connection may serve another one.
+// hangUp interrupts the request's goroutine when it waits for a client that does not read, or
+// that has more to send. After the request it does nothing, because the connection may serve
+// another one.
 func hangUp(h *httpCall, uploads bool, why error) {
 	h.life.Lock()
 	defer h.life.Unlock()

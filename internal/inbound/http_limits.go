@@ -12,23 +12,26 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// HTTPLimits bound what one HTTP request may cost.
+// HTTPLimits bound the cost of one HTTP request.
 type HTTPLimits struct {
-	// MaxBody is the largest request body in bytes, read before it is decoded. Zero means no limit. A [Server.Route]
-	// has the limit of its record in its place.
+	// MaxBody is the largest request body in bytes before decoding. Zero means no limit. For a
+	// [Server.Route] the limit of its record applies.
 	MaxBody int64
-	// BodyTimeout is how long the body may stand still while it is read. A body that is slow and moves is not cut. Zero
-	// means no limit.
+	// BodyTimeout is the longest pause within a request body. A slow body that keeps moving is
+	// not cut. Zero means no limit.
 	BodyTimeout time.Duration
-	// WriteTimeout is how long a write of the answer may wait for the reader: 64 KiB of it at most, as a larger write
-	// has the time for each such part. It does not run while nothing is written, so an answer may begin late, and a
-	// stream may be quiet. It takes the place of the WriteTimeout of the http.Server, which is best left at zero.
-	// Zero leaves that. The system keeps up to some MiB for a reader, and takes more when about a third of that has
-	// gone: a reader should take so much within the timeout.
+	// WriteTimeout is the longest time that a write of up to 64 KiB may wait for the reader. A
+	// larger write has this time for each 64 KiB. It does not run while nothing is written, so an
+	// answer may begin late and a stream may be quiet. It replaces the WriteTimeout of the
+	// http.Server, which should be zero. If it is zero, that one stays in force.
+	//
+	// The system buffers up to some MiB for a reader, and accepts more when about a third of that
+	// is read. So a reader should read this much within the timeout.
 	WriteTimeout time.Duration
 }
 
-// limitedBody is a request body that must not stand still and must not be too large, and remembers which it did.
+// limitedBody is a request body with a limit of size and of pauses. It remembers which one was
+// exceeded.
 type limitedBody struct {
 	io.ReadCloser
 	length   int64 // as announced; -1 if it was not
@@ -42,9 +45,9 @@ type limitedBody struct {
 	tooLarge atomic.Bool // of a stream both ways the answer may be written while another goroutine reads
 	tooSlow  atomic.Bool
 	tooLate  atomic.Bool // the call that it belongs to is over
-	refused  bool        // nobody reads it: set before anything is
-	foreign  bool        // it is no JSON by its media type, and nobody reads it; set before, too
-	encoded  bool        // it is compressed, and nobody reads it; set before, too
+	refused  bool        // it is not read; set before any read
+	foreign  bool        // it is not JSON by its media type, and not read; set before any read
+	encoded  bool        // it is compressed, and not read; set before any read
 }
 
 // limitRequest puts the limits on the answer, and on the request's body if it has one.
@@ -73,9 +76,10 @@ func limitRequest(h *httpCall, r *http.Request, limits HTTPLimits) {
 // refusedBody is how long the body of a refused request may stand still.
 const refusedBody = time.Second
 
-// answerUnread has the answer to a refused request wait no longer than refusedBody for its body. By HTTP/1 net/http
-// reads up to 256 KiB of it before it answers, so that the connection serves further requests; one whose body does not
-// come is closed. Full duplex would answer at once, but net/http panics where it then reads a body that no handler read.
+// answerUnread limits the wait of a refused request's answer for the body to refusedBody. By
+// HTTP/1 net/http reads up to 256 KiB of the body before it answers, so that the connection can
+// serve further requests; without these data it closes the connection. Full duplex would answer
+// at once, but net/http panics if it then reads a body that no handler has read.
 func answerUnread(h *httpCall) {
 	if h.request.ProtoMajor != 1 || h.request.ContentLength == 0 {
 		return
@@ -87,7 +91,7 @@ func answerUnread(h *httpCall) {
 	h.body.reads.shorten(refusedBody)
 }
 
-// endBody ends the body with the call that it belongs to, whose time is up. After the request it does nothing.
+// endBody ends the body when the time of its call is over. After the request it does nothing.
 func endBody(h *httpCall) {
 	h.life.Lock()
 	defer h.life.Unlock()
@@ -98,24 +102,24 @@ func endBody(h *httpCall) {
 	_ = h.body.reads.replace(longAgo) // a writer in memory has no deadline, and waits for nothing
 }
 
-// len returns the announced length of the body, false if it was not announced or is more than is read.
+// len returns the announced length of the body, false if it was not announced or is over the
+// limit.
 func (b *limitedBody) len() (int, bool) {
 	return int(b.length), b.length >= 0 && (b.left < 0 || b.length <= b.left)
 }
 
-// unreadable says that the body could not be decoded, so that the answer does not quote it or the reason: that may be
-// of the network, with addresses.
+// unreadable records that the body could not be decoded. The answer then quotes neither the body
+// nor the error, which may be of the network and have addresses.
 func (b *limitedBody) unreadable() { b.unread.Store(true) }
 
-// atMost lowers the limit of a body that nothing was read of.
+// atMost lowers the limit of an unread body.
 func (b *limitedBody) atMost(limit int64) {
 	if b.left < 0 || limit < b.left {
 		b.most, b.left = limit, limit
 	}
 }
 
-// plain leaves a body that nothing was read of to a handler that reads it as it came: up to limit bytes, 0 for no
-// limit.
+// plain passes an unread body to a handler without decoding: up to limit bytes, 0 for no limit.
 func (b *limitedBody) plain(limit int) {
 	b.encoded, b.most = false, -1
 	if limit > 0 {
@@ -137,7 +141,7 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	if b.left >= 0 && int64(len(p)) > b.left+1 {
-		p = p[:b.left+1] // one byte more than allowed tells that there are more
+		p = p[:b.left+1] // one byte more than allowed shows that there are more
 	}
 	n, err := b.read(p)
 	b.arrived += int64(n)
@@ -156,7 +160,7 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// read reads, but does not wait for longer than the limit.
+// read reads, and waits at most for the limit.
 func (b *limitedBody) read(p []byte) (int, error) {
 	if b.complete.Load() {
 		return b.ReadCloser.Read(p)
@@ -166,20 +170,22 @@ func (b *limitedBody) read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// lend leaves net/http the time of one more read while it answers: by HTTP/1 it first reads what has not arrived, and
-// would wait for ever. It reports whether unlend must follow.
+// lend gives net/http the time of one more read while it answers: by HTTP/1 it first reads the
+// rest of the body, and would otherwise wait without end. It reports whether unlend must follow.
 func (b *limitedBody) lend() bool { return b.lends && !b.complete.Load() && b.reads.lend() }
 
-// unlend takes it back: the connection is read while the handler runs, to learn whether the caller is gone.
+// unlend takes the time back: the connection is read while the handler runs, to detect that the
+// caller has gone.
 func (b *limitedBody) unlend() { b.reads.setDeadline(time.Time{}) }
 
-// end leaves no limit but that for net/http, which sets its own for the next request.
+// end removes the limits. net/http sets its own for the next request.
 func (b *limitedBody) end() {
 	b.lend()
 	b.reads.stop()
 }
 
-// tooLargeError returns what handlers know from http.MaxBytesReader, and answer with 413.
+// tooLargeError returns the error of http.MaxBytesReader, which handlers know and answer with
+// 413.
 func (b *limitedBody) tooLargeError() error { return &http.MaxBytesError{Limit: b.most} }
 
 func (b *limitedBody) noteFailure(err error) {
@@ -192,8 +198,8 @@ func (b *limitedBody) noteFailure(err error) {
 	}
 }
 
-// bodyProblem reports what was wrong with the request's body: 415, 413, 408 or 504, the name of the code if there is
-// one, and the text for the caller, or zero.
+// bodyProblem returns the mistake in the request's body: 415, 413, 408 or 504, the name of the
+// code if there is one, and the text for the caller. The status is zero if there is none.
 func bodyProblem(h *httpCall) (status int, code, detail string) {
 	switch {
 	case h.body.encoded && h.body.unread.Load():

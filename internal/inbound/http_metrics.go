@@ -10,8 +10,8 @@ import (
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
-// httpMetrics keeps the handles of the combinations that have occurred. There are few: methods and status codes are
-// mapped to known ones, routes are registered patterns.
+// httpMetrics keeps the handles of the combinations that have occurred. There are few: methods
+// and status codes are mapped to known values, and routes are registered patterns.
 type httpMetrics struct {
 	duration *prometheus.HistogramVec
 	mu       sync.RWMutex

@@ -10,8 +10,8 @@ import (
 	"os"
 )
 
-// responseWriterOf returns h with the methods that the writers of net/http have, so that a handler finds by a type
-// assertion what it would find without the pass.
+// responseWriterOf returns h with the optional methods of net/http's writers, so that the type
+// assertions of a handler have the same results as without the pass.
 func responseWriterOf(h *httpCall) http.ResponseWriter {
 	switch h.writer.(type) {
 	case http.Hijacker:
@@ -35,9 +35,9 @@ var (
 	_ http.CloseNotifier = http1Writer{} //nolint:staticcheck // deprecated, and asked for all the same: gin's Stream panics without
 )
 
-// Hijack gives the handler the connection, without any deadline. The request counts as 101 unless it was answered
-// before, and has its line and its measure when the handler returns. Closing the connection is up to the handler, but
-// for a panic.
+// Hijack gives the handler the connection, without any deadline. The request counts as 101 unless
+// it was answered before, and is logged and measured when the handler returns. The handler has to
+// close the connection. After a panic it is closed for it.
 func (w http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	h := w.httpCall
 	h.mu.Lock()
@@ -60,7 +60,8 @@ func (w http1Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buffers, nil
 }
 
-// ReadFrom lets the system send a file. What else it reads from may be quiet, which is no time of a write.
+// ReadFrom lets the system send a file. Other readers may pause, so their time must not count as
+// that of a write.
 func (w http1Writer) ReadFrom(src io.Reader) (int64, error) {
 	part, isPart := src.(*io.LimitedReader)
 	if !isPart {
@@ -76,7 +77,7 @@ func (w http1Writer) ReadFrom(src io.Reader) (int64, error) {
 // CloseNotify returns a channel that has one value when the caller has gone.
 func (w http1Writer) CloseNotify() <-chan bool { return closeNotify(w.httpCall) }
 
-// isFile reports whether r is a file that is read without waiting for anybody.
+// isFile reports whether r is a file, which can be read without waiting.
 func isFile(r io.Reader) bool {
 	file, ok := r.(*os.File)
 	if !ok {
@@ -129,8 +130,8 @@ func (w http2Writer) Push(target string, opts *http.PushOptions) error {
 // CloseNotify returns a channel that has one value when the caller has gone.
 func (w http2Writer) CloseNotify() <-chan bool { return closeNotify(w.httpCall) }
 
-// closeNotify is that of the server's own writer. Of another one that has none, the request's context has the same to
-// say.
+// closeNotify uses the server's own writer. If that has no CloseNotify, it uses the request's
+// context.
 func closeNotify(h *httpCall) <-chan bool {
 	if w, ok := h.writer.(http.CloseNotifier); ok { //nolint:staticcheck // as above
 		return w.CloseNotify()

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// stallLimit bounds how long one read or one write of an HTTP request may wait for the other side. Nothing is armed while
-// none waits, so a request may be quiet for as long as it likes. The zero value is no limit.
+// stallLimit bounds the time that one read or one write of an HTTP request waits for the other
+// side. No timer runs while none waits, so a request may be quiet without limit. The zero value
+// is no limit.
 type stallLimit struct {
 	server  *Server
 	conn    deadliner
@@ -18,8 +19,8 @@ type stallLimit struct {
 	watch *watch     // nil while none was needed; guarded by mu, as timeout is from the first read or write on
 }
 
-// deadliner is what the writers of net/http implement for [http.ResponseController], and what that is for writers
-// around them.
+// deadliner is implemented by the writers of net/http for [http.ResponseController], and by that
+// for wrapped writers.
 type deadliner interface {
 	SetReadDeadline(at time.Time) error
 	SetWriteDeadline(at time.Time) error
@@ -32,7 +33,7 @@ func deadlinerOf(w http.ResponseWriter) deadliner {
 	return http.NewResponseController(w)
 }
 
-// begin says that a read or write begins, or goes on with its next part. Its end is that of the watch returned.
+// begin begins a read or write, or its next part. The returned watch ends it.
 func (l *stallLimit) begin() *watch {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -89,8 +90,8 @@ func (l *stallLimit) end() {
 	}
 }
 
-// setDeadline sets the deadline of the connection. Its error is left to the read or write: a connection that is gone has
-// none to set, and a writer in memory waits for nothing.
+// setDeadline sets the deadline of the connection. Its error is left to the read or write: a
+// connection that is gone has none to set, and a writer in memory waits for nothing.
 func (l *stallLimit) setDeadline(at time.Time) { _ = setDeadline(l.conn, l.reads, at) }
 
 func setDeadline(conn deadliner, reads bool, at time.Time) error {
@@ -100,8 +101,8 @@ func setDeadline(conn deadliner, reads bool, at time.Time) error {
 	return conn.SetWriteDeadline(at)
 }
 
-// watch is the timer of a stallLimit. It looks at what goes on when it fires, so that one more read or write costs a look
-// at the clock and no timer. It is used again by later requests.
+// watch is the timer of a stallLimit. It checks the running operation when it fires, so that a
+// further read or write costs only a look at the clock. It is reused by later requests.
 type watch struct {
 	timer *time.Timer
 
@@ -113,7 +114,7 @@ type watch struct {
 	armed   bool      // the timer runs
 }
 
-// newWatch returns a watch for l that watches nothing yet.
+// newWatch returns an idle watch for l.
 func newWatch(s *Server, l *stallLimit) *watch {
 	w, ok := s.watches.Get().(*watch)
 	if !ok {
@@ -127,7 +128,7 @@ func newWatch(s *Server, l *stallLimit) *watch {
 	return w
 }
 
-// release ends w. One whose read goes on in another goroutine of the handler is not used again.
+// release ends w. It is not reused if a read still runs in another goroutine of the handler.
 func release(s *Server, w *watch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -160,7 +161,7 @@ func (w *watch) end() {
 	w.since = time.Time{}
 }
 
-// look ends a read or write that has waited for its time.
+// look ends a read or write that has waited too long.
 func (w *watch) look() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -176,5 +177,5 @@ func (w *watch) look() {
 	_ = setDeadline(w.conn, w.reads, longAgo) // what waits then returns; what is gone does not wait
 }
 
-// longAgo is a deadline that has passed, and not the zero time, which is none.
+// longAgo is a deadline that has passed. The zero time would mean none.
 var longAgo = time.Unix(1, 0)

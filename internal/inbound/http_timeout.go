@@ -11,9 +11,9 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// answerAfter answers 504 in the handler's place when timeout has passed, so that a handler that ignores its context
-// does not keep the caller waiting. It must be stopped before the handler's goroutine uses the writer again. A timeout
-// of zero, or one of no request, never answers.
+// answerAfter answers 504 in place of the handler after timeout, so that a handler that ignores
+// its context does not keep the caller waiting. Stop it before the handler's goroutine uses the
+// writer again. With a timeout of zero, or without a request, it never answers.
 func answerAfter(h *httpCall, timeout time.Duration) answerTimer {
 	if h == nil || timeout <= 0 {
 		return answerTimer{}
@@ -40,7 +40,8 @@ func (t answerTimer) stop() bool {
 	return !t.call.over
 }
 
-// answerTimeout answers for the handler, whose goroutine is in a call and does not touch the header meanwhile.
+// answerTimeout answers in place of the handler, whose goroutine is in a call and does not use
+// the header meanwhile.
 func answerTimeout(h *httpCall, turn int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -52,7 +53,8 @@ func answerTimeout(h *httpCall, turn int) {
 	answerFor(h, http.StatusGatewayTimeout, status.New(codes.DeadlineExceeded, "the time of the call was over before it was answered"))
 }
 
-// timedOut reports whether that was answered for the call: whatever its handler came back with then, the caller has 504.
+// timedOut reports whether the call was answered with 504. The result of its handler is then
+// ignored.
 func timedOut(h *httpCall) bool {
 	if h == nil {
 		return false
@@ -62,7 +64,7 @@ func timedOut(h *httpCall) bool {
 	return h.over && !h.wasCut.Load()
 }
 
-// answerFor answers in the handler's place, which was taken over. The lock is held.
+// answerFor answers in place of the handler. The caller holds the lock.
 func answerFor(h *httpCall, answer int, st *status.Status) {
 	h.writer.Header().Set("Connection", "close") // the connection is of no use until the handler returns
 	problem.New(answer, rpcstatus.Name(st.Code()), st.Message(), h.trace.context()).Write(h.writer)

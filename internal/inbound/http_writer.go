@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// An httpCall is the http.ResponseWriter of its handler where the server's own is of neither protocol: see
-// responseWriter.
+// An httpCall is its handler's http.ResponseWriter if the server's own writer is of neither
+// protocol; see responseWriterOf.
 var _ http.ResponseWriter = (*httpCall)(nil)
 
-// Header returns the header of the answer; one that leads nowhere once the deadline has answered.
+// Header returns the header of the answer. After the deadline has answered, it returns one that
+// is not sent.
 func (h *httpCall) Header() http.Header {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -21,7 +22,8 @@ func (h *httpCall) Header() http.Header {
 	return h.writer.Header()
 }
 
-// WriteHeader sends the header. Informational ones may come before the final one, as net/http allows.
+// WriteHeader sends the header. Informational ones may come before the final one, as net/http
+// allows.
 func (h *httpCall) WriteHeader(status int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -46,9 +48,11 @@ func (h *httpCall) WriteString(s string) (int, error) {
 }
 
 const (
-	// pieceSize is how much has to reach the reader within the write timeout: what is larger is written in pieces.
+	// pieceSize is the number of bytes that must reach the reader within the write timeout.
+	// Larger writes are split.
 	pieceSize = 64 << 10
-	// buffered is how much of an answer net/http keeps before it writes the first of it, by either protocol.
+	// buffered is the size of net/http's buffer before the first write of an answer, for both
+	// protocols.
 	buffered = 2048
 )
 
@@ -77,7 +81,7 @@ func (h *httpCall) write(size int, piece func(from, to int) (int, error)) (n int
 	}
 }
 
-// sends says that the next thing is written to the connection, until the end of what it returns.
+// sends marks the beginning of a write to the connection. The result ends it.
 func (h *httpCall) sends() sending {
 	h.kept = buffered // and no more of it
 	s := sending{waits: h.writes.begin()}
@@ -102,7 +106,7 @@ func (s sending) end() {
 // Flush sends what was written so far.
 func (h *httpCall) Flush() { _ = h.FlushError() } // a caller that is gone is found by the next write
 
-// FlushError sends what was written so far, and says why it could not be.
+// FlushError sends what was written so far, and returns the error of that.
 func (h *httpCall) FlushError() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -120,10 +124,12 @@ func (h *httpCall) FlushError() error {
 	return http.NewResponseController(h.writer).Flush()
 }
 
-// SetWriteDeadline has the handler's own deadline in place of the write timeout, for the rest of the request.
+// SetWriteDeadline replaces the write timeout by the handler's own deadline, for the rest of the
+// request.
 func (h *httpCall) SetWriteDeadline(at time.Time) error { return h.writes.replace(at) }
 
-// SetReadDeadline has the handler's own deadline in place of the body timeout, for the rest of the request.
+// SetReadDeadline replaces the body timeout by the handler's own deadline, for the rest of the
+// request.
 func (h *httpCall) SetReadDeadline(at time.Time) error {
 	if h.body.ReadCloser == nil {
 		return deadlinerOf(h.writer).SetReadDeadline(at)
@@ -139,7 +145,8 @@ func (h *httpCall) EnableFullDuplex() error {
 // Unwrap lets http.ResponseController reach the writer of the server.
 func (h *httpCall) Unwrap() http.ResponseWriter { return h.writer }
 
-// sent returns the status that the request counts as: the one that the caller got, if it got all of the answer.
+// sent returns the status for log and metrics: the one that the caller got, if it got the whole
+// answer.
 func (h *httpCall) sent() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -152,8 +159,9 @@ func (h *httpCall) sent() int {
 	return h.status
 }
 
-// begun notes the status of an answer whose header goes out now, and completes the header. mu is held: a stream's
-// handler does not run in the request's goroutine, and must not write to the header itself.
+// begun records the status of an answer whose header is sent now, and completes the header. The
+// caller holds mu, because a stream's handler does not run in the request's goroutine and must
+// not write to the header itself.
 func (h *httpCall) begun(status int) {
 	h.status = status
 	if h.quota != nil {

@@ -11,29 +11,30 @@ import (
 	"github.com/betmakers/paddock/internal/timeouts"
 )
 
-// TokenVerifier decides about the bearer tokens of callers from outside the mesh. Verify returns the subject of a
-// token, or an error, which is for the log: it must not quote the token. It is called for each REST call that brings
-// a token, concurrently.
+// TokenVerifier decides about the bearer tokens of callers from outside the mesh. Verify returns
+// the subject of a token, or an error, which is for the log: it must not quote the token. It is
+// called for each REST call that brings a token, concurrently.
 //
 // One that knows when a token ends may have a method
 //
 //	VerifyUntil(ctx context.Context, token string) (subject string, until time.Time, err error)
 //
-// too, which is called in its place: a stream then ends with the token, within a second. With Verify, or a zero time, a
-// stream goes on.
+// too, which is called in its place: a stream then ends with the token, within a second. With
+// Verify, or a zero time, a stream goes on.
 type TokenVerifier interface {
 	Verify(ctx context.Context, token string) (subject string, err error)
 }
 
-// identify finds out who calls, by the certificate of the connection and by the bearer token of the request.
+// identify identifies the caller, by the certificate of the connection and by the bearer token of
+// the request.
 func identify(ctx, conn context.Context, d *decision, h *httpCall, now time.Time) {
 	if prove(conn, d, now); d.err == nil {
 		identifyUser(ctx, conn, d, h, now)
 	}
 }
 
-// identifyUser finds out for which user a call is made, where REST brings a bearer token. A token that is not
-// accepted takes from the bucket of the address that it came from: guessing is not free.
+// identifyUser identifies the user by the bearer token of a REST request. A rejected token counts
+// against the rate limit of its address, so that guessing is not free.
 func identifyUser(ctx, conn context.Context, d *decision, h *httpCall, now time.Time) {
 	tokens := d.method.server.cfg.Tokens
 	if tokens == nil || h == nil {
@@ -78,7 +79,8 @@ func textOf(err error, otherwise string) string {
 	return err.Error()
 }
 
-// bearerOf returns the token of RFC 6750 in a request's Authorization header, of which there may be one.
+// bearerOf returns the token of RFC 6750 in a request's Authorization header, of which there may
+// be only one.
 func bearerOf(h *httpCall) (string, bool) {
 	headers := h.request.Header.Values("Authorization")
 	if len(headers) != 1 {

@@ -6,7 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// inFlightCollector reads the calls in flight when somebody asks, so that a call counts itself once.
+// inFlightCollector reads the calls in flight at each scrape, so that a call is counted in one
+// place.
 type inFlightCollector struct {
 	desc    *prometheus.Desc
 	mu      sync.Mutex
@@ -29,7 +30,7 @@ func (c *inFlightCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// ended returns how many calls have ended, of all methods.
+// ended returns the number of ended calls of all methods.
 func (c *inFlightCollector) ended() (calls uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

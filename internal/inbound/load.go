@@ -12,26 +12,29 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// loadKey is the trailer in which a server tells its load, as an xds.data.orca.v3.OrcaLoadReport (gRFC A51). Clients that
-// balance by weight, those of Dial among them, give each replica the calls that it can take: calls over utilization.
+// loadKey is the trailer with the server's load, as an xds.data.orca.v3.OrcaLoadReport (gRFC
+// A51). Clients that balance by weight, such as those of Dial, distribute calls by capacity:
+// calls over utilization.
 const loadKey = "endpoint-load-metrics-bin"
 
-// How load is measured and told.
+// How load is measured and reported.
 const (
-	loadTold     = 20 * time.Millisecond  // at most one call in such a time carries a report
+	loadPause    = 20 * time.Millisecond  // at most one call in such a time carries a report
 	loadMeasured = 500 * time.Millisecond // between measurements, of which a new one counts half
 	loadForgets  = 5 * time.Second        // a longer time between two calls is not averaged over
 
-	// Below leastLoad nothing is told, and clients treat the replica as an average one: what it spends on itself would pass
-	// for the cost of its calls, and the replica with more calls for the cheaper one.
+	// Below leastLoad no load is reported, and clients give the replica an average weight.
+	// Otherwise the replica's own background work would count as the cost of its calls, and a
+	// replica with more calls would look cheaper.
 	leastLoad = .1
 )
 
-// load is what a server tells of its load: the share of its processors that the process uses, the calls that it answers
-// in a second and how many of them fail by its fault. It is measured by the calls themselves: where there are none,
-// nobody wants to know. A call that carries no report costs the load of a time.
+// load is the reported load of a server: the share of its processors that the process uses, the
+// calls that it answers in a second, and how many of them fail by its fault. The calls themselves
+// trigger measurements, because without calls no client needs a report. A call without a report
+// costs one atomic load.
 type load struct {
-	told            atomic.Pointer[time.Time] // when a call carried the last report, by the monotonic clock
+	reported        atomic.Pointer[time.Time] // when a call carried the last report, by the monotonic clock
 	refused, faults atomic.Uint64
 	ended           func() uint64        // calls, refused ones included
 	cpu             func() time.Duration // that the process has used
@@ -39,10 +42,10 @@ type load struct {
 	mu       sync.Mutex
 	last     loadSample
 	rate     loadRate
-	prepared metadata.MD // nil if there is nothing to tell
+	prepared metadata.MD // nil if there is no load to report
 }
 
-// loadSample is what counters stood at.
+// loadSample has the counters at one moment.
 type loadSample struct {
 	at             time.Time
 	ended, refused uint64 // a call counts as refused a moment before it counts as ended
@@ -50,25 +53,25 @@ type loadSample struct {
 	cpu            time.Duration
 }
 
-// loadRate is what went on in a second.
+// loadRate has the rates of a second.
 type loadRate struct{ calls, faults, cpu float64 }
 
-// count takes a call that has ended with code, or was refused for reason.
+// count counts a call that has ended with code, or was refused for reason.
 func (l *load) count(reason Reason, code codes.Code) {
-	if reason != "" { // it cost nothing: were it counted, a server that refuses calls would seem to be able to take them
+	if reason != "" { // refusals cost nothing: counting them would make a refusing server look idle
 		l.refused.Add(1)
 	} else if errorType(code) != "" {
 		l.faults.Add(1)
 	}
 }
 
-// report returns what a call that ends now has to tell, nil for most of them.
+// report returns the report for a call that ends now, nil for most of them.
 func (l *load) report(now time.Time) metadata.MD {
-	told := l.told.Load()
-	if told != nil && within(*told, now, loadTold) {
+	last := l.reported.Load()
+	if last != nil && within(*last, now, loadPause) {
 		return nil
 	}
-	if at := now; !l.told.CompareAndSwap(told, &at) {
+	if at := now; !l.reported.CompareAndSwap(last, &at) {
 		return nil
 	}
 	l.mu.Lock()
@@ -81,14 +84,14 @@ func (l *load) report(now time.Time) metadata.MD {
 	return l.prepared
 }
 
-// within reports whether now is less than d after began, or a moment before, as calls end beside each other. A time long
-// before is of a clock that was set back.
+// within reports whether now is less than d after began, or a moment before it, because calls end
+// concurrently. A time long before it means that the clock was set back.
 func within(began, now time.Time, d time.Duration) bool {
 	passed := now.Sub(began)
 	return passed > -time.Minute && passed < d
 }
 
-// measure takes a sample into account.
+// measure adds a sample.
 func (l *load) measure(now loadSample, passed time.Duration) {
 	if passed > loadForgets || passed < 0 {
 		l.rate, l.prepared = loadRate{}, nil
@@ -114,7 +117,7 @@ func half(old, now float64) float64 {
 	return (old + now) / 2
 }
 
-// Fields of OrcaLoadReport, which is written by hand: it takes a dependency less.
+// Fields of OrcaLoadReport. It is encoded by hand, which saves a dependency.
 const (
 	orcaCPU   = 1 // cpu_utilization
 	orcaCalls = 6 // rps_fractional

@@ -4,5 +4,6 @@ package inbound
 
 import "time"
 
-// processCPU is not known: no load is told, and clients give the server an average share.
+// processCPU is unknown on this system: no load is reported, and clients give the server an
+// average weight.
 func processCPU() time.Duration { return 0 }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// processCPU returns the processor time that the process has used so far. Go's own counters are renewed by garbage
-// collection alone.
+// processCPU returns the processor time that the process has used so far. Go's own counters are
+// updated only by garbage collection.
 func processCPU() time.Duration {
 	var used syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &used) != nil {

@@ -2,7 +2,8 @@ package inbound
 
 import "time"
 
-// reportLoad adds to every so-manieth answer how busy the server is.
+// reportLoad adds the server's load to the trailer of an answer, at most once per interval
+// loadPause.
 func reportLoad(c *call, out outcome, elapsed time.Duration) {
 	l := &c.method.server.obs.load
 	l.count(c.reason(), out.code)

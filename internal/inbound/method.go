@@ -9,7 +9,7 @@ import (
 	"github.com/betmakers/paddock/internal/fault"
 )
 
-// Method is one method with everything resolved that a call of it needs.
+// Method is one method with everything that its calls need, resolved once.
 type Method struct {
 	*contract.Method
 	server  *Server
@@ -20,10 +20,10 @@ type Method struct {
 	index   int    // in the order of registration
 }
 
-// InFlight returns the number of calls of m that run at this moment.
+// InFlight returns the number of running calls of m.
 func (m *Method) InFlight() int { return int(m.metrics.traffic.inFlight.Load()) }
 
-// Calls returns how many calls of m have ended, and how many of them with another code than OK.
+// Calls returns the number of ended calls of m, and of those with another code than OK.
 func (m *Method) Calls() (ended, failed uint64) {
 	return m.metrics.traffic.calls.Load(), m.metrics.traffic.failed.Load()
 }

@@ -19,7 +19,8 @@ type methodMetrics struct {
 	byCode  *rpcstatus.PerCode[catalog.HistogramChild]
 }
 
-// traffic counts calls for whoever looks at the process itself; the catalog.HistogramChild has the same for everybody else.
+// traffic counts calls for readers inside the process. The catalog.HistogramChild has the same
+// counts for metrics.
 type traffic struct {
 	inFlight      atomic.Int64
 	calls, failed atomic.Uint64
@@ -32,15 +33,16 @@ func (o *observer) metricsOf(name string) methodMetrics {
 	return m
 }
 
-// duration returns the catalog.HistogramChild of a code. A code outside the 17 of gRPC counts as UNKNOWN.
+// duration returns the catalog.HistogramChild of a code. A code outside the 17 of gRPC counts as
+// UNKNOWN.
 func (m *methodMetrics) duration(code codes.Code) catalog.HistogramChild {
 	return m.byCode.Get(code, func(code codes.Code) catalog.HistogramChild {
 		return m.obs.duration.WithLabelValues(m.name, rpcstatus.Name(code), errorType(code)).(catalog.HistogramChild)
 	})
 }
 
-// count takes a call that has ended with code and was refused for reason, which is empty for most. ByCaller says that it
-// failed for what its caller did.
+// count counts a call that has ended with code and was refused for reason, which is empty for
+// most. byCaller reports that the caller caused its failure.
 func (m *methodMetrics) count(code codes.Code, reason Reason, byCaller bool, elapsed time.Duration) {
 	m.traffic.calls.Add(1)
 	if code != codes.OK {
@@ -50,7 +52,7 @@ func (m *methodMetrics) count(code codes.Code, reason Reason, byCaller bool, ela
 		m.obs.rejected.WithLabelValues(m.name, string(reason)).Inc()
 	}
 	switch reason {
-	case "", ReasonFault: // none of the caller's: objectives feel injected faults as in earnest
+	case "", ReasonFault: // injected faults count against objectives like real ones
 		if byCaller {
 			m.slo.countHasty(elapsed)
 			return

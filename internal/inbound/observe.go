@@ -9,7 +9,7 @@ import (
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
-// observer is what the pass shares between methods.
+// observer has what all methods share in the pass.
 type observer struct {
 	cfg       Config
 	keys      contextKeys
@@ -69,8 +69,9 @@ func (o *observer) sampled(parent trace.SpanContext, id trace.TraceID) bool {
 	return o.cfg.Tracer != nil && o.cfg.Sampled != nil && o.cfg.Sampled(parent, id)
 }
 
-// unsampled returns the flags of a call that is not recorded. A service that records nothing at all hands the
-// caller's on as they came, as others may record; one that chose not to says so.
+// unsampled returns the flags of an unrecorded call. A service that records nothing at all
+// forwards the caller's flags unchanged, because other services may record. A service that
+// records some calls clears them.
 func (o *observer) unsampled(callers trace.TraceFlags) trace.TraceFlags {
 	if o.cfg.Tracer == nil {
 		return callers

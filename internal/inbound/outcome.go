@@ -12,7 +12,7 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// outcome is how a call ended: what it counts as, and what its caller is told.
+// outcome is the end of a call: the counted code, and the status for the caller.
 type outcome struct {
 	code codes.Code
 	err  error // for the caller: nil or a status, never the text of an unknown error or a panic
@@ -34,13 +34,13 @@ func logger(l *slog.Logger) *slog.Logger {
 	return l
 }
 
-// errorID returns 16 random hexadecimal digits: enough to find one line in a day's log.
+// errorID returns 16 random hexadecimal digits, enough to find one line in a day's log.
 func errorID() string {
 	return hex.EncodeToString(binary.BigEndian.AppendUint64(nil, rand.Uint64()))
 }
 
-// errorType is the error.type of the OpenTelemetry conventions for a server: set only where the fault is the
-// service's, so that a caller's mistake burns no budget.
+// errorType is the error.type of the OpenTelemetry conventions for a server. It is set only if
+// the fault is the service's, so that a caller's mistake uses up no error budget.
 func errorType(code codes.Code) string {
 	switch rpcstatus.Known(code) {
 	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:

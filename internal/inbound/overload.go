@@ -14,12 +14,13 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// limited reports whether calls of m may be refused for overload. Probes never are: a service that is busy is alive.
+// limited reports whether calls of m may be refused for overload. Probes never are: a busy
+// service is alive.
 func limited(m *Method) bool {
 	return m.server.cfg.Admission != nil && !m.Quiet && m != m.server.unknown
 }
 
-// waitForPlace returns when the call may run, or with the refusal.
+// waitForPlace returns when the call may run, or returns its refusal.
 func waitForPlace(c *call) error {
 	weigh(c)
 	if !limited(c.method) {
@@ -37,13 +38,13 @@ func waitForPlace(c *call) error {
 	return nil
 }
 
-// inLine is the context of a call that waits in the line, which has timers of its own: the call needs none for its
-// deadline yet.
+// inLine is the context of a call that waits in the line. The line has its own timers, so the
+// call needs none for its deadline yet.
 type inLine struct{ *call }
 
 func (w inLine) Done() <-chan struct{} { return w.parent.Done() }
 
-// leavePlace gives the place back.
+// leavePlace frees the place.
 func leavePlace(c *call, now time.Time) {
 	if !limited(c.method) {
 		return
@@ -51,8 +52,8 @@ func leavePlace(c *call, now time.Time) {
 	c.method.server.cfg.Admission.Leave(&c.place, now)
 }
 
-// shareOf returns whose turn a call takes when callers and methods take turns. A caller is an identity, and without one
-// an address.
+// shareOf returns the share of a call when callers and methods take turns. A caller is an
+// identity, or an address if it has none.
 func shareOf(ctx context.Context, m *Method, id string) uint8 {
 	shares := m.server.shares
 	if id != "" {
@@ -69,16 +70,17 @@ func shareOf(ctx context.Context, m *Method, id string) uint8 {
 	}
 }
 
-// What a refused caller is told to wait: some time, so that those who were refused together do not come back together.
+// The delay that a refused caller is asked to wait. It varies, so that callers that were refused
+// together do not return together.
 const (
 	leastDelay = 50 * time.Millisecond
 	mostDelay  = 250 * time.Millisecond
 	delays     = 16
 )
 
-// shortage is something that is short: the processors, or a resource that the service has declared. What it is, callers
-// of the own trust domain are told, and operators in the log. The answers are made once: there are many refused calls
-// when there is the least time for them.
+// shortage is a scarce thing: the processors, or a declared resource. Its name is for callers of
+// the own trust domain and for the log. The answers are made once, because refusals are most
+// frequent when there is least time for them.
 type shortage struct {
 	explain string           // for operators
 	outside []*status.Status // of which one is taken at random
@@ -98,7 +100,8 @@ func overloadStatuses(what string) []*status.Status {
 	return all
 }
 
-// status is the answer to a call that is refused. Outside is whoever is not of the own trust domain.
+// status is the answer to a refused call. Outside reports that the caller is not of the own trust
+// domain.
 func (s *shortage) status(outside bool) *status.Status {
 	if outside {
 		return s.outside[rand.IntN(delays)]
@@ -106,8 +109,8 @@ func (s *shortage) status(outside bool) *status.Status {
 	return s.own[rand.IntN(delays)]
 }
 
-// refuseOverload is the answer to a call that may not run. One whose time ran out while it waited is told so, and
-// counts as refused for overload all the same.
+// refuseOverload is the answer to a call that may not run. If its deadline passed while it
+// waited, the answer says so, and it still counts as refused for overload.
 func refuseOverload(c *call) error {
 	short := c.method.server.processors
 	c.refuse(ReasonOverload, short.explain)

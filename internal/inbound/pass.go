@@ -11,7 +11,8 @@ import (
 	"github.com/betmakers/paddock/internal/timeouts"
 )
 
-// Serve runs one call of m. It has the signature of grpc.StreamHandler; srv is ignored, as the handler knows its own.
+// Serve runs one call of m. It has the signature of grpc.StreamHandler. srv is ignored, because
+// the handler has its own.
 func (m *Method) Serve(_ any, stream grpc.ServerStream) (err error) {
 	c := &call{stream: stream, method: m, start: time.Now()}
 	c.parent = stream.Context()
@@ -33,7 +34,8 @@ func (m *Method) Serve(_ any, stream grpc.ServerStream) (err error) {
 	return err
 }
 
-// begin opens what observes the call, which is all around it, and sets its deadline.
+// begin starts the observation of the call, which encloses all other steps, and sets its
+// deadline.
 func (c *call) begin() {
 	c.method.metrics.traffic.inFlight.Add(1)
 	timeout := c.method.Timeout
@@ -48,7 +50,8 @@ func (c *call) begin() {
 	}
 }
 
-// admit takes the steps that may refuse a call before its handler is asked, in the order of the package's list.
+// admit takes the steps that may refuse a call before its handler runs, in the order of the
+// package's list.
 func (c *call) admit() error {
 	if err := begins(c); err != nil {
 		return err
@@ -62,7 +65,7 @@ func (c *call) admit() error {
 	return auditBegin(c)
 }
 
-// decide takes what was decided before the message was read, as REST does, or decides now.
+// decide uses the decision made before the message was read, as by REST, or decides now.
 func (c *call) decide() error {
 	d, ahead := c.http.takeAhead(c.method)
 	if !ahead {
@@ -85,7 +88,7 @@ func (c *call) decide() error {
 	return d.err
 }
 
-// end is the pass after the handler, and returns what the caller is told.
+// end is the part of the pass after the handler. It returns the error for the caller.
 func (c *call) end(err error, panicked any) error {
 	elapsed := time.Since(c.start)
 	var ended error

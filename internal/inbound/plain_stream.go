@@ -9,19 +9,20 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// plainStream is a request of a plain HTTP handler that lasts: an answer without a length that was flushed, as events
-// are sent, or a connection that the handler has taken over, as for a WebSocket. What has a length is a download. It
-// ends by itself, as a request does that is not answered yet.
+// plainStream is a long-running request of a plain HTTP handler: a flushed answer without a
+// length, such as server-sent events, or a hijacked connection, such as a WebSocket. An answer
+// with a length, or one that has not begun, ends by itself.
 type plainStream struct {
 	conn  net.Conn // nil unless it was taken over
 	ended error    // why it was ended from outside, nil if it was not
 }
 
-// lastWrites is what a handler has to say farewell in when its caller's proof has ended. Then its writes fail.
+// lastWrites is the time for a handler to end its answer after its caller's proof has ended. Then
+// its writes fail.
 const lastWrites = 10 * time.Second
 
-// bind has the context of a request end when the request is a stream of route and the proof of its caller ends. Done
-// must be called when the handler has returned.
+// bind ends the context of a request when it is a stream of route and the proof of its caller
+// ends. Call done when the handler has returned.
 func bind(h *httpCall, r *http.Request, route *Method, until time.Time) (bound *http.Request, done func()) {
 	h.standing = standing{proofOf(h.parent), until}
 	if !h.standing.mayEnd() {
@@ -32,7 +33,7 @@ func bind(h *httpCall, r *http.Request, route *Method, until time.Time) (bound *
 	return r.WithContext(ctx), func() { cancel(nil) }
 }
 
-// flows notes that the answer is sent as it comes. The lock of h is held.
+// flows records that the answer is sent as it is written. The caller holds the lock of h.
 func flows(h *httpCall) {
 	if h.flowing || h.bound == nil || h.writer.Header().Get("Content-Length") != "" {
 		return
@@ -41,7 +42,8 @@ func flows(h *httpCall) {
 	h.server.streams.enterPlain(h, nil)
 }
 
-// enterPlain takes in a stream of a plain handler. A connection that comes when streams are ended is closed.
+// enterPlain adds a stream of a plain handler. A connection that is added when streams are ended
+// is closed.
 func (o *streams) enterPlain(h *httpCall, conn net.Conn) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -58,8 +60,8 @@ func (o *streams) enterPlain(h *httpCall, conn net.Conn) {
 	}
 }
 
-// leavePlain lets go of a stream whose handler has returned, and returns why it was ended from outside, nil if it was
-// not.
+// leavePlain removes a stream whose handler has returned, and returns the reason for which it was
+// ended from outside, nil if it was not.
 func (o *streams) leavePlain(h *httpCall) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -68,7 +70,7 @@ func (o *streams) leavePlain(h *httpCall) error {
 	return open.ended
 }
 
-// endPlain ends a stream whose caller has proved nothing any more. The lock is held.
+// endPlain ends a stream whose caller's proof has ended. The caller holds the lock.
 func (o *streams) endPlain(h *httpCall, why error) {
 	open, ok := o.plain[h]
 	if !ok || open.ended != nil {
@@ -84,13 +86,15 @@ func (o *streams) endPlain(h *httpCall, why error) {
 	time.AfterFunc(lastWrites, func() { silence(h) })
 }
 
-// closeTaken closes a connection that a handler has taken over, and may have closed. TLS says so to the client first, for
-// which it waits up to 5 s where that does not read: nobody else waits for it, least of all with a lock.
+// closeTaken closes a hijacked connection, which the handler may have closed already. TLS first
+// notifies the client, which may take up to 5 s if the client does not read, so no caller waits
+// for it and no lock is held.
 func closeTaken(conn net.Conn) {
 	go func() { _ = conn.Close() }()
 }
 
-// silence has the writes of a handler fail that goes on all the same. After the request it does nothing.
+// silence makes the writes of a handler fail that continues after the end. After the request it
+// does nothing.
 func silence(h *httpCall) {
 	h.life.Lock()
 	defer h.life.Unlock()
@@ -103,7 +107,7 @@ func silence(h *httpCall) {
 	h.over = true
 }
 
-// leaveStream notes what the request came to, if it was a stream.
+// leaveStream records the result of the request, if it was a stream.
 func leaveStream(h *httpCall) {
 	if h.hijacked == nil && !h.flowing {
 		return

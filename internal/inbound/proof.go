@@ -14,23 +14,24 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// proof is what a connection keeps of its authenticated peer, where that can end while the connection lasts: a
-// certificate expires, or loses its trust. Valid says so for operators. It is asked for every call and must not
-// allocate while it holds.
+// proof is a connection's proof of its peer's identity, which can end during the connection: a
+// certificate expires or is no longer trusted. Valid returns the reason, for operators. It is
+// called for every call and must not allocate while the proof is valid.
 type proof interface {
 	Identity() string
 	Valid(now time.Time) error
 }
 
-// What callers are told of a proof that has ended: calls that come then, and streams that run. A stream gets a code
-// that has its client connect again, which is all that one has to do whose certificate was renewed.
+// The errors for callers whose proof has ended: of new calls, and of running streams. A stream
+// gets a code that makes its client reconnect, which is enough if the client has renewed its
+// certificate.
 var (
 	errProofEnded  = status.Error(codes.Unauthenticated, "the certificate of this connection is not accepted any more: connect again")
 	errStreamProof = status.Error(codes.Unavailable, "the certificate of this connection is not accepted any more: connect again")
 	errStreamToken = status.Error(codes.Unauthenticated, "the bearer token has expired")
 )
 
-// authOf returns what the transport of ctx knows of its peer, nil for nothing.
+// authOf returns the transport's information about the peer of ctx, nil if there is none.
 func authOf(ctx context.Context) credentials.AuthInfo {
 	if p, ok := peer.FromContext(ctx); ok {
 		return p.AuthInfo
@@ -43,7 +44,7 @@ func proofOf(ctx context.Context) proof {
 	return held
 }
 
-// prove takes the identity that mutual TLS has proved, none if it proved none, and refuses a call whose proof has
+// prove sets the identity that mutual TLS has proved, if any, and refuses a call whose proof has
 // ended.
 func prove(conn context.Context, d *decision, now time.Time) {
 	switch info := authOf(conn).(type) {
@@ -59,8 +60,9 @@ func prove(conn context.Context, d *decision, now time.Time) {
 	}
 }
 
-// identityOf returns the identity that the transport has proved, empty for none, and whether the transport could prove
-// one. That of crypto/tls alone is the SPIFFE ID of a certificate that it has verified: others are claims.
+// identityOf returns the identity that the transport has proved, empty for none, and whether the
+// transport is able to prove one. With crypto/tls alone it is the SPIFFE ID of a verified
+// certificate; others are only claims.
 func identityOf(info credentials.AuthInfo) (id string, secured bool) {
 	switch info := info.(type) {
 	case interface{ Identity() string }:
@@ -95,7 +97,8 @@ func nameOf(id string) string {
 	return id
 }
 
-// proved refuses a request on a connection whose proof has ended, of whatever handler, and has the connection closed.
+// proved refuses a request on a connection whose proof has ended, for any handler, and closes the
+// connection.
 func proved(h *httpCall) bool {
 	held := proofOf(h.parent)
 	if held == nil {
@@ -113,7 +116,7 @@ func proved(h *httpCall) bool {
 	return false
 }
 
-// standing is what lets a caller in, as far as it can end while a call lasts.
+// standing is the part of a caller's authorization that can end during a call.
 type standing struct {
 	proof proof     // of the connection, nil if that cannot end
 	until time.Time // when the caller's token ends, zero if that is not known or there is none
@@ -121,7 +124,7 @@ type standing struct {
 
 func (s standing) mayEnd() bool { return s.proof != nil || !s.until.IsZero() }
 
-// over returns what the caller's streams end with once its standing has ended, nil while it lasts.
+// over returns the error for the caller's streams after its standing has ended, nil before.
 func (s standing) over(now time.Time) error {
 	switch {
 	case s.proof != nil && s.proof.Valid(now) != nil:
@@ -133,10 +136,11 @@ func (s standing) over(now time.Time) error {
 	}
 }
 
-// proofInterval is how often the proofs of running streams are looked at.
+// proofInterval is the interval between checks of running streams' proofs.
 const proofInterval = time.Second
 
-// watch has the streams looked at from time to time, while there are any whose proof may end. The lock is held.
+// watch checks the streams at intervals, while there are any whose proof may end. The caller
+// holds the lock.
 func (o *streams) watch() {
 	if !o.watched {
 		o.watched = true
@@ -144,7 +148,7 @@ func (o *streams) watch() {
 	}
 }
 
-// until bounds a stream by the end of its caller's token, where its verifier tells that.
+// until ends a stream with its caller's token, if the verifier reports its expiry.
 func (o *streams) until(c *call, at time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -155,8 +159,8 @@ func (o *streams) until(c *call, at time.Time) {
 	}
 }
 
-// checkProofs ends the streams whose proof has ended. A proof may have to be verified anew, for which nobody should
-// have to wait for the lock.
+// checkProofs ends the streams whose proof has ended. It does not hold the lock while it verifies
+// a proof again.
 func (o *streams) checkProofs() {
 	now := time.Now()
 	calls, requests := o.provable()
@@ -194,7 +198,7 @@ func (o *streams) provable() (map[*call]standing, map[*httpCall]standing) {
 	return o.mayEnd()
 }
 
-// mayEnd returns the streams whose proof may end, and has not. The lock is held.
+// mayEnd returns the streams whose proof may end and has not ended. The caller holds the lock.
 func (o *streams) mayEnd() (map[*call]standing, map[*httpCall]standing) {
 	calls, requests := map[*call]standing{}, map[*httpCall]standing{}
 	for c, open := range o.running {

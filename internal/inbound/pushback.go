@@ -11,9 +11,10 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// pushBack says in the trailer what a status says with google.rpc.RetryInfo, so that whoever repeats the call waits: gRPC
-// itself reads the one, programs read the other. A handler that sets the trailer must leave the detail out: a client that
-// gets two values does not retry. REST callers have Retry-After.
+// pushBack repeats a status's google.rpc.RetryInfo in the trailer, so that retries wait: gRPC
+// reads the trailer, programs read the detail. A handler that sets the trailer itself must leave
+// the detail out, because a client that gets two values does not retry. REST callers get
+// Retry-After.
 func pushBack(c *call, out outcome) {
 	if out.err == nil || c.http != nil {
 		return

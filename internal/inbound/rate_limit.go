@@ -13,8 +13,8 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// limitRate holds a caller to the operator's limit, if there is one. Health checks and reflection have none. One
-// without identity is known by the address of conn.
+// limitRate applies the operator's rate limit to a caller, if there is one. Health checks and
+// reflection have none. A caller without identity is identified by the address of conn.
 func limitRate(conn context.Context, d *decision, caller Caller, h *httpCall, now time.Time) {
 	s := d.method.server
 	if s.limiter == nil || d.method.Quiet {
@@ -24,18 +24,19 @@ func limitRate(conn context.Context, d *decision, caller Caller, h *httpCall, no
 	if taken.Limit == nil {
 		return
 	}
-	tellQuota(h, taken)
+	setQuota(h, taken)
 	if taken.Refused {
 		d.refuse(ReasonRateLimited, taken.Limit.String(), tooMany(taken))
 	}
 }
 
-// tooMany tells the caller when to come again.
+// tooMany is the refusal, with the time after which the caller may try again.
 func tooMany(d ratelimit.Decision) error {
 	return rpcstatus.WithRetry(status.New(codes.ResourceExhausted, "too many calls: the caller's rate limit is used up"), d.More).Err()
 }
 
-// remoteAddr is where the connection of a call comes from, nil if that is not known. Headers are not believed.
+// remoteAddr is the remote address of a call's connection, nil if it is not known. Headers are
+// not trusted.
 func remoteAddr(ctx context.Context) net.Addr {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
@@ -44,8 +45,9 @@ func remoteAddr(ctx context.Context) net.Addr {
 	return p.Addr
 }
 
-// tellQuota has the answer tell how much the caller has left. A call that came by gRPC has no such headers.
-func tellQuota(h *httpCall, d ratelimit.Decision) {
+// setQuota adds the caller's remaining quota to the headers of the answer. gRPC calls have no
+// such headers.
+func setQuota(h *httpCall, d ratelimit.Decision) {
 	if h == nil {
 		return
 	}

@@ -5,13 +5,13 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// Reason says why a call was refused before its handler ran, or ended before its handler was done. The list is fixed: it
-// is a label of chassis_rpc_rejected_total.
+// Reason is the reason why a call was refused before its handler ran, or ended before its handler
+// returned. The list is fixed: it is a label of chassis_rpc_rejected_total.
 type Reason string
 
 // The reasons.
 const (
-	ReasonUnknownMethod   Reason = "unknown_method"  // nobody registered it
+	ReasonUnknownMethod   Reason = "unknown_method"  // it is not registered
 	ReasonMalformed       Reason = "malformed"       // its message cannot be decoded
 	ReasonTooLarge        Reason = "too_large"       // its message exceeds the limit
 	ReasonDeadline        Reason = "deadline"        // its time was spent, or its caller gone, before work began
@@ -23,11 +23,11 @@ const (
 	ReasonFault           Reason = "fault"           // a fault was injected in its handler's place
 	ReasonDraining        Reason = "draining"        // a stream that had not ended when the service stopped
 	ReasonShutdown        Reason = "shutdown"        // it was cut: it still ran at the end of the time of a stop
-	ReasonUnaudited       Reason = "unaudited"       // it must be in the audit log before it runs, which cannot be written
+	ReasonUnaudited       Reason = "unaudited"       // the audit log, which must record it first, cannot be written
 )
 
-// ofTheCaller reports whether a caller is refused for what it is, or has sent: no fault of the service, whatever code
-// gRPC has for it.
+// ofTheCaller reports whether a call is refused for its caller's identity or messages. That is
+// not a fault of the service, whatever its gRPC code.
 func (r Reason) ofTheCaller() bool {
 	switch r {
 	case ReasonUnknownMethod, ReasonMalformed, ReasonTooLarge, ReasonUnauthenticated, ReasonDenied, ReasonRateLimited, ReasonInvalid:
@@ -37,7 +37,7 @@ func (r Reason) ofTheCaller() bool {
 	}
 }
 
-// reasonOfUnreadable tells why a message could not be read from what grpc-go says of it.
+// reasonOfUnreadable returns the reason why a message could not be read, from grpc-go's error.
 func reasonOfUnreadable(err error) Reason {
 	switch status.Code(err) {
 	case codes.ResourceExhausted:

@@ -14,9 +14,10 @@ import (
 	"github.com/betmakers/paddock/internal/served"
 )
 
-// Resource is something that a bounded number of calls can use at once, such as a pool of connections. Calls wait for it
-// here instead of in the pool: the critical ones first, callers and methods by turns. While more calls come than it can
-// serve, those are refused at once whose turn would come too late. All methods may be called concurrently.
+// Resource is something that a limited number of calls can use at once, such as a pool of
+// connections. Calls wait for it here and not in the pool: critical ones first, callers and
+// methods by turns. In an overload, calls whose turn would come too late are refused at once. Its
+// methods may be called concurrently.
 type Resource struct {
 	name     string
 	server   *Server
@@ -25,14 +26,15 @@ type Resource struct {
 	rejected atomic.Uint64
 }
 
-// Acquire waits until the resource has room for the call of ctx, and returns what gives the room back. Release must be
-// called; further calls of it do nothing.
+// Acquire waits until the resource has room for the call of ctx, and returns a function that
+// frees it. Release must be called; further calls of it do nothing.
 //
-// It fails with UNAVAILABLE and a google.rpc.RetryInfo where the resource is overloaded, and with DEADLINE_EXCEEDED or
-// CANCELLED where ctx has ended. A handler returns these errors as they are, or wrapped. Outside of a call, in a worker,
-// Acquire waits as long as ctx does and is not refused. A nil Resource has room for every call.
+// It fails with UNAVAILABLE and a google.rpc.RetryInfo if the resource is overloaded, and with
+// DEADLINE_EXCEEDED or CANCELLED if ctx has ended. A handler returns these errors as they are, or
+// wrapped. Outside a call, for example in a worker, Acquire waits until ctx ends and is not
+// refused. A nil Resource has room for every call.
 //
-// A call that acquires the same resource twice holds two of its places, and can wait for itself.
+// A call that acquires the same resource twice holds two places, and can deadlock with itself.
 func (r *Resource) Acquire(ctx context.Context) (release func(), err error) {
 	if r == nil {
 		return func() {}, nil
@@ -66,7 +68,7 @@ func (r *Resource) refuse(ctx context.Context, c *call) error {
 	return &shortError{r.short.status(outside), ReasonOverload, r.short.explain}
 }
 
-// report says that the call would have been refused.
+// report records that the call would have been refused.
 func (r *Resource) report(c *call) {
 	if c == nil || !r.server.cfg.Admission.Reports() {
 		return
@@ -77,14 +79,15 @@ func (r *Resource) report(c *call) {
 	})
 }
 
-// Load returns how many calls can use the resource at once, how many do, and how many wait for it.
+// Load returns the number of calls that can use the resource at once, that use it now, and that
+// wait for it.
 func (r *Resource) Load() (limit, inUse, waiting int) {
 	s := r.engine.State()
 	return s.Limit, s.Held, s.Queued
 }
 
-// shortError is what a call gets that a resource does not serve. A call that ends with it says so in the log, and counts
-// as refused where it was.
+// shortError is the error of a call that a resource does not serve. A call that ends with it has
+// it in the log, and counts as refused if it was.
 type shortError struct {
 	st      *status.Status
 	reason  Reason // empty where its time was up
@@ -129,7 +132,7 @@ func (m *resourceMetrics) add(r *Resource) error {
 	return nil
 }
 
-// open has no resource refuse a call from now on.
+// open makes no resource refuse a call from now on.
 func (m *resourceMetrics) open() {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -19,24 +19,25 @@ import (
 	"github.com/betmakers/paddock/internal/timeouts"
 )
 
-// RESTConfig bounds the calls that REST makes.
+// RESTConfig bounds REST calls.
 type RESTConfig struct {
-	// Timeout of unary calls whose method declares none, answered with 504 even where the handler ignores its context, as
-	// a declared one is. Zero means none.
+	// Timeout is for unary calls whose method declares none. It is answered with 504 even if the
+	// handler ignores its context, like a declared one. Zero means none.
 	Timeout time.Duration
-	// MaxMessage is the largest answer in bytes of its binary encoding, as it is for gRPC. Zero means no limit.
+	// MaxMessage is the largest answer in bytes of its binary encoding, as for gRPC. Zero means
+	// no limit.
 	MaxMessage int
-	// Metadata makes the metadata of a call from its HTTP request, when a handler asks for it: few do. Nil takes what
-	// the gateway has put into the context of the call.
+	// Metadata makes the metadata of a call from its HTTP request, when a handler asks for it.
+	// Nil uses the metadata that the gateway has put into the context of the call.
 	Metadata func(*http.Request) metadata.MD
-	// Encode makes of an answer what its caller gets, while the call runs: a call whose answer cannot be encoded has
-	// failed, with INTERNAL, in log and metric too. The gateway finds the result with [encodedFor]. Nil leaves it to the
-	// gateway, which comes too late for that.
+	// Encode encodes an answer for its caller while the call runs. So a call whose answer cannot
+	// be encoded fails with INTERNAL, in log and metric too. The gateway gets the result with
+	// [encodedFor]. If nil, the gateway encodes, after the end of the call.
 	Encode func(proto.Message) ([]byte, error)
 }
 
-// encodedFor returns what [RESTConfig].Encode has made of answer, the newest of the request of ctx, and nil of anything
-// else.
+// encodedFor returns the result of [RESTConfig].Encode for answer, if it is the newest answer of
+// the request of ctx, else nil.
 func encodedFor(ctx context.Context, answer proto.Message) []byte {
 	if h := httpCallFrom(ctx); h != nil && answer != nil && h.answer == answer {
 		return h.encoded
@@ -86,9 +87,9 @@ func (c *restConn) method(name string) *Method {
 	return c.server.unknown
 }
 
-// restStream is the transport of a call by REST: the message handed over each way, headers and trailers kept. It is the
-// context of the call too: what the gateway would send has arrived, and nothing is set to go out with the calls that
-// the handler makes.
+// restStream is the transport of a REST call: it passes the message in each direction, and keeps
+// headers and trailers. It is also the call's context. The gateway's outgoing metadata has become
+// incoming, so that the calls which the handler makes do not send it.
 type restStream struct {
 	parent          context.Context // the gateway's
 	keys            *contextKeys
@@ -124,7 +125,7 @@ func newRESTStream(ctx context.Context, s *Server, method string, cfg RESTConfig
 	return stream
 }
 
-// restOf returns what a call by REST runs on, nil for one by gRPC.
+// restOf returns the restStream of a REST call, nil for a gRPC call.
 func restOf(stream grpc.ServerStream) *restStream {
 	if s, ok := stream.(interface{ rest() *restStream }); ok {
 		return s.rest()
@@ -158,7 +159,7 @@ func (s *restStream) incoming() metadata.MD {
 	return s.incomingMD
 }
 
-// Value answers as the context of a call that came over a network would.
+// Value returns values like the context of a call from the network.
 func (s *restStream) Value(key any) any {
 	switch key {
 	case s.keys.incoming:
@@ -177,7 +178,8 @@ func (s *restStream) String() string { return "REST call" }
 // GoString is String.
 func (s *restStream) GoString() string { return s.String() }
 
-// RecvMsg gives the handler the fields of the gateway's message, which the gateway does not touch again.
+// RecvMsg moves the fields of the gateway's message to the handler. The gateway does not use them
+// again.
 func (s *restStream) RecvMsg(m any) error {
 	if s.request == nil {
 		return io.EOF
@@ -200,7 +202,7 @@ func (s *restStream) SendMsg(m any) error {
 	return handover.Message(s.answer, m)
 }
 
-// encoded returns an answer as its caller gets it, nil where that is left to the gateway.
+// encoded returns the encoded answer, nil if the gateway encodes it.
 func (s *restStream) encoded(m any) ([]byte, error) {
 	message, ok := m.(proto.Message)
 	if !ok || s.encode == nil {
@@ -213,14 +215,14 @@ func (s *restStream) encoded(m any) ([]byte, error) {
 	return encoded, nil
 }
 
-// keepAnswer remembers an answer in both forms, for the gateway.
+// keepAnswer stores an answer in both forms for the gateway.
 func keepAnswer(h *httpCall, answer proto.Message, encoded []byte) {
 	if h != nil {
 		h.answer, h.encoded = answer, encoded
 	}
 }
 
-// checkSize holds an answer to the limit that gRPC has for it.
+// checkSize applies the limit that gRPC has for an answer.
 func (s *restStream) checkSize(m any) error {
 	message, ok := m.(proto.Message)
 	if !ok || s.maxMessage <= 0 {
@@ -270,7 +272,7 @@ func (s *restStream) SetTrailer(md metadata.MD) {
 	s.trailer = metadata.Join(s.trailer, md)
 }
 
-// report hands header and trailer to the call options that ask for them.
+// report sets header and trailer in the call options that ask for them.
 func (s *restStream) report(opts []grpc.CallOption) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -284,7 +286,8 @@ func (s *restStream) report(opts []grpc.CallOption) {
 	}
 }
 
-// restTransport serves grpc.SetHeader and its like, whose SetTrailer returns an error unlike the stream's.
+// restTransport implements grpc.SetHeader and similar functions, whose SetTrailer returns an
+// error, unlike the stream's.
 type restTransport struct{ s *restStream }
 
 func (t restTransport) Method() string                  { return t.s.name }

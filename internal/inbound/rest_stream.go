@@ -17,9 +17,10 @@ import (
 	"github.com/betmakers/paddock/internal/timeouts"
 )
 
-// NewStream starts a streaming call. Its handler runs in a goroutine that ends when the handler returns. The HTTP
-// request that it belongs to waits for it until the call's time is up, which is what the caller and the method allow:
-// then the caller is answered whatever the handler does. ctx must end when the request does, as the gateway's does.
+// NewStream starts a streaming call. Its handler runs in a goroutine that ends when the handler
+// returns. Its HTTP request waits for it until the time that the caller and the method allow is
+// over. Then the caller is answered, whatever the handler does. ctx must end when the request
+// does, like the gateway's.
 func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
 	base := newRESTStream(ctx, c.server, method, c.cfg)
 	if err := base.http.refused(); err != nil {
@@ -55,8 +56,8 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 	return s, nil
 }
 
-// bound has the request end with the call's time, if it has one: what is read of its body, and the wait for a handler
-// that ignores its context.
+// bound ends the request with the call's time, if it has one: the reading of its body, and the
+// wait for a handler that ignores its context.
 func (s *restPipe) bound(timeout time.Duration) {
 	if timeout <= 0 {
 		return
@@ -69,15 +70,15 @@ func (s *restPipe) bound(timeout time.Duration) {
 	})
 }
 
-// release lets the request end.
+// release removes the bound, so that the request can end.
 func (s *restPipe) release() {
 	if s.http != nil && !s.released.Swap(true) {
 		s.http.streams.Done()
 	}
 }
 
-// restPipe is the client's end of a stream by REST. As with any grpc.ClientStream, one goroutine may send while another
-// receives.
+// restPipe is the client's end of a stream by REST. As with any grpc.ClientStream, one goroutine
+// may send while another receives.
 type restPipe struct {
 	*restStream
 	one      bool               // the gateway sends one message
@@ -98,7 +99,7 @@ var (
 	_ grpc.ServerStream = restPipeServer{}
 )
 
-// finish tells the gateway that the handler is gone.
+// finish reports to the gateway that the handler has returned.
 func (s *restPipe) finish() {
 	s.mu.Lock()
 	if !s.sent {
@@ -120,7 +121,8 @@ func (s *restPipe) hangUp(why error) {
 	}
 }
 
-// whyOver returns what has ended a stream whose handler has not returned, nil if that has.
+// whyOver returns the reason for which a stream was ended before its handler has returned, else
+// nil.
 func (s *restPipe) whyOver() error {
 	if s.handled() {
 		return nil
@@ -133,7 +135,7 @@ func (s *restPipe) whyOver() error {
 	}
 }
 
-// handled reports whether the handler has returned. If it has, the context has ended because of that.
+// handled reports whether the handler has returned, which also ends the context.
 func (s *restPipe) handled() bool {
 	select {
 	case <-s.done:
@@ -193,8 +195,9 @@ func (s *restPipe) RecvMsg(m any) error {
 	}
 }
 
-// Header returns the error of a handler that ended before it had sent anything, unlike a grpc.ClientStream, which
-// leaves it to RecvMsg: at this point the gateway can still answer with the error's own status and body.
+// Header returns the error of a handler that ended before it sent anything, while a
+// grpc.ClientStream leaves it to RecvMsg. At this point the gateway can still answer with the
+// error's own status and body.
 func (s *restPipe) Header() (metadata.MD, error) {
 	select {
 	case <-s.headers:
@@ -243,7 +246,7 @@ func (s restPipeServer) RecvMsg(m any) error {
 	}
 }
 
-// SendMsg copies the message: a handler may write to it again when SendMsg has returned, as many do.
+// SendMsg copies the message, because a handler may change it after SendMsg has returned.
 func (s restPipeServer) SendMsg(m any) error {
 	message, ok := m.(proto.Message)
 	if !ok {

@@ -10,7 +10,7 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// enter lets the caller in until its token ends, or answers.
+// enter admits the caller until its token ends, or answers.
 func enter(h *httpCall, w http.ResponseWriter, r *http.Request, route *Method) (until time.Time, ok bool) {
 	d := decide(h, h.parent, route, h, h.start)
 	h.ahead, h.caller, h.former, h.reason, h.explain = d, d.caller, d.former, d.reason, d.explain
@@ -41,7 +41,8 @@ func routeStatus(code codes.Code) int {
 	}
 }
 
-// who returns the attributes of an access-log line that tell who asked and why that was refused, as those of a call do.
+// who returns the attributes of an access-log line with the caller and the reason of a refusal,
+// like those of a call.
 func who(h *httpCall) (attrs []slog.Attr) {
 	explained := "explain"
 	if h.reason == "" {
@@ -55,8 +56,8 @@ func who(h *httpCall) (attrs []slog.Attr) {
 	return attrs
 }
 
-// meantBy is the method that a request was about to call which was refused before, as its body cannot be read; empty for
-// none.
+// meantBy is the method that a request would have called but for a refusal or an unreadable body,
+// empty for none.
 func meantBy(h *httpCall) string {
 	if m := h.ahead.method; m != nil && m.handler != nil { // that of a route has none
 		return m.Name
@@ -64,7 +65,7 @@ func meantBy(h *httpCall) string {
 	return ""
 }
 
-// peerOf is who asked, as far as the connection has proved it, or had.
+// peerOf returns the caller's identity, as far as the connection proves it or has proved it.
 func peerOf(h *httpCall) string {
 	if h.former != "" {
 		return h.former

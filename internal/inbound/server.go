@@ -11,7 +11,7 @@ import (
 	"github.com/betmakers/paddock/internal/ratelimit"
 )
 
-// Server is the server's side of the chain. All methods may be called concurrently.
+// Server is the server's side of the chain. Its methods may be called concurrently.
 type Server struct {
 	cfg         Config
 	obs         *observer
@@ -26,7 +26,7 @@ type Server struct {
 
 	unaudited allowance.Lines // about calls that could not be recorded, which are all of them while that lasts
 
-	limiter   *ratelimit.Limiter // nil: nobody is limited
+	limiter   *ratelimit.Limiter // nil: no caller is limited
 	crossSite *http.CrossOriginProtection
 	unknown   *Method
 
@@ -40,10 +40,11 @@ type Server struct {
 	byName  atomic.Pointer[map[string]*Method] // by FullMethod; replaced, not changed, as each call reads it
 }
 
-// SetTrustDomain names the own trust domain, empty where mutual TLS is off. It must be called before the first call.
+// SetTrustDomain sets the own trust domain, empty if mutual TLS is off. Call it before the first
+// call.
 func (s *Server) SetTrustDomain(domain string) { s.trustDomain = domain }
 
-// TrustDomain returns what SetTrustDomain was given.
+// TrustDomain returns the domain of SetTrustDomain.
 func (s *Server) TrustDomain() string { return s.trustDomain }
 
 // Methods returns the methods wrapped so far, in the order of their registration.
@@ -53,5 +54,5 @@ func (s *Server) Methods() []*Method {
 	return slices.Clone(s.methods)
 }
 
-// lookup returns the method of a name with its leading slash, nil if nobody registered it.
+// lookup returns the method of a name with its leading slash, nil if it is not registered.
 func (s *Server) lookup(fullMethod string) *Method { return (*s.byName.Load())[fullMethod] }

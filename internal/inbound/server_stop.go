@@ -1,26 +1,29 @@
 package inbound
 
-// Leave has HTTP/1 clients go elsewhere with their next request: answers close their connections from now on. No call
-// is refused for overload any more: a service that stops serves what still comes.
+// Leave makes HTTP/1 clients use another connection for their next request: answers close their
+// connections from now on. No call is refused for overload any more, because a service that stops
+// serves the calls that still arrive.
 func (s *Server) Leave() {
 	s.leaving.Store(true)
 	s.cfg.Admission.Open()
 	s.obs.resources.open()
 }
 
-// EndStreams ends the streaming calls that run, and those that still come, and returns how many there were. Their
-// clients get UNAVAILABLE at once, and what their handlers wait for ends: contexts, whose [context.Cause] is that
-// status, Recv and Send. Streams that the client alone sends are left alone unless uploads is true. Unary calls go
-// on. Connections that HTTP handlers have taken over, as for WebSockets, are streams both ways: they are closed.
+// EndStreams ends running and later streams, and returns how many were running. Their clients get
+// UNAVAILABLE at once, and their handlers are interrupted: Recv and Send fail, and contexts end
+// with that status as their [context.Cause]. Streams on which only the client sends are ended
+// only if uploads is true. Unary calls go on. Hijacked connections, such as WebSockets, count as
+// streams in both directions and are closed.
 func (s *Server) EndStreams(uploads bool) (ended int) { return endStreams(s, uploads) }
 
-// Cut says that the connections are closed next, at the end of the time of a stop: calls that end because of it count
-// as UNAVAILABLE and as refused for [ReasonShutdown], and not as given up by their callers. HTTP requests that run are
-// answered with 503 in the place of their handlers, unless their answer has begun, or a plain handler has its header,
-// to which it may write at any moment: their connections are closed without an answer. It returns how many were. The
-// answers have left the handlers' side by then; by HTTP/2 they need a moment more to leave the process.
+// Cut prepares for closing all connections at the end of a stop. Calls that end because of it
+// count as UNAVAILABLE and as refused for [ReasonShutdown], and not as cancelled by their
+// callers. Running HTTP requests are answered with 503 in place of their handlers; it returns how
+// many. If the answer has begun, or a plain handler has its header and may write at any moment,
+// the connection is closed without an answer. By HTTP/2, the answers need a moment more to leave
+// the process.
 func (s *Server) Cut() (answered int) { return cutAll(s) }
 
-// Drain tells the calls that run, and those that still come, that the service is about to stop: see Draining.
-// Further calls do nothing.
+// Drain notifies running and later calls that the service is about to stop; see Draining. Further
+// calls do nothing.
 func (s *Server) Drain() { s.drain.Do(func() { close(s.draining) }) }

@@ -10,8 +10,8 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// methodSLO are the handles of one method; nil counters where it promises nothing. A caller's mistake counts neither
-// way.
+// methodSLO are the counters of one method's objectives, nil for a method without. A caller's
+// mistake is not counted.
 type methodSLO struct {
 	available, unavailable prometheus.Counter
 	answered, slow         prometheus.Counter
@@ -23,7 +23,7 @@ const (
 	sloLatency      = "latency"
 )
 
-// sloOf makes the handles of a method and publishes what it promises.
+// sloOf makes the counters of a method and publishes its objectives.
 func (o *observer) sloOf(name string, promised contract.Objectives) methodSLO {
 	var slo methodSLO
 	if promised.Availability > 0 {
@@ -40,11 +40,13 @@ func (o *observer) sloOf(name string, promised contract.Objectives) methodSLO {
 	return slo
 }
 
-// ratio turns a percentage into a ratio without the tail that binary fractions leave: 99.9 is 0.999.
+// ratio converts a percentage to a ratio without the rounding errors of binary fractions: 99.9 is
+// 0.999.
 func ratio(percent float64) float64 { return math.Round(percent*1e7) / 1e9 }
 
-// count takes a finished call that reached its handler: what was refused before was a caller's mistake. Availability
-// looks at calls that succeeded or failed by the service's fault, latency at those that succeeded.
+// count counts a finished call that reached its handler; an earlier refusal is a caller's
+// mistake. Availability counts calls that succeeded or failed by the service's fault, latency
+// those that succeeded.
 func (slo *methodSLO) count(code codes.Code, elapsed time.Duration) {
 	ok, fault := code == codes.OK, errorType(code) != ""
 	if slo.available != nil && (ok || fault) {
@@ -61,9 +63,9 @@ func (slo *methodSLO) count(code codes.Code, elapsed time.Duration) {
 	}
 }
 
-// countHasty takes a call whose caller did not wait. It is none that the method has failed, but where the caller has
-// waited for longer than an answer is promised within, it is a slow one: a service that hangs shows even if no caller
-// waits for as long as the contract allows.
+// countHasty counts a call whose caller did not wait. The method has not failed it. But if the
+// caller has waited for longer than the promised latency, it counts as slow, so that a service
+// that hangs shows even if no caller waits as long as the contract allows.
 func (slo *methodSLO) countHasty(elapsed time.Duration) {
 	if slo.answered != nil && elapsed > slo.within {
 		slo.answered.Inc()

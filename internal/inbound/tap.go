@@ -26,8 +26,8 @@ func boundStream(ctx context.Context, s *Server, info *tap.Info) (context.Contex
 		return ctx, nil
 	}
 	bounded, cancel := context.WithDeadline(ctx, at) //nolint:gosec // its parent ends it, as said below
-	// The transport ends ctx, and bounded with it, when it has written the status. An earlier end would write another one:
-	// that of a goroutine which the handler has left in RecvMsg.
+	// The transport ends ctx, and bounded with it, after it has written the status. An earlier
+	// end would write another status, for a goroutine that the handler has left in RecvMsg.
 	_ = cancel
 	return byMethod(bounded), nil
 }

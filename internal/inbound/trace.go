@@ -12,14 +12,14 @@ import (
 	"github.com/betmakers/paddock/internal/traceid"
 )
 
-// callTrace is the trace identity of a call. A call that is not recorded never enters the SDK, and still has ids that
-// are logged and passed on.
+// callTrace is the trace identity of a call. An unrecorded call never enters the SDK, but has ids
+// that are logged and forwarded.
 type callTrace struct {
 	passive  passiveSpan
 	recorded trace.Span // nil if the call is not sampled
 }
 
-// passiveSpan is the span of a call that is not recorded: it has an identity and keeps nothing.
+// passiveSpan is the span of an unrecorded call: it has an identity and keeps nothing.
 type passiveSpan struct {
 	noop.Span
 	context  trace.SpanContext
@@ -44,8 +44,8 @@ func (t *callTrace) span() trace.Span {
 
 func (t *callTrace) context() trace.SpanContext { return t.span().SpanContext() }
 
-// start gives the call its ids and, if it is sampled, a span of the SDK. The span is linked with link, if that is
-// valid.
+// start sets the call's ids and, if it is sampled, starts a span of the SDK. A valid link is
+// added to the span.
 func (t *callTrace) start(ctx context.Context, obs *observer, parent, link trace.SpanContext, name string) {
 	traceID, spanID := newIDs(parent)
 	if !obs.sampled(parent, traceID) {
@@ -63,7 +63,7 @@ func (t *callTrace) start(ctx context.Context, obs *observer, parent, link trace
 	_, t.recorded = obs.cfg.Tracer.Start(ctx, name, options...)
 }
 
-// newIDs returns the ids of a span below parent, or of a new trace where parent is not valid.
+// newIDs returns the ids of a span below parent, or of a new trace if parent is not valid.
 func newIDs(parent trace.SpanContext) (trace.TraceID, trace.SpanID) {
 	traceID, spanID := traceid.New()
 	if parent.IsValid() {
@@ -72,7 +72,7 @@ func newIDs(parent trace.SpanContext) (trace.TraceID, trace.SpanID) {
 	return traceID, spanID
 }
 
-// pass gives the call its ids and records nothing.
+// pass sets the call's ids and records nothing.
 func (t *callTrace) pass(obs *observer, parent trace.SpanContext, traceID trace.TraceID, spanID trace.SpanID) {
 	t.passive.provider = obs.cfg.TracerProvider
 	t.passive.context = trace.NewSpanContext(trace.SpanContextConfig{

@@ -7,7 +7,7 @@ import (
 	"github.com/betmakers/paddock/internal/logline"
 )
 
-// unknownMethod refuses a call of a method that nobody registered.
+// unknownMethod refuses a call of an unregistered method.
 func unknownMethod(c *call) error {
 	c.refuse(ReasonUnknownMethod, "")
 	return status.Errorf(codes.Unimplemented, "unknown method %s", logline.Truncate(c.requested()))

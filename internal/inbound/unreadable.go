@@ -7,8 +7,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// What the gateway says of a request that it cannot decode quotes the request, secret fields included, and answers get
-// logged by those who receive them. These are the parts that tell where the mistake is, and quote nothing.
+// The gateway's error about a request that it cannot decode quotes the request, including secret
+// fields, and its receivers log answers. These parts locate the mistake and quote nothing.
 var (
 	unreadableField = regexp.MustCompile(`(?:parameter: |parsing field "|field )([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*)["\],: ]`)
 	unreadablePlace = regexp.MustCompile(`\(line (\d+:\d+)\)`)

@@ -6,7 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// check holds a message that was received to the method's own limit and to the rules declared for it.
+// check checks a received message against the method's own limit and its declared rules.
 func check(c *call, m any) (Reason, error) {
 	limit, validate := c.method.MaxRequest, c.method.server.cfg.Validate
 	if limit == 0 && validate == nil {
@@ -38,17 +38,18 @@ func tooLarge(size, limit int) error {
 	return status.Errorf(codes.ResourceExhausted, "the request has %d bytes, the method takes %d", size, limit)
 }
 
-// boundedMessage is a message that a codec asks before it decodes into it: a few bytes on the wire, decompressed and
-// decoded, become a hundred times the limit of the method in memory. Codecs that do not ask decode into the message
-// in it.
+// boundedMessage is a message that a codec asks before it decodes into it. A few bytes on the
+// wire, decompressed and decoded, may take a hundred times the method's limit in memory. Codecs
+// that do not ask decode into the message in it.
 type boundedMessage struct {
 	proto.Message
 	limit, size int // size of one that was not decoded
 }
 
-// Bound is for the Unmarshal of a server's codec. It returns what to decode a message of size bytes into, where v is
-// what Unmarshal was given, or nil where the message is more than its method takes: then Unmarshal returns without an
-// error, as gRPC would make INTERNAL of any, and the call is refused with RESOURCE_EXHAUSTED.
+// Bound is for the Unmarshal method of a server's codec. v is the argument of Unmarshal. It
+// returns the value to decode a message of size bytes into, or nil if the message is over its
+// method's limit. Unmarshal must then return nil, because gRPC would turn any error into
+// INTERNAL; the call is refused with RESOURCE_EXHAUSTED.
 func Bound(v any, size int) any {
 	b, ok := v.(*boundedMessage)
 	switch {

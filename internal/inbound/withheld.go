@@ -12,11 +12,11 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// What gRPC says of a call that failed names addresses, ports and identities of the mesh, and a handler often returns
-// the error of a call that it made as it came. Callers of the own trust domain may read that. Callers from outside
-// get the code with a fixed text and an id, under which the log has the error.
+// gRPC's errors of failed calls contain addresses, ports and identities of the mesh, and handlers
+// often return such an error unchanged. Callers of the own trust domain may read it. Other
+// callers get the code with a fixed text and an id, under which the log has the error.
 
-// withhold logs an error, and gives the caller its code.
+// withhold logs an error, and sends only its code to the caller.
 func withhold(c *call, err error, st *status.Status) outcome {
 	id, code := errorID(), st.Code()
 	level := levelOf(code)
@@ -34,7 +34,7 @@ func withhold(c *call, err error, st *status.Status) outcome {
 	return outcome{code, status.FromProto(p).Err()}
 }
 
-// fixedText is what a caller gets in place of a text that is not for it.
+// fixedText is the caller's text in place of one that is not for it.
 func fixedText(code codes.Code, id string) string {
 	name := strings.ToLower(strings.ReplaceAll(rpcstatus.Name(code), "_", " "))
 	if code == codes.Internal || code == codes.Unknown {
@@ -43,8 +43,9 @@ func fixedText(code codes.Code, id string) string {
 	return name + ", id " + id
 }
 
-// ofTheInside reports whether the text of a status was not made for callers: it came from a call that the handler made,
-// with a code that gRPC itself answers with and without details, or it has words of gRPC or of the network in it.
+// ofTheInside reports whether the text of a status was not made for callers: it comes from a call
+// that the handler made, with a code of gRPC itself and without details, or it has words of gRPC
+// or of the network in it.
 func ofTheInside(carrier any, st *status.Status) bool {
 	if received(carrier) && byTransport(st.Code()) && len(st.Proto().GetDetails()) == 0 {
 		return true
@@ -54,7 +55,7 @@ func ofTheInside(carrier any, st *status.Status) bool {
 		slices.ContainsFunc(insideParts[:], func(part string) bool { return beginsPart(text, part) })
 }
 
-// beginsPart reports whether text, or an error that is quoted in it, begins with part.
+// beginsPart reports whether text, or an error quoted in it, begins with part.
 func beginsPart(text, part string) bool {
 	for from := 0; ; {
 		i := strings.Index(text[from:], part)
@@ -69,14 +70,14 @@ func beginsPart(text, part string) bool {
 	}
 }
 
-// received reports whether an error came from another service and is returned as it came.
+// received reports whether an error came from another service and is returned unchanged.
 func received(carrier any) bool {
 	e, ok := carrier.(interface{ Is(error) bool })
 	return ok && e.Is(rpcstatus.ErrReceived)
 }
 
-// byTransport reports whether gRPC makes statuses of a code where no service has answered, or a service did not mean
-// to.
+// byTransport reports whether gRPC itself makes statuses with a code, without an answer of a
+// service or against its intention.
 func byTransport(code codes.Code) bool {
 	switch rpcstatus.Known(code) {
 	case codes.Canceled, codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
@@ -86,7 +87,8 @@ func byTransport(code codes.Code) bool {
 	}
 }
 
-// insideWords stand in the errors of grpc-go, of this package's REST streams, and of the standard library below them.
+// insideWords occur in errors of grpc-go, of this package's REST streams, and of the standard
+// library below them.
 var insideWords = [...]string{
 	"rpc error: code = ", "dial tcp ", "dial unix ", "read tcp ", "write tcp ",
 	"connection error: desc = ", "name resolver error: ", "last connection error: ", "latest balancer error: ",
@@ -96,5 +98,6 @@ var insideWords = [...]string{
 	"trying to send message larger than max", "header list size to send", "SendMsg called after CloseSend",
 }
 
-// insideParts are the packages that such errors begin with. As words they stand in other texts too.
+// insideParts are the packages that such errors begin with. As words they occur in other texts
+// too.
 var insideParts = [...]string{"grpc: ", "transport: ", "rest: ", "xds: ", "dns: ", "x509: ", "tls: "}

@@ -10,19 +10,20 @@ import (
 	"github.com/betmakers/paddock/internal/served"
 )
 
-// What a served call keeps back of its time when it calls on: a twentieth of what is left, and not more than this. In
-// that time the answer of the called service, a refusal above all, comes back and becomes the caller's answer before the
-// caller has given up.
+// The time that a served call reserves when it makes a call: a twentieth of the time that is
+// left, up to this bound. In it, the answer of the called service, above all a refusal, returns
+// and becomes the caller's answer before the caller gives up.
 const (
 	mostReserve  = 10 * time.Millisecond
 	reserveShare = 20
 )
 
-// refusedSpent is why a call was not sent: no time is left. It is a label of chassis_rpc_client_refused_total.
+// refusedSpent is the reason for which a call was not sent: no time is left. It is a label of
+// chassis_rpc_client_refused_total.
 const refusedSpent = "spent"
 
-// limit returns ctx with the deadline that is left for the call, and an error if none is.
-// within is the call that is being served, nil outside of any.
+// limit returns ctx with the deadline for the call, and an error if no time is left. within is
+// the call that is being served, nil outside of one.
 func limit(ctx context.Context, c *clientCall, within served.Call) (context.Context, error) {
 	at, limited := ctx.Deadline()
 	own := false
@@ -43,7 +44,8 @@ func limit(ctx context.Context, c *clientCall, within served.Call) (context.Cont
 	return ctx, refuse(c, at.Sub(c.start))
 }
 
-// reserved returns when a call made within another has to be over, and whether that is before its own deadline.
+// reserved returns the time by which a call made within another must end, and whether that is
+// before its own deadline.
 func reserved(within served.Call, own, now time.Time) (time.Time, bool) {
 	if within == nil {
 		return own, false
@@ -59,13 +61,14 @@ func reserved(within served.Call, own, now time.Time) (time.Time, bool) {
 	return end, true
 }
 
-// timeReserve is what a client keeps of the time that is left, for what it still has to do when the time is up.
+// timeReserve is the part of the remaining time that a client reserves for its work after the
+// deadline.
 func timeReserve(left time.Duration) time.Duration {
 	return max(0, min(left/reserveShare, mostReserve))
 }
 
-// refuse returns an error for a call for which no time is left. Any other is sent: how long others took says little about
-// how long this one will.
+// refuse returns an error for a call without any time left. Other calls are sent: the durations
+// of earlier calls say little about this one.
 func refuse(c *clientCall, left time.Duration) error {
 	if left > 0 {
 		return nil

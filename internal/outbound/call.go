@@ -8,7 +8,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// clientCall is what the pass remembers of one call.
+// clientCall is the state of the pass for one call.
 type clientCall struct {
 	method *clientMethod
 	start  time.Time

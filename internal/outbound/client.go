@@ -12,8 +12,8 @@ import (
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
 
-// Client is the client's side of the chain: span, metrics, trace headers and deadline budget of each call that the service
-// makes. All methods may be called concurrently.
+// Client is the client's side of the chain: span, metrics, trace headers and deadline budget of
+// each call that the service makes. Its methods may be called concurrently.
 type Client struct {
 	cfg      Config
 	duration *prometheus.HistogramVec
@@ -21,8 +21,8 @@ type Client struct {
 	hedges   *prometheus.CounterVec
 }
 
-// NewClient returns a client's side and registers its metrics. It fails where a metric of the same name is registered
-// already.
+// NewClient returns a client's side and registers its metrics. It fails if a metric of the same
+// name is registered already.
 func NewClient(cfg Config) (*Client, error) {
 	c := &Client{
 		cfg: cfg, duration: catalog.RPCClientCallDuration.HistogramVec(),
@@ -38,7 +38,7 @@ func NewClient(cfg Config) (*Client, error) {
 	return c, errors.Join(errs...)
 }
 
-// peerCalls are the calls to one service. Its maps are not changed once it is made.
+// peerCalls are the calls to one service. Its maps do not change.
 type peerCalls struct {
 	client     *Client
 	name       string
@@ -60,7 +60,7 @@ func (p *peerCalls) lookup(fullMethod string) *clientMethod {
 	return p.other
 }
 
-// clientMethod is one method of one service with everything resolved that a call of it needs.
+// clientMethod is one method of one service with everything that its calls need, resolved once.
 type clientMethod struct {
 	peer       *peerCalls
 	name       string
@@ -81,7 +81,7 @@ func (m *clientMethod) duration(code codes.Code) catalog.HistogramChild {
 	})
 }
 
-// decode returns what the caller gets of err.
+// decode returns the caller's form of err.
 func (c *Client) decode(err error) error {
 	if err == nil || c.cfg.Decode == nil {
 		return err

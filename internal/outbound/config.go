@@ -9,23 +9,25 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// Config is what the client's side works with. The zero value of each field is usable: it leaves its part out.
+// Config configures the client's side. The zero value of each field is usable and leaves its part
+// out.
 type Config struct {
-	// Logger is told of failed calls, at debug level. Nil discards.
+	// Logger logs failed calls, at debug level. Nil discards.
 	Logger *slog.Logger
 
-	// Tracer, Sampled, IgnoreTraceContext and IgnoreBaggage are those of Config.
+	// Tracer, Sampled, IgnoreTraceContext and IgnoreBaggage are as in the Config of package
+	// inbound.
 	Tracer                            trace.Tracer
 	Sampled                           func(parent trace.SpanContext, id trace.TraceID) bool
 	IgnoreTraceContext, IgnoreBaggage bool
 
-	// Decode, if not nil, makes of the error of a call, which is never nil, what the caller gets: [Errors] without an
-	// interceptor of its own.
+	// Decode, if not nil, converts the error of a call, which is never nil, for the caller: like
+	// [Errors], but without an interceptor of its own.
 	Decode func(error) error
 
-	// Methods are those that can be told apart in metrics and spans. Calls of others count as `_OTHER`.
+	// Methods are distinguished in metrics and spans. Calls of other methods count as `_OTHER`.
 	Methods []*contract.Method
 
-	// Registerer takes the metrics of the client's side. Nil leaves them unregistered.
+	// Registerer registers the metrics of the client's side. Nil registers none.
 	Registerer prometheus.Registerer
 }

@@ -6,10 +6,11 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// DialOptions returns what a connection to a service needs so that each of its calls, unary or stream, runs through the
-// pass. Name is the name of the service, a label of the metrics: there must be few of them. Configured says that the
-// connection's service config has the timeouts of the methods; else the pass sees to them, which costs more. Given before
-// others, the pass stands outermost of the interceptors.
+// DialOptions returns the options of a connection to a service, so that each of its calls, unary
+// or stream, runs through the pass. Name is the name of the service. It is a label of metrics, so
+// use few names. Configured reports that the connection's service config has the timeouts of the
+// methods; otherwise the pass applies them, which costs more. Given before other options, the
+// pass is the outermost interceptor.
 func (c *Client) DialOptions(name string, configured bool) []grpc.DialOption {
 	p := &peerCalls{client: c, name: name, configured: configured, methods: make(map[string]*clientMethod, len(c.cfg.Methods))}
 	for _, m := range c.cfg.Methods {

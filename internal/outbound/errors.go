@@ -7,9 +7,10 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// Errors returns what a client connection needs so that the errors of its calls, unary and streams, are those that
-// decode makes of them. An error that decode does not take, such as the io.EOF of a stream, stays as it is. Given as the
-// last of the options, it stands innermost: other interceptors see decoded errors too. Decode is called concurrently.
+// Errors returns dial options that convert the errors of calls, unary and streams, with decode.
+// An error that decode does not accept, such as the io.EOF of a stream, is unchanged. Given as
+// the last option, it is the innermost interceptor, so the others see decoded errors too. Decode
+// is called concurrently.
 func Errors[E error](decode func(error) (E, bool)) []grpc.DialOption {
 	convert := func(err error) error {
 		if err == nil {

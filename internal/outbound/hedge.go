@@ -16,22 +16,23 @@ import (
 	"github.com/betmakers/paddock/internal/timeouts"
 )
 
-// What became of a second attempt: a label of chassis_rpc_client_hedges_total.
+// The result of a second attempt: a label of chassis_rpc_client_hedges_total.
 const (
 	hedgeWon      = "won"      // its answer was taken
 	hedgeLost     = "lost"     // it was sent in vain
 	hedgeWithheld = "withheld" // there were too many already
 )
 
-// attempt sends a call, whatever is behind the pass.
+// attempt sends a call, through everything behind the pass.
 type attempt func(ctx context.Context, reply any, opts []grpc.CallOption) error
 
-// attemptsHeader tells a server which attempt at a call it sees, as gRFC A6 has it for retries and hedges alike. gRPC adds it
-// to its own retries.
+// attemptsHeader is the number of the attempt that a server sees, as in gRFC A6 for retries and
+// hedges. gRPC adds it to its own retries.
 const attemptsHeader = "grpc-previous-rpc-attempts"
 
-// hedge is a call that is sent a second time if its answer is late. The first OK is taken and the other attempt is
-// cancelled. The call is over when both attempts are, so that nobody reads its request or writes its reply any more.
+// hedge is a call that is sent a second time if its answer is late. The first OK is used and the
+// other attempt is cancelled. The call ends when both attempts have, so that neither uses its
+// request or its reply any more.
 type hedge struct {
 	method *clientMethod
 	send   attempt
@@ -40,7 +41,7 @@ type hedge struct {
 	cancelFirst context.CancelFunc
 	ended       chan struct{} // the second attempt has, or will never begin
 
-	// Of the second attempt, to be read when it has ended.
+	// Of the second attempt. Read them after its end.
 	reply           proto.Message
 	header, trailer metadata.MD
 	peer            peer.Peer
@@ -49,7 +50,8 @@ type hedge struct {
 	panicked        any // what it panicked with: it goes on in the goroutine of the call
 }
 
-// hedged makes a call of a method that is hedged. Replies that are no protobuf messages cannot be: there is no second one.
+// hedged makes a call of a hedged method. Calls whose reply is not a protobuf message are not
+// hedged, because a second reply could not be made.
 func hedged(ctx context.Context, m *clientMethod, reply any, opts []grpc.CallOption, send attempt) error {
 	message, ok := reply.(proto.Message)
 	if !ok {
@@ -92,11 +94,12 @@ func hedged(ctx context.Context, m *clientMethod, reply any, opts []grpc.CallOpt
 	return err
 }
 
-// mendable reports whether an error leaves hope that another attempt fares better. That of an attempt that was cancelled
-// because of the other is none, but then the other is over.
+// mendable reports whether another attempt may succeed after this error. It is false for an
+// attempt that was cancelled because of the other, but then the other has ended.
 func mendable(err error) bool { return status.Code(err) == codes.Unavailable }
 
-// second is the second attempt. It runs interceptors in a goroutine of its own, where a panic would end the process.
+// second is the second attempt. It runs interceptors in its own goroutine, where a panic would
+// end the process.
 func (h *hedge) second(ctx context.Context) {
 	defer close(h.ended)
 	returned := false
@@ -129,8 +132,8 @@ func (h *hedge) attempt(ctx context.Context) {
 	}
 }
 
-// settle returns the error of the call, of which the first attempt came back with err, and takes over the second's
-// answer where that one has won.
+// settle returns the error of the call, whose first attempt returned err, and copies the second's
+// answer if that one has won.
 func (h *hedge) settle(err error, reply proto.Message, opts []grpc.CallOption) error {
 	if h.result == hedgeLost && err != nil && h.err == nil {
 		h.result = hedgeWon
@@ -143,7 +146,8 @@ func (h *hedge) settle(err error, reply proto.Message, opts []grpc.CallOption) e
 	return err
 }
 
-// options are those of the second attempt, which must not write where the first one does.
+// options are the options of the second attempt, which must not write to the targets of the first
+// one.
 func (h *hedge) options(opts []grpc.CallOption) []grpc.CallOption {
 	own := make([]grpc.CallOption, len(opts))
 	for i, opt := range opts {
@@ -160,7 +164,7 @@ func (h *hedge) options(opts []grpc.CallOption) []grpc.CallOption {
 	return own
 }
 
-// report gives what the second attempt brought along to the options that ask for it.
+// report copies results of the second attempt to the options that ask for them.
 func (h *hedge) report(opts []grpc.CallOption) {
 	for _, opt := range opts {
 		switch o := opt.(type) {
@@ -174,26 +178,26 @@ func (h *hedge) report(opts []grpc.CallOption) {
 	}
 }
 
-// withoutFinish returns opts without those that want to know of the end, which comes once for both attempts, and a
-// function that tells them.
+// withoutFinish returns opts without OnFinish options, because the end comes once for both
+// attempts, and a function that calls them.
 func withoutFinish(opts []grpc.CallOption) (others []grpc.CallOption, finish func(error)) {
-	var told []func(error)
+	var finishes []func(error)
 	for _, opt := range opts {
 		if o, ok := opt.(grpc.OnFinishCallOption); ok {
-			told = append(told, o.OnFinish)
+			finishes = append(finishes, o.OnFinish)
 			continue
 		}
 		others = append(others, opt)
 	}
 	return others, func(err error) {
-		for _, tell := range told {
-			tell(err)
+		for _, finish := range finishes {
+			finish(err)
 		}
 	}
 }
 
-// hedgeBudget bounds second attempts to a tenth of the calls, of all hedged methods of one service together, and a few
-// more where there were none for a while. Its methods may be called concurrently.
+// hedgeBudget bounds second attempts to a tenth of the calls of all hedged methods of one
+// service, and a few more after a time without. Its methods may be called concurrently.
 type hedgeBudget struct{ tenths atomic.Int64 }
 
 const (
@@ -201,7 +205,7 @@ const (
 	hedgeSaving = 10 * hedgePrice
 )
 
-// earn tells of a call.
+// earn adds the share of a call.
 func (b *hedgeBudget) earn() {
 	if b.tenths.Add(1) > hedgeSaving {
 		b.tenths.Add(-1)

@@ -9,16 +9,18 @@ import (
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
-// RoundTripper returns next with what requests to one dependency need: a span, metrics, trace headers, a deadline, and
-// further attempts of what may be repeated, within a retry budget of this RoundTripper. Name is a label of the metrics:
-// there must be few of them. It fails where a metric of the same name is registered by somebody else.
+// RoundTripper returns next with the pass of requests to one dependency: a span, metrics, trace
+// headers, a deadline, and retries of repeatable requests within a retry budget of this
+// RoundTripper. Name is a label of the metrics, so use few names. It fails if another metric has
+// the same name.
 //
-// A request has until the deadline of its context, less a reserve of up to 10 ms in which its maker can still do
-// something about it; timeout bounds a request whose context has none, all redirects that [http.Client] follows
-// included. Zero leaves such requests without bound. Deadline and observation end with the body: when it has been
-// read to its end, or closed. A body that is never closed is never counted.
+// A request must end before the deadline of its context, less a reserve of up to 10 ms in which
+// its maker can still react. timeout bounds a request whose context has no deadline, including
+// all redirects that [http.Client] follows. With zero, such requests have no bound. Deadline and
+// observation end when the body has been read to its end, or closed. A body that is never closed
+// is never counted.
 //
-// Baggage stays inside: it is the service's own, and the other end is somebody else's.
+// Baggage is not sent, because the dependency does not belong to the service's own organization.
 func (c *Client) RoundTripper(name string, next http.RoundTripper, timeout time.Duration) (http.RoundTripper, error) {
 	metrics, err := newHTTPClientMetrics(name, c.cfg.Registerer)
 	if err != nil {
@@ -52,7 +54,7 @@ func (p *peerHTTP) CloseIdleConnections() {
 	}
 }
 
-// begin finds the deadline and the span of the request.
+// begin sets the deadline and the span of the request.
 func (c *httpClientCall) begin() {
 	c.ctx = c.request.Context()
 	c.deadline = c.peer.deadline(c.request, c.start)
@@ -62,8 +64,8 @@ func (c *httpClientCall) begin() {
 	c.ctx, c.span, c.sc = startSpan(c.ctx, &c.peer.client.cfg, catalog.HTTPMethod(c.request.Method))
 }
 
-// deadline returns when a request must have ended, zero if there is no bound. What a redirect led to has the deadline
-// of the request that was redirected.
+// deadline returns the time by which a request must end, zero if there is no bound. A request
+// after a redirect has the deadline of the redirected request.
 func (p *peerHTTP) deadline(r *http.Request, now time.Time) time.Time {
 	if r.Response != nil && r.Response.Request != nil {
 		if at, ok := r.Response.Request.Context().Deadline(); ok {

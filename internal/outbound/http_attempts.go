@@ -11,7 +11,8 @@ import (
 	"github.com/betmakers/paddock/internal/timeouts"
 )
 
-// What holds for further attempts. A dependency that asks for a longer pause than mostRetryAfter is not waited for.
+// Limits of retries. If a dependency asks for a longer pause than mostRetryAfter, the request is
+// not retried.
 const (
 	mostAttempts   = 3
 	firstBackoff   = 50 * time.Millisecond
@@ -20,7 +21,7 @@ const (
 	longestDrained = 20 * time.Millisecond
 )
 
-// exchange sends the request, and sends it again where that may help and may be done.
+// exchange sends the request, and retries it if that may help and is allowed.
 func (c *httpClientCall) exchange() (*http.Response, error) {
 	for {
 		answer, err := c.attempt()
@@ -45,7 +46,8 @@ func (c *httpClientCall) exchange() (*http.Response, error) {
 	}
 }
 
-// account tells the budget what came of an attempt. What says nothing of the dependency changes nothing.
+// account adds the result of an attempt to the budget. A result that does not concern the
+// dependency changes nothing.
 func (p *peerHTTP) account(r attemptResult) {
 	switch {
 	case r.served:
@@ -65,7 +67,8 @@ func (c *httpClientCall) attempt() (*http.Response, error) {
 	return c.peer.next.RoundTrip(r)
 }
 
-// outgoing returns the request with its headers, for one attempt: the transport may still hold those of the attempt before.
+// outgoing returns the request with its headers, a new one for each attempt: the transport may
+// still hold the previous one.
 func (c *httpClientCall) outgoing() (*http.Request, error) {
 	r := c.request.WithContext(c.ctx)
 	if c.attempts > 1 && r.GetBody != nil {
@@ -92,8 +95,8 @@ func (c *httpClientCall) outgoing() (*http.Request, error) {
 	return r, nil
 }
 
-// attemptResult is what an attempt says of the dependency. An answer such as 500, and the end of the caller's own
-// patience, are neither served nor failed.
+// attemptResult is the result of an attempt for the budget. An answer such as 500, and the end of
+// the caller's own deadline, count neither as served nor as failed.
 type attemptResult struct {
 	served, failed bool
 	reason         retryReason
@@ -133,8 +136,9 @@ func resultOfAnswer(answer *http.Response) attemptResult {
 	}
 }
 
-// mayRepeat reports whether the request may be sent again: what was never sent may, whatever it is; else RFC 9110, 9.2.2,
-// holds, or the caller's word that the server knows a repetition when it sees one. The body has to be at hand once more.
+// mayRepeat reports whether the request may be sent again. A request that was never sent may
+// always. Others follow RFC 9110, section 9.2.2, or need an Idempotency-Key. The body must be
+// readable again.
 func (c *httpClientCall) mayRepeat(last attemptResult) bool {
 	r := c.request
 	if c.attempts >= mostAttempts || c.ctx.Err() != nil {
@@ -153,7 +157,8 @@ func (c *httpClientCall) mayRepeat(last attemptResult) bool {
 	return len(r.Header["Idempotency-Key"]) > 0 || len(r.Header["X-Idempotency-Key"]) > 0 // both of which net/http heeds too
 }
 
-// pause returns how long to wait before the next attempt, and false where the time does not allow for one.
+// pause returns the time to wait before the next attempt, and false if the deadline does not
+// allow one.
 func (c *httpClientCall) pause(answer *http.Response) (time.Duration, bool) {
 	pause := rand.N(firstBackoff << (c.attempts - 1))
 	now := time.Now()
@@ -167,7 +172,8 @@ func (c *httpClientCall) pause(answer *http.Response) (time.Duration, bool) {
 	return pause, c.deadline.IsZero() || now.Add(pause).Before(c.deadline)
 }
 
-// retryAfter returns the pause that an answer asks for, in seconds or until a date, and whether it asks for one.
+// retryAfter returns the pause that an answer asks for, in seconds or until a date, false for
+// none.
 func retryAfter(answer *http.Response, now time.Time) (time.Duration, bool) {
 	value := answer.Header.Get("Retry-After")
 	if value == "" {
@@ -183,7 +189,7 @@ func retryAfter(answer *http.Response, now time.Time) (time.Duration, bool) {
 	return max(0, at.Sub(now)), true
 }
 
-// discard gives the connection of an answer back, where that takes no more than a few reads and a moment.
+// discard returns the connection of an answer to the pool, if a few short reads are enough.
 func discard(answer *http.Response) {
 	if answer == nil {
 		return
@@ -196,7 +202,7 @@ func discard(answer *http.Response) {
 	_ = answer.Body.Close()
 }
 
-// sleep waits, but not beyond the end of the request.
+// sleep waits for d, or until the end of the request.
 func (c *httpClientCall) sleep(d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// The kinds of failed requests, as metrics and spans have them. The text of an error is for the caller alone: it may hold
-// what the other end has sent.
+// The kinds of failed requests in metrics and spans. The text of an error is only for the caller,
+// because it may have data of the other end.
 const (
 	kindCancelled      = "cancelled"
 	kindTimeout        = "timeout"
@@ -23,8 +23,8 @@ const (
 	kindOther          = "_OTHER"
 )
 
-// kindOf names what a request failed of, whose context is ctx. The time that a dial or a handshake may take is not that of
-// the request: what fails of it is the connection.
+// kindOf returns the kind of a failed request, whose context is ctx. The timeouts of a dial and a
+// handshake are not the request's: they are failures of the connection.
 func kindOf(ctx context.Context, err error) string {
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -35,7 +35,7 @@ func kindOf(ctx context.Context, err error) string {
 	return kindOfConnection(err)
 }
 
-// kindOfConnection names what a connection failed of.
+// kindOfConnection returns the kind of a failed connection.
 func kindOfConnection(err error) string {
 	if is[*net.DNSError](err) {
 		return kindDNS
@@ -66,8 +66,9 @@ func isOfConnection(err error) bool {
 	return !errors.Is(err, context.Canceled) && kindOfConnection(err) != kindOther
 }
 
-// isUnsent reports whether an error came before there was a connection that a request could be sent by. A TLS alert of the
-// other end does not: by TLS 1.3 it may come after the request.
+// isUnsent reports whether an error occurred before there was a connection that could send the
+// request. A TLS alert of the other end does not prove that: by TLS 1.3 it may come after the
+// request.
 func isUnsent(err error) bool {
 	if is[*net.DNSError](err) || isTLS(err) || isHandshakeTimeout(err) {
 		return !is[tls.AlertError](err)
@@ -76,7 +77,8 @@ func isUnsent(err error) bool {
 	return ok && (e.Op == "dial" || e.Op == "proxyconnect")
 }
 
-// isHandshakeTimeout knows the error of net/http's TLSHandshakeTimeout, whose type it keeps to itself.
+// isHandshakeTimeout recognizes the error of net/http's TLSHandshakeTimeout, whose type is not
+// exported.
 func isHandshakeTimeout(err error) bool {
 	return isTimeout(err) && strings.Contains(err.Error(), "TLS handshake timeout")
 }
@@ -96,7 +98,8 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded)
 }
 
-// connectionLost knows the ends of a connection that has been there. net/http hides some of them in texts of its own.
+// connectionLost recognizes errors of a connection that was established. net/http hides some of
+// them in its own texts.
 func connectionLost(err error) bool {
 	for _, end := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
 		if errors.Is(err, end) {
@@ -107,7 +110,7 @@ func connectionLost(err error) bool {
 	return strings.Contains(text, "http2: client connection lost") || strings.Contains(text, "http2: server sent GOAWAY")
 }
 
-// isNotFound reports whether a name does not exist, as opposed to a name that could not be asked for.
+// isNotFound reports whether a name does not exist, as opposed to a failed lookup.
 func isNotFound(err error) bool {
 	dns, ok := errors.AsType[*net.DNSError](err)
 	return ok && dns.IsNotFound

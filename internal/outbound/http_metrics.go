@@ -10,8 +10,9 @@ import (
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
-// httpClientMetrics are those of requests to one dependency. It keeps the handles of the combinations that have occurred;
-// there are few, as methods, status codes and kinds of errors are mapped to known ones.
+// httpClientMetrics are the metrics of requests to one dependency. It keeps the handles of the
+// combinations that have occurred. There are few, because methods, status codes and kinds of
+// errors are mapped to known values.
 type httpClientMetrics struct {
 	peer     string
 	duration *prometheus.HistogramVec
@@ -34,7 +35,7 @@ func newHTTPClientMetrics(peer string, registerer prometheus.Registerer) (*httpC
 	}, err
 }
 
-// of returns the catalog.HistogramChild of an outcome. Status 0 is no answer.
+// of returns the catalog.HistogramChild of an outcome. Status 0 means no answer.
 func (m *httpClientMetrics) of(method string, status int, failed string) catalog.HistogramChild {
 	key := httpClientLabels{method, failed, status}
 	m.mu.RLock()
@@ -58,7 +59,8 @@ func (m *httpClientMetrics) retried(reason retryReason) {
 	m.retries.WithLabelValues(m.peer, string(reason)).Inc()
 }
 
-// retryReason is why an attempt has failed in a way that another might mend, as the metrics have it; empty if it has not.
+// retryReason is the reason for which a failed attempt may be retried, as in metrics, empty for
+// none.
 type retryReason string
 
 const connectionFailed retryReason = "connection"

@@ -14,7 +14,7 @@ import (
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
-// endRequest accounts for the request, once, whichever way it ends, and frees what its deadline holds.
+// endRequest records the end of the request, once, and frees the resources of its deadline.
 func endRequest(c *httpClientCall, err error) {
 	if c.ended.Swap(true) {
 		return
@@ -41,8 +41,8 @@ func endRequest(c *httpClientCall, err error) {
 	}
 }
 
-// endRequestSpan records elapsed with the trace as exemplar, and finishes the span. It tells neither of the URL nor of
-// headers: paths and queries of others hold tokens often enough.
+// endRequestSpan records elapsed with the trace as exemplar, and ends the span. It records
+// neither the URL nor headers, because paths and queries of third parties often contain tokens.
 func endRequestSpan(c *httpClientCall, h catalog.HistogramChild, failed string, elapsed time.Duration) {
 	h.ObserveWithExemplar(elapsed.Seconds(), prometheus.Labels{"trace_id": c.sc.TraceID().String(), "span_id": c.sc.SpanID().String()})
 	c.span.SetAttributes(
@@ -62,7 +62,7 @@ func endRequestSpan(c *httpClientCall, h catalog.HistogramChild, failed string, 
 	c.span.End()
 }
 
-// logRequest tells of a failure those who look closely: whoever made the request tells what came of it.
+// logRequest logs a failure at debug level, because the maker of the request handles its result.
 func logRequest(c *httpClientCall, failed string, elapsed time.Duration) {
 	log := c.peer.client.cfg.Logger
 	if log == nil || !log.Enabled(c.ctx, slog.LevelDebug) {
@@ -73,7 +73,8 @@ func logRequest(c *httpClientCall, failed string, elapsed time.Duration) {
 		slog.String("kind", failed), slog.Int("attempts", c.attempts), slog.Duration("duration", elapsed))
 }
 
-// knownStatus maps an invented status to the first of its class, as RFC 9110, 15, has clients do; 0 stays 0.
+// knownStatus maps an unknown status to the first of its class, as RFC 9110, section 15, requires
+// of clients. 0 stays 0.
 func knownStatus(status int) int {
 	switch {
 	case status == 0 || http.StatusText(status) != "":

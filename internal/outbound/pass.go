@@ -19,7 +19,7 @@ import (
 	"github.com/betmakers/paddock/internal/served"
 )
 
-// unary is the pass of a call of one message each way. Nothing of it outlives the call, so that it costs no object.
+// unary is the pass of a unary call. Nothing of it outlives the call, so it allocates no object.
 func (p *peerCalls) unary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	call := clientCall{method: p.lookup(method), start: time.Now()}
 	ctx, err := call.begin(ctx)
@@ -36,8 +36,9 @@ func (p *peerCalls) unary(ctx context.Context, method string, req, reply any, cc
 	return p.client.decode(err)
 }
 
-// stream is the pass of every other call. gRPC tells once that a stream has ended, in whichever way: read to its end,
-// failed, cancelled, or cut by the end of the connection. So nothing has to watch it.
+// stream is the pass of every other call. gRPC reports the end of a stream once, however it ends:
+// read to its end, failed, cancelled, or cut by the end of the connection. So no goroutine has to
+// watch it.
 func (p *peerCalls) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 	call := &clientStreamCall{clientCall: clientCall{method: p.lookup(method), start: time.Now()}}
 	var err error
@@ -61,8 +62,8 @@ func (c *clientStreamCall) finish(err error) {
 	}
 }
 
-// begin returns the context for the transport: with the call's span if it is recorded, with the headers, and with the
-// deadline. An error says that the call must not be made.
+// begin returns the context for the transport: with the call's span if it is recorded, with the
+// headers, and with the deadline. With an error the call must not be made.
 func (c *clientCall) begin(ctx context.Context) (context.Context, error) {
 	within := served.From(ctx)
 	ctx, sc := startCallSpan(ctx, c)
@@ -93,8 +94,9 @@ func (c *clientCall) end(ctx context.Context, err error) {
 	}
 }
 
-// endSpan records elapsed with the trace as exemplar, and finishes the span. For a client every code but OK is an
-// error. Its message is another service's, and may quote what it was sent.
+// endSpan records elapsed with the trace as exemplar, and ends the span. For a client every code
+// but OK is an error. Its message is another service's and may quote the request, so it is
+// truncated.
 func (c *clientCall) endSpan(h catalog.HistogramChild, code codes.Code, err error, elapsed time.Duration) {
 	sc := c.span.SpanContext()
 	h.ObserveWithExemplar(elapsed.Seconds(), prometheus.Labels{"trace_id": sc.TraceID().String(), "span_id": sc.SpanID().String()})
@@ -111,7 +113,7 @@ func (c *clientCall) endSpan(h catalog.HistogramChild, code codes.Code, err erro
 	c.span.End()
 }
 
-// log tells of a failure those who look closely: whoever made the call tells what came of it.
+// log logs a failure at debug level, because the maker of the call handles its result.
 func (c *clientCall) log(ctx context.Context, code codes.Code, err error, elapsed time.Duration) {
 	log := c.method.peer.client.cfg.Logger
 	if log == nil || !log.Enabled(ctx, slog.LevelDebug) {

@@ -20,8 +20,8 @@ func startCallSpan(ctx context.Context, c *clientCall) (context.Context, trace.S
 	return ctx, sc
 }
 
-// startSpan returns the trace that the called service is to continue. A call that is recorded has a span of its own; any
-// other, with a nil span, stands for the span of ctx, and outside of any call for a trace that begins here.
+// startSpan returns the trace for the called service. A recorded call has its own span. An
+// unrecorded one, with a nil span, uses the span of ctx, or begins a trace outside of a call.
 func startSpan(ctx context.Context, cfg *Config, name string) (context.Context, trace.Span, trace.SpanContext) {
 	parent := trace.SpanContextFromContext(ctx)
 	id := parent.TraceID()
@@ -36,8 +36,8 @@ func startSpan(ctx context.Context, cfg *Config, name string) (context.Context, 
 	return ctx, span, span.SpanContext()
 }
 
-// unrecorded is what a call hands on that has no span. Of a service that records nothing, the caller's flags come through
-// as they came, as others may record.
+// unrecorded is the trace that an unrecorded call forwards. A service that records nothing
+// forwards the caller's flags unchanged, because others may record.
 func unrecorded(cfg *Config, parent trace.SpanContext, id trace.TraceID) trace.SpanContext {
 	switch {
 	case !parent.IsValid():
@@ -49,7 +49,8 @@ func unrecorded(cfg *Config, parent trace.SpanContext, id trace.TraceID) trace.S
 	}
 }
 
-// inject returns ctx with the W3C headers of the trace and of the baggage in it, and with what the served call is worth.
+// inject returns ctx with the W3C headers of the trace and of the baggage in it, and with the
+// worth of the served call.
 func inject(ctx context.Context, cfg *Config, sc trace.SpanContext, within served.Call) context.Context {
 	var room [8]string
 	headers := room[:0]

@@ -12,7 +12,7 @@ import (
 // ContentType is the media type of a problem.
 const ContentType = "application/problem+json"
 
-// Problem is what the caller is told.
+// Problem is the content of the answer.
 type Problem struct {
 	// Type is a URN made of Domain and Reason. It is left out where there is none, which means about:blank.
 	Type   string `json:"type,omitempty"`
@@ -26,9 +26,9 @@ type Problem struct {
 	Reason string `json:"reason,omitempty"`
 	// Errors are what is wrong with the request, field by field.
 	Errors []Violation `json:"errors,omitempty"`
-	// RetryAfter is the header of that name, in seconds. Zero says nothing, and the header is not set.
+	// RetryAfter is also the header of that name, in seconds. With zero the header is not set.
 	RetryAfter int64 `json:"retry_after_seconds,omitempty"`
-	// TraceID leads whoever is asked to the log lines and the trace of the call.
+	// TraceID identifies the log lines and the trace of the call.
 	TraceID string `json:"trace_id,omitempty"`
 
 	language string // of the detail, where it is localized

@@ -12,8 +12,8 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// Buckets is how many callers a Limiter remembers. They cost 4 MB if all are in use. When one more comes, the caller
-// that was away for the longest is forgotten, and finds a full bucket when it comes back.
+// Buckets is the number of callers that a Limiter remembers. They use up to 4 MB. For a further
+// caller, the one that was away longest is forgotten, and has a full bucket when it returns.
 const Buckets = 1 << 16
 
 // Limiter counts calls. It may be used concurrently.
@@ -45,9 +45,10 @@ type Decision struct {
 	More      time.Duration // until there is one more; zero if the bucket is full
 }
 
-// Take takes one call from the caller's bucket. The caller is known by its identity; one that proved none by the
-// address of its connection, where all of an IPv6 network of 64 bits are one, as a single customer gets no less than
-// that. domain is the own trust domain. It does not allocate.
+// Take takes one call from the caller's bucket. A caller is identified by its identity, or by the
+// address of its connection if it has proved none. An IPv6 network of 64 bits counts as one
+// address, because a single customer gets at least that. domain is the own trust domain. It does
+// not allocate.
 func (l *Limiter) Take(c contract.Caller, domain string, addr net.Addr, now time.Time) Decision {
 	for i := range l.limits {
 		if l.limits[i].names(c, domain) {
@@ -87,7 +88,8 @@ type whose struct {
 	other       string
 }
 
-// key is a hash: what callers are called takes no memory, however long it is. Nobody outside knows the seed.
+// key is a hash, so that long names of callers use no memory. The seed is random, so clients
+// cannot cause collisions.
 func (l *Limiter) key(limit int, c contract.Caller, addr net.Addr) uint64 {
 	w := whose{limit: limit}
 	rule := &l.limits[limit]

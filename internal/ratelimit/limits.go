@@ -1,5 +1,5 @@
-// Package ratelimit bounds how many calls each caller may make in a time. A text of the operator says how many; buckets
-// in a memory of fixed size count them.
+// Package ratelimit bounds the rate of each caller's calls. An operator sets the limits as a
+// text. Buckets in a memory of fixed size count the calls.
 package ratelimit
 
 import (
@@ -13,7 +13,8 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// Limit is what one caller may do: on average Rate calls in each Per, and Burst at once after a pause.
+// Limit is the limit of each caller: on average Rate calls in each Per, and Burst at once after a
+// pause.
 type Limit struct {
 	Rate  int
 	Per   time.Duration // a second, a minute or an hour
@@ -37,9 +38,10 @@ const (
 
 var units = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}
 
-// Parse reads limits with commas between: "100/s", or "web=500/s burst 1000, user:*=20/m, *=100/s". The first that names
-// the caller holds for it; a caller is named as the contract's callers are, and * is everybody. Without a caller a limit is
-// everybody's. A burst that is not given is the number before the slash. An empty text has no limits.
+// Parse parses limits separated by commas: "100/s", or "web=500/s burst 1000, user:*=20/m,
+// *=100/s". The first limit that matches the caller applies. Patterns have the grammar of a
+// contract's callers, and * matches every caller, as does a limit without a pattern. By default,
+// burst is the number before the slash. It returns none for an empty text.
 func Parse(text string) ([]Limit, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil

@@ -1,5 +1,5 @@
-// Package served is what calls that a service makes may know of the call that it serves: the half of the chassis that
-// makes calls asks it, and the half that serves them answers.
+// Package served is the interface of a call that is being served, for the calls that the service
+// makes meanwhile. Package inbound implements it, package outbound uses it.
 package served
 
 import (
@@ -9,22 +9,22 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// CriticalityHeader carries what a call is worth with the calls that are made for it: critical or sheddable. Without it
-// a call is worth what its method declares.
+// CriticalityHeader is the header by which a call passes its worth to the calls made for it:
+// critical or sheddable. Without it a call has the worth that its method declares.
 const CriticalityHeader = "paddock-criticality"
 
 // Call is a call that is being served. Its methods may be called concurrently.
 type Call interface {
-	// Deadline is when the call has to be over, false for no such time.
+	// Deadline is the time by which the call must end, false for none.
 	Deadline() (time.Time, bool)
-	// Criticality is what the call is worth.
+	// Criticality is the worth of the call.
 	Criticality() contract.Criticality
 }
 
 // Key is the context key of the [Call] within which a context was made.
 type Key struct{}
 
-// From returns the call within which ctx was made, nil outside of any.
+// From returns the served call of ctx, nil if there is none.
 func From(ctx context.Context) Call {
 	call, _ := ctx.Value(Key{}).(Call)
 	return call

@@ -1,5 +1,5 @@
-// Package settings reads structs from environment variables with go-envconfig and knows, of each setting, what it is
-// worth, where that came from, what it means, and whether it may be shown.
+// Package settings reads structs from environment variables with go-envconfig. It keeps the value
+// of each setting, its origin, its meaning, and whether it may be shown.
 //
 // A field is a setting if it has an `env` tag, which is go-envconfig's. More tags are read here:
 //
@@ -7,13 +7,13 @@
 //	dev:"…"       the default in development, where it differs
 //	min:"1s"      the least value, of numbers and durations, written as the variable is
 //	max:"1m"      the largest value
-//	oneof:"on off" the values that there are, with blanks between them
-//	secret:"true" never show the value; names that logs take for those of secrets need no such tag
+//	oneof:"on off" the allowed values, separated by blanks
+//	secret:"true" never show the value; names that logs treat as secret need no such tag
 //
-// Values of chassis.Secret need no such tag either. Of other values the credentials in them are
-// masked, in errors too. Limits are checked wherever a value comes from, the default included, and of
-// a list for each element. They are not checked where a setting has no value at all: that is what
-// go-envconfig's "required" is for.
+// Values of chassis.Secret need no such tag either. Credentials within other values are masked,
+// in errors too. Limits are checked for values of every origin, the default included, and for
+// each element of a list. They are not checked for a setting without a value: use go-envconfig's
+// "required" for that.
 package settings
 
 import (
@@ -47,14 +47,14 @@ const (
 	FromDevelopment = "default in development"
 )
 
-// Loader reads settings. The zero value reads nothing but defaults.
+// Loader reads settings. The zero value reads only defaults.
 type Loader struct {
 	Lookup      envconfig.Lookuper
 	Development bool // use the defaults of the dev tags
 }
 
-// Load fills target, a pointer to a struct, and returns its settings in the order of the fields. A nil target has none.
-// Where several fields are wrong, the error tells of each: a joined error, one line for each setting.
+// Load fills target, a pointer to a struct, and returns its settings in the order of the fields.
+// A nil target has none. The error joins the mistakes of all fields, one line for each setting.
 func (l Loader) Load(ctx context.Context, target any) ([]Setting, error) {
 	if target == nil {
 		return nil, nil
@@ -102,8 +102,8 @@ func prefixOf(tag string) string {
 	return ""
 }
 
-// read fills one field, by way of a struct that has no other: go-envconfig stops at the first error, and an operator
-// wants to hear of all.
+// read fills one field, by means of a struct with only that field: go-envconfig stops at the
+// first error, and an operator needs all of them.
 func (r *reader) read(ctx context.Context, field reflect.StructField, value reflect.Value, prefix string) {
 	name, fallback := parseTag(field)
 	if dev, ok := field.Tag.Lookup("dev"); ok && r.loader.Development {
@@ -171,9 +171,9 @@ func parseTag(field reflect.StructField) (name, fallback string) {
 	return strings.TrimSpace(name), strings.TrimSpace(fallback)
 }
 
-// explain says what was wrong with a setting and what was expected. The value of a secret one stays out of it, and so
-// does the cause, which may quote it. The credentials in others are masked, in the cause too, which is why it is not
-// wrapped.
+// explain describes the mistake in a setting and what was expected. It does not contain the value
+// of a secret setting, nor the cause, which may quote it. Credentials in other values are masked,
+// in the cause too, so the cause is not wrapped.
 func explain(s Setting, value string, secret bool, err error) error {
 	if errors.Is(err, envconfig.ErrMissingRequired) {
 		return fmt.Errorf("%s is required but not set (%s)", s.Name, orText(s.Help, s.Type))
@@ -195,7 +195,8 @@ func orText(s, fallback string) string {
 	return s
 }
 
-// recorder remembers where a value came from, and answers with the default of development where there is none.
+// recorder records the origin of a value, and returns the default of development for a missing
+// one.
 type recorder struct {
 	next           envconfig.Lookuper
 	development    string
@@ -205,7 +206,7 @@ type recorder struct {
 
 func (r *recorder) Lookup(key string) (string, bool) {
 	if r.next != nil {
-		// Set but empty is not set: manifests leave variables empty to mean nothing.
+		// Set but empty counts as not set, because manifests leave variables empty for that.
 		if value, ok := r.next.Lookup(key); ok && value != "" {
 			r.origin, r.value = FromEnvironment, value
 			return value, true

@@ -12,7 +12,8 @@ import (
 
 const mask = "••••••"
 
-// isSecret goes by the field's tag, and where that does not say by its name: but a switch or a time opens nothing.
+// isSecret decides by the field's tag, and without one by its name. By name, switches and times are
+// never secret.
 func isSecret(name string, field reflect.StructField) bool {
 	switch field.Tag.Get("secret") {
 	case "true":
@@ -23,7 +24,7 @@ func isSecret(name string, field reflect.StructField) bool {
 	return field.Type.Kind() != reflect.Bool && field.Type != reflect.TypeFor[time.Duration]() && redact.SecretName(name)
 }
 
-// show returns the value for people: nothing of a secret one, and of others what is no credential.
+// show returns the value for people: hidden if it is secret, else with its credentials masked.
 func show(v reflect.Value, secret bool) string {
 	if v.Kind() != reflect.Slice {
 		return showText(fmt.Sprint(v.Interface()), secret)

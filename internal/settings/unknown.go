@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// kubernetesLink reports whether Kubernetes set the variable for a Service of the namespace: nobody chose its name, so
-// that it begins with our prefix is no mistake.
+// kubernetesLink reports whether Kubernetes set the variable for a Service of the namespace. Its
+// name was not chosen, so the prefix is no mistake.
 func kubernetesLink(name, value string) bool {
 	return strings.HasSuffix(name, "_SERVICE_HOST") || strings.Contains(name, "_SERVICE_PORT") ||
 		linkPort.MatchString(name) || strings.HasSuffix(name, "_PORT") && strings.Contains(value, "://")
@@ -16,8 +16,8 @@ func kubernetesLink(name, value string) bool {
 
 var linkPort = regexp.MustCompile(`_PORT_[0-9]+_(TCP|UDP|SCTP)(_PROTO|_PORT|_ADDR)?$`)
 
-// Unknown returns an error for each variable of environ ("NAME=value") that begins with prefix and is none of known,
-// with the name that was probably meant.
+// Unknown returns an error for each variable of environ ("NAME=value") that begins with prefix
+// and is not in known, with the name that was probably meant.
 func Unknown(environ []string, prefix string, known []Setting) []error {
 	names := make([]string, len(known))
 	for i, s := range known {

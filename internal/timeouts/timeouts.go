@@ -1,5 +1,5 @@
-// Package timeouts is for how long a caller waits: what REST says of it in headers, and durations of which zero means that
-// there is no limit.
+// Package timeouts reads and writes the timeouts in REST headers, and computes with durations of
+// which zero means no limit.
 package timeouts
 
 import (
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Header tells the server for how long its client waits: seconds, with a fraction if need be. The name is
-// that of draft-thomson-hybi-http-timeout, which has whole seconds alone.
+// Header is the header by which a client sends its timeout: in seconds, with a fraction if
+// needed. The name is that of draft-thomson-hybi-http-timeout, which has only whole seconds.
 const Header = "Request-Timeout"
 
 // Format writes d, which is more than zero, as seconds to the millisecond, at least one.

@@ -1,7 +1,11 @@
 // Package dependency makes health checks of the connections to other services.
 //
-// A soft dependency is reported and decides nothing. A hard one holds the start until it is there. When it is lost later,
-// the question is whether this instance has lost it, and should send its traffic to the others, or all instances have: then
-// leaving would turn a service that answers some calls into one that answers none. So before an instance leaves, and for
-// as long as it has left, it asks the [Fleet] whether enough of the others are ready, and fails open where they are not.
+// A soft dependency is reported and does not affect readiness. A hard one delays readiness until
+// it is connected.
+//
+// When a hard one is lost later, there are two cases. If only this instance has lost it, it
+// should leave, so that its traffic goes to the others. If all instances have lost it, leaving
+// would turn a service that answers some calls into one that answers none. So before an instance
+// leaves, and while it is away, it asks the [Fleet] whether enough of the others are ready. If
+// not, it fails open.
 package dependency

@@ -12,22 +12,26 @@ import (
 )
 
 const (
-	// noteEvery is how often an instance that is well looks how many there are.
+	// noteEvery is the interval at which a healthy instance counts the instances.
 	noteEvery = 30 * time.Second
-	// searchEvery is the same for one that has not found itself among others yet: it is listed only once it is ready.
+	// searchEvery is the same for an instance that is not listed yet: it is listed only once it
+	// is ready.
 	searchEvery = 10 * time.Second
-	// forget is how long a larger fleet than there is now is still expected: it may just have lost the instances that are
-	// gone, for the same reason that this one is about to lose its dependency.
+	// forget is the time for which a larger fleet than the present one is still expected. The
+	// missing instances may have left for the same reason for which this one is about to lose its
+	// dependency.
 	forget = 10 * time.Minute
-	// asked is how many of the others are asked at most. In a larger fleet they stand for all.
+	// asked is the largest number of other instances that are asked. In a larger fleet they are a
+	// sample.
 	asked = 32
-	// patienceWithOne is the time in which DNS, and then each of the others, must answer.
+	// patienceWithOne bounds the answer of DNS, and then the answer of each other instance.
 	patienceWithOne = time.Second
 )
 
-// Fleet is the instances of the own service. One is shared by all dependencies.
+// Fleet is the instances of the own service. All dependencies share one.
 type Fleet struct {
-	// Host is a name whose addresses are those of the instances, as a headless Kubernetes service has it.
+	// Host is a name that resolves to the addresses of the instances, such as a headless
+	// Kubernetes service.
 	Host string
 	// Lookup resolves it, as [net.Resolver.LookupHost] does.
 	Lookup func(ctx context.Context, host string) ([]string, error)
@@ -35,8 +39,9 @@ type Fleet struct {
 	Own func() ([]net.Addr, error)
 	// Ready asks the instance at an address whether it is ready.
 	Ready func(ctx context.Context, address string) bool
-	// Patience is how long a lost connection may take to come back before anything is decided; up to as much again is
-	// added by chance, so that the instances decide one after the other. Zero means 5 s.
+	// Patience is the time that a lost connection has to come back before a decision. Up to the
+	// same time is added at random, so that the instances decide one after the other. Zero means
+	// 5 s.
 	Patience time.Duration
 
 	mu    sync.Mutex
@@ -52,8 +57,8 @@ func (f *Fleet) patience() time.Duration {
 	return 5 * time.Second
 }
 
-// note looks how many instances there are, now and then. It counts only what lists this instance too: the one address of
-// a balancer in front of all of them, or the instances of somebody else, say nothing about the others.
+// note counts the instances at intervals. It ignores an answer that does not list this instance:
+// the single address of a balancer, or the instances of another service.
 func (f *Fleet) note(ctx context.Context) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -74,8 +79,9 @@ func (f *Fleet) note(ctx context.Context) {
 	}
 }
 
-// needsUs says why this instance must stay ready although it lacks something; it is empty where at least half of the usual
-// number of instances is ready without it. What it cannot find out is a reason to stay.
+// needsUs returns the reason why this instance must stay ready although it has lost a dependency.
+// It is empty if at least half of the usual number of instances are ready without this one. If it
+// cannot find out, the instance must stay.
 func (f *Fleet) needsUs(ctx context.Context) string {
 	f.mu.Lock()
 	usual := f.usual
@@ -99,7 +105,7 @@ func (f *Fleet) others(ctx context.Context) (others []string, listed bool, err e
 	defer cancel()
 	addresses, err := f.Lookup(ctx, f.Host)
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
-		return nil, false, nil // a name without addresses: nobody is ready
+		return nil, false, nil // a name without addresses: none is ready
 	}
 	if err != nil {
 		return nil, false, err
@@ -131,7 +137,7 @@ func canonical(address string) string {
 	return address
 }
 
-// ready returns how many of the others are ready. DNS says who was a minute ago; they know now.
+// ready returns how many of the others are ready. DNS may be a minute old, so they are asked.
 func (f *Fleet) ready(ctx context.Context, others []string) int {
 	ctx, cancel := context.WithTimeout(ctx, patienceWithOne)
 	defer cancel()

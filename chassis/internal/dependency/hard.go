@@ -15,15 +15,15 @@ import (
 // timeout of a probe, which may have to connect and to ask the fleet.
 const timeout = 4 * time.Second
 
-// Hard returns a check without which the service is not ready: at first until there is a connection, and after a loss
-// for as long as the fleet can spare this instance. It connects by itself.
+// Hard returns a check that passes while there is a connection. After a loss it fails only while
+// the fleet can spare this instance. It connects by itself.
 func Hard(name string, conn Conn, fleet *Fleet, log *slog.Logger) health.Check {
 	patience := fleet.patience()
 	d := &hard{name: name, conn: conn, fleet: fleet, log: log, patience: patience, connecting: patience / 5}
 	return health.Check{Name: name, Interval: 2 * patience / 5, Timeout: timeout, FailAfter: 1, Probe: d.probe}
 }
 
-// hard is what the probe of a hard dependency remembers. Probes do not overlap.
+// hard is the state of a hard dependency's probe. Probes do not overlap.
 type hard struct {
 	name  string
 	conn  Conn
@@ -61,8 +61,8 @@ func (d *hard) probe(ctx context.Context) error {
 	return d.failingOpen(lost)
 }
 
-// failingOpen holds until the dependency is back. An instance that thought again each time would leave as soon as it saw
-// the others stay, and they would do the same.
+// failingOpen stays in force until the dependency is back. If the instance decided again each
+// time, it would leave as soon as it saw the others stay, and they would do the same.
 func (d *hard) failingOpen(lost error) error {
 	return health.Degraded(fmt.Errorf("%w: failing open: %s", lost, d.open))
 }
@@ -72,7 +72,7 @@ func (d *hard) restored(ctx context.Context) {
 	d.fleet.note(ctx)
 }
 
-// reach returns nil if there is a connection, or one comes to be while it waits.
+// reach returns nil if there is a connection, or as soon as there is one.
 func (d *hard) reach(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, d.connecting)
 	defer cancel()

@@ -17,8 +17,8 @@ type Conn interface {
 	Connect()
 }
 
-// Soft returns a check that reports a connection under the name of its service, and leaves it as it is: one that nobody
-// has used yet is well.
+// Soft returns a check that reports a connection under the name of its service. It does not
+// connect: an unused connection is healthy.
 func Soft(name string, conn Conn) health.Check {
 	var last error
 	return health.Check{

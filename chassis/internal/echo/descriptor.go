@@ -9,8 +9,9 @@ import (
 	paddockv1 "github.com/betmakers/paddock/proto/paddock/v1"
 )
 
-// What generated code does for its file: the descriptor is in the registry where the chassis looks for declarations.
-// Anyone may call echo, so that a test of something else needs no identity.
+// What generated code does for its file: the descriptor is in the registry where the chassis
+// looks for declarations. Anyone may call echo, so that a test of something else needs no
+// identity.
 var _ = register()
 
 func register() bool {

@@ -1,5 +1,5 @@
-// Package echo is a gRPC and REST service for the tests of the chassis, written by hand in the shape that the
-// generators give to theirs, because this module has no generated service of its own.
+// Package echo is a gRPC and REST service for the tests of the chassis. It is written by hand in
+// the form of generated code, because this module has no generated service of its own.
 package echo
 
 import (
@@ -26,7 +26,7 @@ const (
 // Text is the message of every method.
 type Text = wrapperspb.StringValue
 
-// Service is the implementation. A nil method answers with what it was sent, List three times.
+// Service is the implementation. A nil method echoes its request, List three times.
 type Service struct {
 	OnSay  func(ctx context.Context, text string) (string, error)
 	OnList func(ctx context.Context, text string, send func(string) error) error

@@ -1,5 +1,6 @@
-// Package gate is a gRPC and REST service for the tests of authorization: a unary method and a server stream for each way
-// to say who may call. It is written by hand in the shape that the generators give to theirs.
+// Package gate is a gRPC and REST service for the tests of authorization. It has a unary method
+// and a server stream for each way to declare callers. It is written by hand in the form of
+// generated code.
 package gate
 
 import (
@@ -18,8 +19,8 @@ import (
 	paddockv1 "github.com/betmakers/paddock/proto/paddock/v1"
 )
 
-// Policies are what the methods declare, in the order in which tables name them. The unary method of one has its name,
-// the stream its name and "Stream".
+// Policies are the declarations of the methods, in the order of test tables. The unary method has
+// the name of its policy, the stream that name and "Stream".
 var Policies = []struct {
 	Name   string
 	Policy *paddockv1.Policy
@@ -41,7 +42,7 @@ func Unary(policy string) string { return "/" + serviceName + "/" + policy }
 // Stream is the server stream of a policy.
 func Stream(policy string) string { return Unary(policy) + "Stream" }
 
-// Desc describes the service, whose methods answer whoever gets through.
+// Desc describes the service, whose methods answer every authorized caller.
 var Desc = describe()
 
 func describe() *grpc.ServiceDesc {

@@ -1,5 +1,6 @@
-// Package harness lets chassistest run a service without a process around it: its own settings, listeners in memory,
-// and an eye on everything that comes out. It travels in the context, so that a service needs no field for it.
+// Package harness lets chassistest run a service without a process around it: it replaces
+// settings and listeners, and observes all output. It is in the context, so that a service needs
+// no field for it.
 package harness
 
 import (
@@ -23,10 +24,10 @@ type Harness struct {
 	Environ []string
 	// Listen replaces net.Listen. Port is "grpc", "http" or "admin".
 	Listen func(ctx context.Context, port, addr string) (net.Listener, error)
-	// Peers replace the network for services that Dial names, where no setting says where they are.
+	// Peers replace the network for services that Dial names, unless a setting has their target.
 	Peers map[string]Peer
-	// LookupHost and InterfaceAddrs replace the network's for the question who else serves this service, and Patience the
-	// time before that is asked.
+	// LookupHost and InterfaceAddrs replace the network's when the other instances are looked up,
+	// and Patience the time before that.
 	LookupHost     func(ctx context.Context, host string) ([]string, error)
 	InterfaceAddrs func() ([]net.Addr, error)
 	Patience       time.Duration
@@ -37,13 +38,13 @@ type Harness struct {
 	// Processors and Handlers get every span that is recorded and every line that is logged.
 	Processors []sdktrace.SpanProcessor
 	Handlers   []slog.Handler
-	// Registered is told of the registry of the service's metrics.
+	// Registered gets the registry of the service's metrics.
 	Registered func(prometheus.Gatherer)
-	// Methods is told of the records of the registered methods when Setup has returned.
+	// Methods gets the records of the registered methods when Setup has returned.
 	Methods func([]*contract.Method)
 }
 
-// Peer is the way to a service: a target of gRPC, and options over those that Dial has for every service.
+// Peer is the target of a service, and options that override Dial's.
 type Peer struct {
 	Target  string
 	Options []grpc.DialOption

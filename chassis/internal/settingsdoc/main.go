@@ -1,4 +1,5 @@
-// Command settingsdoc writes docs/settings.md from the tags of chassis.Config. Run it from the root of the module:
+// Command settingsdoc writes docs/settings.md from the tags of chassis.Config. Run it from the
+// root of the module:
 //
 //	go run ./chassis/internal/settingsdoc
 package main
