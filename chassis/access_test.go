@@ -273,15 +273,26 @@ func accessPage(t *testing.T, rows []*accessRow) string {
 
 const accessHead = `# Who gets in, and what is read first
 
-This page is written by a test, ` + "`TestWhatIsReadBeforeTheDecision`" + `, which asks real servers with production's settings over loopback and fails where
-they answer something else. [Security](security.md) says what it means.
+The test ` + "`TestWhatIsReadBeforeTheDecision`" + ` writes this page. It sends requests to real servers with production settings
+over loopback, and fails if an answer differs. [Security](security.md) explains the rules.
 
-A refusal is made from the connection and the header alone. For each refused row a client announces the body, sends none of it, and has the answer
-all the same; another sends all of it, and until the answer the server has taken no more than its transport holds for any reader: 64 KiB
-by HTTP/1.1, 1 MiB by HTTP/2 (net/http's window), 128 KiB by gRPC. None of it is decompressed or decoded. Up to 256 KiB of an announced body have a second to come by
-HTTP/1.1 (2 s on the admin port) before the answer, as net/http throws them away to keep the connection. REST, Handle, admin and debug are asked by HTTP/1.1 and HTTP/2 and answer alike.
+A refusal depends only on the connection and the header. For each refused row one client announces the body, sends none
+of it, and still gets the answer. Another client sends all of it; before the answer the server reads no more than its
+transport buffers for any reader:
 
-The method takes ` + "`callers: \"web\"`" + `, the handler of App.Handle its default, the own trust domain. "own domain" is ` + "`web`" + `, which ` + "`CHASSIS_DEBUG_CALLERS`" + `
-names; ` + "`CHASSIS_DEBUG_LOOPBACK`" + ` is false, as loopback would stand for an identity that may look. "good token" is of a user that no method names: ` + "`callers: \"user:*\"`" + `
-would let it in. "expired" has a connection that was made before its certificate expired; it gets no new one.
+| transport | buffered before the answer |
+|---|---|
+| HTTP/1.1 | 64 KiB |
+| HTTP/2 | 1 MiB, the window of net/http |
+| gRPC | 128 KiB |
+
+None of it is decompressed or decoded. By HTTP/1.1 the server waits up to a second (2 s on the admin port) for up to 256
+KiB of an announced body, because net/http reads and drops them to keep the connection. REST, Handle, admin and debug
+are tested by HTTP/1.1 and HTTP/2, with the same answers.
+
+- The method has ` + "`callers: \"web\"`" + `. The handler of App.Handle has the default, the own trust domain.
+- "own domain" is ` + "`web`" + `, which ` + "`CHASSIS_DEBUG_CALLERS`" + ` lists. ` + "`CHASSIS_DEBUG_LOOPBACK`" + ` is false; otherwise every client
+  on loopback could read ` + "`/debug`" + `.
+- "good token" is of a user that no method lists. ` + "`callers: \"user:*\"`" + ` would let it in.
+- "expired" has a connection from before its certificate expired. It gets no new one.
 `

@@ -84,15 +84,15 @@ func (a *App) registerService(desc *grpc.ServiceDesc, impl any) error {
 func (a *App) checkService(desc *grpc.ServiceDesc, impl any) error {
 	switch {
 	case desc == nil:
-		return errors.New("chassis: a gRPC service is registered without a description: pass the generated XService_ServiceDesc")
+		return errors.New("chassis: a gRPC service is registered with a nil ServiceDesc: pass the generated XService_ServiceDesc")
 	case a.names[desc.ServiceName] && desc.ServiceName == healthpb.Health_ServiceDesc.ServiceName:
-		return fmt.Errorf("chassis: gRPC service %s is served by the chassis: leave it out, and add checks with app.Health", desc.ServiceName)
+		return fmt.Errorf("chassis: gRPC service %s is registered by the chassis itself: remove your registration, and add checks with app.Health", desc.ServiceName)
 	case a.names[desc.ServiceName]:
-		return fmt.Errorf("chassis: gRPC service %s is registered twice: register it once", desc.ServiceName)
+		return fmt.Errorf("chassis: gRPC service %s is registered twice: remove one registration", desc.ServiceName)
 	case desc.HandlerType == nil || impl == nil && reflect.TypeOf(desc.HandlerType).Elem().NumMethod() == 0:
 		return nil
 	case isNil(impl):
-		return fmt.Errorf("chassis: gRPC service %s is registered with a server that is nil: every call would panic; pass the server that implements it",
+		return fmt.Errorf("chassis: gRPC service %s is registered with a nil server, and every call would panic: pass a server that implements it",
 			desc.ServiceName)
 	}
 	if want := reflect.TypeOf(desc.HandlerType).Elem(); !reflect.TypeOf(impl).Implements(want) {
@@ -141,7 +141,7 @@ func (a *App) Gateway(ctx context.Context, register ...func(context.Context, *ga
 
 func registerRoutes(ctx context.Context, register registerFunc, mux *gateway.ServeMux, conn *grpc.ClientConn) error {
 	if register == nil {
-		return errors.New("a function to register routes is nil: pass those of protoc-gen-grpc-gateway, such as RegisterHelloServiceHandler")
+		return errors.New("a register function is nil: pass functions that protoc-gen-grpc-gateway generated, such as RegisterHelloServiceHandler")
 	}
 	return register(ctx, mux, conn)
 }
@@ -187,7 +187,7 @@ func (a *App) openGateway(register []registerFunc) (mux *gateway.ServeMux, conn 
 func (a *App) handler() (handler http.Handler, err error) {
 	defer func() {
 		if p := recover(); p != nil { // http.ServeMux panics
-			err = fmt.Errorf("chassis: the gateway and a pattern of Handle both want every path: %v", p)
+			err = fmt.Errorf("chassis: the gateway and a pattern of app.Handle both match every path: narrow the pattern: %v", p)
 		}
 	}()
 	switch {
@@ -264,7 +264,7 @@ func (a *App) handle(pattern string, handler http.Handler, public bool, callers 
 
 func (a *App) addPattern(pattern string, handler http.Handler, public bool, callers []string) (err error) {
 	if isNil(handler) {
-		return errors.New("the handler is nil: pass what serves the pattern")
+		return errors.New("the handler is nil: pass the handler that serves the pattern")
 	}
 	route, err := contract.Route(pattern, public, callers)
 	if err != nil {
@@ -470,7 +470,7 @@ func (a *App) Resource(name string, limit int) (acquire func(ctx context.Context
 	}
 	if !serviceName.MatchString(name) {
 		return nil, fmt.Errorf("chassis: resource %q: %w", name,
-			errors.New("the name, a label of metrics, must be lower-case letters, digits and dashes, and begin with a letter"))
+			errors.New("the name must begin with a letter and have at most 63 lower-case letters, digits and dashes, because it is a label of metrics"))
 	}
 	r, err := a.instance.chain.Resource(name, limit)
 	if err != nil {

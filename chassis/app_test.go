@@ -35,25 +35,25 @@ func TestSetupMistakes(t *testing.T) {
 		{"service twice", func(_ context.Context, app *chassis.App) {
 			app.RegisterService(&echo.Desc, &echo.Service{})
 			app.RegisterService(&echo.Desc, &echo.Service{})
-		}, []string{"gRPC service test.v1.EchoService is registered twice: register it once"}},
+		}, []string{"gRPC service test.v1.EchoService is registered twice: remove one registration"}},
 		{"wrong type", func(_ context.Context, app *chassis.App) {
 			app.RegisterService(&echo.Desc, echo.Service{}) // not the pointer
 		}, []string{"gRPC service test.v1.EchoService: echo.Service does not implement echo.server"}},
 		{"nil server", func(_ context.Context, app *chassis.App) {
 			app.RegisterService(&echo.Desc, nil)
-		}, []string{"gRPC service test.v1.EchoService is registered with a server that is nil", "pass the server that implements it"}},
+		}, []string{"gRPC service test.v1.EchoService is registered with a nil server", "pass a server that implements it"}},
 		{"nil pointer as a server", func(_ context.Context, app *chassis.App) {
 			app.RegisterService(&echo.Desc, (*echo.Service)(nil))
-		}, []string{"gRPC service test.v1.EchoService is registered with a server that is nil"}},
+		}, []string{"gRPC service test.v1.EchoService is registered with a nil server"}},
 		{"nil server of generated code", func(_ context.Context, app *chassis.App) {
 			vaultv1.RegisterVaultServiceServer(app, nil)
-		}, []string{"gRPC service vault.v1.VaultService is registered with a server that is nil"}},
+		}, []string{"gRPC service vault.v1.VaultService is registered with a nil server"}},
 		{"no description", func(_ context.Context, app *chassis.App) {
 			app.RegisterService(nil, &echo.Service{})
-		}, []string{"registered without a description: pass the generated XService_ServiceDesc"}},
+		}, []string{"registered with a nil ServiceDesc: pass the generated XService_ServiceDesc"}},
 		{"a service of the chassis's own", func(_ context.Context, app *chassis.App) {
 			healthpb.RegisterHealthServer(app, healthpb.UnimplementedHealthServer{})
-		}, []string{"gRPC service grpc.health.v1.Health is served by the chassis: leave it out, and add checks with app.Health"}},
+		}, []string{"gRPC service grpc.health.v1.Health is registered by the chassis itself: remove your registration, and add checks with app.Health"}},
 		{"pattern twice", func(_ context.Context, app *chassis.App) {
 			app.Handle("GET /a/{x}", handler)
 			app.Handle("GET /a/{y}", handler)
@@ -62,7 +62,7 @@ func TestSetupMistakes(t *testing.T) {
 		{"nil handler", func(_ context.Context, app *chassis.App) {
 			app.Handle("GET /a", nil)
 			app.HandlePublic("GET /b", http.HandlerFunc(nil))
-		}, []string{`HTTP pattern "GET /a": the handler is nil: pass what serves the pattern`, `HTTP pattern "GET /b": the handler is nil`}},
+		}, []string{`HTTP pattern "GET /a": the handler is nil: pass the handler that serves the pattern`, `HTTP pattern "GET /b": the handler is nil`}},
 		{"malformed caller", func(_ context.Context, app *chassis.App) {
 			app.Handle("GET /a", handler, "")
 		}, []string{`HTTP pattern "GET /a": callers have ""`}},
@@ -71,23 +71,23 @@ func TestSetupMistakes(t *testing.T) {
 			app.GoRequired("sweep", idle)
 			app.OnStop("sweep", idle)
 		}, []string{
-			`GoRequired: there are two workers or stop functions named "sweep": give each a name of its own`,
-			`OnStop: there are two workers or stop functions named "sweep"`,
+			`GoRequired: two workers or stop functions have the name "sweep": rename one`,
+			`OnStop: two workers or stop functions have the name "sweep"`,
 		}},
 		{"nameless", func(_ context.Context, app *chassis.App) {
 			app.Go("", idle)
 			app.GoRequired("", idle)
 			app.OnStop("", idle)
-		}, []string{"Go: the name is empty: give", "GoRequired: the name is empty: give", "OnStop: the name is empty: give"}},
+		}, []string{"Go: the name is empty: name", "GoRequired: the name is empty: name", "OnStop: the name is empty: name"}},
 		{"a name that is no label", func(_ context.Context, app *chassis.App) {
 			app.Go("\xff", idle)
-		}, []string{`Go: the name "\xff" is no UTF-8`}},
+		}, []string{`Go: the name "\xff" is not valid UTF-8`}},
 		{"nil functions", func(_ context.Context, app *chassis.App) {
 			app.Go("sweep", nil)
 			app.GoRequired("feed", nil)
 			app.OnStop("close", nil)
 		}, []string{
-			`Go: the function of "sweep" is nil: pass what is to run`, `GoRequired: the function of "feed" is nil`,
+			`Go: the function of "sweep" is nil: pass the function to run`, `GoRequired: the function of "feed" is nil`,
 			`OnStop: the function of "close" is nil`,
 		}},
 		{"check without a probe", func(_ context.Context, app *chassis.App) {
@@ -101,10 +101,10 @@ func TestSetupMistakes(t *testing.T) {
 			if _, err := app.HTTPClient("").Get("http://localhost/"); err == nil { //nolint:noctx,bodyclose // there is no answer
 				t.Error("the client sends requests, want each refused")
 			}
-		}, []string{`HTTP client "": the name, a label of metrics, must be`}},
+		}, []string{`HTTP client "": the name must begin with a letter and have at most 63 lower-case letters, digits and dashes`}},
 		{"nil gateway", func(ctx context.Context, app *chassis.App) {
 			app.Gateway(ctx, nil)
-		}, []string{"Gateway: a function to register routes is nil: pass those of protoc-gen-grpc-gateway"}},
+		}, []string{"Gateway: a register function is nil: pass functions that protoc-gen-grpc-gateway generated"}},
 		{"gateway that fails", func(ctx context.Context, app *chassis.App) {
 			app.Gateway(ctx, func(_ context.Context, mux *gateway.ServeMux, _ *grpc.ClientConn) error {
 				return mux.HandlePath("GET", "v1", nil)
@@ -124,7 +124,7 @@ func TestSetupMistakes(t *testing.T) {
 			app.Health(health.Check{Name: "db"})
 			app.Gateway(ctx, nil)
 			app.WithoutGateway("hello")
-		}, []string{`"/{"`, "the name is empty", "does not implement", "Probe is nil", "Gateway: ", "WithoutGateway names"}},
+		}, []string{`"/{"`, "the name is empty", "does not implement", "Probe is nil", "Gateway: ", "app.WithoutGateway was called with"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -143,8 +143,8 @@ func TestNilFieldsOfAService(t *testing.T) {
 	service.Tokens = (*noTokens)(nil)
 	service.UnaryInterceptors = []grpc.UnaryServerInterceptor{nil}
 	service.StreamInterceptors = []grpc.StreamServerInterceptor{nil}
-	expectAll(t, startError(t, service, nil), "Service.Tokens is a nil *chassis_test.noTokens: leave it out",
-		"Service.UnaryInterceptors[0] is nil: leave it out", "Service.StreamInterceptors[0] is nil")
+	expectAll(t, startError(t, service, nil), "Service.Tokens is a nil *chassis_test.noTokens: remove it",
+		"Service.UnaryInterceptors[0] is nil: remove it", "Service.StreamInterceptors[0] is nil")
 }
 
 type noTokens struct{}
@@ -185,7 +185,7 @@ func TestErrorsOfASetupThatFails(t *testing.T) {
 			if len(failed) != 1 || failed[0]["level"] != "ERROR" || !strings.Contains(fmt.Sprint(failed[0]["error"]), test.want) {
 				t.Errorf("got the lines %v, want one error that says %q", failed, test.want)
 			}
-			stacks := svc.Logs("the start panicked")
+			stacks := svc.Logs("a step of the start panicked")
 			if panics := name == "panic" || name == "runtime"; panics != (len(stacks) == 1) || panics && !strings.Contains(fmt.Sprint(stacks[0]["stack"]), "app_test.go") {
 				t.Errorf("got the lines %v, want the stack of a panic, once", stacks)
 			}
@@ -277,7 +277,7 @@ func TestRegistrationAfterTheEndHasNoEffect(t *testing.T) {
 			}
 			for name, register := range registrations(context.Background()) {
 				err := register(app)
-				if wanted := slices.Contains(hasValue, name); wanted && (err == nil || !strings.Contains(err.Error(), "it has no effect")) || !wanted && err != nil {
+				if wanted := slices.Contains(hasValue, name); wanted && (err == nil || !strings.Contains(err.Error(), "the registration has no effect")) || !wanted && err != nil {
 					t.Errorf("%s: got %v", name, err)
 				}
 			}
@@ -301,12 +301,12 @@ func TestSetupThatWasLeftBehindRegistersNothing(t *testing.T) {
 	}}, chassistest.Options{Env: env{"CHASSIS_SHUTDOWN_TIMEOUT": "3100ms"}})
 	await(t, entered, "Setup runs")
 	svc.RequestStop()
-	if err := svc.Wait(); err == nil || !strings.Contains(err.Error(), "it did not end within") {
+	if err := svc.Wait(); err == nil || !strings.Contains(err.Error(), "it did not return within") {
 		t.Errorf("got %v, want the error of a Setup that hangs", err)
 	}
 	close(release)
 	for name, err := range await(t, late, "Setup goes on") {
-		if wanted := slices.Contains(hasValue, name); wanted && (err == nil || !strings.Contains(err.Error(), "it has no effect")) || !wanted && err != nil {
+		if wanted := slices.Contains(hasValue, name); wanted && (err == nil || !strings.Contains(err.Error(), "the registration has no effect")) || !wanted && err != nil {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -323,11 +323,11 @@ func TestRegistrationDuringTheStopIsLogged(t *testing.T) {
 		})
 	}), nil)
 	svc.RequestStop()
-	if err := svc.Wait(); err == nil || !strings.Contains(err.Error(), "it has no effect") {
+	if err := svc.Wait(); err == nil || !strings.Contains(err.Error(), "the registration has no effect") {
 		t.Errorf("got %v, want the error of Dial", err)
 	}
 	var methods []any
-	for _, line := range svc.Logs("registered when the service had failed to start, or was stopping: it has no effect") {
+	for _, line := range svc.Logs("a registration has no effect: the service has failed to start, or is stopping") {
 		methods = append(methods, line["method"])
 	}
 	if !slices.Equal(methods, []any{"App.Go", "App.Dial"}) {

@@ -52,6 +52,6 @@ func closeAuditLog(records *audit.Log, log *slog.Logger) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), closeAuditTimeout, errors.New("the service ends"))
 	defer cancel()
 	if err := records.Close(ctx); err != nil {
-		log.Error("the audit log is not complete", "error", err.Error())
+		log.Error("the audit log is incomplete", "error", err.Error())
 	}
 }

@@ -255,7 +255,7 @@ func TestExplain(t *testing.T) {
 		{svc, named, []string{"refused: a caller without identity may not call"}},
 		{svc, gate.Unary("Alice")[1:] + "&caller=user:alice", []string{"allowed: "}},
 		{svc, gate.Stream("Public")[1:], []string{"allowed: ", "open to anybody"}},
-		{audit, named + "&caller=wallet", []string{"let in all the same", "may not call"}},
+		{audit, named + "&caller=wallet", []string{"let in, because CHASSIS_AUTHORIZATION is audit, but would be refused: ", "may not call"}},
 		{off, gate.Unary("Default")[1:], []string{"allowed: ", "mutual TLS is off"}},
 		{svc, "test.gate.v1.GateService/Nothing", []string{"there is no method"}},
 	} {

@@ -36,7 +36,7 @@ func (c *clientSide) pass() (*clientPass, error) {
 		return c.made, nil
 	}
 	methods := contract.Linked(contract.Defaults{Timeout: c.cfg.CallTimeout}, func(service string, err error) {
-		c.log.Warn("contract is not used for calls", "service", service, "error", err.Error())
+		c.log.Warn("contract of a service is invalid: calls to it ignore it", "service", service, "error", err.Error())
 	})
 	config, err := serviceConfig(methods, c.cfg.MaxMessageBytes)
 	if err != nil {

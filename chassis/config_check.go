@@ -11,8 +11,8 @@ import (
 // validateAuditLog rejects settings that would lose records against their promise, or keep none.
 func (c *Config) validateAuditLog() (errs []error) {
 	if c.AuditLogMode == auditRefuse && c.AuditLog != string(audit.All) {
-		errs = append(errs, fmt.Errorf("CHASSIS_AUDIT_LOG_MODE is %s, which refuses calls that cannot be recorded, but CHASSIS_AUDIT_LOG is %q, "+
-			"which records no call that runs: set CHASSIS_AUDIT_LOG=%s", auditRefuse, c.AuditLog, audit.All))
+		errs = append(errs, fmt.Errorf("CHASSIS_AUDIT_LOG_MODE is %s, but CHASSIS_AUDIT_LOG is %q, "+
+			"so the calls that run have no record to wait for: set CHASSIS_AUDIT_LOG=%s", auditRefuse, c.AuditLog, audit.All))
 	}
 	if c.AuditLogFile != "" && c.AuditLog == string(audit.Off) {
 		errs = append(errs, fmt.Errorf("CHASSIS_AUDIT_LOG_FILE is set, but CHASSIS_AUDIT_LOG is off: set CHASSIS_AUDIT_LOG=%s or %s", audit.All, audit.Denied))
@@ -27,8 +27,8 @@ func (c *Config) validateFaults() (errs []error) {
 		errs = append(errs, fmt.Errorf("CHASSIS_FAULTS: %w", err))
 	}
 	if c.Faults != "" && c.Environment == production {
-		errs = append(errs, errors.New("CHASSIS_FAULTS is set, and production does not start with faults: unset it. "+
-			"An identity of CHASSIS_DEBUG_CALLERS can set faults for up to an hour at /debug/faults"))
+		errs = append(errs, errors.New("CHASSIS_FAULTS is set, but production does not start with faults: unset it. "+
+			"A caller in CHASSIS_DEBUG_CALLERS can set faults at /debug/faults, for up to an hour"))
 	}
 	return errs
 }
@@ -40,7 +40,7 @@ func (c *Config) checkFiles() error {
 		{"CHASSIS_TLS_CERT_FILE", c.TLSCertFile}, {"CHASSIS_TLS_KEY_FILE", c.TLSKeyFile}, {"CHASSIS_TLS_CA_FILE", c.TLSCAFile},
 	} {
 		if f.value == "" {
-			errs = append(errs, fmt.Errorf("%s is not set: certificates from files need all three", f.name))
+			errs = append(errs, fmt.Errorf("%s is not set: certificates from files need a certificate, a key and an authority file", f.name))
 		}
 	}
 	return errors.Join(errs...)

@@ -15,17 +15,17 @@ func TestPartsOfTheShutdown(t *testing.T) {
 	}{
 		{shutdown: 20 * time.Second, drain: 5 * time.Second},
 		{shutdown: stopReserve + 1},
-		{shutdown: stopReserve, want: []string{"CHASSIS_SHUTDOWN_TIMEOUT is 3s, which leaves calls no time", "Set it to more than 3s"}},
-		{shutdown: 1, want: []string{"CHASSIS_SHUTDOWN_TIMEOUT is 1ns", "Set it to more than 3s"}},
-		{shutdown: time.Second, drain: 5 * time.Second, want: []string{"CHASSIS_SHUTDOWN_TIMEOUT is 1s", "Set it to more than 8s"}},
+		{shutdown: stopReserve, want: []string{"CHASSIS_SHUTDOWN_TIMEOUT is 3s, which leaves no time for calls", "set it to more than 3s"}},
+		{shutdown: 1, want: []string{"CHASSIS_SHUTDOWN_TIMEOUT is 1ns", "set it to more than 3s"}},
+		{shutdown: time.Second, drain: 5 * time.Second, want: []string{"CHASSIS_SHUTDOWN_TIMEOUT is 1s", "set it to more than 8s"}},
 		{shutdown: 8*time.Second + 1, drain: 5 * time.Second},
 		{shutdown: 8 * time.Second, drain: 5 * time.Second, want: []string{
-			"CHASSIS_DRAIN_DELAY is 5s, which leaves calls no time", "less than 5s", "more than 8s",
+			"CHASSIS_DRAIN_DELAY is 5s, which leaves no time for calls", "less than 5s", "more than 8s",
 		}},
 		{shutdown: 20 * time.Second, drain: 1<<63 - 1, want: []string{"CHASSIS_DRAIN_DELAY is", "less than 17s"}},
 		{shutdown: 20 * time.Second, grace: 20 * time.Second},
 		{shutdown: 20*time.Second + 1, grace: 20 * time.Second, want: []string{"killed after CHASSIS_GRACE_PERIOD, 20s"}},
-		{shutdown: 3 * time.Second, grace: 2 * time.Second, want: []string{"Set it to more than 3s", "killed after CHASSIS_GRACE_PERIOD, 2s"}},
+		{shutdown: 3 * time.Second, grace: 2 * time.Second, want: []string{"set it to more than 3s", "killed after CHASSIS_GRACE_PERIOD, 2s"}},
 		{shutdown: 0, drain: 5 * time.Second}, // told of as a number that must be more than zero
 	} {
 		c := Config{ShutdownTimeout: test.shutdown, DrainDelay: test.drain, GracePeriod: test.grace}

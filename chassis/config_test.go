@@ -30,11 +30,11 @@ func TestEveryConfigurationErrorAtOnce(t *testing.T) {
 	expectAll(t, got,
 		"chassis: reading the settings: ",
 		`Service.Name is "Echo"`, "Service.Setup is nil",
-		`CHASSIS_CALL_TIMEOUT: "soon" is no valid time.Duration`, `CHASSIS_MTLS is "perhaps"`,
-		`CHASSIS_LOG_LEVEL: "LOUD" is no valid slog.Level`,
-		"CHASSIS_GRPC_ADR is no setting: did you mean CHASSIS_GRPC_ADDR?",
-		"CHASSIS_XYZZY is no setting: run with -help for the list",
-		`LIMIT: "many" is no valid int`,
+		`CHASSIS_CALL_TIMEOUT: "soon" is not a valid time.Duration`, `CHASSIS_MTLS is "perhaps"`,
+		`CHASSIS_LOG_LEVEL: "LOUD" is not a valid slog.Level`,
+		"CHASSIS_GRPC_ADR is not a setting: did you mean CHASSIS_GRPC_ADDR?",
+		"CHASSIS_XYZZY is not a setting: run with -help for the list",
+		`LIMIT: "many" is not a valid int`,
 		"DATABASE_URL is required but not set (Where bets are kept.)",
 	)
 }
@@ -53,8 +53,8 @@ func TestSettingsThatContradictEachOther(t *testing.T) {
 		{env{"CHASSIS_BODY_TIMEOUT": "0s", "CHASSIS_CALL_TIMEOUT": "-1s"},
 			[]string{"CHASSIS_BODY_TIMEOUT is 0s; it must be more than zero", "CHASSIS_CALL_TIMEOUT is -1s; it must not be negative"}},
 		{env{"CHASSIS_GRACE_PERIOD": "15s"}, []string{"CHASSIS_SHUTDOWN_TIMEOUT is 20s, but the pod is killed after CHASSIS_GRACE_PERIOD, 15s"}},
-		{env{"CHASSIS_DRAIN_DELAY": "18s"}, []string{"CHASSIS_DRAIN_DELAY is 18s, which leaves calls no time"}},
-		{env{"CHASSIS_DEBUG_CALLERS": "ops"}, []string{"CHASSIS_DEBUG_CALLERS names identities, which only mutual TLS can prove"}},
+		{env{"CHASSIS_DRAIN_DELAY": "18s"}, []string{"CHASSIS_DRAIN_DELAY is 18s, which leaves no time for calls"}},
+		{env{"CHASSIS_DEBUG_CALLERS": "ops"}, []string{"CHASSIS_DEBUG_CALLERS is set, but the admin port has no TLS, so no client can prove its identity"}},
 		{env{"CHASSIS_MTLS": "spiffe"}, []string{"SPIFFE_ENDPOINT_SOCKET is not set"}},
 		{env{"CHASSIS_MTLS": "files", "CHASSIS_TLS_CERT_FILE": "cert.pem"}, []string{"CHASSIS_TLS_KEY_FILE is not set", "CHASSIS_TLS_CA_FILE is not set"}},
 	} {
@@ -68,7 +68,7 @@ func TestChassisSettingsAreNotTheServices(t *testing.T) {
 	service.Config = &struct {
 		Port string `env:"CHASSIS_MY_PORT"`
 	}{}
-	expectAll(t, startError(t, service, nil), "Service.Config names CHASSIS_MY_PORT")
+	expectAll(t, startError(t, service, nil), "Service.Config has a field for CHASSIS_MY_PORT")
 
 	service.Config = struct{}{}
 	expectAll(t, startError(t, service, nil), "must be a pointer to a struct")

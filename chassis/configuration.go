@@ -29,10 +29,10 @@ var serviceName = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
 func (c *configuration) read(ctx context.Context, service *Service, around *surroundings) error {
 	var errs []error
 	if !serviceName.MatchString(service.Name) {
-		errs = append(errs, fmt.Errorf("Service.Name is %q; it must be lower-case letters, digits and dashes, begin with a letter, and have at most 63 characters", service.Name))
+		errs = append(errs, fmt.Errorf("Service.Name is %q; it must begin with a letter and have at most 63 lower-case letters, digits and dashes, such as big-bank", service.Name))
 	}
 	if service.Setup == nil {
-		errs = append(errs, errors.New("Service.Setup is nil: it registers what the service serves"))
+		errs = append(errs, errors.New("Service.Setup is nil: pass the function that registers what the service serves"))
 	}
 	errs = append(errs, service.checkFields()...)
 	environment, why := guessEnvironment(around.getenv)
@@ -51,7 +51,7 @@ func (c *configuration) read(ctx context.Context, service *Service, around *surr
 	errs = append(errs, err)
 	for _, s := range theirs {
 		if strings.HasPrefix(s.Name, "CHASSIS_") {
-			errs = append(errs, fmt.Errorf("Service.Config names %s: CHASSIS_ variables are the chassis's own", s.Name))
+			errs = append(errs, fmt.Errorf("Service.Config has a field for %s, but names with CHASSIS_ belong to the chassis: choose another name", s.Name))
 		}
 	}
 	errs = append(errs, settings.Unknown(withoutTargets(around.environ()), "CHASSIS_", own)...)
@@ -86,7 +86,7 @@ func (c *configuration) whyProduction() string {
 	if c.guessed == "" {
 		return ""
 	}
-	return "CHASSIS_ENVIRONMENT is not set and taken for production, because " + c.guessed + ". "
+	return "CHASSIS_ENVIRONMENT is not set, and production is assumed because " + c.guessed + ". "
 }
 
 // logFormat resolves auto: text at a terminal, JSON elsewhere.

@@ -126,7 +126,7 @@ func (l *connLimit) report(reason string, conn net.Conn) {
 	if reason == refusedAddress {
 		setting, limit = "CHASSIS_MAX_CONNECTIONS_PER_ADDRESS", l.limits.perAddr
 	}
-	l.log.Warn("connections are refused: the port has as many as "+setting+" allows",
+	l.log.Warn("connections are refused: the port has reached "+setting,
 		"port", l.port, "reason", reason, "limit", limit, "newest", fmt.Sprint(conn.RemoteAddr()))
 }
 

@@ -229,7 +229,7 @@ func TestProbesFollowTheChecks(t *testing.T) {
 			t.Errorf("%s: got %s, want %d", path, got, want)
 		}
 	}
-	if e := svc.Events()[len(startOrder)-1]; e.Step != chassis.Ready || e.Detail != "held back by a failing check" {
+	if e := svc.Events()[len(startOrder)-1]; e.Step != chassis.Ready || e.Detail != "not ready: a health check fails" {
 		t.Errorf("got %+v, want it to say that a check holds readiness back", e)
 	}
 	if svc.Metric("chassis_ready") != 0 {

@@ -59,8 +59,8 @@ func (a *App) Dial(ctx context.Context, name string) (*grpc.ClientConn, error) {
 	}
 	a.something = true
 	if !serviceName.MatchString(name) {
-		return nil, fmt.Errorf("chassis: dial %q: a service's name is lower-case letters, digits and dashes, and begins with a letter; "+
-			"its address goes into a CHASSIS_<NAME>_TARGET variable", name)
+		return nil, fmt.Errorf("chassis: dial %q: the name must begin with a letter and have at most 63 lower-case letters, digits and dashes; "+
+			"an address belongs in the setting CHASSIS_<NAME>_TARGET", name)
 	}
 	conn, err := a.instance.dialer.connTo(name)
 	if err != nil {
@@ -185,7 +185,7 @@ func (d *dialer) target(name string) (settings.Setting, error) {
 	fallback := "dns:///" + name + ":9000"
 	s := settings.Setting{
 		Name: variable, Value: fallback, Default: fallback, Origin: settings.FromDefault, Type: "string",
-		Help: "Where calls of " + name + " go: any target of gRPC.",
+		Help: "Address of the service " + name + ": any target that gRPC accepts.",
 	}
 	if value := d.around.getenv(variable); value != "" {
 		s.Value, s.Origin = value, settings.FromEnvironment
@@ -195,11 +195,11 @@ func (d *dialer) target(name string) (settings.Setting, error) {
 	if !strings.HasPrefix(rest, "/") || resolver.Get(scheme) != nil {
 		return s, nil
 	}
-	hint := "the schemes are those of gRPC, such as dns, unix and passthrough, and what the program registers"
+	hint := "use a scheme of gRPC, such as dns, unix or passthrough, or register a resolver"
 	if scheme == "xds" {
-		hint = `import _ "google.golang.org/grpc/xds" in the program`
+		hint = `add import _ "google.golang.org/grpc/xds" to the program`
 	}
-	return s, fmt.Errorf("%s is %q, but nothing in the binary resolves %s: %s", variable, s.Value, scheme, hint)
+	return s, fmt.Errorf("%s is %q, but the program has no resolver for the scheme %s: %s", variable, s.Value, scheme, hint)
 }
 
 // options returns the options of each connection to a service. Configured reports that the
@@ -266,7 +266,7 @@ func (d *dialer) checkTargets() {
 	for _, variable := range d.around.environ() {
 		name, _, _ := strings.Cut(variable, "=")
 		if targetVariable.MatchString(variable) && !slices.Contains(known, name) {
-			d.log.Warn("target of a service that is not dialled", "setting", name, "error", unusedTarget(name, known))
+			d.log.Warn("target setting of a service that is not dialled", "setting", name, "error", unusedTarget(name, known))
 		}
 	}
 }
@@ -277,7 +277,7 @@ func ownPart(variable string) string {
 
 // unusedTarget describes the mistake in a target's variable. Known are the variables in use.
 func unusedTarget(name string, known []string) string {
-	text := name + " has no effect: Setup makes no client of a service of this name by App.Dial"
+	text := name + " has no effect: Setup does not call app.Dial for this service"
 	own := make([]string, len(known)) // the part that differs, else all of them are near
 	for n, variable := range known {
 		own[n] = ownPart(variable)
@@ -286,8 +286,8 @@ func unusedTarget(name string, known []string) string {
 		return text + ": did you mean CHASSIS_" + meant + "_TARGET?"
 	}
 	if len(known) == 0 {
-		return text + ", and of no other: remove it"
+		return text + ", nor for any other: remove the setting"
 	}
 	slices.Sort(known)
-	return text + "; those of the services that it calls are " + strings.Join(slices.Compact(known), ", ")
+	return text + "; the settings of the dialled services are " + strings.Join(slices.Compact(known), ", ")
 }

@@ -91,8 +91,8 @@ func TestDialChecksItsArguments(t *testing.T) {
 	}{
 		"name":          {"Wallet!", nil, []string{`dial "Wallet!"`, "lower-case letters"}},
 		"xds":           {"wallet", env{"CHASSIS_WALLET_TARGET": "xds:///wallet"}, []string{"CHASSIS_WALLET_TARGET", "google.golang.org/grpc/xds"}},
-		"scheme":        {"my-wallet", env{"CHASSIS_MY_WALLET_TARGET": "gopher:///wallet"}, []string{"CHASSIS_MY_WALLET_TARGET", "nothing in the binary resolves gopher"}},
-		"not a setting": {"wallet", env{"CHASSIS_WALET": "x"}, []string{"CHASSIS_WALET is no setting"}},
+		"scheme":        {"my-wallet", env{"CHASSIS_MY_WALLET_TARGET": "gopher:///wallet"}, []string{"CHASSIS_MY_WALLET_TARGET", "the program has no resolver for the scheme gopher"}},
+		"not a setting": {"wallet", env{"CHASSIS_WALET": "x"}, []string{"CHASSIS_WALET is not a setting"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -141,13 +141,13 @@ func TestDialTargets(t *testing.T) {
 	}}, env{"CHASSIS_WALLET_TARGET": "passthrough:///10.0.0.1:9000", "CHASSIS_BIG_BNK_TARGET": "dns:///x:1", "CHASSIS_LEDGER_TARGET": "dns:///x:1"})
 	got := do(t, svc.HTTP(), "GET", "http://admin/debug/config", "")
 	expectAll(t, got.body, "CHASSIS_WALLET_TARGET", "passthrough:///10.0.0.1:9000", "CHASSIS_BIG_BANK_TARGET", "dns:///big-bank:9000")
-	lines := svc.Logs("target of a service that is not dialled")
+	lines := svc.Logs("target setting of a service that is not dialled")
 	said := map[string]string{}
 	for _, line := range lines {
 		text, _ := line["error"].(string)
 		name, _ := line["setting"].(string)
 		said[name] = text
-		expectAll(t, text, name+" has no effect: Setup makes no client of a service of this name")
+		expectAll(t, text, name+" has no effect: Setup does not call app.Dial for this service")
 		if strings.Contains(text, "-help") || strings.Contains(text, "reserved") {
 			t.Errorf("%q sends the reader where nothing is found", text)
 		}

@@ -54,7 +54,7 @@ func uploadGrace(left time.Duration) time.Duration {
 
 func (p *ports) endStreams(uploads bool) {
 	if n := p.chain.EndStreams(uploads); n > 0 {
-		p.log.Info("streams had not ended by themselves: their contexts end", "streams", n)
+		p.log.Info("streams are still open: ending their contexts", "streams", n)
 	}
 }
 

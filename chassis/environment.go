@@ -28,10 +28,10 @@ func guessEnvironment(getenv func(string) string) (environment, why string) {
 	}
 	for _, name := range addressSettings {
 		if addr := getenv(name); addr != "" && !onLoopback(addr) {
-			return production, name + " is " + addr + ", which other machines may reach"
+			return production, name + " is " + addr + ", which other machines can reach"
 		}
 	}
-	return development, "no certificates are set, and no address that other machines may reach"
+	return development, "no certificates and no address that other machines can reach are set"
 }
 
 var addressSettings = [...]string{"CHASSIS_GRPC_ADDR", "CHASSIS_HTTP_ADDR", "CHASSIS_ADMIN_ADDR"}

@@ -74,13 +74,13 @@ func TestEnvironmentIsGuessedClosed(t *testing.T) {
 // A start that cannot be what was guessed says why that was guessed, and what to set.
 func TestStartSaysWhyItIsProduction(t *testing.T) {
 	for environ, why := range map[string]string{
-		"CHASSIS_HTTP_ADDR=0.0.0.0:8080":                "CHASSIS_HTTP_ADDR is 0.0.0.0:8080, which other machines may reach",
+		"CHASSIS_HTTP_ADDR=0.0.0.0:8080":                "CHASSIS_HTTP_ADDR is 0.0.0.0:8080, which other machines can reach",
 		"CHASSIS_GRPC_ADDR=:0 CHASSIS_MTLS=development": "CHASSIS_GRPC_ADDR is :0",
 		"KUBERNETES_SERVICE_HOST=10.0.0.1":              "KUBERNETES_SERVICE_HOST is set",
 	} {
 		// An empty CHASSIS_ENVIRONMENT is none, and takes the place of the test's own.
 		code, _, stderr := process(t.Context(), greeter(), append(strings.Fields(environ), "CHASSIS_ENVIRONMENT="))
-		for _, part := range []string{"no certificates", "CHASSIS_ENVIRONMENT is not set and taken for production, because " + why,
+		for _, part := range []string{"no certificates", "CHASSIS_ENVIRONMENT is not set, and production is assumed because " + why,
 			"CHASSIS_TLS_CERT_FILE", "CHASSIS_ENVIRONMENT=development"} {
 			if code != exitFailed || !strings.Contains(stderr, part) {
 				t.Errorf("%s: got %d and no %q in %s", environ, code, part, stderr)

@@ -303,7 +303,7 @@ func TestReasonRefuses(t *testing.T) {
 		echo.OK:         `code is "OK", expected`,
 		echo.Numeric:    `code is "5", expected`,
 		echo.Missing:    "reason 8: test.v1.ErrorReason in test/v1/echo.proto has no such value",
-		nil:             "a reason of no enum",
+		nil:             "Reason is called with nil",
 	} {
 		func() {
 			defer func() {

@@ -147,7 +147,7 @@ func TestFaultsAtRunTime(t *testing.T) {
 func TestFaultsInProduction(t *testing.T) {
 	t.Parallel()
 	expectAll(t, startError(t, echoes(&echo.Service{}), env{"CHASSIS_ENVIRONMENT": "production", "CHASSIS_FAULTS": `{"method":"*","reset":true}`}),
-		"CHASSIS_FAULTS is set, and production does not start with faults")
+		"CHASSIS_FAULTS is set, but production does not start with faults")
 
 	const rule = `{"method":"*/Say","abort":"ABORTED","for":"1m"}`
 	for _, tc := range []struct {

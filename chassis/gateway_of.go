@@ -26,10 +26,10 @@ func (a routeCheck) checkGateway(register registerFunc) error {
 	case service == "":
 		return nil
 	case !a.names[service]:
-		return fmt.Errorf("chassis: Gateway was given %s, but gRPC service %s is not registered: every REST call of it would fail; register its server too, or leave its gateway out",
+		return fmt.Errorf("chassis: app.Gateway was called with %s, but gRPC service %s is not registered, so every REST call would fail: register the service, or remove its gateway",
 			function, service)
 	case slices.Contains(a.grpcOnly, service):
-		return fmt.Errorf("chassis: Gateway was given %s, and WithoutGateway names %s: leave one of them out", function, service)
+		return fmt.Errorf("chassis: app.Gateway was called with %s, and app.WithoutGateway with %s: remove one of them", function, service)
 	default:
 		return nil
 	}

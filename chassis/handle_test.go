@@ -24,7 +24,7 @@ func TestGatewayAndRootPatternConflict(t *testing.T) {
 		return nil
 	}}
 	_, err := chassistest.TryStart(t, service, chassistest.Options{})
-	if err == nil || !strings.Contains(err.Error(), "both want every path") {
+	if err == nil || !strings.Contains(err.Error(), "both match every path") {
 		t.Errorf("got %v, want an error that names the conflict", err)
 	}
 }

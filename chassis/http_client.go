@@ -59,7 +59,7 @@ func (p *thirdParties) clientFor(name string) (*http.Client, error) {
 
 func (p *thirdParties) transport(name string) (http.RoundTripper, error) {
 	if !serviceName.MatchString(name) {
-		return nil, errors.New("the name, a label of metrics, must be lower-case letters, digits and dashes, and begin with a letter")
+		return nil, errors.New("the name must begin with a letter and have at most 63 lower-case letters, digits and dashes, because it is a label of metrics")
 	}
 	pass, err := p.client.pass()
 	if err != nil {
@@ -107,7 +107,7 @@ func checkRedirect(next *http.Request, via []*http.Request) error {
 		return fmt.Errorf("chassis: more than %d redirects", thirdPartyRedirects)
 	}
 	if via[len(via)-1].URL.Scheme == "https" && next.URL.Scheme != "https" {
-		return fmt.Errorf("chassis: redirected from https to %s, which is not followed", next.URL.Scheme)
+		return fmt.Errorf("chassis: the server redirects from https to %s, and such a redirect is not followed", next.URL.Scheme)
 	}
 	if next.URL.Host != via[len(via)-1].URL.Host {
 		next.Header.Del("Referer") // which is the last URL with its query

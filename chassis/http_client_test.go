@@ -268,7 +268,7 @@ func TestHTTPClientKeepsTLS(t *testing.T) {
 	expectError(t, get(t, client, server.URL), "certificate")
 	trusting := server.Client()
 	trusting.CheckRedirect = client.CheckRedirect
-	expectError(t, get(t, trusting, server.URL), "redirected from https to http")
+	expectError(t, get(t, trusting, server.URL), "the server redirects from https to http")
 	if err := client.CheckRedirect(&http.Request{URL: &url.URL{Scheme: "https"}}, []*http.Request{{URL: &url.URL{Scheme: "http"}}}); err != nil {
 		t.Errorf("from http to https: %v", err)
 	}

@@ -57,12 +57,12 @@ func (d *identity) open(ctx context.Context, needs identityNeeds) (*mtls.Identit
 // authority in production.
 func checkIdentity(own *mtls.Identity, needs identityNeeds) error {
 	if own.ID.IsZero() {
-		return errors.New("the certificate has no SPIFFE ID, by which callers are known: " +
-			"have it issued with the URI spiffe://TRUST-DOMAIN/" + needs.service + " among its alternative names")
+		return errors.New("the certificate has no SPIFFE ID, so other services cannot identify this one: " +
+			"issue it with spiffe://TRUST-DOMAIN/" + needs.service + " as its URI name")
 	}
 	if !needs.cfg.development() && own.ID.TrustDomain().Name() == mtls.DevelopmentTrustDomain {
-		return fmt.Errorf("the certificate of %s comes from a development authority, which production does not start on. "+
-			"%sGet one from the authority of the environment. On a machine of your own, CHASSIS_ENVIRONMENT=development", own.ID, needs.cfg.whyProduction())
+		return fmt.Errorf("the certificate of %s is from a development authority, which production does not accept. "+
+			"%sUse a certificate from the authority of your environment. On your own machine, set CHASSIS_ENVIRONMENT=development", own.ID, needs.cfg.whyProduction())
 	}
 	return nil
 }
@@ -73,8 +73,8 @@ func (d *identity) openSource(ctx context.Context, needs identityNeeds) error {
 	socket := needs.around.getenv("SPIFFE_ENDPOINT_SOCKET")
 	from := cfg.source(socket)
 	if cfg.TLSCRLFile != "" && from != mtlsFiles {
-		return fmt.Errorf("CHASSIS_TLS_CRL_FILE is set, but certificates come from %q: revocation lists go with certificates from files alone. "+
-			"Unset it, or set CHASSIS_MTLS=files", from)
+		return fmt.Errorf("CHASSIS_TLS_CRL_FILE is set, but certificates come from %q, and revocation lists work only with certificates from files: "+
+			"unset it, or set CHASSIS_MTLS=files", from)
 	}
 	switch from {
 	case mtlsOff:
@@ -96,9 +96,9 @@ func (d *identity) openSource(ctx context.Context, needs identityNeeds) error {
 		return d.use(s, err)
 	}
 	if !cfg.development() {
-		return errors.New("no certificates: production does not start on the development authority. " + cfg.whyProduction() +
+		return errors.New("no certificates are set, and production does not use the development authority. " + cfg.whyProduction() +
 			"Set CHASSIS_TLS_CERT_FILE, CHASSIS_TLS_KEY_FILE and CHASSIS_TLS_CA_FILE, or SPIFFE_ENDPOINT_SOCKET. " +
-			"On a machine of your own, CHASSIS_ENVIRONMENT=development")
+			"On your own machine, set CHASSIS_ENVIRONMENT=development")
 	}
 	s, err := mtls.Development(ctx, mtls.DevelopmentConfig{Service: needs.service, Logger: log, Registerer: registry})
 	if err == nil {

@@ -302,7 +302,7 @@ func (i *instance) checkOverrides() error {
 		}
 	}
 	if unused := i.cfg.overrides.Unused(names); len(unused) > 0 {
-		return fmt.Errorf("CHASSIS_POLICY_OVERRIDES names methods that are not registered: %s", strings.Join(unused, ", "))
+		return fmt.Errorf("CHASSIS_POLICY_OVERRIDES has methods that are not registered: %s; write them as package.Service/Method", strings.Join(unused, ", "))
 	}
 	return nil
 }
@@ -323,7 +323,7 @@ func (i *instance) becomeReady(context.Context) (string, error) {
 	i.health.MarkStarted()
 	i.health.SetServing(true)
 	if !i.health.Ready() {
-		return "held back by a failing check", nil
+		return "not ready: a health check fails", nil
 	}
 	return "", nil
 }

@@ -45,8 +45,8 @@ func Main(ctx context.Context, service Service) {
 func run(ctx context.Context, service Service, libraries *libraryLogs, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet(service.Name, flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	version := flags.Bool("version", false, "print what this is and exit")
-	check := flags.Bool("check-config", false, "read the settings, report what is wrong and exit")
+	version := flags.Bool("version", false, "print the version and exit")
+	check := flags.Bool("check-config", false, "check the settings, print errors or values, and exit")
 	flags.Usage = func() {}
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -54,7 +54,7 @@ func run(ctx context.Context, service Service, libraries *libraryLogs, args []st
 	case err != nil:
 		return exitUsage // flags has printed the error
 	case flags.NArg() > 0:
-		_, _ = fmt.Fprintf(stderr, "%s takes no arguments, but got %s; settings are environment variables: see -help\n",
+		_, _ = fmt.Fprintf(stderr, "%s accepts no arguments, but got %s: settings are environment variables, see -help\n",
 			service.Name, redact.Values(fmt.Sprintf("%q", flags.Args())))
 		return exitUsage
 	case *version:
@@ -96,7 +96,7 @@ func onSignals(ctx context.Context) (context.Context, func()) {
 		}
 		select {
 		case s := <-signals:
-			_, _ = fmt.Fprintf(os.Stderr, "second signal: %s: stopping at once\n", s)
+			_, _ = fmt.Fprintf(os.Stderr, "second signal, %s: exiting at once\n", s)
 			number, _ := s.(syscall.Signal)
 			os.Exit(128 + int(number))
 		case <-done:
@@ -110,7 +110,7 @@ func onSignals(ctx context.Context) (context.Context, func()) {
 }
 
 func printHelp(ctx context.Context, service Service, w io.Writer) int {
-	_, _ = fmt.Fprintf(w, "%s is configured by environment variables.\n\nFlags:\n  -help, -version, -check-config\n\n", service.Name)
+	_, _ = fmt.Fprintf(w, "%s reads its settings from environment variables.\n\nFlags:\n  -help           print this text and exit\n  -version        print the version and exit\n  -check-config   check the settings, print errors or values, and exit\n\n", service.Name)
 	loader := settings.Loader{}
 	if theirs, _ := loader.Load(ctx, service.Config); len(theirs) > 0 {
 		_, _ = fmt.Fprintf(w, "Settings of %s:\n", service.Name)
@@ -120,7 +120,7 @@ func printHelp(ctx context.Context, service Service, w io.Writer) int {
 	own, _ := loader.Load(ctx, &Config{})
 	_, _ = fmt.Fprintln(w, "Settings of the chassis:")
 	_ = settings.Usage(w, own)
-	_, _ = fmt.Fprintln(w, "\nOTEL_* variables have their standard meanings; nothing is exported without OTEL_EXPORTER_OTLP_ENDPOINT.")
+	_, _ = fmt.Fprintln(w, "\nOTEL_* variables have their standard meanings. Traces and logs are exported only if OTEL_EXPORTER_OTLP_ENDPOINT is set.")
 	return 0
 }
 

@@ -51,7 +51,7 @@ func TestFlags(t *testing.T) {
 		{
 			name: "help", args: []string{"-help"},
 			stdout: []string{
-				"greeter is configured by environment variables.", "-check-config",
+				"greeter reads its settings from environment variables.", "-check-config",
 				"GREETING (default Hello), one of Hello, Ahoy", "The word before the name.",
 				"CHASSIS_GRPC_ADDR (default :9000", "CHASSIS_SHUTDOWN_TIMEOUT (default 20s), more than zero", "OTEL_EXPORTER_OTLP_ENDPOINT",
 			},
@@ -67,7 +67,7 @@ func TestFlags(t *testing.T) {
 		},
 		{
 			name: "bad settings", args: []string{"-check-config"}, environ: []string{"CHASSIS_MTSL=off", "CHASSIS_CALL_TIMEOUT=x"}, code: 1,
-			stderr: []string{"CHASSIS_MTSL is no setting: did you mean CHASSIS_MTLS?", "CHASSIS_CALL_TIMEOUT"},
+			stderr: []string{"CHASSIS_MTSL is not a setting: did you mean CHASSIS_MTLS?", "CHASSIS_CALL_TIMEOUT"},
 		},
 		{
 			name: "settings outside their limits", args: []string{"-check-config"}, code: 1,
@@ -84,7 +84,7 @@ func TestFlags(t *testing.T) {
 			stderr: []string{"no certificates", "CHASSIS_TLS_CERT_FILE", "SPIFFE_ENDPOINT_SOCKET"},
 		},
 		{name: "unknown flag", args: []string{"-port=1"}, code: 2, stderr: []string{"flag provided but not defined: -port"}},
-		{name: "argument", args: []string{"serve"}, code: 2, stderr: []string{`greeter takes no arguments, but got ["serve"]`, "-help"}},
+		{name: "argument", args: []string{"serve"}, code: 2, stderr: []string{`greeter accepts no arguments, but got ["serve"]`, "-help"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			code, stdout, stderr := process(t.Context(), greeter(), test.environ, test.args...)
@@ -222,7 +222,7 @@ func TestExitCodeOfASetupThatGoesWrong(t *testing.T) {
 			defer close(left)
 			cancel()
 			<-release
-		}, "chassis: setting up the service: it did not end within"},
+		}, "chassis: setting up the service: it did not return within"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var last Step

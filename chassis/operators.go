@@ -53,7 +53,7 @@ func (o *operators) explain(method, id, subject string) (string, bool) {
 		case verdict.Allowed:
 			text = "allowed: "
 		case o.cfg.Authorization == authorizationAudit:
-			text = "let in all the same, as CHASSIS_AUTHORIZATION=audit: "
+			text = "let in, because CHASSIS_AUTHORIZATION is audit, but would be refused: "
 		}
 		return text + verdict.Why, true
 	}
@@ -71,7 +71,7 @@ func (o *operators) mayChange() func(*http.Request) error {
 		if allowed != nil && allowed(r) {
 			return nil
 		}
-		return errors.New("in production faults and the log level are set by an identity alone: set CHASSIS_ADMIN_TLS=true, " +
-			"name the identity in CHASSIS_DEBUG_CALLERS, and call this port with its certificate")
+		return errors.New("in production only an identity may set faults and the log level: set CHASSIS_ADMIN_TLS=true, " +
+			"add the identity to CHASSIS_DEBUG_CALLERS, and call this port with its certificate")
 	}
 }

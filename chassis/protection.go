@@ -28,14 +28,14 @@ func protectionsOf(c *configuration, around *surroundings) protections {
 	mtls := c.source(around.getenv("SPIFFE_ENDPOINT_SOCKET")) != mtlsOff || around.Source != nil
 	return protections{
 		{"authorization", c.Authorization == authorizationAudit, "CHASSIS_AUTHORIZATION=audit",
-			"authorization is off: callers that a method does not name are let in, and only logged"},
+			"authorization is off: callers that a method does not list are let in, and only logged"},
 		{"admission", c.Admission != admissionOn, "CHASSIS_ADMISSION=" + c.Admission,
 			"admission is off: no call is held back or refused in an overload"},
 		{"mtls", !mtls, "CHASSIS_MTLS=off", "mutual TLS is off: calls are neither encrypted nor authenticated"},
 		{"rest_tls", !mtls || !c.HTTPTLS && (!c.development() || !onLoopback(c.HTTPAddr)), restTLSSetting(mtls),
 			"REST is served without TLS: requests are neither encrypted nor, by certificate, authenticated"},
 		{"production", c.development() && c.reachable() != "", "CHASSIS_ENVIRONMENT=development",
-			"this is development on an address that other machines may reach: the API is described to anyone, and REST is served without TLS unless CHASSIS_HTTP_TLS is set"},
+			"development settings on an address that other machines can reach: every client can read the API description, and REST has no TLS unless CHASSIS_HTTP_TLS is set"},
 	}
 }
 

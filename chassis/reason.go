@@ -34,7 +34,7 @@ func Reason(value protoreflect.Enum) *Error {
 
 func reasonError(value protoreflect.Enum) (*Error, error) {
 	if value == nil {
-		return nil, fmt.Errorf("chassis: a reason of no enum: give Reason a value that protoc-gen-go made")
+		return nil, fmt.Errorf("chassis: Reason is called with nil: pass a value of an enum that protoc-gen-go generated")
 	}
 	enum := value.Descriptor()
 	declared := enum.Values().ByNumber(value.Number())
@@ -51,7 +51,7 @@ func reasonError(value protoreflect.Enum) (*Error, error) {
 		return nil, fmt.Errorf("chassis: reason %s: (paddock.v1.reason).code is %q, expected the name of a gRPC code other than OK, such as NOT_FOUND", where, option.GetCode())
 	}
 	if enum.ParentFile().Package() == "" {
-		return nil, fmt.Errorf("chassis: reason %s: the file has no package, and so the reason no domain: give it one", where)
+		return nil, fmt.Errorf("chassis: reason %s: the file has no package, which would be the domain of the reason: add a package", where)
 	}
 	e := &Error{
 		Code: code, Reason: string(declared.Name()), Domain: string(enum.ParentFile().Package()), Message: option.GetMessage(),

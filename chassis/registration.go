@@ -17,13 +17,13 @@ const (
 )
 
 // errEnded is the error of a registration after the start has failed or the stop has begun.
-var errEnded = errors.New("chassis: registered when the service had failed to start, or was stopping: it has no effect")
+var errEnded = errors.New("chassis: the registration has no effect: the service has failed to start, or is stopping")
 
 // errNothing is the error of a Setup that registers nothing. A Setup that makes a connection or a
 // client is accepted, because it may work with it by itself.
-var errNothing = errors.New("chassis: nothing is registered: the service would serve nothing and do nothing; " +
-	"register a gRPC service (RegisterXServer(app, ...)), a handler (app.Handle) or a worker (app.Go). " +
-	"Work in goroutines of your own becomes a worker with app.Go")
+var errNothing = errors.New("chassis: nothing is registered, so the service would do nothing: " +
+	"register a gRPC service (RegisterXServer(app, ...)), a handler (app.Handle) or a worker (app.Go); " +
+	"start your own goroutines with app.Go")
 
 // collect runs register while it holds the lock of a, and collects its error for the start.
 func (a *App) collect(method string, register func() error) {
@@ -43,9 +43,9 @@ func (a *App) collect(method string, register func() error) {
 func (a *App) late(method string) error {
 	switch a.state {
 	case registered:
-		panic(fmt.Errorf("chassis: App.%s was called after Setup had returned, when the service serves already: call it in Setup", method))
+		panic(fmt.Errorf("chassis: App.%s was called after Setup had returned: call it in Setup", method))
 	case ended:
-		a.instance.log.LogAttrs(context.Background(), slog.LevelWarn, "registered when the service had failed to start, or was stopping: it has no effect",
+		a.instance.log.LogAttrs(context.Background(), slog.LevelWarn, "a registration has no effect: the service has failed to start, or is stopping",
 			slog.String("method", "App."+method))
 		return errEnded
 	default:
@@ -108,16 +108,16 @@ func (a *App) end() error {
 // checkFields rejects values that would make every call panic.
 func (s *Service) checkFields() (errs []error) {
 	if s.Tokens != nil && isNil(s.Tokens) {
-		errs = append(errs, fmt.Errorf("Service.Tokens is a nil %T: leave it out, or pass what its constructor returns without an error", s.Tokens))
+		errs = append(errs, fmt.Errorf("Service.Tokens is a nil %T: remove it, or pass a verifier, and check the error of its constructor", s.Tokens))
 	}
 	for n, interceptor := range s.UnaryInterceptors {
 		if interceptor == nil {
-			errs = append(errs, fmt.Errorf("Service.UnaryInterceptors[%d] is nil: leave it out", n))
+			errs = append(errs, fmt.Errorf("Service.UnaryInterceptors[%d] is nil: remove it", n))
 		}
 	}
 	for n, interceptor := range s.StreamInterceptors {
 		if interceptor == nil {
-			errs = append(errs, fmt.Errorf("Service.StreamInterceptors[%d] is nil: leave it out", n))
+			errs = append(errs, fmt.Errorf("Service.StreamInterceptors[%d] is nil: remove it", n))
 		}
 	}
 	return errs

@@ -44,7 +44,7 @@ func (a routeCheck) warnOfDocs() {
 	}
 	for _, path := range []string{"/docs/", "/openapi.json"} {
 		if pattern := a.handlePattern(openapi.Route{HTTPMethod: http.MethodGet, Pattern: path}); pattern != "" && pattern != "/" {
-			a.instance.log.Warn("pattern of Handle is hidden by the description of the API: choose another path, or set CHASSIS_HTTP_DOCS=false",
+			a.instance.log.Warn("the API pages hide a pattern of app.Handle: choose another path, or set CHASSIS_HTTP_DOCS=false",
 				"pattern", pattern, "path", path)
 		}
 	}
@@ -53,7 +53,7 @@ func (a routeCheck) warnOfDocs() {
 func (a routeCheck) checkWithoutGateway() (errs []error) {
 	for _, name := range a.grpcOnly {
 		if !a.names[name] {
-			errs = append(errs, fmt.Errorf("chassis: WithoutGateway names %q, which is not registered: write the service's full name, as in hello.v1.HelloService, or leave it out", name))
+			errs = append(errs, fmt.Errorf("chassis: app.WithoutGateway was called with %q, which is not registered: write the full name of the service, such as hello.v1.HelloService, or remove it", name))
 		}
 	}
 	return errs
@@ -79,7 +79,7 @@ func own(owners map[string]string, r openapi.Route) error {
 	key := r.HTTPMethod + " " + shape(r.Pattern)
 	other, taken := owners[key]
 	if taken && other != r.FullMethod {
-		return fmt.Errorf("chassis: %s and %s both declare %s %s: a request would reach one of them alone; change the google.api.http option of the other",
+		return fmt.Errorf("chassis: %s and %s both declare the route %s %s, and only one would get its requests: change the google.api.http option of one",
 			name(other), name(r.FullMethod), r.HTTPMethod, r.Pattern)
 	}
 	owners[key] = r.FullMethod
@@ -95,10 +95,10 @@ func (a routeCheck) checkServed(s service, owners map[string]string) (errs []err
 		byGateway := pattern != ""
 		switch other := owners[r.HTTPMethod+" "+shape(pattern)]; {
 		case byGateway && byHandle != "":
-			errs = append(errs, fmt.Errorf("chassis: %s %s never reaches %s: the pattern %q of Handle takes its requests; change one of them",
+			errs = append(errs, fmt.Errorf("chassis: requests for %s %s never reach %s: the pattern %q of app.Handle gets them; change one of the two",
 				r.HTTPMethod, r.Pattern, name(r.FullMethod), byHandle))
 		case byGateway && shape(pattern) != shape(r.Pattern) && other != "":
-			errs = append(errs, fmt.Errorf("chassis: %s %s never reaches %s: %s of %s takes its requests, as the gateway tries first what was registered last; change one of the paths, or declare the wider one first",
+			errs = append(errs, fmt.Errorf("chassis: requests for %s %s never reach %s: %s of %s gets them, because the gateway tries the last registered route first; change one of the paths, or declare the wider one first",
 				r.HTTPMethod, r.Pattern, name(r.FullMethod), pattern, name(other)))
 		case !byGateway && (byHandle == "" || subtree(byHandle)):
 			unserved = append(unserved, r.HTTPMethod+" "+r.Pattern)
@@ -108,11 +108,11 @@ func (a routeCheck) checkServed(s service, owners map[string]string) (errs []err
 	case len(unserved) == 0:
 		return errs
 	case len(unserved) < len(routes):
-		return append(errs, fmt.Errorf("chassis: gRPC service %s declares %s by google.api.http, which its gateway does not serve: generate the gateway's code again, it may be older than the proto",
+		return append(errs, fmt.Errorf("chassis: gRPC service %s declares %s with google.api.http, but its gateway does not serve it: generate the gateway code again, it may be older than the proto",
 			s.desc.ServiceName, strings.Join(unserved, ", ")))
 	default:
 		short := s.desc.ServiceName[strings.LastIndexByte(s.desc.ServiceName, '.')+1:]
-		return append(errs, fmt.Errorf("chassis: gRPC service %s declares %s by google.api.http, and no gateway serves it: call app.Gateway with Register%sHandler of its generated code, or app.WithoutGateway(%q) where it is meant for gRPC alone",
+		return append(errs, fmt.Errorf("chassis: gRPC service %s declares %s with google.api.http, but no gateway serves it: call app.Gateway(ctx, Register%sHandler), or app.WithoutGateway(%q) if the service is for gRPC only",
 			s.desc.ServiceName, strings.Join(unserved, ", "), short, s.desc.ServiceName))
 	}
 }

@@ -125,13 +125,13 @@ func TestRESTMistakes(t *testing.T) {
 		want  []string
 	}{
 		"routes without a gateway": {func(_ context.Context, app *chassis.App) { register(app, shop) }, []string{
-			"chassis: gRPC service test.shop.v1.ShopService declares GET /v1/items/{value}, GET /v1/items by google.api.http, and no gateway serves it: ",
-			`call app.Gateway with RegisterShopServiceHandler of its generated code, or app.WithoutGateway("test.shop.v1.ShopService") where it is meant for gRPC alone`,
+			"chassis: gRPC service test.shop.v1.ShopService declares GET /v1/items/{value}, GET /v1/items with google.api.http, but no gateway serves it: ",
+			`call app.Gateway(ctx, RegisterShopServiceHandler), or app.WithoutGateway("test.shop.v1.ShopService") if the service is for gRPC only`,
 		}},
 		"the gateway of another service": {func(ctx context.Context, app *chassis.App) {
 			register(app, shop, verb)
 			app.Gateway(ctx, gatewayTo(verb))
-		}, []string{"gRPC service test.shop.v1.ShopService declares GET /v1/items/{value}, GET /v1/items by google.api.http, and no gateway serves it"}},
+		}, []string{"gRPC service test.shop.v1.ShopService declares GET /v1/items/{value}, GET /v1/items with google.api.http, but no gateway serves it"}},
 		"routes below a catch-all": {func(_ context.Context, app *chassis.App) {
 			register(app, shop)
 			app.HandlePublic("/", http.NotFoundHandler())
@@ -139,51 +139,51 @@ func TestRESTMistakes(t *testing.T) {
 		"a gateway that is older than the proto": {func(ctx context.Context, app *chassis.App) {
 			register(app, shop)
 			app.Gateway(ctx, gatewayTo(shop.part()))
-		}, []string{"gRPC service test.shop.v1.ShopService declares GET /v1/items/{value} by google.api.http, which its gateway does not serve: generate the gateway's code again"}},
+		}, []string{"gRPC service test.shop.v1.ShopService declares GET /v1/items/{value} with google.api.http, but its gateway does not serve it: generate the gateway code again"}},
 		"a gateway without its service": {func(ctx context.Context, app *chassis.App) {
 			app.Gateway(ctx, vaultv1.RegisterVaultServiceHandler)
 		}, []string{
-			"chassis: Gateway was given RegisterVaultServiceHandler, but gRPC service vault.v1.VaultService is not registered: ",
-			"register its server too, or leave its gateway out",
+			"chassis: app.Gateway was called with RegisterVaultServiceHandler, but gRPC service vault.v1.VaultService is not registered, so every REST call would fail: ",
+			"register the service, or remove its gateway",
 		}},
 		"two services on one route": {func(ctx context.Context, app *chassis.App) {
 			register(app, shop, double)
 			app.Gateway(ctx, gatewayTo(shop, double))
 		}, []string{
-			"chassis: test.shop.v1.ShopService/Find and test.twin.v1.TwinService/Get both declare GET /v1/{value=items/*}: ",
-			"change the google.api.http option of the other",
+			"chassis: test.shop.v1.ShopService/Find and test.twin.v1.TwinService/Get both declare the route GET /v1/{value=items/*}, and only one would get its requests: ",
+			"change the google.api.http option of one",
 		}},
 		"a wider route that is tried first": {func(ctx context.Context, app *chassis.App) {
 			register(app, shop, wide)
 			app.Gateway(ctx, gatewayTo(shop), gatewayTo(wide))
 		}, []string{
-			"chassis: GET /v1/items/{value} never reaches test.shop.v1.ShopService/Find: /v1/{value=**} of test.wide.v1.WideService/Any takes its requests",
-			"GET /v1/items never reaches test.shop.v1.ShopService/List", "declare the wider one first",
+			"chassis: requests for GET /v1/items/{value} never reach test.shop.v1.ShopService/Find: /v1/{value=**} of test.wide.v1.WideService/Any gets them",
+			"requests for GET /v1/items never reach test.shop.v1.ShopService/List", "declare the wider one first",
 		}},
 		"the same pattern of Handle": {func(ctx context.Context, app *chassis.App) {
 			register(app, shop)
 			app.Gateway(ctx, gatewayTo(shop))
 			app.Handle("GET /v1/items/{id}", http.NotFoundHandler())
-		}, []string{`chassis: GET /v1/items/{value} never reaches test.shop.v1.ShopService/Find: the pattern "GET /v1/items/{id}" of Handle takes its requests; change one of them`}},
+		}, []string{`chassis: requests for GET /v1/items/{value} never reach test.shop.v1.ShopService/Find: the pattern "GET /v1/items/{id}" of app.Handle gets them; change one of the two`}},
 		"a wider pattern of Handle": {func(ctx context.Context, app *chassis.App) {
 			register(app, shop)
 			app.Gateway(ctx, gatewayTo(shop))
 			app.HandlePublic("/v1/", http.NotFoundHandler())
-		}, []string{`never reaches test.shop.v1.ShopService/Find: the pattern "/v1/" of Handle`, "never reaches test.shop.v1.ShopService/List"}},
+		}, []string{`never reach test.shop.v1.ShopService/Find: the pattern "/v1/" of app.Handle`, "never reach test.shop.v1.ShopService/List"}},
 		"a pattern of Handle that redirects": {func(ctx context.Context, app *chassis.App) {
 			register(app, shop)
 			app.Gateway(ctx, gatewayTo(shop))
 			app.HandlePublic("/v1/items/", http.NotFoundHandler())
-		}, []string{`GET /v1/items never reaches test.shop.v1.ShopService/List: the pattern "/v1/items/" of Handle`}},
+		}, []string{`GET /v1/items never reach test.shop.v1.ShopService/List: the pattern "/v1/items/" of app.Handle`}},
 		"without the gateway of no service": {func(_ context.Context, app *chassis.App) {
 			register(app, shop)
 			app.WithoutGateway("test.shop.v1.ShopService", "ShopService")
-		}, []string{`chassis: WithoutGateway names "ShopService", which is not registered: write the service's full name`}},
+		}, []string{`chassis: app.WithoutGateway was called with "ShopService", which is not registered: write the full name of the service`}},
 		"with and without a gateway": {func(ctx context.Context, app *chassis.App) {
 			vaultv1.RegisterVaultServiceServer(app, &vault{})
 			app.Gateway(ctx, vaultv1.RegisterVaultServiceHandler)
 			app.WithoutGateway("vault.v1.VaultService")
-		}, []string{"Gateway was given RegisterVaultServiceHandler, and WithoutGateway names vault.v1.VaultService: leave one of them out"}},
+		}, []string{"app.Gateway was called with RegisterVaultServiceHandler, and app.WithoutGateway with vault.v1.VaultService: remove one of them"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -271,7 +271,7 @@ func TestPatternThatTheDescriptionHides(t *testing.T) {
 			app.Gateway(ctx, gatewayTo(shop))
 			app.Handle("GET /docs/", http.NotFoundHandler())
 		}), env{"CHASSIS_HTTP_DOCS": setting})
-		if lines := svc.Logs("pattern of Handle is hidden by the description of the API: choose another path, or set CHASSIS_HTTP_DOCS=false"); len(lines) != want {
+		if lines := svc.Logs("the API pages hide a pattern of app.Handle: choose another path, or set CHASSIS_HTTP_DOCS=false"); len(lines) != want {
 			t.Errorf("CHASSIS_HTTP_DOCS=%s: got the lines %v, want %d", setting, lines, want)
 		}
 	}

@@ -80,10 +80,10 @@ func (i *instance) wait(ctx context.Context) error {
 	case err := <-i.workers.failed:
 		return err
 	case err := <-i.ports.grpc.done:
-		return fmt.Errorf("chassis: gRPC server ended by itself: %w", err)
+		return fmt.Errorf("chassis: gRPC server stopped unexpectedly: %w", err)
 	case err := <-http:
-		return fmt.Errorf("chassis: HTTP server ended by itself: %w", err)
+		return fmt.Errorf("chassis: HTTP server stopped unexpectedly: %w", err)
 	case err := <-i.admin.server.done:
-		return fmt.Errorf("chassis: admin server ended by itself: %w", err)
+		return fmt.Errorf("chassis: admin server stopped unexpectedly: %w", err)
 	}
 }

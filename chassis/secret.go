@@ -78,7 +78,7 @@ func (s *Secret[T]) UnmarshalText(text []byte) error {
 	}
 	lookup := envconfig.MapLookuper(map[string]string{"VALUE": string(text)})
 	if err := envconfig.ProcessWith(context.Background(), &envconfig.Config{Target: &target, Lookuper: lookup}); err != nil {
-		return fmt.Errorf("chassis: the secret is no valid %T", target.Value)
+		return fmt.Errorf("chassis: the secret is not a valid %T", target.Value)
 	}
 	s.value = &target.Value
 	return nil

@@ -100,7 +100,7 @@ func TestWrongSecretSettingIsNotQuoted(t *testing.T) {
 	t.Parallel()
 	service := chassis.Service{Name: "bare", Config: new(secretConfig), Setup: func(context.Context, *chassis.App) error { return nil }}
 	got := startError(t, service, env{"NUMBER": hunter2})
-	if strings.Contains(got, "hunter") || !strings.Contains(got, "NUMBER: its value is no valid") {
+	if strings.Contains(got, "hunter") || !strings.Contains(got, "NUMBER: its value is not a valid") {
 		t.Errorf("got %s", got)
 	}
 }

@@ -64,7 +64,7 @@ func (s startStep) runWhileStopping(
 	patience := defaultShutdownTimeout - stopReserve
 	if log != nil { // else the step may be the one that reads the settings
 		patience = stopping(ctx)
-		log.Warn("stop requested during the start: waiting for the step to end", "doing", s.doing, "at_most_seconds", patience.Seconds())
+		log.Warn("stop requested during the start: waiting for a step to return", "doing", s.doing, "at_most_seconds", patience.Seconds())
 	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -73,9 +73,9 @@ func (s startStep) runWhileStopping(
 		return t.detail, t.err
 	case <-timer.C:
 	}
-	err := fmt.Errorf("it did not end within %s of the request to stop: it must return when its context ends", patience.Round(time.Millisecond))
+	err := fmt.Errorf("it did not return within %s after the stop was requested; it must return when its context ends", patience.Round(time.Millisecond))
 	if log != nil {
-		log.Error("the start holds up the stop: it is left behind", "doing", s.doing, "error", err.Error())
+		log.Error("a step of the start did not return: the stop goes on without it", "doing", s.doing, "error", err.Error())
 	}
 	return "", misstep{leftBehindError{err}}
 }
@@ -86,7 +86,7 @@ func panicked(log *slog.Logger, doing string, p any) error {
 	if log == nil {
 		return fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 	}
-	log.Error("the start panicked", "doing", doing, "error", redact.Values(fmt.Sprint(p)), "stack", string(debug.Stack()))
+	log.Error("a step of the start panicked", "doing", doing, "error", redact.Values(fmt.Sprint(p)), "stack", string(debug.Stack()))
 	return fmt.Errorf("panic: %v (the log has its stack)", p)
 }
 

@@ -76,7 +76,7 @@ func TestHangingStopFunctionIsBounded(t *testing.T) {
 	if err == nil || errors.Is(err, chassis.ErrCallsCut) || !flushed {
 		t.Fatalf("got %v, flushed %t; want the two that hang named, and the flush with a live context", err, flushed)
 	}
-	expectAll(t, err.Error(), "stop function hangs did not end in time", "worker deaf did not end")
+	expectAll(t, err.Error(), "stop function hangs did not return in time", "worker deaf did not return in time")
 	expectSteps(t, svc.Events(), startOrder, stopOrder)
 	close(release)
 }
@@ -100,9 +100,9 @@ func TestSetupThatHoldsUpTheStop(t *testing.T) {
 	if err == nil {
 		t.Fatal("no error")
 	}
-	expectAll(t, err.Error(), "chassis: setting up the service: it did not end within", "must return when its context ends")
+	expectAll(t, err.Error(), "chassis: setting up the service: it did not return within", "must return when its context ends")
 	expectSteps(t, svc.Events(), startOrder[:4], stopOrder)
-	if lines := svc.Logs("stop requested during the start: waiting for the step to end"); len(lines) != 1 || lines[0]["doing"] != "setting up the service" {
+	if lines := svc.Logs("stop requested during the start: waiting for a step to return"); len(lines) != 1 || lines[0]["doing"] != "setting up the service" {
 		t.Errorf("got the lines %v, want one that names Setup", lines)
 	}
 	close(release) // else the test kit finds its goroutine
@@ -161,7 +161,7 @@ func TestSetupThatPanics(t *testing.T) {
 			}
 			expectAll(t, err.Error(), "chassis: setting up the service: ", test.want)
 			expectSteps(t, svc.Events(), startOrder[:4], stopOrder)
-			if lines := svc.Logs("the start panicked"); test.logged && (len(lines) != 1 || lines[0]["stack"] == "") || !test.logged && len(lines) > 0 {
+			if lines := svc.Logs("a step of the start panicked"); test.logged && (len(lines) != 1 || lines[0]["stack"] == "") || !test.logged && len(lines) > 0 {
 				t.Errorf("got the lines %v, want one with a stack: %t", lines, test.logged)
 			}
 			if !closed {

@@ -63,13 +63,13 @@ func (s *supervisor) add(t *task) error {
 	defer s.mu.Unlock()
 	switch {
 	case t.name == "":
-		return errors.New("the name is empty: give the worker or stop function one, for logs and metrics")
+		return errors.New("the name is empty: name the worker or stop function, for logs and metrics")
 	case !utf8.ValidString(t.name):
-		return fmt.Errorf("the name %q is no UTF-8, which labels of metrics are: give the worker or stop function another one", t.name)
+		return fmt.Errorf("the name %q is not valid UTF-8, as a label of metrics must be: choose another name", t.name)
 	case t.run == nil && t.onStop == nil:
-		return fmt.Errorf("the function of %q is nil: pass what is to run", t.name)
+		return fmt.Errorf("the function of %q is nil: pass the function to run", t.name)
 	case slices.ContainsFunc(s.tasks, func(other *task) bool { return other.name == t.name }):
-		return fmt.Errorf("there are two workers or stop functions named %q: give each a name of its own", t.name)
+		return fmt.Errorf("two workers or stop functions have the name %q: rename one", t.name)
 	}
 	s.tasks = append(s.tasks, t)
 	return nil
@@ -112,11 +112,11 @@ func (s *supervisor) supervise(ctx context.Context, t *task) {
 		case ctx.Err() != nil:
 			t.set("stopped", err)
 			t.atStop = err
-			s.log.Error("worker failed at the stop", "worker", t.name, "error", redact.Values(err.Error()))
+			s.log.Error("worker failed during the stop", "worker", t.name, "error", redact.Values(err.Error()))
 			return
 		case t.required:
 			t.set("failed", err)
-			s.log.Error("worker failed: the service stops", "worker", t.name, "error", redact.Values(err.Error()))
+			s.log.Error("worker failed: stopping the service", "worker", t.name, "error", redact.Values(err.Error()))
 			select {
 			case s.failed <- fmt.Errorf("chassis: worker %s: %w", t.name, err):
 			default: // another was first
@@ -128,7 +128,7 @@ func (s *supervisor) supervise(ctx context.Context, t *task) {
 		}
 		wait := time.Duration(float64(pause) * (0.8 + 0.4*rand.Float64()))
 		t.set("restarting", err)
-		s.log.Error("worker failed: it is started again", "worker", t.name, "error", redact.Values(err.Error()), "pause_seconds", wait.Seconds())
+		s.log.Error("worker failed: starting it again", "worker", t.name, "error", redact.Values(err.Error()), "pause_seconds", wait.Seconds())
 		if sleep(ctx, wait); ctx.Err() != nil {
 			t.set("stopped", err)
 			return

@@ -197,7 +197,7 @@ func TestTasksThatDoNotEndAreNamed(t *testing.T) {
 		if err == nil {
 			t.Fatal("no error")
 		}
-		for _, part := range []string{"worker deaf did not end", "stop function close did not end in time", "stop function panics: panic: boom"} {
+		for _, part := range []string{"worker deaf did not return in time", "stop function close did not return in time", "stop function panics: panic: boom"} {
 			if !strings.Contains(err.Error(), part) {
 				t.Errorf("no %q in %v", part, err)
 			}

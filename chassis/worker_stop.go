@@ -116,7 +116,7 @@ func (e *ending) outcome(ctx context.Context) error {
 
 func (e *ending) late() error {
 	if e.onStop != nil {
-		return fmt.Errorf("chassis: stop function %s did not end in time: it must return when its context ends", e.name)
+		return fmt.Errorf("chassis: stop function %s did not return in time; it must return when its context ends", e.name)
 	}
-	return fmt.Errorf("chassis: worker %s did not end: it must return when its context ends", e.name)
+	return fmt.Errorf("chassis: worker %s did not return in time; it must return when its context ends", e.name)
 }

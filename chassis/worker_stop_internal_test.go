@@ -41,7 +41,7 @@ func TestTasksThatHangLeaveTheOthersTheirShare(t *testing.T) {
 				defer cancel()
 				err := s.stop(ctx)
 				if err == nil || strings.Contains(err.Error(), "flush") || strings.Contains(err.Error(), "quick") ||
-					!strings.Contains(err.Error(), "worker deaf worker did not end") || !strings.Contains(err.Error(), "deaf function did not end in time") {
+					!strings.Contains(err.Error(), "worker deaf worker did not return in time") || !strings.Contains(err.Error(), "deaf function did not return in time") {
 					t.Errorf("got %v, want the two that hang, named", err)
 				}
 				if left < test.least {

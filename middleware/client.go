@@ -19,7 +19,7 @@ type Client struct{ pass *outbound.Client }
 func NewClient(cfg Config) (*Client, error) {
 	methods := contract.Linked(contract.Defaults{Timeout: cfg.Timeout}, func(service string, err error) {
 		if cfg.Logger != nil {
-			cfg.Logger.Warn("contract is not used for calls", "service", service, "error", err.Error())
+			cfg.Logger.Warn("contract of a service is invalid: calls to it ignore it", "service", service, "error", err.Error())
 		}
 	})
 	pass, err := outbound.NewClient(outbound.Config{

@@ -72,7 +72,7 @@ func (d declaration) aboutOne() bool { return d.option != "(paddock.v1.service)"
 func (d declaration) applyCallers(m *Method) (errs []error) {
 	p := d.policy
 	if p.GetPublic() && len(p.GetCallers()) > 0 {
-		errs = append(errs, d.wrong("public", "stands beside callers: a public method takes everybody, so leave one of them out"))
+		errs = append(errs, d.wrong("public", "is set beside callers, but a public method accepts every caller: remove one of them"))
 	}
 	if p.Public != nil {
 		m.Public = p.GetPublic()
@@ -126,7 +126,7 @@ func (d declaration) duration(field string, value *durationpb.Duration) []error 
 		value = &durationpb.Duration{}
 	}
 	if err := value.CheckValid(); err != nil {
-		return []error{d.wrong(field, "is no duration: seconds and nanos must have one sign and be in range, and are %d and %d", value.GetSeconds(), value.GetNanos())}
+		return []error{d.wrong(field, "is not a duration: seconds and nanos must be in range and have the same sign, but are %d and %d", value.GetSeconds(), value.GetNanos())}
 	}
 	if value.AsDuration() <= 0 {
 		return []error{d.wrong(field, "is %s; it must be more than zero", value.AsDuration())}
@@ -154,7 +154,7 @@ func (d declaration) checkRetry(m *Method) (errs []error) {
 		errs = append(errs, d.wrong("retry.max_attempts", "is %d; it must be between 2 and 5", attempts))
 	}
 	if attempts != 0 && retry.Safe != nil && !retry.GetSafe() {
-		errs = append(errs, d.wrong("retry.max_attempts", "stands beside safe: false, which forbids to repeat a call: leave one of them out"))
+		errs = append(errs, d.wrong("retry.max_attempts", "is set beside safe: false, which forbids retries: remove one of them"))
 	}
 	if retry.GetHedgeAfter() != nil {
 		errs = append(errs, d.duration("retry.hedge_after", retry.GetHedgeAfter())...)

@@ -21,11 +21,11 @@ var wrong = []struct {
 	{"negative timeout", `timeout: {seconds: -2}`, []string{
 		`timeout is -2s; it must be more than zero`}},
 	{"timeout of two signs", `timeout: {seconds: 2 nanos: -1}`, []string{
-		`timeout is no duration: seconds and nanos must have one sign and be in range, and are 2 and -1`}},
+		`timeout is not a duration: seconds and nanos must be in range and have the same sign, but are 2 and -1`}},
 	{"timeout out of range", `timeout: {seconds: 9223372036854775807}`, []string{
-		`timeout is no duration: seconds and nanos must have one sign and be in range, and are 9223372036854775807 and 0`}},
+		`timeout is not a duration: seconds and nanos must be in range and have the same sign, but are 9223372036854775807 and 0`}},
 	{"nanos out of range", `timeout: {nanos: 1000000000}`, []string{
-		`timeout is no duration: seconds and nanos must have one sign and be in range, and are 0 and 1000000000`}},
+		`timeout is not a duration: seconds and nanos must be in range and have the same sign, but are 0 and 1000000000`}},
 	{"empty caller", `callers: ""`, []string{
 		`callers has "": a caller has 1 to 2048 letters`}},
 	{"unknown kind of caller", `callers: "group:admins"`, []string{
@@ -38,7 +38,7 @@ var wrong = []struct {
 		`callers has "user:": user: has no subject behind it`,
 		`callers has "/web": the path "/web" has an empty or dotted segment: a name, or names with slashes between, are expected`}},
 	{"public beside callers", `public: true callers: "web"`, []string{
-		`public stands beside callers: a public method takes everybody, so leave one of them out`}},
+		`public is set beside callers, but a public method accepts every caller: remove one of them`}},
 	{"criticality from the future", `criticality: 4`, []string{
 		`criticality is 4, which this version of Paddock does not know`}},
 	{"negative criticality", `criticality: -1`, []string{
@@ -73,20 +73,20 @@ var wrong = []struct {
 	{"negative attempts", `retry: {max_attempts: -1}`, []string{
 		`retry.max_attempts is -1; it must be between 2 and 5`}},
 	{"attempts of what is forbidden", `retry: {safe: false max_attempts: 3}`, []string{
-		`retry.max_attempts stands beside safe: false, which forbids to repeat a call: leave one of them out`}},
+		`retry.max_attempts is set beside safe: false, which forbids retries: remove one of them`}},
 	{"hedged at once", `retry: {safe: true hedge_after: {}}`, []string{
 		`retry.hedge_after is 0s; it must be more than zero`}},
 	{"hedged before", `retry: {safe: true hedge_after: {nanos: -1}}`, []string{
 		`retry.hedge_after is -1ns; it must be more than zero`}},
 	{"hedged never", `retry: {safe: true hedge_after: {seconds: 9223372036854775807}}`, []string{
-		`retry.hedge_after is no duration: seconds and nanos must have one sign and be in range, and are 9223372036854775807 and 0`}},
+		`retry.hedge_after is not a duration: seconds and nanos must be in range and have the same sign, but are 9223372036854775807 and 0`}},
 	{"requests of no bytes", `max_request_bytes: 0`, []string{
 		`max_request_bytes is 0; it must be more than zero`}},
 	{"requests of less than no bytes", `max_request_bytes: -1`, []string{
 		`max_request_bytes is -1; it must be more than zero`}},
 	{"much at once", `timeout: {} public: true callers: "*/" criticality: 9 slo: {availability: 101} retry: {max_attempts: 9} max_request_bytes: 0`, []string{
 		`timeout is 0s; it must be more than zero`,
-		`public stands beside callers: a public method takes everybody, so leave one of them out`,
+		`public is set beside callers, but a public method accepts every caller: remove one of them`,
 		`callers has "*/": the path "*/" has an empty or dotted segment: a name, or names with slashes between, are expected`,
 		`criticality is 9, which this version of Paddock does not know`,
 		`slo.availability is 101; it is a percentage and must be more than 0 and less than 100`,

@@ -52,7 +52,7 @@ func Parse(text string, mustEnd bool) ([]*Rule, error) {
 		return nil, fmt.Errorf(`cannot read the faults, expected {"method": "package.Service/Method", "abort": "UNAVAILABLE"} or a list of such: %w`, err)
 	}
 	if len(written) > MostRules {
-		return nil, fmt.Errorf("there are %d rules, and at most %d may be in force", len(written), MostRules)
+		return nil, fmt.Errorf("there are %d rules; at most %d are allowed", len(written), MostRules)
 	}
 	var rules []*Rule
 	var errs []error
@@ -153,11 +153,11 @@ func (w wire) readAbort(r *Rule) error {
 	}
 	switch {
 	case w.Abort == "" && w.Message != "":
-		return errors.New("message: there is no abort that it would go with")
+		return errors.New("message: it needs an abort")
 	case w.Abort == "":
 		return nil
 	case w.Reset:
-		return errors.New("reset: a call cannot end by abort and by reset: leave one of them out")
+		return errors.New("reset: a call cannot end by both abort and reset: remove one of them")
 	}
 	if err := r.Code.UnmarshalJSON([]byte(strconv.Quote(w.Abort))); err != nil || r.Code == codes.OK {
 		return fmt.Errorf("abort: %.100q: expected the name of a gRPC code other than OK, such as UNAVAILABLE", w.Abort)

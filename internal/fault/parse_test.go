@@ -63,8 +63,8 @@ func TestParseRefuses(t *testing.T) {
 		`{"method":"*","abort":"OK"}`:                                `abort: "OK": expected the name of a gRPC code other than OK`,
 		`{"method":"*","abort":"14"}`:                                `abort: "14"`,
 		`{"method":"*","abort":"Broken"}`:                            `abort: "Broken"`,
-		`{` + ok + `,"reset":true}`:                                  "reset: a call cannot end by abort and by reset",
-		`{"method":"*","reset":true,"message":"x"}`:                  "message: there is no abort",
+		`{` + ok + `,"reset":true}`:                                  "reset: a call cannot end by both abort and reset",
+		`{"method":"*","reset":true,"message":"x"}`:                  "message: it needs an abort",
 		`{` + ok + `,"message":"` + strings.Repeat("x", 1025) + `"}`: "message: has 1025 bytes",
 		`{` + ok + `,"after":0}`:                                     "after: 0: expected a number of messages from 1",
 		`{` + ok + `,"after":-3}`:                                    "after: -3",
@@ -73,7 +73,7 @@ func TestParseRefuses(t *testing.T) {
 		`{` + ok + `,"for":"61m"}`:                                   `for: "61m": expected how long the rule stands, such as 10m, from 1s to 1h0m0s`,
 		`{` + ok + `,"for":"1ms"}`:                                   `for: "1ms"`,
 		`[{` + ok + `},{"method":"*"},{"method":"x"}]`:               "rule 2: it does nothing",
-		`[` + strings.Repeat(`{`+ok+`},`, 32) + `{` + ok + `}` + `]`: "there are 33 rules, and at most 32",
+		`[` + strings.Repeat(`{`+ok+`},`, 32) + `{` + ok + `}` + `]`: "there are 33 rules; at most 32",
 	} {
 		if rules, err := fault.Parse(text, false); err == nil || !strings.Contains(err.Error(), says) || rules != nil {
 			t.Errorf("%.200s: %v, want an error that says %q", text, err, says)

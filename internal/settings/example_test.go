@@ -33,5 +33,5 @@ func Example() {
 	//   TIMEOUT (default 10s)
 	//         How long a bet may take.
 	//   TOKEN
-	// TIMEOUTS is no setting: did you mean TIMEOUT?
+	// TIMEOUTS is not a setting: did you mean TIMEOUT?
 }

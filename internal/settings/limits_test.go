@@ -2,9 +2,11 @@ package settings_test
 
 import (
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/betmakers/paddock/chassis"
 	"github.com/betmakers/paddock/internal/settings"
@@ -34,7 +36,7 @@ func TestLimits(t *testing.T) {
 		"SIZE at the most":    {"8", ""},
 		"SIZE below":          {"0", "SIZE is 0; it must be between 1 and 8"},
 		"SIZE above":          {"9", "SIZE is 9; it must be between 1 and 8"},
-		"SIZE unread":         {"x", `SIZE: "x" is no valid int`},
+		"SIZE unread":         {"x", `SIZE: "x" is not a valid int`},
 		"OFFSET at the least": {"0", ""},
 		"OFFSET below":        {"-1", "OFFSET is -1; it must not be negative"},
 		"RATIO within":        {"0.5", ""},
@@ -164,5 +166,26 @@ func TestLimitsAreShown(t *testing.T) {
 	}
 	if want := "  MODE (default on), one of on, off\n  PAUSE, at least 10ms\n"; help.String() != want {
 		t.Errorf("got %q, want %q", help.String(), want)
+	}
+}
+
+// Help is wrapped between words, and nothing of it is lost.
+func TestHelpIsWrapped(t *testing.T) {
+	text := strings.Repeat("é ", 80) + strings.Repeat("x", 120) + " and  more"
+	var help strings.Builder
+	if err := settings.Usage(&help, []settings.Setting{{Name: "A", Help: text}}); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(help.String(), "\n"), "\n")
+	if got, want := strings.Fields(strings.Join(lines[1:], " ")), strings.Fields(text); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, line := range lines[1:] {
+		if words := strings.Fields(line); len(words) > 1 && utf8.RuneCountInString(line) > 100 || !strings.HasPrefix(line, "        ") {
+			t.Errorf("line %q", line)
+		}
+	}
+	if len(lines) != 5 { // the name, two of letters, the long word, and the rest
+		t.Errorf("%d lines: %q", len(lines), lines)
 	}
 }

@@ -179,13 +179,13 @@ func explain(s Setting, value string, secret bool, err error) error {
 		return fmt.Errorf("%s is required but not set (%s)", s.Name, orText(s.Help, s.Type))
 	}
 	if secret {
-		return fmt.Errorf("%s: its value is no valid %s", s.Name, s.Type)
+		return fmt.Errorf("%s: its value is not a valid %s", s.Name, s.Type)
 	}
 	cause := err
 	for next := errors.Unwrap(cause); next != nil; next = errors.Unwrap(cause) {
 		cause = next
 	}
-	return fmt.Errorf("%s: %q is no valid %s: %s", s.Name, redact.Values(value), s.Type, redact.Values(cause.Error()))
+	return fmt.Errorf("%s: %q is not a valid %s: %s", s.Name, redact.Values(value), s.Type, redact.Values(cause.Error()))
 }
 
 func orText(s, fallback string) string {

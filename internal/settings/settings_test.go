@@ -92,7 +92,7 @@ func TestEveryErrorAtOnce(t *testing.T) {
 		t.Fatal("no error")
 	}
 	for _, part := range []string{
-		`TIMEOUT: "soon" is no valid time.Duration: `, `SIZE: "big" is no valid int: `, "TOKEN: its value is no valid int",
+		`TIMEOUT: "soon" is not a valid time.Duration: `, `SIZE: "big" is not a valid int: `, "TOKEN: its value is not a valid int",
 		"DATABASE is required but not set (Where bets are kept.)", "field private has an env tag but is not exported",
 	} {
 		if !strings.Contains(err.Error(), part) {
@@ -154,16 +154,16 @@ func TestUnknown(t *testing.T) {
 		{"APP_TIMEOUT=1s", ""},
 		{"OTHER=1", ""},
 		{"APPLE=1", ""},
-		{"APP_GRPC_ADR=:1", "APP_GRPC_ADR is no setting: did you mean APP_GRPC_ADDR?"},
+		{"APP_GRPC_ADR=:1", "APP_GRPC_ADR is not a setting: did you mean APP_GRPC_ADDR?"},
 		{"APP_HTPP_ADDR=:1", "did you mean APP_HTTP_ADDR?"},
 		{"APP_TIMEOUTS", "did you mean APP_TIMEOUT?"},
-		{"APP_XYZZY_PLUGH=1", "APP_XYZZY_PLUGH is no setting: run with -help"},
-		{"APP_=", "APP_ is no setting"},
+		{"APP_XYZZY_PLUGH=1", "APP_XYZZY_PLUGH is not a setting: run with -help"},
+		{"APP_=", "APP_ is not a setting"},
 		{"APP_WEB_SERVICE_HOST=10.0.0.1", ""}, // what Kubernetes sets for a Service named app-web
 		{"APP_WEB_SERVICE_PORT_GRPC=80", ""},
 		{"APP_WEB_PORT=tcp://10.0.0.1:80", ""},
 		{"APP_WEB_PORT_80_TCP_ADDR=10.0.0.1", ""},
-		{"APP_WEB_PORT=80", "APP_WEB_PORT is no setting"}, // Kubernetes would have said tcp://
+		{"APP_WEB_PORT=80", "APP_WEB_PORT is not a setting"}, // Kubernetes would have said tcp://
 	} {
 		got := ""
 		for _, err := range settings.Unknown([]string{test.variable}, "APP_", known) {

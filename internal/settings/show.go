@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/betmakers/paddock/internal/redact"
 )
@@ -63,9 +64,30 @@ func Usage(w io.Writer, settings []Setting) error {
 		}
 		b.WriteByte('\n')
 		if s.Help != "" {
-			fmt.Fprintf(&b, "        %s\n", s.Help)
+			b.WriteString(wrapped(s.Help))
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// helpWidth is how wide the lines of -help are at most.
+const helpWidth = 100
+
+// wrapped returns text in indented lines of at most helpWidth columns. A longer word has a line of its own.
+func wrapped(text string) string {
+	const indent = "        "
+	var lines strings.Builder
+	line := indent
+	for word := range strings.FieldsSeq(text) {
+		if line != indent && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > helpWidth {
+			lines.WriteString(line + "\n")
+			line = indent
+		}
+		if line != indent {
+			line += " "
+		}
+		line += word
+	}
+	return lines.String() + line + "\n"
 }

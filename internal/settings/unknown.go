@@ -30,9 +30,9 @@ func Unknown(environ []string, prefix string, known []Setting) []error {
 			continue
 		}
 		if meant := Nearest(name, names); meant != "" {
-			errs = append(errs, fmt.Errorf("%s is no setting: did you mean %s?", name, meant))
+			errs = append(errs, fmt.Errorf("%s is not a setting: did you mean %s?", name, meant))
 		} else {
-			errs = append(errs, fmt.Errorf("%s is no setting: run with -help for the list, or rename it if it is the service's own (%s* is reserved)", name, prefix))
+			errs = append(errs, fmt.Errorf("%s is not a setting: run with -help for the list, or rename it if it is the service's own (%s* is reserved)", name, prefix))
 		}
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
