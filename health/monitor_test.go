@@ -340,7 +340,7 @@ func TestMetrics(t *testing.T) {
 	add(t, m, health.Check{Name: "cache", Probe: fail, Soft: true}, health.Check{Name: "db", Probe: pass})
 	started(t, m)
 	want := `
-		# HELP chassis_health_check_up 1 where the check passes, 0 where it fails, after hysteresis.
+		# HELP chassis_health_check_up 1 if the health check passes, 0 if it fails. A passing check fails after FailAfter failures in a row, a failing one passes after PassAfter successes.
 		# TYPE chassis_health_check_up gauge
 		chassis_health_check_up{check="cache"} 0
 		chassis_health_check_up{check="db"} 1

@@ -20,7 +20,7 @@ func withInterceptors(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
 	for n, m := range desc.Methods {
 		own.Methods[n] = grpc.MethodDesc{
 			MethodName: m.MethodName,
-			Handler: func(impl any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // the signature is grpc's
+			Handler: func(impl any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
 				interceptor, _ := ctx.Value(interceptorKey{}).(grpc.UnaryServerInterceptor)
 				return m.Handler(impl, ctx, decode, interceptor)
 			},
@@ -45,7 +45,7 @@ func withUnary(desc, wrapped *grpc.ServiceDesc) *grpc.ServiceDesc {
 		pass := handlers[m.MethodName]
 		own.Methods = append(own.Methods, grpc.MethodDesc{
 			MethodName: m.MethodName,
-			Handler: func(impl any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) { //nolint:revive // the signature is grpc's
+			Handler: func(impl any, ctx context.Context, decode func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
 				if interceptor != nil {
 					ctx = context.WithValue(ctx, interceptorKey{}, interceptor)
 				}

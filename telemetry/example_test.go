@@ -40,5 +40,5 @@ func ExampleCatalogue() {
 		}
 	}
 	// Output:
-	// counter Log lines lost because their reader was too slow or refused them.
+	// counter Log lines that were lost because the sink was too slow or returned an error.
 }

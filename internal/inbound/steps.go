@@ -13,7 +13,7 @@ func Steps() []Step {
 		{"identity", "certificate and token: what follows goes by the caller"},
 		{"rate limit", "for each caller, before more is done for it"},
 		{"cross-site", "no other site's page calls in a user's name"},
-		{"authorize", "the declared callers: nobody else waits for a place"},
+		{"authorize", "the declared callers: only these wait for a place"},
 		{"admission", "in an overload calls wait or are refused"},
 		{"audit", "recorded before it runs, once it is let in"},
 		{"faults", "injected in the place of the handler, and seen as its"},
