@@ -142,7 +142,7 @@ func TestConformanceFailsForWhatIsBroken(t *testing.T) {
 				app.Go("deaf", func(context.Context) error { <-release; return nil })
 			}),
 			env:   map[string]string{"CHASSIS_SHUTDOWN_TIMEOUT": "3100ms"},
-			check: "a stop loses no call", says: []string{"worker deaf did not end"}, more: []string{"nothing is left running"},
+			check: "a stop loses no call", says: []string{"worker deaf did not return in time"}, more: []string{"nothing is left running"},
 		},
 		{
 			name: "a goroutine that nobody ends", service: with(func(*chassis.App) { go leak(release) }),
