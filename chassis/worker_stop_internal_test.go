@@ -104,7 +104,7 @@ func TestStopFunctionThatEndsWithItsContext(t *testing.T) {
 		mustAdd(t, s, &task{name: "flush", onStop: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := s.stop(ctx); !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "did not end") {
+		if err := s.stop(ctx); !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "did not return") {
 			t.Errorf("got %v, want what the function returned", err)
 		}
 	})
