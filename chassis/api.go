@@ -22,7 +22,7 @@ type api struct {
 	restTimeout time.Duration
 
 	mu       sync.Mutex
-	services []protoreflect.ServiceDescriptor // those that are linked into the binary
+	services []protoreflect.ServiceDescriptor // with a descriptor in the binary
 	routes   []openapi.Route
 }
 

@@ -213,7 +213,7 @@ func (a *App) handler() (handler http.Handler, err error) {
 //
 //   - Without callers, the route is open to services of the own trust domain, and to every client
 //     where mutual TLS is off.
-//   - With callers, it is open to those that match one of the patterns, which have the grammar of
+//   - With callers, it is open to callers that match one of the patterns, in the grammar of
 //     a contract.
 //   - Other clients get 401 or 403. [App.HandlePublic] opens a route to every client.
 //   - Bearer tokens are verified, CHASSIS_RATE_LIMIT applies, and [CallerOf] returns the caller.
@@ -401,35 +401,6 @@ func (a *App) addTask(method string, t *task) {
 		return nil
 	})
 }
-
-// Caller is who makes a call, as far as that was proved. The zero value is a caller that has proved
-// nothing.
-type Caller struct {
-	// ID is the SPIFFE ID that mutual TLS has proved, as in spiffe://example.org/web. Empty for none.
-	ID string
-
-	// Subject is that of an accepted bearer token, by REST. Empty for none.
-	Subject string
-}
-
-// CallerOf returns the caller of the call of ctx, or of the request of a handler of [App.Handle].
-// It returns the zero value if the caller has proved nothing, or if ctx belongs to neither.
-func CallerOf(ctx context.Context) Caller { return Caller(inbound.CallerOf(ctx)) }
-
-// Draining returns a channel that is closed when the service begins to stop, so that a long
-// stream can end while its client still has time to reconnect elsewhere. ctx is that of a call or
-// an HTTP request. For another ctx it returns nil, which never closes.
-//
-//	select {
-//	case <-chassis.Draining(stream.Context()):
-//		return nil // the client reconnects to another instance
-//	case update := <-updates:
-//		…
-//
-// Streams that do not end by themselves are ended: the context ends, Recv and Send fail, and the
-// client gets UNAVAILABLE. This happens after half of the time that calls have left; streams on
-// which only the client sends have nearly all of it.
-func Draining(ctx context.Context) <-chan struct{} { return inbound.Draining(ctx) }
 
 // Resource declares something that a limited number of calls can use at once, such as the
 // connections of a pool. Name is a label of metrics: lower-case letters, digits and dashes.

@@ -229,7 +229,7 @@ func TestPolicyOverride(t *testing.T) {
 	}
 }
 
-// A method without a deadline is told of as that, and not as one that has no time.
+// The log reports a method without a deadline as "none", and not as one with a deadline of 0s.
 func TestPolicyOverrideWithoutTimeout(t *testing.T) {
 	t.Parallel()
 	svc := start(t, echoes(&echo.Service{}), env{"CHASSIS_POLICY_OVERRIDES": `{"test.v1.EchoService/List": {"public": true}}`})

@@ -10,7 +10,7 @@ import (
 	"github.com/betmakers/paddock/internal/inbound"
 )
 
-// The values that the tags allow are those that the code knows.
+// The tags allow the values that the code handles, and no others.
 func TestTagsNameTheValuesThatTheCodeKnows(t *testing.T) {
 	want := map[string][]string{
 		"Environment":   {development, production},

@@ -128,7 +128,7 @@ func ExampleApp_HTTPClient() {
 					return
 				}
 				defer answer.Body.Close()
-				io.Copy(w, io.LimitReader(answer.Body, 1<<10)) // nobody else bounds it
+				io.Copy(w, io.LimitReader(answer.Body, 1<<10)) // the chassis sets no limit
 			}))
 			return nil
 		},

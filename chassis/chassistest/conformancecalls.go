@@ -57,7 +57,7 @@ func (c *conformer) try(t testing.TB, conn *grpc.ClientConn, m *contract.Method,
 	}
 }
 
-// nobody returns a connection with a valid certificate that has no SPIFFE ID.
+// nobody returns a connection of a client whose certificate is valid and has no SPIFFE ID.
 func (c *conformer) nobody() *grpc.ClientConn {
 	id := c.opts.CA.Identity("nobody", func(cert *x509.Certificate) { cert.URIs = nil })
 	config := c.svc.TLS()
