@@ -15,6 +15,7 @@ compiles() { echo '#include <stdlib.h>' | cc -fsyntax-only -xc -; }
 need gcc command -v cc
 need libc6-dev compiles
 need curl command -v curl
+need openssl command -v openssl
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
