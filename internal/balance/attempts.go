@@ -10,7 +10,11 @@ import (
 // clock changes nothing.
 type instant int64
 
-func (p *policy) at(t time.Time) instant { return instant(t.Sub(p.born) / time.Millisecond) }
+// clock counts instants from the time that it is.
+type clock time.Time
+
+func (c clock) at(t time.Time) instant { return instant(t.Sub(time.Time(c)) / time.Millisecond) }
+func (c clock) now() instant           { return c.at(time.Now()) }
 
 // milliseconds converts a duration.
 func milliseconds(d time.Duration) instant { return instant(d / time.Millisecond) }

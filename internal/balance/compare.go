@@ -53,8 +53,8 @@ var kinds = []kind{ //nolint:gochecknoglobals // a constant
 }
 
 // samples returns the attempts of the replicas in use since then, as far as they are complete.
-func (p *policy) samples(since, now instant) (samples []sample) {
-	for i, r := range p.replicas {
+func (j *judge) samples(since, now instant) (samples []sample) {
+	for i, r := range j.replicas {
 		if !r.absence.out.Load() {
 			samples, r.complete = r.attempts.appendTo(samples, i, max(since, instant(r.since.Load())), now)
 		}
@@ -65,14 +65,14 @@ func (p *policy) samples(since, now instant) (samples []sample) {
 // outliers compares the replicas in use with each other, over equal times. A replica that joined
 // later, or with more attempts than are remembered, takes part in the spans for which its
 // attempts are complete.
-func (p *policy) outliers(now instant) []verdict {
-	found := make([]verdict, len(p.replicas))
-	all := p.samples(now-milliseconds(spans[len(spans)-1]), now)
+func (j *judge) outliers(now instant) []verdict {
+	found := make([]verdict, len(j.replicas))
+	all := j.samples(now-milliseconds(spans[len(spans)-1]), now)
 	slices.SortFunc(all, order)
 	within, scores, before := make([]sample, 0, len(all)), make([]scored, 0, len(all)), 0
 	for _, span := range spans {
 		since := now - milliseconds(span)
-		within = p.within(within[:0], all, since)
+		within = j.within(within[:0], all, since)
 		if since < 0 || len(within) == 0 && before > 0 {
 			break // longer ago less is known
 		}
@@ -80,10 +80,10 @@ func (p *policy) outliers(now instant) []verdict {
 			continue
 		}
 		before = len(within)
-		proved := p.drawn && since >= p.drawnSince
+		proved := j.lots.drawn && since >= j.lots.since
 		for _, kind := range kinds {
-			for _, i := range significant(kind.score(scores[:0], within), len(p.replicas)) {
-				if !found[i].proved && (proved || found[i].reason == reasonNone) && p.stands(kind, i, within) {
+			for _, i := range significant(kind.score(scores[:0], within), len(j.replicas)) {
+				if !found[i].proved && (proved || found[i].reason == reasonNone) && j.stands(kind, i, within) {
 					found[i] = newVerdict(kind.reason, proved, i, within)
 				}
 			}
@@ -93,9 +93,9 @@ func (p *policy) outliers(now instant) []verdict {
 }
 
 // within appends the samples since then of the replicas whose samples are complete.
-func (p *policy) within(samples, all []sample, since instant) []sample {
+func (j *judge) within(samples, all []sample, since instant) []sample {
 	for _, s := range all {
-		if s.begun >= since && p.replicas[s.of].complete <= since {
+		if s.begun >= since && j.replicas[s.of].complete <= since {
 			samples = append(samples, s)
 		}
 	}
@@ -127,8 +127,8 @@ func newVerdict(reason string, proved bool, i int, samples []sample) verdict {
 
 // stands reports whether replica i is worse than at least half of the replicas that it can be
 // compared with.
-func (p *policy) stands(kind kind, i int, samples []sample) bool {
-	by := make([][]sample, len(p.replicas))
+func (j *judge) stands(kind kind, i int, samples []sample) bool {
+	by := make([][]sample, len(j.replicas))
 	for _, s := range samples {
 		by[s.of] = append(by[s.of], s)
 	}

@@ -79,7 +79,7 @@ func newDay(t testing.TB, seed uint64, replicas int) *day {
 	}
 	d.policy.resolved(endpoints)
 	child := &inTurn{}
-	for _, r := range d.policy.replicas {
+	for _, r := range d.policy.judge.replicas {
 		r.since.Store(0)
 		child.to = append(child.to, &subConn{replica: r})
 	}
@@ -109,21 +109,21 @@ func (d *day) call(method string, answer answer) {
 		e.attempt.end(e.took, e.failed)
 	}
 	now := instant(d.now / time.Millisecond)
-	d.policy.judge(now)
+	d.policy.judge.round(now)
 	result, _ := d.picker.choose(balancer.PickInfo{}, now)
 	r := result.SubConn.(*subConn).replica
-	for i, other := range d.policy.replicas {
+	for i, other := range d.policy.judge.replicas {
 		if other == r {
 			d.from = i
 		}
 	}
 	d.calls++
 	took, failed := answer(d, method, d.from)
-	heap.Push(&d.ends, end{d.now + took, took, failed, d.policy.begin(r, d.policy.peer.lookup("/"+method), now)})
+	heap.Push(&d.ends, end{d.now + took, took, failed, begin(d.policy, r, d.policy.peer.lookup("/"+method), now)})
 }
 
 // isOut reports whether a replica is out.
-func (d *day) isOut(i int) bool { return d.policy.replicas[i].absence.out.Load() }
+func (d *day) isOut(i int) bool { return d.policy.judge.replicas[i].absence.out.Load() }
 
 // taken counts how often replicas were taken out.
 type taken struct {
@@ -334,8 +334,8 @@ func TestHalfStayInUse(t *testing.T) {
 	for sick < 3 {
 		sick++
 		d.load(4*time.Second, 200, single, answer)
-		if want := min(sick, 2); d.policy.countOut() != want {
-			t.Errorf("%d replicas of 4 are out where %d fail, want %d", d.policy.countOut(), sick, want)
+		if want := min(sick, 2); d.policy.judge.countOut() != want {
+			t.Errorf("%d replicas of 4 are out where %d fail, want %d", d.policy.judge.countOut(), sick, want)
 		}
 	}
 }

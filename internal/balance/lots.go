@@ -20,6 +20,9 @@ const (
 type lots struct {
 	of atomic.Int64 // how many there are: the replicas, up to mostLots
 
+	drawn bool    // whether replicas are drawn. This and since are guarded by the judge's mutex
+	since instant // from when on they have been
+
 	mu    sync.Mutex
 	order []int
 	next  int // in order
@@ -44,15 +47,14 @@ func (l *lots) skip() int {
 }
 
 // draw starts or stops drawing replicas by lot.
-func (p *policy) draw(now instant, suspicion bool) {
-	drawn := suspicion || p.rate <= quiet
-	if drawn && !p.drawn {
-		p.drawnSince = now
+func (l *lots) draw(drawn bool, replicas int, now instant) {
+	if drawn && !l.drawn {
+		l.since = now
 	}
-	p.drawn = drawn
+	l.drawn = drawn
 	if !drawn {
-		p.lots.of.Store(0)
+		l.of.Store(0)
 		return
 	}
-	p.lots.of.Store(int64(min(mostLots, len(p.replicas))))
+	l.of.Store(int64(min(mostLots, replicas)))
 }

@@ -2,6 +2,8 @@ package balance
 
 import (
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -9,7 +11,7 @@ import (
 // cause that makes all of them fail or slow is not theirs, and taking replicas out would make it
 // worse.
 const (
-	round = time.Second // between judgements
+	roundLasts = time.Second // between judgements
 
 	// A replica is taken out only if less than outShare of all replicas are out. The last one
 	// never is, because there is nothing to compare it with.
@@ -48,54 +50,84 @@ func seconds(counts ...int) []time.Duration {
 	return all
 }
 
-// judge ends a round if it is time. Picks call it: without calls there is nothing to judge.
-func (p *policy) judge(now instant) {
-	due := p.due.Load()
-	if int64(now) < due || !p.due.CompareAndSwap(due, int64(now+milliseconds(round))) {
+// judge decides which replicas of one connection are out, round by round.
+type judge struct {
+	peer     *Peer
+	lots     lots
+	sampling sampling
+	due      atomic.Int64 // when the next round is: an instant
+
+	mu       sync.Mutex
+	judged   instant // when the last round was
+	rate     float64 // attempts a second in it
+	replicas []*replica
+	reported int // how many were out at the last report
+}
+
+func newJudge(peer *Peer) *judge { return &judge{peer: peer, lots: lots{drawn: true}} }
+
+// replace sets the replicas that there are from now on.
+func (j *judge) replace(replicas []*replica, now instant) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.replicas = replicas
+	j.draw(now, false)
+	j.report()
+}
+
+// round ends a round if it is time. Picks call it: without calls there is nothing to judge.
+func (j *judge) round(now instant) {
+	due := j.due.Load()
+	if int64(now) < due || !j.due.CompareAndSwap(due, int64(now+milliseconds(roundLasts))) {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	lasted := now - p.judged
-	p.judged = now
-	p.count(lasted)
-	found := p.outliers(now)
-	for i, r := range p.replicas {
-		p.decide(r, i, found[i], now)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	lasted := now - j.judged
+	j.judged = now
+	j.count(lasted)
+	found := j.outliers(now)
+	for i, r := range j.replicas {
+		j.decide(r, i, found[i], now)
 	}
-	p.draw(now, slices.ContainsFunc(p.replicas, func(r *replica) bool { return r.suspect }))
-	p.report()
+	j.draw(now, slices.ContainsFunc(j.replicas, func(r *replica) bool { return r.suspect }))
+	j.report()
 }
 
 // count counts the attempts in a round, which lasted for the given time.
-func (p *policy) count(lasted instant) {
+func (j *judge) count(lasted instant) {
 	var begun int64
-	for _, r := range p.replicas {
+	for _, r := range j.replicas {
 		begun += r.attempts.begun.Swap(0)
 	}
-	p.rate = float64(begun) / max(1, time.Duration(lasted*instant(time.Millisecond)).Seconds())
-	p.sampling.Store(samplingOf(p.rate / float64(max(1, len(p.replicas)))))
+	j.rate = float64(begun) / max(1, time.Duration(lasted*instant(time.Millisecond)).Seconds())
+	j.sampling.adapt(j.rate / float64(max(1, len(j.replicas))))
+}
+
+// draw has replicas drawn by lot while the rate is low or one of them is suspected.
+func (j *judge) draw(now instant, suspicion bool) {
+	j.lots.draw(suspicion || j.rate <= quiet, len(j.replicas), now)
 }
 
 // decide takes out, returns or keeps r, the ith replica.
-func (p *policy) decide(r *replica, i int, found verdict, now instant) {
+func (j *judge) decide(r *replica, i int, found verdict, now instant) {
 	switch {
 	case !r.absence.out.Load():
-		p.decideInUse(r, found, now)
+		j.decideInUse(r, found, now)
 	case now < r.until:
 	case r.trial == 0:
 		r.beginTrial(now)
 	default:
-		p.decideOut(r, i, now)
+		j.decideOut(r, i, now)
 	}
 }
 
-func (p *policy) decideInUse(r *replica, found verdict, now instant) {
+func (j *judge) decideInUse(r *replica, found verdict, now instant) {
 	again := r.suspect
 	r.suspect = found.reason != reasonNone
 	switch {
 	case found.proved && (again || found.reason == reasonFailures):
-		p.takeOut(r, now, found)
+		j.takeOut(r, now, found)
 	case !r.suspect && r.times > 0 && now-r.changed >= milliseconds(calmFor):
 		r.times, r.changed = r.times-1, now
 		if r.times == 0 {
@@ -116,7 +148,7 @@ func (r *replica) beginTrial(now instant) {
 
 // decideOut checks the newest attempts of a trial. If they went well, r gets more calls, until it
 // has its share.
-func (p *policy) decideOut(r *replica, i int, now instant) {
+func (j *judge) decideOut(r *replica, i int, now instant) {
 	tries, _ := r.attempts.appendTo(nil, i, r.looked, now)
 	ended := 0
 	for _, s := range tries {
@@ -127,25 +159,25 @@ func (p *policy) decideOut(r *replica, i int, now instant) {
 	if ended < few {
 		return
 	}
-	reason := p.reasonAgainst(i, append(p.samples(tries[0].begun, now), tries...))
+	reason := j.reasonAgainst(i, append(j.samples(tries[0].begun, now), tries...))
 	r.looked = now
 	terms := r.absence.terms.Load().next()
 	switch {
 	case reason == reasonLatency && r.mayBeCold() && now-r.trial < milliseconds(trialFor):
 		r.absence.terms.Store(tried)
 	case reason != reasonNone:
-		p.leaveOut(r, now, reason)
+		j.leaveOut(r, now, reason)
 	case terms != nil:
 		r.absence.terms.Store(terms)
 	default:
-		p.takeBack(r, now)
+		j.takeBack(r, now)
 	}
 }
 
 // reasonAgainst returns the reason for taking out replica i, empty for none.
-func (p *policy) reasonAgainst(i int, samples []sample) string {
+func (j *judge) reasonAgainst(i int, samples []sample) string {
 	for _, kind := range kinds {
-		if p.stands(kind, i, samples) {
+		if j.stands(kind, i, samples) {
 			return kind.reason
 		}
 	}
@@ -153,18 +185,18 @@ func (p *policy) reasonAgainst(i int, samples []sample) string {
 }
 
 // takeOut takes r out, unless too many replicas are out.
-func (p *policy) takeOut(r *replica, now instant, found verdict) {
-	if float64(p.countOut()) >= outShare*float64(len(p.replicas)) {
+func (j *judge) takeOut(r *replica, now instant, found verdict) {
+	if float64(j.countOut()) >= outShare*float64(len(j.replicas)) {
 		return
 	}
-	p.peer.log.Warn("replica is taken out", "address", r.address, "reason", found.reason, "attempts", found.attempts,
+	j.peer.log.Warn("replica is taken out", "address", r.address, "reason", found.reason, "attempts", found.attempts,
 		"failing", found.failing, "typical", found.typical)
-	p.peer.ejected.WithLabelValues(found.reason).Inc()
-	p.leaveOut(r, now, found.reason)
+	j.peer.ejected.WithLabelValues(found.reason).Inc()
+	j.leaveOut(r, now, found.reason)
 }
 
 // leaveOut begins the time in which r gets almost no calls.
-func (p *policy) leaveOut(r *replica, now instant, reason string) {
+func (j *judge) leaveOut(r *replica, now instant, reason string) {
 	r.changed, r.suspect, r.reason, r.trial = now, false, reason, 0
 	r.until = now + milliseconds(min(outForAtMost, outFor<<min(r.times, mostDoublings)))
 	r.times++
@@ -180,15 +212,15 @@ func (p *policy) leaveOut(r *replica, now instant, reason string) {
 
 const mostDoublings = 8 // of outFor: far beyond what it is at most
 
-func (p *policy) takeBack(r *replica, now instant) {
-	p.peer.log.Info("replica is back", "address", r.address, "after", time.Duration(now-r.changed)*time.Millisecond)
+func (j *judge) takeBack(r *replica, now instant) {
+	j.peer.log.Info("replica is back", "address", r.address, "after", time.Duration(now-r.changed)*time.Millisecond)
 	r.changed = now
 	r.since.Store(int64(now))
 	r.absence.out.Store(false)
 }
 
-func (p *policy) countOut() (n int) {
-	for _, r := range p.replicas {
+func (j *judge) countOut() (n int) {
+	for _, r := range j.replicas {
 		if r.absence.out.Load() {
 			n++
 		}
@@ -198,8 +230,8 @@ func (p *policy) countOut() (n int) {
 
 // report updates the metric of replicas that are out. A peer may have several policies: during a
 // replacement the old and the new one, or one for each locality of a control plane.
-func (p *policy) report() {
-	out := p.countOut()
-	p.peer.out.Add(float64(out - p.reported))
-	p.reported = out
+func (j *judge) report() {
+	out := j.countOut()
+	j.peer.out.Add(float64(out - j.reported))
+	j.reported = out
 }

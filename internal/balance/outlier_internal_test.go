@@ -2,6 +2,7 @@ package balance
 
 import (
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/resolver"
@@ -25,14 +26,14 @@ func TestPoliciesOfOnePeer(t *testing.T) {
 		}
 	}
 	endpoints := []resolver.Endpoint{{Addresses: []resolver.Address{{Addr: "a"}}}, {Addresses: []resolver.Address{{Addr: "b"}}}}
-	one, other := &policy{peer: peer}, &policy{peer: peer}
+	one, other := newPolicy(peer, time.Now()), newPolicy(peer, time.Now())
 	one.resolved(endpoints)
-	one.replicas[0].absence.out.Store(true)
+	one.judge.replicas[0].absence.out.Store(true)
 	one.resolved(endpoints)
 	want(1)
 	other.resolved(endpoints)
 	want(1)
-	other.replicas[1].absence.out.Store(true)
+	other.judge.replicas[1].absence.out.Store(true)
 	other.resolved(endpoints)
 	want(2)
 	one.resolved(nil)

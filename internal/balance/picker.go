@@ -25,8 +25,8 @@ type picker struct {
 
 func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	begun := time.Now()
-	now := p.policy.at(begun)
-	p.policy.judge(now)
+	now := p.policy.clock.at(begun)
+	p.policy.judge.round(now)
 	result, err := p.choose(info, now)
 	sc, ok := result.SubConn.(*subConn)
 	if err != nil || !ok {
@@ -36,7 +36,7 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	if code, again := p.policy.failed.take(info.Ctx); again {
 		m.retries.inc(code)
 	}
-	a := p.policy.begin(sc.replica, m, now)
+	a := begin(p.policy, sc.replica, m, now)
 	onDone := result.Done
 	result.SubConn = sc.SubConn
 	result.Done = func(done balancer.DoneInfo) { // the one object of an attempt
@@ -47,7 +47,7 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 			a.forget()
 			return
 		}
-		a.end(time.Since(begun), a.policy.ended(info, a.method, done))
+		a.end(time.Since(begun), a.fails(info, done))
 	}
 	return result, nil
 }
@@ -55,7 +55,7 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 // choose asks the child until it picks a replica that accepts calls.
 func (p *picker) choose(info balancer.PickInfo, now instant) (result balancer.PickResult, err error) {
 	for range tries {
-		for range p.policy.lots.skip() {
+		for range p.policy.judge.lots.skip() {
 			_, _ = p.child.Pick(info)
 		}
 		result, err = p.child.Pick(info)
@@ -77,12 +77,12 @@ type attempt struct {
 }
 
 // begin records an attempt that goes to r.
-func (p *policy) begin(r *replica, m *method, now instant) attempt {
+func begin(p *policy, r *replica, m *method, now instant) attempt {
 	a := attempt{policy: p, replica: r, method: m, note: newNote(m, now)}
 	r.attempts.begun.Add(1)
 	if m.timed {
 		r.waiting.Add(1)
-		if p.remembers(r) {
+		if p.judge.sampling.remembers(r) {
 			a.slot = r.attempts.add(a.note)
 		}
 	}
@@ -95,7 +95,7 @@ func (a attempt) end(took time.Duration, failed bool) {
 	switch {
 	case a.slot != nil:
 		a.slot.CompareAndSwap(uint64(a.note), uint64(ended))
-	case !a.method.timed && a.policy.remembers(a.replica):
+	case !a.method.timed && a.policy.judge.sampling.remembers(a.replica):
 		a.replica.attempts.add(ended)
 	}
 	a.over()
@@ -115,28 +115,32 @@ func (a attempt) over() {
 	}
 }
 
-// samplingOf returns the least random number for which an attempt is remembered, at this rate of
-// attempts a second. 0 remembers all.
-func samplingOf(rate float64) uint32 {
+// sampling decides which attempts are remembered: those whose random number is at least this.
+// The zero value remembers all.
+type sampling struct{ least atomic.Uint32 }
+
+// adapt sets it for this rate of attempts a second at each replica.
+func (s *sampling) adapt(rate float64) {
 	if rate <= aSecond {
-		return 0
+		s.least.Store(0)
+		return
 	}
-	return uint32(math.MaxUint32 * (1 - aSecond/rate))
+	s.least.Store(uint32(math.MaxUint32 * (1 - aSecond/rate)))
 }
 
 // remembers decides by lot whether an attempt at r is remembered. All attempts at a replica that
 // is out are.
-func (p *policy) remembers(r *replica) bool {
-	least := p.sampling.Load()
+func (s *sampling) remembers(r *replica) bool {
+	least := s.least.Load()
 	return least == 0 || rand.Uint32() >= least || r.absence.out.Load()
 }
 
-// ended records an attempt and reports whether it failed by the fault of the replica.
-func (p *policy) ended(info balancer.PickInfo, m *method, done balancer.DoneInfo) bool {
+// fails counts the code of an attempt, and reports whether it failed by the fault of the replica.
+func (a attempt) fails(info balancer.PickInfo, done balancer.DoneInfo) bool {
 	code := rpcstatus.Known(status.Code(done.Err))
-	m.attempts.inc(code)
+	a.method.attempts.inc(code)
 	if repeatable(code) {
-		p.failed.add(info.Ctx, code)
+		a.policy.failed.add(info.Ctx, code)
 	}
 	// A server that pushes back is healthy but has too many calls. If it were taken out, the
 	// others would have even more.

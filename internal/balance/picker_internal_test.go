@@ -2,6 +2,7 @@ package balance
 
 import (
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/balancer"
 
@@ -21,7 +22,7 @@ func BenchmarkPick(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p := &picker{policy: &policy{peer: peer}, child: always{&subConn{replica: &replica{}}}}
+	p := &picker{policy: newPolicy(peer, time.Now()), child: always{&subConn{replica: &replica{}}}}
 	info := balancer.PickInfo{FullMethodName: "/a/b", Ctx: b.Context()}
 	b.ReportAllocs()
 	for b.Loop() {

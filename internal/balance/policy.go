@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/balancer"
@@ -49,22 +48,16 @@ type policy struct {
 	configErr           error
 	peer                *Peer
 	failed              failedAttempts
-	born                time.Time
-	due                 atomic.Int64 // when the next round of judgement is: an instant
-	lots                lots
-	sampling            atomic.Uint32 // see [samplingOf]
+	clock               clock
+	judge               *judge
 
-	mu         sync.Mutex
-	judged     instant // when the last round was
-	rate       float64 // attempts a second in it
-	drawn      bool    // replicas are drawn by lot
-	drawnSince instant
-	replicas   []*replica
-	byAddress  map[string]*replica // every address of each
-	reported   int                 // how many were out at the last report
+	mu        sync.Mutex
+	byAddress map[string]*replica // every address of each
 }
 
-func newPolicy(peer *Peer, now time.Time) *policy { return &policy{peer: peer, born: now, drawn: true} }
+func newPolicy(peer *Peer, now time.Time) *policy {
+	return &policy{peer: peer, clock: clock(now), judge: newJudge(peer)}
+}
 
 // The side that gRPC sees.
 var _ balancer.Balancer = (*policy)(nil)
@@ -90,6 +83,7 @@ func (p *policy) Close() {
 func (p *policy) resolved(endpoints []resolver.Endpoint) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	now := p.clock.now()
 	replicas, byAddress := make([]*replica, 0, len(endpoints)), make(map[string]*replica, len(endpoints))
 	for _, endpoint := range endpoints {
 		if len(endpoint.Addresses) == 0 {
@@ -102,16 +96,15 @@ func (p *policy) resolved(endpoints []resolver.Endpoint) {
 		r := p.byAddress[first]
 		if r == nil || slices.Contains(replicas, r) { // unknown, or a part of what was one endpoint
 			r = &replica{address: first}
-			r.since.Store(int64(p.at(time.Now())))
+			r.since.Store(int64(now))
 		}
 		replicas = append(replicas, r)
 		for _, address := range endpoint.Addresses {
 			byAddress[address.Addr] = r
 		}
 	}
-	p.replicas, p.byAddress = replicas, byAddress
-	p.draw(p.at(time.Now()), false)
-	p.report()
+	p.byAddress = byAddress
+	p.judge.replace(replicas, now)
 }
 
 // The side that weighted_round_robin sees.
@@ -132,7 +125,7 @@ func (p *policy) NewSubConn(addresses []resolver.Address, opts balancer.NewSubCo
 	if listener := opts.StateListener; listener != nil {
 		opts.StateListener = func(s balancer.SubConnState) {
 			if s.ConnectivityState == connectivity.Ready {
-				r.since.Store(int64(p.at(time.Now()))) // it had no calls while there was no connection
+				r.since.Store(int64(p.clock.now())) // it had no calls while there was no connection
 			}
 			listener(s)
 		}

@@ -14,7 +14,7 @@ type replica struct {
 	absence  absence
 	since    atomic.Int64 // when it last became one of those in use: an instant
 
-	// Guarded by the policy's mutex.
+	// Guarded by the judge's mutex.
 	complete instant // from when on its newest samples are complete
 	suspect  bool    // it was an outlier in the last round
 	times    int     // that it was taken out without a long enough time in between
