@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	slogmulti "github.com/samber/slog-multi"
 	"go.opentelemetry.io/contrib/bridges/otelslog"
 	sdklog "go.opentelemetry.io/otel/sdk/log"
@@ -20,44 +21,78 @@ const (
 	formatText = "text"
 )
 
-// startLogs builds the pipeline. It returns a logger that writes only to standard output, for
-// reports about exporters, which would otherwise feed the exporter that they are about.
-func (t *Telemetry) startLogs(cfg Config, exporter sdklog.Exporter, env *environment, resource *sdkresource.Resource) (diagnostics *slog.Logger) {
-	dropped := catalog.LogLinesDropped.CounterVec()
-	t.registry.MustRegister(dropped)
-	t.stdout = newLineWriter(cfg.Output, dropped.WithLabelValues(stdoutSink), lostLines(cfg))
-	if cfg.LogFormat == formatJSON {
-		t.lines = finished{controlEscaper{cutter{t.stdout, true}}, t.stdout}
-	}
-	stdout := urgent{lineHandler(cfg, t.stdout), t.stdout}
-	pipe := func(handlers ...slog.Handler) *slog.Logger {
-		return slog.New(slogmulti.Pipe(correlation(&t.level), redaction, distinction).Handler(slogmulti.Fanout(handlers...)))
-	}
-	diagnostics = pipe(stdout)
+// logs are the loggers and what they feed.
+type logs struct {
+	logger *slog.Logger
+	others *slog.Logger // for the sinks but standard output; nil if there are none
+	lines  io.Writer    // nil unless the format is JSON
+	stdout *lineWriter
+	queues []*sinkQueue
 
-	sinks := t.startSinks(cfg.Sinks, dropped, diagnostics)
+	// diagnostics writes only to standard output. It is for reports about exporters, which would
+	// otherwise feed the exporter that they are about.
+	diagnostics *slog.Logger
+
+	provider *sdklog.LoggerProvider // nil without an exporter
+	delivery *delivery
+}
+
+// startLogs builds the pipeline.
+func startLogs(
+	cfg Config, level *slog.LevelVar, exporter sdklog.Exporter, env *environment, resource *sdkresource.Resource, registry *prometheus.Registry,
+) (l logs) {
+	dropped := catalog.LogLinesDropped.CounterVec()
+	registry.MustRegister(dropped)
+	l.stdout = newLineWriter(cfg.Output, dropped.WithLabelValues(stdoutSink), lostLines(cfg))
+	if cfg.LogFormat == formatJSON {
+		l.lines = finished{controlEscaper{cutter{l.stdout, true}}, l.stdout}
+	}
+	stdout := urgent{lineHandler(cfg, l.stdout), l.stdout}
+	pipe := func(handlers ...slog.Handler) *slog.Logger {
+		return slog.New(slogmulti.Pipe(correlation(level), redaction, distinction).Handler(slogmulti.Fanout(handlers...)))
+	}
+	l.diagnostics = pipe(stdout)
+
+	var sinks []slog.Handler
+	for _, s := range cfg.Sinks {
+		q := newSinkQueue(s, dropped.WithLabelValues(s.Name), l.diagnostics)
+		l.queues, sinks = append(l.queues, q), append(sinks, q.handler())
+	}
 	if len(cfg.LogHandlers) > 0 {
-		safe := recovering(dropped.WithLabelValues(handlerSink), diagnostics)
+		safe := recovering(dropped.WithLabelValues(handlerSink), l.diagnostics)
 		for _, h := range cfg.LogHandlers {
 			sinks = append(sinks, safe(h))
 		}
 	}
+	l.delivery = &delivery{signal: signalLogs, limit: env.positive("OTEL_BLRP_MAX_QUEUE_SIZE", 2048), log: l.diagnostics}
 	if exporter != nil {
-		lost := dropped.WithLabelValues(otlpSink)
-		d := &delivery{
-			signal: signalLogs, limit: env.positive("OTEL_BLRP_MAX_QUEUE_SIZE", 2048), log: diagnostics,
-			overflow: lost, failed: lost,
-		}
-		t.deliveries = append(t.deliveries, d)
-		t.logs = sdklog.NewLoggerProvider(sdklog.WithResource(resource), sdklog.WithProcessor(
-			logQueue{sdklog.NewBatchProcessor(logExporter{exporter, d}, sdklog.WithMaxQueueSize(d.limit)), d}))
-		sinks = append([]slog.Handler{withoutIDs{otelslog.NewHandler("github.com/betmakers/paddock/telemetry", otelslog.WithLoggerProvider(t.logs))}}, sinks...)
+		l.delivery.overflow = dropped.WithLabelValues(otlpSink)
+		l.delivery.failed = l.delivery.overflow
+		batches := sdklog.NewBatchProcessor(logExporter{exporter, l.delivery}, sdklog.WithMaxQueueSize(l.delivery.limit))
+		l.provider = sdklog.NewLoggerProvider(sdklog.WithResource(resource), sdklog.WithProcessor(logQueue{batches, l.delivery}))
+		sinks = append([]slog.Handler{withoutIDs{otelslog.NewHandler("github.com/betmakers/paddock/telemetry", otelslog.WithLoggerProvider(l.provider))}}, sinks...)
 	}
 	if len(sinks) > 0 {
-		t.sinks = pipe(sinks...)
+		l.others = pipe(sinks...)
 	}
-	t.logger = pipe(append([]slog.Handler{stdout}, sinks...)...)
-	return diagnostics
+	l.logger = pipe(append([]slog.Handler{stdout}, sinks...)...)
+	return l
+}
+
+// flush delivers what the exporter has been given.
+func (l logs) flush(ctx context.Context) error {
+	if l.provider == nil {
+		return nil
+	}
+	return l.provider.ForceFlush(ctx)
+}
+
+// stop delivers it and stops the exporter.
+func (l logs) stop(ctx context.Context) error {
+	if l.provider == nil {
+		return nil
+	}
+	return l.provider.Shutdown(ctx)
 }
 
 // lineHandler writes records in the format of standard output; it leaves the level to the pipeline.

@@ -23,30 +23,35 @@ const (
 	scrapeTimeout       = 10 * time.Second
 )
 
+// metrics are the registry and what feeds it.
+type metrics struct {
+	registry *prometheus.Registry
+	guard    *guard
+	meters   *sdkmetric.MeterProvider
+}
+
 // startMetrics makes the registry, with the facts of the start, and the bridge for OpenTelemetry
 // meters. The meter provider reads at scrape time and runs no goroutine, so it need not be
 // stopped.
-func (t *Telemetry) startMetrics(cfg Config, resource *sdkresource.Resource) error {
-	t.registry = prometheus.NewRegistry()
+func startMetrics(cfg Config, resource *sdkresource.Resource) (m metrics, err error) {
+	m.registry = prometheus.NewRegistry()
 	if err := errors.Join(
-		t.registry.Register(collectors.NewGoCollector()),
-		t.registry.Register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})),
-		registerBuild(t.registry, cfg, build.Read()),
+		m.registry.Register(collectors.NewGoCollector()),
+		m.registry.Register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})),
+		registerBuild(m.registry, cfg, build.Read()),
 	); err != nil {
-		return fmt.Errorf("cannot register metrics: %w", err)
+		return m, fmt.Errorf("cannot register metrics: %w", err)
 	}
-	guard, err := newGuard(t.registry)
+	if m.guard, err = newGuard(m.registry); err != nil {
+		return m, fmt.Errorf("cannot register metrics: %w", err)
+	}
+	bridge, err := otelprometheus.New(otelprometheus.WithRegisterer(m.guard))
 	if err != nil {
-		return fmt.Errorf("cannot register metrics: %w", err)
+		return m, fmt.Errorf("cannot bridge OpenTelemetry metrics: %w", err)
 	}
-	t.guard = guard
-	bridge, err := otelprometheus.New(otelprometheus.WithRegisterer(t.guard))
-	if err != nil {
-		return fmt.Errorf("cannot bridge OpenTelemetry metrics: %w", err)
-	}
-	t.meters = sdkmetric.NewMeterProvider(
+	m.meters = sdkmetric.NewMeterProvider(
 		sdkmetric.WithResource(resource), sdkmetric.WithReader(bridge), sdkmetric.WithCardinalityLimit(seriesPerInstrument))
-	return nil
+	return m, nil
 }
 
 func registerBuild(reg prometheus.Registerer, cfg Config, b build.Info) error {

@@ -13,21 +13,16 @@ import (
 func (t *Telemetry) Flush(ctx context.Context) error {
 	background := context.WithoutCancel(ctx)
 	steps := []func() error{
-		func() error { return await(ctx, "spans", func() error { return t.traces.ForceFlush(background) }) },
-		func() error { return await(ctx, "logs", func() error { return t.flushLogs(background) }) },
+		func() error {
+			return await(ctx, "spans", func() error { return t.traces.provider.ForceFlush(background) })
+		},
+		func() error { return await(ctx, "logs", func() error { return t.logs.flush(background) }) },
 	}
-	for _, q := range t.queues {
+	for _, q := range t.logs.queues {
 		steps = append(steps, func() error { return q.flush(ctx) })
 	}
 	err := inParallel(steps...)
-	return errors.Join(err, t.stdout.flush(ctx))
-}
-
-func (t *Telemetry) flushLogs(ctx context.Context) error {
-	if t.logs == nil {
-		return nil
-	}
-	return t.logs.ForceFlush(ctx)
+	return errors.Join(err, t.logs.stdout.flush(ctx))
 }
 
 // Shutdown delivers the remaining data and stops. Spans, exported logs and sinks are delivered
@@ -44,37 +39,25 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 
 	steps := []func() error{
 		func() error {
-			return t.stop(ctx, exporting, "spans", func() error { return t.traces.Shutdown(background) })
+			return t.traces.delivery.stop(ctx, exporting, "spans", func() error { return t.traces.provider.Shutdown(background) })
 		},
 		func() error {
-			return t.stop(ctx, exporting, "logs", func() error { return t.stopLogs(background) })
+			return t.logs.delivery.stop(ctx, exporting, "logs", func() error { return t.logs.stop(background) })
 		},
 	}
-	for _, q := range t.queues {
+	for _, q := range t.logs.queues {
 		steps = append(steps, func() error { return q.close(exporting) })
 	}
 	err := inParallel(steps...)
-	for _, d := range t.deliveries {
-		d.conclude()
-	}
-	return errors.Join(err, t.stdout.close(ctx))
-}
-
-func (t *Telemetry) stopLogs(ctx context.Context) error {
-	if t.logs == nil {
-		return nil
-	}
-	return t.logs.Shutdown(ctx)
+	t.traces.delivery.conclude()
+	t.logs.delivery.conclude()
+	return errors.Join(err, t.logs.stdout.close(ctx))
 }
 
 // stop runs shut, which may never return, and abandons the exports when exporting ends. Shut then
 // returns too, unless an exporter ignores cancellation. In that case stop returns when ctx ends.
-func (t *Telemetry) stop(ctx, exporting context.Context, what string, shut func() error) error {
-	release := context.AfterFunc(exporting, func() {
-		for _, d := range t.deliveries {
-			d.abandon()
-		}
-	})
+func (d *delivery) stop(ctx, exporting context.Context, what string, shut func() error) error {
+	release := context.AfterFunc(exporting, d.abandon)
 	defer release()
 	err := await(ctx, what, shut)
 	if err == nil && exporting.Err() != nil {

@@ -88,16 +88,6 @@ func discardSinks(ctx context.Context, sinks []Sink) (err error) {
 	return err
 }
 
-// startSinks starts the goroutines of the sinks, and returns the handlers that fill their queues.
-func (t *Telemetry) startSinks(sinks []Sink, dropped *prometheus.CounterVec, log *slog.Logger) (handlers []slog.Handler) {
-	for _, s := range sinks {
-		q := newSinkQueue(s, dropped.WithLabelValues(s.Name), log)
-		t.queues = append(t.queues, q)
-		handlers = append(handlers, q.handler())
-	}
-	return handlers
-}
-
 // recovering returns the middleware for handlers that run in the goroutine of a log call. A
 // handler that fails or panics loses only its own record.
 func recovering(lost prometheus.Counter, log *slog.Logger) slogmulti.Middleware {

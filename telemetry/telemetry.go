@@ -11,7 +11,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/propagation"
-	sdklog "go.opentelemetry.io/otel/sdk/log"
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -52,24 +51,11 @@ type Config struct {
 // Telemetry is the logger, tracer and metric registry of one service. Its methods may be called
 // concurrently and after Shutdown. After it, logs and spans are dropped.
 type Telemetry struct {
-	level  slog.LevelVar
-	logger *slog.Logger
-	sinks  *slog.Logger
-	lines  io.Writer
-	stdout *lineWriter
-
-	sampler sampler
-	// recordsNothing reports that no exporter and no processor would receive a span.
-	recordsNothing bool
-	traces         *sdktrace.TracerProvider
-	logs           *sdklog.LoggerProvider // nil without an exporter
-	propagator     propagation.TextMapPropagator
-	deliveries     []*delivery
-	queues         []*sinkQueue
-
-	registry *prometheus.Registry
-	guard    *guard
-	meters   *sdkmetric.MeterProvider
+	level      slog.LevelVar
+	logs       logs
+	traces     traces
+	metrics    metrics
+	propagator propagation.TextMapPropagator
 }
 
 // Start makes the telemetry of a service and starts its goroutines. ctx bounds only the start.
@@ -79,7 +65,7 @@ type Telemetry struct {
 func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 	cfg = cfg.withDefaults()
 	env := &environment{get: cfg.Getenv}
-	t := &Telemetry{sampler: env.sampler(), propagator: env.propagator()}
+	t := &Telemetry{propagator: env.propagator()}
 	t.level.Set(cfg.LogLevel)
 
 	exporters, err := newExporters(ctx, env)
@@ -91,15 +77,15 @@ func Start(ctx context.Context, cfg Config) (*Telemetry, error) {
 	if err != nil {
 		env.warn("resource attributes are not used as given: %v", err)
 	}
-	if err := t.startMetrics(cfg, resource); err != nil {
+	if t.metrics, err = startMetrics(cfg, resource); err != nil {
 		exporters.discard(ctx)
 		return nil, fmt.Errorf("telemetry: %w", errors.Join(err, discardSinks(ctx, cfg.Sinks)))
 	}
-	diagnostics := t.startLogs(cfg, exporters.logs, env, resource)
-	t.guard.log = t.logger
-	t.startTraces(cfg, exporters.spans, env, resource, diagnostics)
+	t.logs = startLogs(cfg, &t.level, exporters.logs, env, resource, t.metrics.registry)
+	t.metrics.guard.log = t.logs.logger
+	t.traces = startTraces(cfg, exporters.spans, env, resource, t.metrics.registry, t.logs.diagnostics)
 	for _, w := range env.warnings {
-		t.logger.WarnContext(ctx, w)
+		t.logs.logger.WarnContext(ctx, w)
 	}
 	return t, nil
 }
@@ -129,7 +115,7 @@ func (cfg Config) check() error {
 }
 
 // Logger returns the logger of the service, which feeds every sink.
-func (t *Telemetry) Logger() *slog.Logger { return t.logger }
+func (t *Telemetry) Logger() *slog.Logger { return t.logs.logger }
 
 // Level returns the level of all sinks. Setting it takes effect at once.
 func (t *Telemetry) Level() *slog.LevelVar { return &t.level }
@@ -143,31 +129,31 @@ func (t *Telemetry) Level() *slog.LevelVar { return &t.level }
 //     all.
 //   - Control characters that JSON allows are escaped.
 //   - The line is not redacted and not compared with Level: the caller has to do both.
-func (t *Telemetry) Lines() io.Writer { return t.lines }
+func (t *Telemetry) Lines() io.Writer { return t.logs.lines }
 
 // Settle waits until the lines logged so far are on standard output, at most 100 ms. It does not
 // wait while the reader is stalled. Lines of ERROR and above settle by themselves, so that the
 // log has the reason of a crash.
-func (t *Telemetry) Settle() { t.stdout.settle() }
+func (t *Telemetry) Settle() { t.logs.stdout.settle() }
 
 // Sinks returns a logger for all sinks but standard output, for callers that write there by
 // Lines. It is nil if there is no other sink.
-func (t *Telemetry) Sinks() *slog.Logger { return t.sinks }
+func (t *Telemetry) Sinks() *slog.Logger { return t.logs.others }
 
 // TracerProvider returns the tracer provider of the service, for libraries that need one.
-func (t *Telemetry) TracerProvider() trace.TracerProvider { return t.traces }
+func (t *Telemetry) TracerProvider() trace.TracerProvider { return t.traces.provider }
 
 // Tracer returns a tracer for the instrumentation with that name.
-func (t *Telemetry) Tracer(name string) trace.Tracer { return t.traces.Tracer(name) }
+func (t *Telemetry) Tracer(name string) trace.Tracer { return t.traces.provider.Tracer(name) }
 
 // Recording reports whether a sampled span would be received by an exporter or a processor.
-func (t *Telemetry) Recording() bool { return !t.recordsNothing }
+func (t *Telemetry) Recording() bool { return !t.traces.unread }
 
 // Sampled reports whether a span of trace id under parent is recorded. Parent is the zero value
 // for a root. It makes the same decision as the tracer, without an allocation. If nothing
 // receives spans, it returns false; forward the caller's own flag unchanged in that case.
 func (t *Telemetry) Sampled(parent trace.SpanContext, id trace.TraceID) bool {
-	return t.sampler.decide(parent, id)
+	return t.traces.sampler.decide(parent, id)
 }
 
 // Propagator returns the propagator of trace context and baggage between services.
@@ -175,7 +161,7 @@ func (t *Telemetry) Propagator() propagation.TextMapPropagator { return t.propag
 
 // Registry returns the metric registry of the service, for gathering and for collectors that
 // cannot fail. Register others with Registerer.
-func (t *Telemetry) Registry() *prometheus.Registry { return t.registry }
+func (t *Telemetry) Registry() *prometheus.Registry { return t.metrics.registry }
 
 // Registerer returns a registerer for Registry that guards against faulty collectors.
 //
@@ -189,17 +175,17 @@ func (t *Telemetry) Registry() *prometheus.Registry { return t.registry }
 //
 // prometheus.WrapRegistererWith and similar functions may be used on it. A panic in a goroutine
 // that the collector itself started ends the process.
-func (t *Telemetry) Registerer() prometheus.Registerer { return t.guard }
+func (t *Telemetry) Registerer() prometheus.Registerer { return t.metrics.guard }
 
 // MetricsHandler serves the registry in the formats of Prometheus, with exemplars in OpenMetrics.
 // Concurrent scrapes share one collection. More than eight at once are refused with 503, and a
 // scrape that takes longer than 10 s is answered with 503.
-func (t *Telemetry) MetricsHandler() http.Handler { return metricsHandler(t.guard) }
+func (t *Telemetry) MetricsHandler() http.Handler { return metricsHandler(t.metrics.guard) }
 
 // MeterProvider returns the provider for libraries that measure with OpenTelemetry. Their metrics
 // appear in Registry, with at most 2000 series each. Further series are merged into one with the
 // label otel_metric_overflow="true".
-func (t *Telemetry) MeterProvider() *sdkmetric.MeterProvider { return t.meters }
+func (t *Telemetry) MeterProvider() *sdkmetric.MeterProvider { return t.metrics.meters }
 
 // Metric is an entry of the catalogue.
 type Metric struct {

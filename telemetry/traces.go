@@ -8,6 +8,8 @@ import (
 	sdkresource "go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
@@ -36,10 +38,22 @@ func newResource(ctx context.Context, cfg Config) (*sdkresource.Resource, error)
 	return resource, err
 }
 
-// startTraces sets the tracer provider. Without a receiver of spans it samples nothing.
-func (t *Telemetry) startTraces(cfg Config, exporter sdktrace.SpanExporter, env *environment, resource *sdkresource.Resource, diagnostics *slog.Logger) {
+// traces are the tracer provider and what it feeds.
+type traces struct {
+	provider *sdktrace.TracerProvider
+	sampler  sampler
+	unread   bool // no exporter and no processor would receive a span
+	delivery *delivery
+}
+
+// startTraces makes the tracer provider. Without a receiver of spans it samples nothing.
+func startTraces(
+	cfg Config, exporter sdktrace.SpanExporter, env *environment, resource *sdkresource.Resource, registry *prometheus.Registry,
+	diagnostics *slog.Logger,
+) traces {
+	t := traces{sampler: env.sampler()}
 	if exporter == nil && len(cfg.SpanProcessors) == 0 {
-		t.sampler, t.recordsNothing = nothing, true
+		t.sampler, t.unread = nothing, true
 	}
 	options := []sdktrace.TracerProviderOption{
 		sdktrace.WithResource(resource),
@@ -48,20 +62,20 @@ func (t *Telemetry) startTraces(cfg Config, exporter sdktrace.SpanExporter, env 
 	}
 	dropped := catalog.SpansDropped.CounterVec()
 	exported := catalog.SpansExported.CounterVec()
-	t.registry.MustRegister(dropped, exported)
-	d := &delivery{
+	registry.MustRegister(dropped, exported)
+	t.delivery = &delivery{
 		signal: signalTraces, limit: env.positive("OTEL_BSP_MAX_QUEUE_SIZE", sdktrace.DefaultMaxQueueSize), log: diagnostics,
 		exported: exported.WithLabelValues(), overflow: dropped.WithLabelValues("queue_full"), failed: dropped.WithLabelValues("export_failed"),
 	}
 	if exporter != nil {
-		batches := sdktrace.NewBatchSpanProcessor(spanExporter{exporter, d}, sdktrace.WithMaxQueueSize(d.limit))
-		options = append(options, sdktrace.WithSpanProcessor(redactSpans(spanQueue{batches, d})))
-		t.deliveries = append(t.deliveries, d)
+		batches := sdktrace.NewBatchSpanProcessor(spanExporter{exporter, t.delivery}, sdktrace.WithMaxQueueSize(t.delivery.limit))
+		options = append(options, sdktrace.WithSpanProcessor(redactSpans(spanQueue{batches, t.delivery})))
 	}
 	for _, p := range cfg.SpanProcessors {
 		options = append(options, sdktrace.WithSpanProcessor(redactSpans(p)))
 	}
-	t.traces = sdktrace.NewTracerProvider(options...)
+	t.provider = sdktrace.NewTracerProvider(options...)
+	return t
 }
 
 // spanQueue admits spans to the batches while there is room, and so can count dropped ones.

@@ -2,12 +2,18 @@ package chassistest
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
@@ -71,20 +77,20 @@ func conformance(t testing.TB, service chassis.Service, opts Options, run func(n
 	}
 	for _, check := range []struct {
 		name string
-		run  func(testing.TB)
+		run  func(testing.TB, *conformer)
 	}{
-		{"plaintext is refused", c.plaintext},
-		{"TLS 1.2 is refused", c.oldTLS},
-		{"callers are held to the contract", c.callers},
-		{"nobody gets in by REST", c.nobodyByREST},
-		{"deadlines are kept", c.deadlines},
-		{"panics are contained", c.panics},
-		{"secrets stay inside", c.secrets},
-		{"series are bounded", c.series},
-		{"a stop loses no call", c.drain}, // the service has stopped after it
-		{"nothing is left running", c.nothingLeft},
+		{"plaintext is refused", plaintext},
+		{"TLS 1.2 is refused", oldTLS},
+		{"callers are held to the contract", callers},
+		{"nobody gets in by REST", nobodyByREST},
+		{"deadlines are kept", deadlines},
+		{"panics are contained", panics},
+		{"secrets stay inside", secrets},
+		{"series are bounded", series},
+		{"a stop loses no call", drain}, // the service has stopped after it
+		{"nothing is left running", nothingLeft},
 	} {
-		run(check.name, check.run)
+		run(check.name, func(t testing.TB) { check.run(t, c) })
 	}
 }
 
@@ -145,4 +151,65 @@ func callerFor(m *contract.Method) (as string, ok bool) {
 func bounded(t testing.TB) (context.Context, context.CancelFunc) {
 	t.Helper()
 	return context.WithTimeout(t.Context(), callTimeout)
+}
+
+// nobody returns a connection of a client whose certificate is valid and has no SPIFFE ID.
+func (c *conformer) nobody() *grpc.ClientConn {
+	id := c.opts.CA.Identity("nobody", func(cert *x509.Certificate) { cert.URIs = nil })
+	config := c.svc.TLS()
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &id.Certificate, nil }
+	return c.svc.ConnWith(grpc.WithTransportCredentials(credentials.NewTLS(config)))
+}
+
+func (c *conformer) inFlight() (running []string) {
+	for _, m := range c.methods {
+		if n := c.svc.Metric("chassis_rpc_in_flight", "rpc_method", m.Name); n > 0 {
+			running = append(running, fmt.Sprintf("%s (%v)", m.Name, n))
+		}
+	}
+	return running
+}
+
+// settle waits until no call runs, when all log lines and spans are complete.
+func (c *conformer) settle(t testing.TB) {
+	t.Helper()
+	for deadline := time.Now().Add(callTimeout); c.svc.Metric("chassis_rpc_in_flight") > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Errorf("calls still run %s after their callers have gone: %s", callTimeout, strings.Join(c.inFlight(), ", "))
+			return
+		}
+	}
+}
+
+func (c *conformer) restScheme() string {
+	if c.svc.env["CHASSIS_HTTP_TLS"] == "true" {
+		return "https"
+	}
+	return "http"
+}
+
+// page returns a page of the admin port.
+func (c *conformer) page(t testing.TB, path string) string {
+	t.Helper()
+	scheme := "http"
+	if c.svc.env["CHASSIS_ADMIN_TLS"] == "true" {
+		scheme = "https"
+	}
+	ctx, cancel := bounded(t)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://admin"+path, http.NoBody)
+	if err != nil {
+		t.Fatalf("chassistest: %v", err)
+	}
+	answer, err := c.svc.HTTP().Do(r)
+	if err != nil {
+		t.Errorf("%s: %v", path, err)
+		return ""
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Errorf("%s: got %s, %v", path, answer.Status, err)
+	}
+	return string(body)
 }

@@ -2,17 +2,11 @@ package chassistest
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"fmt"
 	"regexp"
-	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 
 	"github.com/betmakers/paddock/internal/contract"
@@ -20,7 +14,7 @@ import (
 
 // callers calls each method without an identity, with foreign identities, and with every identity
 // that any method lists.
-func (c *conformer) callers(t testing.TB) {
+func callers(t testing.TB, c *conformer) {
 	t.Helper()
 	everybody := map[string]bool{"conformance": true, "spiffe://stranger.example/conformance": true}
 	for _, m := range c.methods {
@@ -35,12 +29,12 @@ func (c *conformer) callers(t testing.TB) {
 			conn, caller = c.svc.ConnAs(as), contract.Caller{ID: fullID(as)}
 		}
 		for _, m := range c.methods {
-			c.try(t, conn, m, caller)
+			try(t, c, conn, m, caller)
 		}
 	}
 }
 
-func (c *conformer) try(t testing.TB, conn *grpc.ClientConn, m *contract.Method, caller contract.Caller) {
+func try(t testing.TB, c *conformer, conn *grpc.ClientConn, m *contract.Method, caller contract.Caller) {
 	t.Helper()
 	ctx, cancel := bounded(t)
 	defer cancel()
@@ -57,17 +51,9 @@ func (c *conformer) try(t testing.TB, conn *grpc.ClientConn, m *contract.Method,
 	}
 }
 
-// nobody returns a connection of a client whose certificate is valid and has no SPIFFE ID.
-func (c *conformer) nobody() *grpc.ClientConn {
-	id := c.opts.CA.Identity("nobody", func(cert *x509.Certificate) { cert.URIs = nil })
-	config := c.svc.TLS()
-	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &id.Certificate, nil }
-	return c.svc.ConnWith(grpc.WithTransportCredentials(credentials.NewTLS(config)))
-}
-
 // deadlines checks the deadlines of handlers, for a caller without a deadline and one with an
 // early deadline.
-func (c *conformer) deadlines(t testing.TB) {
+func deadlines(t testing.TB, c *conformer) {
 	t.Helper()
 	for _, m := range c.methods {
 		as, ok := callerFor(m)
@@ -85,12 +71,12 @@ func (c *conformer) deadlines(t testing.TB) {
 		case m.Timeout > 0 && (left == 0 || left > m.Timeout):
 			t.Errorf("%s has %s left at its beginning, want %s at most", m.Name, left, m.Timeout)
 		}
-		c.hurry(t, m, conn)
+		hurry(t, c, m, conn)
 	}
 }
 
 // hurry calls m with a deadline before the declared one.
-func (c *conformer) hurry(t testing.TB, m *contract.Method, conn *grpc.ClientConn) {
+func hurry(t testing.TB, c *conformer, m *contract.Method, conn *grpc.ClientConn) {
 	t.Helper()
 	hurry := callTimeout
 	if m.Timeout > 0 {
@@ -116,18 +102,18 @@ func (c *conformer) hurry(t testing.TB, m *contract.Method, conn *grpc.ClientCon
 var internalError = regexp.MustCompile(`^internal error, id [0-9a-f]{16}$`)
 
 // panics makes each handler panic in its probe, and then calls again.
-func (c *conformer) panics(t testing.TB) {
+func panics(t testing.TB, c *conformer) {
 	t.Helper()
 	for _, m := range c.methods {
 		as, ok := callerFor(m)
 		if !ok {
 			continue
 		}
-		c.panicIn(t, m, c.svc.ConnAs(as))
+		panicIn(t, c, m, c.svc.ConnAs(as))
 	}
 }
 
-func (c *conformer) panicIn(t testing.TB, m *contract.Method, conn *grpc.ClientConn) {
+func panicIn(t testing.TB, c *conformer, m *contract.Method, conn *grpc.ClientConn) {
 	t.Helper()
 	ctx, cancel := bounded(t)
 	defer cancel()
@@ -142,24 +128,4 @@ func (c *conformer) panicIn(t testing.TB, m *contract.Method, conn *grpc.ClientC
 	if err := call(ctx, conn, m, probeReach, newMessage(requestOf(m))); status.Code(err) != codes.Aborted {
 		t.Errorf("%s after a panic: got %v, want it to reach the service", m.Name, err)
 	}
-}
-
-// settle waits until no call runs, when all log lines and spans are complete.
-func (c *conformer) settle(t testing.TB) {
-	t.Helper()
-	for deadline := time.Now().Add(callTimeout); c.svc.Metric("chassis_rpc_in_flight") > 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Errorf("calls still run %s after their callers have gone: %s", callTimeout, strings.Join(c.inFlight(), ", "))
-			return
-		}
-	}
-}
-
-func (c *conformer) inFlight() (running []string) {
-	for _, m := range c.methods {
-		if n := c.svc.Metric("chassis_rpc_in_flight", "rpc_method", m.Name); n > 0 {
-			running = append(running, fmt.Sprintf("%s (%v)", m.Name, n))
-		}
-	}
-	return running
 }

@@ -21,7 +21,7 @@ import (
 // anyMethod is a method that every service has.
 const anyMethod = "/grpc.health.v1.Health/Check"
 
-func (c *conformer) plaintext(t testing.TB) {
+func plaintext(t testing.TB, c *conformer) {
 	t.Helper()
 	ctx, cancel := bounded(t)
 	defer cancel()
@@ -35,7 +35,7 @@ func (c *conformer) plaintext(t testing.TB) {
 	}
 }
 
-func (c *conformer) oldTLS(t testing.TB) {
+func oldTLS(t testing.TB, c *conformer) {
 	t.Helper()
 	ctx, cancel := bounded(t)
 	defer cancel()
@@ -47,17 +47,17 @@ func (c *conformer) oldTLS(t testing.TB) {
 			t.Logf("there is no %s port", port)
 			continue
 		}
-		if err := c.handshake(ctx, port, tls.VersionTLS13); err != nil { // else a refusal would prove nothing
+		if err := handshake(c, ctx, port, tls.VersionTLS13); err != nil { // else a refusal would prove nothing
 			t.Errorf("the %s port does not take TLS 1.3: %v", port, err)
 		}
-		if err := c.handshake(ctx, port, tls.VersionTLS12); err == nil {
+		if err := handshake(c, ctx, port, tls.VersionTLS12); err == nil {
 			t.Errorf("the %s port takes TLS 1.2", port)
 		}
 	}
 }
 
 // handshake makes a TLS handshake of one version and closes the connection.
-func (c *conformer) handshake(ctx context.Context, port string, version uint16) error {
+func handshake(c *conformer, ctx context.Context, port string, version uint16) error {
 	raw, err := c.svc.network.dial(ctx, port)
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ const (
 
 // series counts the series before and after callers have invented names of all kinds that they
 // can choose.
-func (c *conformer) series(t testing.TB) {
+func series(t testing.TB, c *conformer) {
 	t.Helper()
 	conn, client := c.svc.ConnAs("conformance"), c.svc.HTTPAs("conformance")
 	rest := c.svc.network.open("http")
@@ -152,7 +152,7 @@ func (s *seen) series(t testing.TB) map[string]int {
 
 // drain stops the service while a call of each method runs, and ends the calls only after every
 // caller was notified.
-func (c *conformer) drain(t testing.TB) {
+func drain(t testing.TB, c *conformer) {
 	t.Helper()
 	ended, held := make(chan error, len(c.methods)), 0
 	for _, m := range c.methods {
@@ -161,7 +161,7 @@ func (c *conformer) drain(t testing.TB) {
 			continue
 		}
 		conn := c.svc.ConnAs(as)
-		go func() { ended <- c.hold(t, conn, m) }()
+		go func() { ended <- hold(t, c, conn, m) }()
 		select {
 		case <-c.probe.blocked:
 			held++
@@ -182,7 +182,7 @@ func (c *conformer) drain(t testing.TB) {
 	}
 }
 
-func (c *conformer) hold(t testing.TB, conn *grpc.ClientConn, m *contract.Method) error {
+func hold(t testing.TB, c *conformer, conn *grpc.ClientConn, m *contract.Method) error {
 	t.Helper()
 	ctx, cancel := bounded(t)
 	defer cancel()
@@ -193,7 +193,7 @@ func (c *conformer) hold(t testing.TB, conn *grpc.ClientConn, m *contract.Method
 	return fmt.Errorf("%s was lost: %w", m.Name, err)
 }
 
-func (c *conformer) nothingLeft(t testing.TB) {
+func nothingLeft(t testing.TB, c *conformer) {
 	t.Helper()
 	c.svc.RequestStop()
 	_ = c.svc.Wait() // drain has reported it

@@ -15,7 +15,7 @@ import (
 
 // nobodyByREST requests each route without a certificate, like a browser. Methods that are not
 // public must refuse. Public ones must be reached, or a refusal would prove nothing.
-func (c *conformer) nobodyByREST(t testing.TB) {
+func nobodyByREST(t testing.TB, c *conformer) {
 	t.Helper()
 	if !c.svc.network.open("http") {
 		t.Logf("there is no REST port to ask")
@@ -31,7 +31,7 @@ func (c *conformer) nobodyByREST(t testing.TB) {
 		for _, route := range routes {
 			asked := route.HTTPMethod + " " + pathOf(m, route)
 			service, _, _ := strings.Cut(strings.TrimPrefix(m.FullMethod, "/"), "/")
-			if c.askRoute(t, client, m, asked) {
+			if askRoute(t, c, client, m, asked) {
 				served[service] = true
 			} else {
 				unserved[service] = append(unserved[service], asked)
@@ -46,7 +46,7 @@ func (c *conformer) nobodyByREST(t testing.TB) {
 }
 
 // askRoute makes one request, and reports whether the route exists.
-func (c *conformer) askRoute(t testing.TB, client *http.Client, m *contract.Method, asked string) (served bool) {
+func askRoute(t testing.TB, c *conformer, client *http.Client, m *contract.Method, asked string) (served bool) {
 	t.Helper()
 	method, path, _ := strings.Cut(asked, " ")
 	before := c.probe.count(m)
@@ -66,13 +66,6 @@ func (c *conformer) askRoute(t testing.TB, client *http.Client, m *contract.Meth
 		t.Errorf("%s: got status %d, want 401 or 403: something else has refused, so that %s was not checked", asked, code, m.Name)
 	}
 	return true
-}
-
-func (c *conformer) restScheme() string {
-	if c.svc.env["CHASSIS_HTTP_TLS"] == "true" {
-		return "https"
-	}
-	return "http"
 }
 
 func routesOf(m *contract.Method) (own []openapi.Route, err error) {

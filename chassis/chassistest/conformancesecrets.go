@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +21,7 @@ const secretsTimeout = time.Second
 
 // secrets sends a request with canaries to the handler of each method that takes secrets, and
 // through a panic, and searches all output for them.
-func (c *conformer) secrets(t testing.TB) {
+func secrets(t testing.TB, c *conformer) {
 	t.Helper()
 	canary := rand.Text()[:24] // 24 bytes: the base64 form of a longer text begins with theirs
 	for _, m := range c.methods {
@@ -40,7 +38,7 @@ func (c *conformer) secrets(t testing.TB) {
 			err := call(ctx, c.svc.ConnAs(as), m, mode, message)
 			cancel()
 			if err != nil {
-				c.search(t, canary, "the error of "+m.Name, fmt.Sprint(err, status.Convert(err).Proto()))
+				search(t, c, canary, "the error of "+m.Name, fmt.Sprint(err, status.Convert(err).Proto()))
 			}
 		}
 		if c.probe.count(m) == before {
@@ -48,17 +46,17 @@ func (c *conformer) secrets(t testing.TB) {
 		}
 	}
 	c.settle(t)
-	c.search(t, canary, "the log", string(c.svc.seen.lines.copy()))
+	search(t, c, canary, "the log", string(c.svc.seen.lines.copy()))
 	for _, span := range c.svc.Spans() {
-		c.search(t, canary, "span "+span.Name(), fmt.Sprint(span.Name(), span.Attributes(), span.Events(), span.Links(), span.Status()))
+		search(t, c, canary, "span "+span.Name(), fmt.Sprint(span.Name(), span.Attributes(), span.Events(), span.Links(), span.Status()))
 	}
 	for _, page := range []string{"/metrics", "/debug/", "/debug/status.json", "/debug/config", "/debug/pprof/goroutine?debug=2"} {
-		c.search(t, canary, page, c.page(t, page))
+		search(t, c, canary, page, c.page(t, page))
 	}
 }
 
 // search fails the test if text contains a canary, and shows its surroundings.
-func (c *conformer) search(t testing.TB, canary, where, text string) {
+func search(t testing.TB, c *conformer, canary, where, text string) {
 	t.Helper()
 	for _, secret := range []string{canary, base64.StdEncoding.EncodeToString([]byte(canary)), fmt.Sprint(secretNumber)} {
 		if i := strings.Index(text, secret); i >= 0 {
@@ -67,30 +65,4 @@ func (c *conformer) search(t testing.TB, canary, where, text string) {
 			return
 		}
 	}
-}
-
-// page returns a page of the admin port.
-func (c *conformer) page(t testing.TB, path string) string {
-	t.Helper()
-	scheme := "http"
-	if c.svc.env["CHASSIS_ADMIN_TLS"] == "true" {
-		scheme = "https"
-	}
-	ctx, cancel := bounded(t)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://admin"+path, http.NoBody)
-	if err != nil {
-		t.Fatalf("chassistest: %v", err)
-	}
-	answer, err := c.svc.HTTP().Do(r)
-	if err != nil {
-		t.Errorf("%s: %v", path, err)
-		return ""
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		t.Errorf("%s: got %s, %v", path, answer.Status, err)
-	}
-	return string(body)
 }
