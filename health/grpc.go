@@ -2,7 +2,6 @@ package health
 
 import (
 	"context"
-	"slices"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -13,19 +12,14 @@ import (
 
 // AddService makes grpc.health.v1 answer for the gRPC service with that full name. The answer is
 // always that of the whole server, whose name is empty. Adding a name again does nothing.
-func (m *Monitor) AddService(name string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !slices.Contains(m.services, name) {
-		m.services = append(m.services, name)
-		m.settle()
-	}
-}
+func (m *Monitor) AddService(name string) { m.readiness.answerFor(name) }
 
 // GRPC returns the implementation of grpc.health.v1, with Check, List and Watch. For names that
 // AddService was not called with, Check returns NOT_FOUND and Watch sends SERVICE_UNKNOWN, as the
 // protocol requires.
-func (m *Monitor) GRPC() healthpb.HealthServer { return &server{Server: m.server, unwatch: m.unwatch} }
+func (m *Monitor) GRPC() healthpb.HealthServer {
+	return &server{Server: m.readiness.server, unwatch: m.unwatch}
+}
 
 // EndWatches ends every Watch, now and later, with UNAVAILABLE. A graceful stop of a gRPC server
 // waits for its streams, and watches never end by themselves. Call it after SetServing(false), so

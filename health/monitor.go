@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	grpchealth "google.golang.org/grpc/health"
 )
 
 // stopGrace is the time that Stop waits for probes whose context has ended.
@@ -27,21 +26,15 @@ type Config struct {
 // Monitor runs checks and reports their results. Make one with New. Its methods may be called
 // concurrently.
 type Monitor struct {
-	log     *slog.Logger
-	metrics *metrics
-	server  *grpchealth.Server
-	ready   atomic.Bool
-	started atomic.Bool
-	loops   sync.WaitGroup
-	stopped chan struct{} // closed by Stop
-	unwatch chan struct{} // closed by EndWatches
+	readiness *readiness
+	started   atomic.Bool
+	loops     sync.WaitGroup
+	stopped   chan struct{} // closed by Stop
+	unwatch   chan struct{} // closed by EndWatches
 
-	mu       sync.Mutex // guards what follows and keeps server and ready in step with it
-	serving  bool
+	mu       sync.Mutex // guards what follows
 	watching bool
 	runners  []*runner
-	records  map[string]*record
-	services []string
 	cancel   context.CancelFunc // nil before Start
 	stopping bool
 }
@@ -56,13 +49,9 @@ func New(cfg Config) (*Monitor, error) {
 	if err != nil {
 		return nil, err
 	}
-	mon := &Monitor{
-		log: cfg.Logger, metrics: m, server: grpchealth.NewServer(),
-		stopped: make(chan struct{}), unwatch: make(chan struct{}), watching: true,
-		records: make(map[string]*record), services: []string{""},
-	}
-	mon.settle()
-	return mon, nil
+	return &Monitor{
+		readiness: newReadiness(cfg.Logger, m), stopped: make(chan struct{}), unwatch: make(chan struct{}), watching: true,
+	}, nil
 }
 
 // Add registers a check, to be run from Start on. It fails if the check is invalid, if its name
@@ -77,13 +66,11 @@ func (m *Monitor) Add(c Check) error {
 	if m.cancel != nil || m.stopping {
 		return fmt.Errorf("health: check %q was added after the checks were started: add it during set-up", c.Name)
 	}
-	if m.records[c.Name] != nil {
+	c = c.withDefaults()
+	if !m.readiness.add(c) {
 		return fmt.Errorf("health: there are two checks named %q: give each a name of its own", c.Name)
 	}
-	c = c.withDefaults()
-	m.records[c.Name] = &record{CheckStatus: CheckStatus{Name: c.Name, State: Pending, Soft: c.Soft, Since: time.Now()}}
-	m.runners = append(m.runners, &runner{check: c, first: make(chan struct{}), report: func(r result) { m.take(c, r) }})
-	m.settle()
+	m.runners = append(m.runners, &runner{check: c, first: make(chan struct{}), report: func(r result) { m.readiness.take(c, r) }})
 	return nil
 }
 
@@ -122,28 +109,18 @@ func (m *Monitor) WaitFirst(ctx context.Context) error {
 
 // SetServing turns the switch on or off. It is off at first. Watchers are notified before it
 // returns.
-func (m *Monitor) SetServing(on bool) {
-	m.mu.Lock()
-	m.serving = on
-	v := m.settle()
-	m.mu.Unlock()
-	m.logReadiness(v)
-}
+func (m *Monitor) SetServing(on bool) { m.readiness.serve(on) }
 
 // MarkStarted completes the start: Startupz answers 200 from now on.
 func (m *Monitor) MarkStarted() { m.started.Store(true) }
 
 // Ready reports whether the switch is on and every hard check passes. It costs one atomic load.
-func (m *Monitor) Ready() bool { return m.ready.Load() }
+func (m *Monitor) Ready() bool { return m.readiness.ready.Load() }
 
 // Status returns the current state. Checks are in the order in which they were added.
 func (m *Monitor) Status() Status {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s := Status{Ready: m.ready.Load(), Serving: m.serving, Started: m.started.Load()}
-	for _, r := range m.runners {
-		s.Checks = append(s.Checks, m.records[r.check.Name].CheckStatus)
-	}
+	s := m.readiness.status()
+	s.Started = m.started.Load()
 	return s
 }
 

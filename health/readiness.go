@@ -1,35 +1,112 @@
 package health
 
 import (
+	"log/slog"
+	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	grpchealth "google.golang.org/grpc/health"
 )
 
-// take records a result of check c, and notifies watchers, log and metrics of changes.
-func (m *Monitor) take(c Check, res result) {
-	if res.stack != "" {
-		m.metrics.panicked()
-		m.log.Error("health probe panicked", "check", c.Name, "reason", res.reason, "stack", res.stack)
+// readiness knows the state of every check, and whether the service is ready. Its methods may be
+// called concurrently.
+type readiness struct {
+	log     *slog.Logger
+	metrics *metrics
+	server  *grpchealth.Server
+	ready   atomic.Bool
+
+	mu       sync.Mutex // guards what follows and keeps server and ready in step with it
+	serving  bool
+	records  []*record // in the order in which the checks were added
+	services []string
+}
+
+func newReadiness(log *slog.Logger, m *metrics) *readiness {
+	r := &readiness{log: log, metrics: m, server: grpchealth.NewServer(), services: []string{""}}
+	r.settle()
+	return r
+}
+
+// add adds a check without a result. It reports false if the name is taken.
+func (r *readiness) add(c Check) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.record(c.Name) != nil {
+		return false
 	}
-	m.mu.Lock()
-	rec := m.records[c.Name]
+	r.records = append(r.records, &record{CheckStatus: CheckStatus{Name: c.Name, State: Pending, Soft: c.Soft, Since: time.Now()}})
+	r.settle()
+	return true
+}
+
+// record returns the record of a check, nil if there is none. The caller holds r.mu.
+func (r *readiness) record(name string) *record {
+	for _, rec := range r.records {
+		if rec.Name == name {
+			return rec
+		}
+	}
+	return nil
+}
+
+// serve turns the switch on or off.
+func (r *readiness) serve(on bool) {
+	r.mu.Lock()
+	r.serving = on
+	v := r.settle()
+	r.mu.Unlock()
+	r.logReadiness(v)
+}
+
+// answerFor makes grpc.health.v1 answer for a gRPC service.
+func (r *readiness) answerFor(service string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.Contains(r.services, service) {
+		r.services = append(r.services, service)
+		r.settle()
+	}
+}
+
+func (r *readiness) status() Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := Status{Ready: r.ready.Load(), Serving: r.serving}
+	for _, rec := range r.records {
+		s.Checks = append(s.Checks, rec.CheckStatus)
+	}
+	return s
+}
+
+// take records a result of check c, and notifies watchers, log and metrics of changes.
+func (r *readiness) take(c Check, res result) {
+	if res.stack != "" {
+		r.metrics.panicked()
+		r.log.Error("health probe panicked", "check", c.Name, "reason", res.reason, "stack", res.stack)
+	}
+	r.mu.Lock()
+	rec := r.record(c.Name)
 	was, wasDegraded := rec.State, rec.Degraded
 	flipped := rec.apply(res, c.FailAfter, c.PassAfter, time.Now())
 	rec.Degraded = res.degraded && rec.State == Passing
 	now := rec.CheckStatus
-	m.metrics.set(now)
-	v := m.settle()
-	m.mu.Unlock()
+	r.metrics.set(now)
+	v := r.settle()
+	r.mu.Unlock()
 
 	switch {
 	case now.Degraded && !wasDegraded:
-		m.log.Warn("health check is degraded", "check", now.Name, "soft", now.Soft, "reason", now.LastError)
+		r.log.Warn("health check is degraded", "check", now.Name, "soft", now.Soft, "reason", now.LastError)
 	case flipped:
-		m.logFlip(was, now)
+		r.logFlip(was, now)
 	case wasDegraded && !now.Degraded && now.Failures == 0:
-		m.log.Info("health check is no longer degraded", "check", now.Name, "soft", now.Soft)
+		r.log.Info("health check is no longer degraded", "check", now.Name, "soft", now.Soft)
 	}
-	m.logReadiness(v)
+	r.logReadiness(v)
 }
 
 // verdict is the readiness, and whether it has changed.
@@ -38,41 +115,41 @@ type verdict struct {
 	failing                 []string
 }
 
-// settle computes readiness and notifies the gRPC watchers. The caller holds m.mu, or is New.
-func (m *Monitor) settle() verdict {
-	v := verdict{serving: m.serving}
-	for _, r := range m.runners {
-		if rec := m.records[r.check.Name]; !rec.Soft && rec.State != Passing {
+// settle computes readiness and notifies the gRPC watchers. The caller holds r.mu, or has just made r.
+func (r *readiness) settle() verdict {
+	v := verdict{serving: r.serving}
+	for _, rec := range r.records {
+		if !rec.Soft && rec.State != Passing {
 			v.failing = append(v.failing, rec.Name)
 		}
 	}
 	v.ready = v.serving && len(v.failing) == 0
-	v.changed = m.ready.Swap(v.ready) != v.ready
-	for _, s := range m.services {
-		m.server.SetServingStatus(s, servingStatus(v.ready))
+	v.changed = r.ready.Swap(v.ready) != v.ready
+	for _, s := range r.services {
+		r.server.SetServingStatus(s, servingStatus(v.ready))
 	}
 	return v
 }
 
-func (m *Monitor) logFlip(was State, now CheckStatus) {
+func (r *readiness) logFlip(was State, now CheckStatus) {
 	switch {
 	case now.State == Failing:
-		m.log.Warn("health check fails", "check", now.Name, "soft", now.Soft, "failures", now.Failures, "reason", now.LastError)
+		r.log.Warn("health check fails", "check", now.Name, "soft", now.Soft, "failures", now.Failures, "reason", now.LastError)
 	case was == Failing:
-		m.log.Info("health check passes again", "check", now.Name, "soft", now.Soft)
+		r.log.Info("health check passes again", "check", now.Name, "soft", now.Soft)
 	default:
-		m.log.Debug("health check passes", "check", now.Name, "soft", now.Soft)
+		r.log.Debug("health check passes", "check", now.Name, "soft", now.Soft)
 	}
 }
 
-func (m *Monitor) logReadiness(v verdict) {
+func (r *readiness) logReadiness(v verdict) {
 	switch {
 	case !v.changed:
 	case v.ready:
-		m.log.Info("ready")
+		r.log.Info("ready")
 	case !v.serving:
-		m.log.Info("not ready", "reason", "switched off")
+		r.log.Info("not ready", "reason", "switched off")
 	default:
-		m.log.Warn("not ready", "reason", "failing checks: "+strings.Join(v.failing, ", "))
+		r.log.Warn("not ready", "reason", "failing checks: "+strings.Join(v.failing, ", "))
 	}
 }

@@ -10,48 +10,11 @@ import (
 	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
-	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/betmakers/paddock/chassis"
 	"github.com/betmakers/paddock/internal/contract"
 )
-
-// Logs returns the lines that the service has logged so far, oldest first, as in its JSON log:
-// `msg`, `level`, `time`, and the attributes at the top level. With messages, it returns only
-// lines with one of these messages; the line of a call has the message "call". Numbers are
-// float64, as in encoding/json.
-func (r *Running) Logs(messages ...string) []map[string]any {
-	r.t.Helper()
-	lines, err := r.seen.logged()
-	if err != nil {
-		r.t.Fatalf("chassistest: cannot read the log: %v", err)
-	}
-	return slices.DeleteFunc(lines, func(line map[string]any) bool {
-		message, _ := line["msg"].(string)
-		return len(messages) > 0 && !slices.Contains(messages, message)
-	})
-}
-
-// Spans returns the spans that have ended so far, in the order in which they ended.
-func (r *Running) Spans() []sdktrace.ReadOnlySpan { return r.seen.spans.Ended() }
-
-// Events returns the steps that the service has taken so far.
-func (r *Running) Events() []chassis.Event { return r.seen.taken() }
-
-// Metric returns the sum of a metric's series that have the given labels, as alternating names
-// and values. It adds the values of gauges and counters, and the numbers of observations of
-// histograms and summaries. It returns 0 if there is no such series.
-//
-//	svc.Metric("rpc_server_call_duration_seconds", "rpc_status_code", "OK")
-func (r *Running) Metric(name string, labels ...string) float64 {
-	r.t.Helper()
-	sum, err := r.seen.metric(name, labels)
-	if err != nil {
-		r.t.Fatalf("chassistest: metric %s: %v", name, err)
-	}
-	return sum
-}
 
 // seen has the records of a service: log, spans, events.
 type seen struct {

@@ -133,20 +133,3 @@ func (c contents) identity(now time.Time) (*Identity, error) {
 	}
 	return identity, nil
 }
-
-// verifiesItself checks that the service's chain leads to one of its own roots.
-func (i *Identity) verifiesItself() error {
-	intermediates := x509.NewCertPool()
-	for _, der := range i.Certificate.Certificate[1:] {
-		if cert, err := x509.ParseCertificate(der); err == nil {
-			intermediates.AddCert(cert)
-		}
-	}
-	chains, err := i.Certificate.Leaf.Verify(x509.VerifyOptions{
-		Roots: i.Roots, Intermediates: intermediates, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
-	})
-	if err == nil {
-		_, _, err = i.accept(i.Certificate.Leaf, chains)
-	}
-	return err
-}

@@ -221,11 +221,6 @@ func spiffeIdentity(svid *x509svid.SVID, bundles *x509bundle.Set) (*Identity, er
 	return identity, err
 }
 
-// equal reports whether both have the same contents, as after a reconnection to the Workload API.
-func (i *Identity) equal(other *Identity) bool {
-	return i.Certificate.Leaf.Equal(other.Certificate.Leaf) && i.trustsAs(other)
-}
-
 // reconnect waits 100 ms, then twice as long each time up to 5 s. The socket is on the same
 // machine, and a service that starts before its agent should not wait much longer than the agent
 // needs.

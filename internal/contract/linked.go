@@ -1,26 +1,10 @@
 package contract
 
 import (
-	"strings"
-
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
-
-// infrastructure are services that binaries link but that are not services of the fleet. Their
-// callers choose deadlines and retries.
-var infrastructure = []string{"grpc.", "google.", "opentelemetry."}
-
-// Infrastructure reports whether m belongs to gRPC, Google's APIs or telemetry and not to a service of the fleet.
-func (m *Method) Infrastructure() bool {
-	for _, prefix := range infrastructure {
-		if strings.HasPrefix(m.Name, prefix) {
-			return true
-		}
-	}
-	return false
-}
 
 // Linked returns the records of every method whose descriptor is linked into the binary: all
 // methods that it can call by generated code. A service whose declarations contradict themselves

@@ -4,6 +4,7 @@
 package contract
 
 import (
+	"strings"
 	"time"
 
 	"github.com/betmakers/paddock/internal/criticality"
@@ -93,4 +94,18 @@ type Objectives struct {
 	Availability float64       // percent of calls that do not fail by the service's fault
 	Latency      float64       // percent of calls answered within Within
 	Within       time.Duration // of the latency objective
+}
+
+// infrastructure are services that binaries link but that are not services of the fleet. Their
+// callers choose deadlines and retries.
+var infrastructure = []string{"grpc.", "google.", "opentelemetry."}
+
+// Infrastructure reports whether m belongs to gRPC, Google's APIs or telemetry and not to a service of the fleet.
+func (m *Method) Infrastructure() bool {
+	for _, prefix := range infrastructure {
+		if strings.HasPrefix(m.Name, prefix) {
+			return true
+		}
+	}
+	return false
 }
