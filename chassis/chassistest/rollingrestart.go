@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/betmakers/paddock/internal/race"
+
 	"google.golang.org/grpc"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
@@ -131,7 +133,7 @@ func (o *RestartOptions) defaults(t testing.TB) {
 	}
 	if o.Rate <= 0 {
 		o.Rate = restartRate
-		if raceDetector {
+		if race.Detector {
 			o.Rate = restartRateRace
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/betmakers/paddock/internal/race"
+
 	"github.com/betmakers/paddock/internal/criticality"
 )
 
@@ -25,7 +27,7 @@ type machine struct {
 // processors are the machines that loads are tried on. With the race detector it is one of them: make test tries all
 // without it, in a quarter of the time.
 func processors(all ...int) []int {
-	if raced {
+	if race.Detector {
 		return []int{2}
 	}
 	return all

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/betmakers/paddock/internal/race"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/resolver"
@@ -58,7 +60,7 @@ func TestSlowReplica(t *testing.T) {
 
 // Of many calls, too, few go to a replica that is out and had enough to warm up.
 func TestTrickle(t *testing.T) {
-	if balance.Raced {
+	if race.Detector {
 		t.Skip("takes most of a minute with the race detector, and make test runs it without; TestSlowReplica does alike with it")
 	}
 	synctest.Test(t, func(t *testing.T) {

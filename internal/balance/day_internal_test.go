@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/betmakers/paddock/internal/race"
+
 	"google.golang.org/grpc/balancer"
 	"google.golang.org/grpc/resolver"
 
@@ -60,7 +62,7 @@ var methodNames = []string{"fast", "slow", "rare", "poll"}
 // newDay skips the test with the race detector: a day is one goroutine, with millions of calls. make test runs it without.
 func newDay(t testing.TB, seed uint64, replicas int) *day {
 	t.Helper()
-	if raced {
+	if race.Detector {
 		t.Skip("one goroutine: make test runs it without the race detector")
 	}
 	var methods []*contract.Method

@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/betmakers/paddock/internal/race"
+
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/metadata"
@@ -52,7 +54,7 @@ func newReused(tb testing.TB) *reused {
 
 // A call that is not recorded costs the call itself, the method value that reads its message and the message.
 func TestAllocationsOfThePass(t *testing.T) {
-	if raceDetector {
+	if race.Detector {
 		t.Skip("the race detector makes sync.Pool forget")
 	}
 	f := everything(t, 0, io.Discard)
@@ -71,7 +73,7 @@ func TestAllocationsOfThePass(t *testing.T) {
 
 // Faults and rate limits cost nothing where there are none, and a limit that holds allocates nothing either.
 func TestAllocationsOfFaultsAndRateLimits(t *testing.T) {
-	if raceDetector {
+	if race.Detector {
 		t.Skip("the race detector makes sync.Pool forget")
 	}
 	count := func(f *fixture) float64 {

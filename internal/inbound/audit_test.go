@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/betmakers/paddock/internal/race"
+
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -115,7 +117,7 @@ func TestACallThatCannotBeRecorded(t *testing.T) {
 
 // A record costs a call what its address in words costs.
 func TestAllocationsOfTheAuditLog(t *testing.T) {
-	if raceDetector {
+	if race.Detector {
 		t.Skip("the race detector makes sync.Pool forget")
 	}
 	count := func(changes ...func(*setup)) float64 {

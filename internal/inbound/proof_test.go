@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/betmakers/paddock/internal/race"
+
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
@@ -200,7 +202,7 @@ func TestRefusalsNameThePeerOfAnEndedProof(t *testing.T) {
 
 // The look at the proof costs a call no allocation.
 func TestAllocationsOfProofs(t *testing.T) {
-	if raceDetector {
+	if race.Detector {
 		t.Skip("the race detector makes sync.Pool forget")
 	}
 	f := newChain(t, testHandlers{unary: echo})

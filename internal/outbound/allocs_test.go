@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/betmakers/paddock/internal/race"
+
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -73,7 +75,7 @@ func inTrace(ctx context.Context) context.Context {
 // included. Whoever calls without it sets the deadline himself. Within a call whose time ends before the contract's there
 // is a second deadline, the one with the reserve, above gRPC's.
 func TestAllocationsOfTheClientsPass(t *testing.T) {
-	if raceDetector {
+	if race.Detector {
 		t.Skip("the race detector makes sync.Pool forget")
 	}
 	outside := func(do func(context.Context)) { do(inTrace(context.Background())) }

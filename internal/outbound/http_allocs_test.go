@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/betmakers/paddock/internal/race"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/betmakers/paddock/internal/outbound"
@@ -33,7 +35,7 @@ func passing(tb testing.TB, next http.RoundTripper) *http.Client {
 // The pass costs what its deadline, its headers and its own request cost. The bare client has a timeout too: nobody
 // should have one without.
 func TestAllocationsOfTheHTTPClientsPass(t *testing.T) {
-	if raceDetector {
+	if race.Detector {
 		t.Skip("the race detector makes sync.Pool forget")
 	}
 	url, transport := saysHello(t), network(t)

@@ -1,5 +1,0 @@
-//go:build !race
-
-package chassistest
-
-const raceDetector = false

@@ -1,5 +1,0 @@
-//go:build !race
-
-package outbound_test
-
-const raceDetector = false

@@ -1,0 +1,7 @@
+//go:build race
+
+package race
+
+// Detector reports whether the race detector is on. With it, sync.Pool forgets at random, so that
+// allocations cannot be counted, and a call costs several times as much.
+const Detector = true
