@@ -13,8 +13,8 @@ ATTACK   ?= 3s
 # sixth of a service's binary, and it hangs pages on http.DefaultServeMux: docs/decisions/0010-no-templates.md.
 TAGS     := grpcnotrace
 
-# As a service is built (docs/production.md). All that is built without the race detector is built so, the binaries that the
-# acceptance tests start included: another flag would have every dependency compiled once more.
+# As a service is built (docs/production.md). All that is built without the race detector is built so, tests and the binaries
+# that they start included: another flag would have every dependency compiled once more.
 PLAIN    := -trimpath -tags=$(TAGS)
 
 # Packages whose tests are loads of real servers: two of them at once would measure each other.
@@ -22,11 +22,8 @@ LOADS    := ./chassis ./chassis/chassistest ./internal/inbound ./internal/outbou
 
 export PATH := $(BIN):$(PATH)
 
-# The race detector needs a C compiler with its headers; trying it says more than looking for one.
-RACE = $(shell $(GO) build -race -o /dev/null runtime/race 2>/dev/null && echo -race)
-
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run build test lint vuln generate bench soak attack fuzz mutate clean
+.PHONY: help setup tools run build test race lint vuln generate bench soak attack fuzz mutate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,32 +39,32 @@ run: $(BIN)/grpcurl ## Start hello, and frontdesk that calls it; their log print
 build: ## Compile every module without cgo
 	@for module in $(MODULES); do (cd $$module && CGO_ENABLED=0 $(GO) build -o /dev/null $(PLAIN) ./...) || exit 1; done
 
-# Everything is compiled first, beside each other; then packages are tested beside each other, but for the loads, which are
-# tested one after the other. make lint vets. What the race detector would spoil is tested without: bench measures, and the
-# detector makes sync.Pool forget, so the tests of allocations leave themselves out with it. Loads in virtual time, of one
-# goroutine or of many machines, do so too, in whole or in part: without it they take a quarter of the time.
-#
-# A test binary is linked without what debuggers read, which is half of the time of linking some forty of them. Tests of
-# services wait for most of their time: three at a time share what two processors are left with.
-UNDEBUGGED := -ldflags=-w
+# Packages are tested beside each other, but for the loads, which are tested one after the other: several tests of one
+# service wait for most of their time, so four at a time share the processors. make lint vets. A test binary is linked
+# without what debuggers read, which is half of the time of linking some forty of them.
+TESTED     := jwt validate tools/mutate examples examples/adopt bench
+TEST       := $(GO) test -vet=off -ldflags=-w $(PLAIN)
 
-test: ## Run every test, with the race detector where there is a C compiler
-	@race="$(RACE)"; \
-	if [ -z "$$race" ]; then \
-		echo 'no C compiler: the tests run without the race detector' >&2; \
-		if [ "$$CI" = true ]; then echo 'make test: CI needs the race detector: run make setup' >&2; exit 1; fi; \
-	fi; \
-	status=0; \
-	for module in . jwt validate examples; do (cd $$module && $(GO) build $$race ./...) || exit 1; done; \
+test: ## Run every test
+	@export CGO_ENABLED=0; status=0; \
 	loads=$$($(GO) list $(LOADS)) && others=$$($(GO) list ./... | grep -vxF "$$loads") || exit 1; \
-	$(GO) test $(UNDEBUGGED) -vet=off $$race $$others || status=1; \
-	$(GO) test $(UNDEBUGGED) -vet=off -p 1 -parallel 3 $$race $$loads || status=1; \
-	for module in jwt validate tools/mutate; do (cd $$module && $(GO) test $(UNDEBUGGED) -vet=off $$race ./...) || status=1; done; \
-	for module in examples examples/adopt; do (cd $$module && $(GO) test $(UNDEBUGGED) -vet=off -p 1 $$race ./...) || status=1; done; \
-	export CGO_ENABLED=0; \
-	$(GO) test $(UNDEBUGGED) -vet=off $(PLAIN) -run '^TestAllocations' ./internal/inbound ./internal/outbound || status=1; \
-	$(GO) test $(UNDEBUGGED) -vet=off $(PLAIN) ./internal/admission ./internal/balance || status=1; \
-	(cd bench && $(GO) test $(UNDEBUGGED) -vet=off -p 1 $(PLAIN) ./...) || status=1; \
+	$(TEST) $$others || status=1; \
+	$(TEST) -p 1 -parallel 4 $$loads || status=1; \
+	for module in $(TESTED); do (cd $$module && $(TEST) -p 1 ./...) || status=1; done; \
+	exit $$status
+
+# The race detector needs a C compiler, and costs calls several times as much. What it would spoil leaves itself out: counts
+# of allocations, because it makes sync.Pool forget, and loads in virtual time, of one goroutine or of many machines.
+RACED      := . jwt validate examples
+RACE       := $(GO) test -race -vet=off -ldflags=-w
+
+race: ## Run the tests with the race detector, which needs a C compiler; make test runs them without
+	@status=0; \
+	for module in $(RACED); do (cd $$module && $(GO) build -race ./...) || exit 1; done; \
+	loads=$$($(GO) list $(LOADS)) && others=$$($(GO) list ./... | grep -vxF "$$loads") || exit 1; \
+	$(RACE) $$others || status=1; \
+	$(RACE) -p 1 -parallel 3 $$loads || status=1; \
+	for module in $(filter-out .,$(RACED)); do (cd $$module && $(RACE) -p 1 ./...) || status=1; done; \
 	exit $$status
 
 lint: $(BIN)/golangci-lint $(BIN)/buf ## Check style and module files, and the protos against the latest release
@@ -127,9 +124,12 @@ clean: ## Remove .bin
 	@rm -rf $(BIN)
 
 # Each tool is built when the versions in its module change. The paths are those of the tool lines in go.mod.
-$(BIN)/buf: MODULE = tools/buf
-$(BIN)/buf: PACKAGE = github.com/bufbuild/buf/cmd/buf
-$(BIN)/buf: tools/buf/go.mod tools/buf/go.sum
+# buf comes compiled from npm where that is, and is built from the same version elsewhere, which takes minutes.
+$(BIN)/buf: tools/buf/go.mod tools/buf/go.sum tools/buf/package-lock.json
+	@mkdir -p $(BIN) && { tools/buf/compiled.sh $@ || { \
+		echo 'building buf: a few minutes the first time' >&2; \
+		cd tools/buf && $(GO) build -ldflags '-s -w' -o $@ github.com/bufbuild/buf/cmd/buf; }; }
+	@touch $@
 
 $(BIN)/golangci-lint: PACKAGE = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 $(BIN)/govulncheck: PACKAGE = golang.org/x/vuln/cmd/govulncheck
@@ -141,7 +141,7 @@ OTHERS := $(BIN)/golangci-lint $(BIN)/govulncheck $(BIN)/grpcurl $(PLUGINS)
 $(OTHERS): MODULE = tools
 $(OTHERS): tools/go.mod tools/go.sum
 
-$(BIN)/buf $(OTHERS):
-	@echo 'building $(@F)$(if $(filter buf golangci-lint,$(@F)),: a few minutes the first time)' >&2
+$(OTHERS):
+	@echo 'building $(@F)$(if $(filter golangci-lint,$(@F)),: a few minutes the first time)' >&2
 	@cd $(MODULE) && $(GO) build -ldflags '-s -w' -o $@ $(PACKAGE)
 	@touch $@
