@@ -47,7 +47,7 @@ func TestNewKeyWorksAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, i *issuer, v *jwt.Verifier, old jose.JSONWebKey) {
 		accepts(t, v, i.token(t, old, nil), true, "before")
 		fetched(t, i, 1, "before")
-		time.Sleep(11 * time.Second)
+		time.Sleep(11 * time.Second) // of a bubble
 		young := newKey(t, "new")
 		i.rotate(old, young)
 		accepts(t, v, i.token(t, young, nil), true, "the new key")
@@ -75,7 +75,7 @@ func TestInventedKeysDoNotHammerTheIssuer(t *testing.T) {
 		for n := range 1000 { // for 100 s
 			invented.KeyID = fmt.Sprint("invented-", n%100)
 			accepts(t, v, i.token(t, invented, nil), false, "an invented key")
-			time.Sleep(100 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond) // of a bubble
 		}
 		fetched(t, i, 10, "after 100 s")
 		accepts(t, v, i.token(t, key, nil), true, "a known key")
@@ -85,7 +85,7 @@ func TestInventedKeysDoNotHammerTheIssuer(t *testing.T) {
 // Wrong signatures under a known name are no reason to ask the issuer.
 func TestWrongSignatureFetchesNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, i *issuer, v *jwt.Verifier, _ jose.JSONWebKey) {
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute) // of a bubble
 		accepts(t, v, i.token(t, newKey(t, "old"), nil), false, "a wrong signature")
 		fetched(t, i, 1, "after it")
 	})
@@ -118,10 +118,10 @@ func TestIssuerDown(t *testing.T) {
 			bubble(t, func(t *testing.T, i *issuer, v *jwt.Verifier, key jose.JSONWebKey) {
 				i.answerWith(answer)
 				for range 5 {
-					time.Sleep(20 * time.Minute)
+					time.Sleep(20 * time.Minute) // of a bubble
 					accepts(t, v, i.token(t, key, nil), true, "a known key")
 				}
-				time.Sleep(time.Minute)
+				time.Sleep(time.Minute) // of a bubble
 				begin := time.Now()
 				_, err := v.Verify(t.Context(), i.token(t, unknown, nil))
 				if err == nil || strings.Contains(err.Error(), "canary") || !strings.Contains(err.Error(), "cannot be fetched") {
@@ -131,7 +131,7 @@ func TestIssuerDown(t *testing.T) {
 					t.Errorf("waited %s for the issuer, want 5 s at most", waited)
 				}
 				i.answerWith(nil)
-				time.Sleep(11 * time.Second)
+				time.Sleep(11 * time.Second) // of a bubble
 				accepts(t, v, i.token(t, key, nil), true, "a known key, with the issuer back")
 				if err := v.Check(t.Context()); err != nil {
 					t.Errorf("got %v, want the check to pass", err)

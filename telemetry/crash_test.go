@@ -130,7 +130,7 @@ func TestASlowOutputHoldsUpOneErrorAlone(t *testing.T) {
 type sluggish struct{}
 
 func (sluggish) Write(p []byte) (int, error) {
-	time.Sleep(120 * time.Millisecond)
+	time.Sleep(120 * time.Millisecond) // of a bubble
 	return len(p), nil
 }
 

@@ -40,7 +40,7 @@ func hold(t *testing.T) *held {
 			t.Fatal("a call may not run in a service that is not overloaded")
 		}
 		h.running = append(h.running, c)
-		time.Sleep(2 * time.Millisecond)
+		time.Sleep(2 * time.Millisecond) // of a bubble
 	}
 	t.Fatal("no call is held back")
 	return nil

@@ -45,7 +45,7 @@ func (m *machine) compute(d time.Duration) {
 		m.waiting.Add(1)
 		m.slots <- struct{}{}
 		m.waiting.Add(-1)
-		time.Sleep(min(d, slice))
+		time.Sleep(min(d, slice)) // of a bubble
 		<-m.slots
 	}
 }
@@ -56,7 +56,7 @@ func (m *machine) stall(d time.Duration) {
 	for range m.procs {
 		all.Go(func() {
 			m.slots <- struct{}{}
-			time.Sleep(d)
+			time.Sleep(d) // of a bubble
 			<-m.slots
 		})
 	}
@@ -192,9 +192,9 @@ func offer(m *machine, l *Limiter, lasting time.Duration, kinds ...kind) []*resu
 					all.Go(func() { r.call(m, l, k) })
 				}
 				if k.burst > 0 {
-					time.Sleep(k.every)
+					time.Sleep(k.every) // of a bubble
 				} else {
-					time.Sleep(time.Duration(random.ExpFloat64() / k.rate * float64(time.Second)))
+					time.Sleep(time.Duration(random.ExpFloat64() / k.rate * float64(time.Second))) // of a bubble
 				}
 			}
 		})

@@ -184,9 +184,9 @@ func TestWhoIsNoOutlier(t *testing.T) {
 // seldom answers one in ten calls late.
 func seldom(d time.Duration) func(int64) error {
 	return func(n int64) error {
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(5 * time.Millisecond) // of a bubble
 		if n%10 == 0 {
-			time.Sleep(d)
+			time.Sleep(d) // of a bubble
 		}
 		return nil
 	}

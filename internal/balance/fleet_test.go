@@ -71,6 +71,7 @@ var errOverload = status.Error(codes.Unavailable, "too much to do")
 
 func (r *replica) answers(f func(nth int64) error) { r.answer.Store(&f) }
 
+// after answers after d, in the time of a bubble.
 func after(d time.Duration) func(int64) error {
 	return func(int64) error { time.Sleep(d); return nil }
 }

@@ -63,7 +63,7 @@ func TestHandlersThatFailHalfway(t *testing.T) {
 							t.Errorf("the caller got %d %q, complete", response.StatusCode, body)
 						}
 					}
-					time.Sleep(time.Minute)
+					time.Sleep(time.Minute) // of a bubble
 					m.wantValue(t, panicsMetric, labels{"where": "http"}, tc.panics)
 					m.wantValue(t, requestsMetric, labels{"http_response_status_code": "500"}, 1)
 					m.wantValue(t, requestsMetric, nil, 1)
@@ -130,7 +130,7 @@ func TestHandlersThatCut(t *testing.T) {
 				if err == nil {
 					t.Error("the answer is complete")
 				}
-				time.Sleep(time.Minute)
+				time.Sleep(time.Minute) // of a bubble
 				m.wantValue(t, panicsMetric, nil, 0)
 				m.wantValue(t, requestsMetric, labels{"http_response_status_code": tc.status}, 1)
 				if records := m.log.records(t); len(records) != 1 || records[0]["msg"] != "request" {

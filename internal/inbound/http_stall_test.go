@@ -34,13 +34,13 @@ func TestQuietAnswersAreNotCut(t *testing.T) {
 				ends := make(chan error, 2)
 				m := serveBy(t, p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					w.Header().Set("Trailer", "Sum")
-					time.Sleep(time.Hour)
+					time.Sleep(time.Hour) // of a bubble
 					w.WriteHeader(http.StatusEarlyHints)
-					time.Sleep(time.Hour)
+					time.Sleep(time.Hour) // of a bubble
 					for range 3 {
 						_, _ = io.WriteString(w, part)
 						w.(http.Flusher).Flush()
-						time.Sleep(time.Hour)
+						time.Sleep(time.Hour) // of a bubble
 					}
 					_, err := io.WriteString(w, "end")
 					w.Header().Set("Sum", "3")
@@ -61,7 +61,7 @@ func TestQuietAnswersAreNotCut(t *testing.T) {
 					if err := <-ends; err != nil {
 						t.Errorf("the handler has %v", err)
 					}
-					time.Sleep(time.Hour)
+					time.Sleep(time.Hour) // of a bubble
 					if m.value(t, requestsMetric, nil) == 2 && !reused && p.keepsAlive() {
 						t.Error("the second request has a connection of its own")
 					}
@@ -211,7 +211,7 @@ func TestEndsThatAreNotTakenAreCut(t *testing.T) {
 func TestHEADWithinTheWriteTimeout(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, p protocol) {
 		m := serveBy(t, p, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			time.Sleep(time.Hour)
+			time.Sleep(time.Hour) // of a bubble
 			_, _ = w.Write(make([]byte, 1<<20))
 		}), oneSecond)
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodHead, m.url("/"), nil)
@@ -281,12 +281,12 @@ func TestSlowUploadsAreNotCut(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, p protocol) {
 		m := serveBy(t, p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			half, err := io.CopyN(io.Discard, r.Body, 10_000)
-			time.Sleep(time.Hour)
+			time.Sleep(time.Hour) // of a bubble
 			rest, err2 := io.Copy(io.Discard, r.Body)
 			if err := errors.Join(err, err2); err != nil || half+rest != 20_000 {
 				t.Errorf("read %d and %d bytes, %v", half, rest, err)
 			}
-			time.Sleep(time.Hour)
+			time.Sleep(time.Hour) // of a bubble
 			_, _ = io.WriteString(w, "done")
 		}), oneSecond)
 		for range 2 { // the connection is as good afterwards
@@ -351,7 +351,7 @@ func TestLongAnswersToBodiesThatAreNotRead(t *testing.T) {
 			for range 3 {
 				_, _ = w.Write(make([]byte, 4000))
 				w.(http.Flusher).Flush()
-				time.Sleep(time.Hour)
+				time.Sleep(time.Hour) // of a bubble
 			}
 			if err := r.Context().Err(); err != nil {
 				t.Errorf("the request ended: %v", err)

@@ -58,7 +58,7 @@ func (b *crowded) hold(t *testing.T) {
 			return
 		}
 		b.Enter(t.Context(), new(admission.Ticket), time.Now())
-		time.Sleep(2 * time.Millisecond)
+		time.Sleep(2 * time.Millisecond) // of a bubble
 	}
 	t.Fatal("no call is held back")
 }
@@ -70,7 +70,7 @@ func (b *crowded) crowd(t *testing.T) {
 	for range 100 {
 		all.Go(func() { b.Enter(ctx, &admission.Ticket{Worth: contract.Sheddable}, time.Now()) })
 	}
-	time.Sleep(200 * time.Millisecond)
+	time.Sleep(200 * time.Millisecond) // of a bubble
 	t.Cleanup(func() {
 		cancel()
 		all.Wait()
@@ -88,7 +88,7 @@ func (b *crowded) overload(t *testing.T) {
 			break
 		}
 		all.Go(func() { b.Enter(ctx, new(admission.Ticket), time.Now()) })
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) // of a bubble
 	}
 	if !b.State().Overloaded {
 		t.Fatalf("it is no overload: %+v", b.State())

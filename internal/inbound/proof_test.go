@@ -297,13 +297,13 @@ func TestProofEndsWithinAPlainStream(t *testing.T) {
 // must not end.
 func wantEndAfterAnHour(t *testing.T, ended <-chan error, code codes.Code) {
 	t.Helper()
-	time.Sleep(59 * time.Minute)
+	time.Sleep(59 * time.Minute) // of a bubble
 	select {
 	case err := <-ended:
 		t.Fatalf("it ended early, by %v", err)
 	default:
 	}
-	time.Sleep(2 * time.Minute)
+	time.Sleep(2 * time.Minute) // of a bubble
 	select {
 	case err := <-ended:
 		if status.Code(err) != code {

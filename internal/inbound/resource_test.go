@@ -24,8 +24,8 @@ func pooled(t *testing.T, pool **inbound.Resource, changes ...func(*setup)) *fix
 			return nil, fmt.Errorf("the pool: %w", err)
 		}
 		defer release()
-		time.Sleep(10 * time.Millisecond)
-		release() // again does nothing
+		time.Sleep(10 * time.Millisecond) // of a bubble
+		release()                         // again does nothing
 		return in, ctx.Err()
 	}}, changes...)
 	var err error
@@ -50,7 +50,7 @@ func offerPooled(t *testing.T, f *fixture, lasting time.Duration) map[codes.Code
 			defer mu.Unlock()
 			ended[status.Code(err)]++
 		})
-		time.Sleep(time.Second / 600)
+		time.Sleep(time.Second / 600) // of a bubble
 	}
 	all.Wait()
 	return ended

@@ -209,7 +209,7 @@ func (f *fixture) settle(t testing.TB) {
 		if f.value(t, "chassis_rpc_in_flight", nil) == 0 {
 			return
 		}
-		time.Sleep(time.Millisecond)
+		time.Sleep(time.Millisecond) // there is no event of it
 	}
 	t.Fatal("a call still runs")
 }
@@ -316,7 +316,7 @@ func (s *fakeStream) RecvMsg(m any) error {
 		return io.EOF
 	}
 	s.unread = false
-	time.Sleep(s.late)
+	time.Sleep(s.late) // of a bubble
 	if len(s.in.Fields) > 0 {
 		proto.Merge(m.(proto.Message), s.in)
 	}

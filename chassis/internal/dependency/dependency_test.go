@@ -110,7 +110,7 @@ func newFleet(t *testing.T, n int, down bool, lookup ...func() ([]string, error)
 		in.monitor.Start(t.Context())
 		in.monitor.SetServing(true)
 	}
-	time.Sleep(15 * time.Second)
+	time.Sleep(15 * time.Second) // of a bubble
 	t.Cleanup(func() {
 		for _, in := range f.instances {
 			if err := in.monitor.Stop(); err != nil {
