@@ -17,6 +17,9 @@ type Client struct{ pass *outbound.Client }
 // linked into the program; invalid contracts are logged and ignored. NewClient fails if a metric
 // of the same name is registered already: use one Client for all connections.
 func NewClient(cfg Config) (*Client, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
 	methods := contract.Linked(contract.Defaults{Timeout: cfg.Timeout}, func(service string, err error) {
 		if cfg.Logger != nil {
 			cfg.Logger.Warn("contract of a service is invalid: calls to it ignore it", "service", service, "error", err.Error())
@@ -39,5 +42,7 @@ func NewClient(cfg Config) (*Client, error) {
 // Each call then has a span, metrics, trace headers and the deadline of its contract. Within a
 // call that is being served, its deadline is a little before the end of that call. Name is the
 // name of the called service. It is a label of metrics, so use few names. The service config of
-// the connection decides about retries.
+// the connection decides about retries. Interceptors that are chained after these options run
+// inside the pass, and see its deadline; those chained before, and grpc.WithUnaryInterceptor, run
+// around it, where each attempt of a retry counts as a call.
 func (c *Client) DialOptions(name string) []grpc.DialOption { return c.pass.DialOptions(name, false) }

@@ -1,7 +1,10 @@
 package middleware
 
 import (
+	"errors"
+	"fmt"
 	"log/slog"
+	"regexp"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,7 +16,8 @@ import (
 // and records no spans, and calls have the rules of their contracts.
 type Config struct {
 	// Logger gets one line for each finished call, and lines for panics and unknown errors. Nil
-	// discards them.
+	// discards them. Lines are logged with the context of the call: they have trace_id and span_id
+	// if its handler takes them from there, as that of [telemetry.Telemetry.Logger] does.
 	Logger *slog.Logger
 	// Registerer registers the metrics. Nil registers none.
 	Registerer prometheus.Registerer
@@ -38,6 +42,21 @@ type Config struct {
 	// Validate, if not nil, checks each message before its handler receives it. An error without
 	// a status is returned as INVALID_ARGUMENT. It is called concurrently.
 	Validate func(proto.Message) error
+}
+
+// trustDomain is the form of a trust domain name in section 2.1 of the SPIFFE ID standard.
+var trustDomain = regexp.MustCompile(`^[a-z0-9._-]{1,255}$`)
+
+// check returns all that is wrong with the settings.
+func (cfg *Config) check() error {
+	var errs []error
+	if cfg.TrustDomain != "" && !trustDomain.MatchString(cfg.TrustDomain) {
+		errs = append(errs, fmt.Errorf("middleware: Config.TrustDomain is %q, expected the name of a SPIFFE trust domain, such as %q", cfg.TrustDomain, "example.org"))
+	}
+	if cfg.Timeout < 0 {
+		errs = append(errs, fmt.Errorf("middleware: Config.Timeout is %s, expected zero for none, or more", cfg.Timeout))
+	}
+	return errors.Join(errs...)
 }
 
 func (cfg *Config) tracer() trace.Tracer {

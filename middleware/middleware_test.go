@@ -57,11 +57,21 @@ func answer(ctx context.Context, impl any, in *text, err error) (any, error) {
 // serve runs the shop as a service with a main of its own does.
 func serve(t *testing.T, pass *middleware.Server, h handler, opts ...grpc.ServerOption) (addr string) {
 	t.Helper()
+	return serveAll(t, pass, func(r grpc.ServiceRegistrar) { r.RegisterService(&shop, h) }, opts...)
+}
+
+func serveAll(t *testing.T, pass *middleware.Server, register func(grpc.ServiceRegistrar), opts ...grpc.ServerOption) (addr string) {
+	t.Helper()
 	server := grpc.NewServer(append(pass.Options(), opts...)...)
-	pass.Registrar(server).RegisterService(&shop, h)
+	register(pass.Registrar(server))
 	if err := pass.Err(); err != nil {
 		t.Fatal(err)
 	}
+	return listen(t, server)
+}
+
+func listen(t *testing.T, server *grpc.Server) (addr string) {
+	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -107,6 +117,7 @@ func count(t *testing.T, registry *prometheus.Registry, metric, value string) (t
 			for _, label := range m.GetLabel() {
 				if family.GetName() == metric && label.GetValue() == value {
 					total += float64(m.GetHistogram().GetSampleCount()) + m.GetCounter().GetValue()
+					break
 				}
 			}
 		}

@@ -56,7 +56,7 @@ func (m *Method) Explain(c Caller, domain string) Verdict {
 	if domain != "" {
 		v.Why += fmt.Sprintf(" (own trust domain: %s)", domain)
 	} else {
-		v.Why += " (mutual TLS is off: nobody is of an own trust domain, and methods that name no callers take everybody)"
+		v.Why += " (no own trust domain is set, so names without one match no caller, and a method without callers is open to all)"
 	}
 	return v
 }

@@ -110,7 +110,7 @@ func TestExplain(t *testing.T) {
 		{contract.Caller{ID: "spiffe://example.org/web\n"}, own,
 			`"spiffe://example.org/web\n" may not call b.Bets/Place: it is open to web, user:bob (own trust domain: example.org)`},
 		{contract.Caller{}, "",
-			`a caller without identity may not call b.Bets/Place: it is open to web, user:bob (mutual TLS is off: nobody is of an own trust domain, and methods that name no callers take everybody)`},
+			`a caller without identity may not call b.Bets/Place: it is open to web, user:bob (no own trust domain is set, so names without one match no caller, and a method without callers is open to all)`},
 	}
 	for _, test := range tests {
 		if got := m.Explain(test.caller, test.domain).Why; got != test.want {

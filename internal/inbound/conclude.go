@@ -107,7 +107,7 @@ func hide(c *call, what string, value any, more ...slog.Attr) outcome {
 		level = slog.LevelInfo // as a rule what the handler waited for has ended with its caller
 	}
 	attrs := append([]slog.Attr{
-		slog.String("method", c.method.Name), slog.String("error_id", id), slog.Any("error", value),
+		slog.String("method", c.method.Name), slog.String("error_id", id), slog.Any("error", redact.Value(value)),
 	}, more...)
 	logger(c.method.server.cfg.Logger).LogAttrs(c, level, what, attrs...)
 	return outcome{codes.Internal, status.Error(codes.Internal, fixedText(codes.Internal, id))}
