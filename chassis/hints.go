@@ -7,6 +7,9 @@ import (
 	"os/exec"
 	"strings"
 
+	"github.com/betmakers/paddock/chassis/mtls"
+	"github.com/betmakers/paddock/internal/contract"
+	"github.com/betmakers/paddock/internal/inbound"
 	"github.com/betmakers/paddock/internal/openapi"
 )
 
@@ -15,26 +18,55 @@ func (p *debugPage) printHints(log *slog.Logger) {
 	if !p.cfg.development() {
 		return
 	}
-	if method := p.firstUnary(); method != "" {
-		log.Info("try: " + p.grpcurl(method))
+	if m, refused := p.toTry(p.chain.Methods(), p.developer()); m != nil {
+		log.Info("try: " + p.grpcurl(m.Name) + refused)
 	}
-	for _, route := range p.api.restRoutes() {
-		if p.ports.http != nil {
-			log.Info("try: " + p.curl(route))
-			break
-		}
+	if p.ports.http != nil {
+		p.hintREST(log)
 	}
 	log.Info("look: http://" + reachable(p.admin.addr()) + "/debug/")
 }
 
-// firstUnary returns the service's first method that can be called with an empty message.
-func (p *debugPage) firstUnary() string {
-	for _, m := range p.chain.Methods() {
-		if m.Unary() && !m.Quiet {
-			return m.Name
+func (p *debugPage) hintREST(log *slog.Logger) {
+	routes := map[string]openapi.Route{} // the first of each method
+	var methods []*inbound.Method
+	for _, r := range p.api.restRoutes() {
+		if _, known := routes[r.FullMethod]; known {
+			continue
+		}
+		routes[r.FullMethod] = r
+		for _, m := range p.chain.Methods() {
+			if m.FullMethod == r.FullMethod {
+				methods = append(methods, m)
+			}
 		}
 	}
-	return ""
+	if m, refused := p.toTry(methods, contract.Caller{}); m != nil { // curl has no certificate
+		log.Info("try: " + p.curl(routes[m.FullMethod]) + refused)
+	}
+}
+
+// toTry returns the first unary method that caller may call with an empty message. If there is
+// none, it returns the first one, with a comment that says who may call it.
+func (p *debugPage) toTry(methods []*inbound.Method, caller contract.Caller) (first *inbound.Method, refused string) {
+	for _, m := range methods {
+		switch {
+		case !m.Unary() || m.Quiet:
+		case p.cfg.Authorization == authorizationAudit || m.Authorize(caller, p.chain.TrustDomain()):
+			return m, ""
+		case first == nil:
+			first, refused = m, "   # is refused: open to "+m.Describe()
+		}
+	}
+	return first, refused
+}
+
+// developer is the caller of the printed grpcurl command.
+func (p *debugPage) developer() contract.Caller {
+	if p.identity.clientFiles == nil {
+		return contract.Caller{}
+	}
+	return contract.Caller{ID: "spiffe://" + mtls.DevelopmentTrustDomain + "/developer"}
 }
 
 func (p *debugPage) grpcurl(method string) string {
@@ -60,7 +92,7 @@ func (p *debugPage) curl(route openapi.Route) string {
 		}
 	}
 	if route.HTTPMethod != "GET" {
-		flags += " -X " + route.HTTPMethod + " -d '{}'"
+		flags += " -X " + route.HTTPMethod + " -H 'Content-Type: application/json' -d '{}'"
 	}
 	path := strings.NewReplacer("{", "", "}", "").Replace(route.Pattern)
 	return fmt.Sprintf("curl%s %s://%s%s", flags, scheme, reachable(p.ports.http.listener.Addr()), path)

@@ -110,7 +110,7 @@ func (l *load) report() {
 			l.t.Errorf("chassistest: %s: %d of %d calls were lost:\n%s", c.kind, len(guilty), l.calls[c.kind], l.describe(guilty))
 			continue
 		}
-		l.t.Logf("%s: %d calls, none lost outside of stalls, the longest took %s; %d not made, as the machine was too busy",
+		l.t.Logf("%s: %d calls, none lost outside of stalls, the longest took %s; %d were left out while the machine was busy",
 			c.kind, l.calls[c.kind], l.longest[c.kind].Round(time.Millisecond), l.skipped[c.kind])
 	}
 	l.reportExcused(excused)

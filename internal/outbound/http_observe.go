@@ -70,7 +70,7 @@ func logRequest(c *httpClientCall, failed string, elapsed time.Duration) {
 	}
 	log.LogAttrs(context.WithoutCancel(c.ctx), slog.LevelDebug, "request to a third party failed",
 		slog.String("peer", c.peer.name), slog.String("http_method", catalog.HTTPMethod(c.request.Method)), slog.Int("status", c.status),
-		slog.String("kind", failed), slog.Int("attempts", c.attempts), slog.Duration("duration", elapsed))
+		slog.String("kind", failed), slog.Int("attempts", c.attempts), slog.Float64("duration_seconds", elapsed.Seconds()))
 }
 
 // knownStatus maps an unknown status to the first of its class, as RFC 9110, section 15, requires

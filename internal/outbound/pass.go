@@ -121,5 +121,5 @@ func (c *clientCall) log(ctx context.Context, code codes.Code, err error, elapse
 	}
 	log.LogAttrs(ctx, slog.LevelDebug, "call of another service failed",
 		slog.String("peer", c.method.peer.name), slog.String("method", c.method.name), slog.String("code", rpcstatus.Name(code)),
-		slog.Duration("duration", elapsed), slog.String("error", err.Error()))
+		slog.Float64("duration_seconds", elapsed.Seconds()), slog.String("error", err.Error()))
 }

@@ -37,7 +37,7 @@ func limitsOf(field reflect.StructField) (l limits, err error) {
 	for _, text := range l.oneOfText {
 		value, err := parse(t, text)
 		if err != nil || value.Kind() != reflect.String && !ordered(value) {
-			return limits{}, fmt.Errorf("settings: field %s: %q in its tag oneof is no %s, a text or a number", field.Name, text, t)
+			return limits{}, fmt.Errorf("settings: field %s: %q in its tag oneof is no value of type %s: values are texts or numbers", field.Name, text, t)
 		}
 		l.oneOf = append(l.oneOf, value)
 	}
@@ -59,7 +59,7 @@ func bound(field reflect.StructField, t reflect.Type, key string) (value reflect
 		return reflect.Value{}, "", nil
 	}
 	if value, err = parse(t, text); err != nil || !ordered(value) {
-		return reflect.Value{}, "", fmt.Errorf("settings: field %s: its tag %s is %q, which is no %s with an order", field.Name, key, text, t)
+		return reflect.Value{}, "", fmt.Errorf("settings: field %s: its tag %s is %q, which is no limit of type %s: limits are numbers or durations", field.Name, key, text, t)
 	}
 	return value, text, nil
 }

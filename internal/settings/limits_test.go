@@ -119,13 +119,13 @@ func TestTagsThatCannotBeRead(t *testing.T) {
 		`field B: its tag max is "", which`: &struct {
 			B int `env:"B" max:""`
 		}{},
-		`field C: its tag min is "a", which is no string with an order`: &struct {
+		`field C: its tag min is "a", which is no limit of type string`: &struct {
 			C string `env:"C" min:"a"`
 		}{},
 		`field D: its tag oneof is empty`: &struct {
 			D string `env:"D" oneof:" "`
 		}{},
-		`field E: "x" in its tag oneof is no int`: &struct {
+		`field E: "x" in its tag oneof is no value of type int`: &struct {
 			E int `env:"E" oneof:"1 x"`
 		}{},
 		"field F has a tag oneof beside min or max": &struct {
@@ -137,7 +137,7 @@ func TestTagsThatCannotBeRead(t *testing.T) {
 		`field H: its tag min is "1", which`: &struct {
 			H map[string]int `env:"H" min:"1"`
 		}{},
-		`field I: "x" in its tag oneof is no chassis.Secret[string]`: &struct {
+		`field I: "x" in its tag oneof is no value of type chassis.Secret[string]`: &struct {
 			I chassis.Secret[string] `env:"I" oneof:"x"`
 		}{},
 	} {
