@@ -24,6 +24,8 @@ var (
 func TestSnippetsAreCompiledCode(t *testing.T) {
 	code := compiled(t)
 	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	tasks, _ := filepath.Glob(filepath.Join(root, "docs", "tasks", "*.md")) // the pattern is valid
+	pages = append(pages, tasks...)
 	if err != nil {
 		t.Fatal(err)
 	}
