@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/resolver"
 
+	"github.com/betmakers/paddock/chassis/internal/neighbours"
 	"github.com/betmakers/paddock/internal/balance"
 	"github.com/betmakers/paddock/internal/settings"
 )
@@ -87,6 +88,8 @@ func (a *App) DialRequired(ctx context.Context, name string) (*grpc.ClientConn, 
 }
 
 // dial is one connection and the setting of its target.
+const defaultGRPCPort = "9000"
+
 type dial struct {
 	name   string
 	conn   *grpc.ClientConn
@@ -166,8 +169,15 @@ func (d *dialer) dial(name string) (dial, error) {
 		return dial{}, err
 	}
 	to := target.Value
-	if peer, ok := d.around.Peers[name]; ok && target.Origin == settings.FromDefault {
+	peer, replaced := d.around.Peers[name]
+	switch {
+	case target.Origin != settings.FromDefault:
+	case replaced:
 		to, opts = peer.Target, append(opts, peer.Options...)
+	case d.cfg.development() && !d.around.replaced():
+		to, opts = neighbours.Scheme+":///"+name, append(opts, grpc.WithResolvers(&neighbours.Builder{
+			Folder: neighbours.DefaultFolder(d.around.getenv), Port: defaultGRPCPort, LookupHost: d.around.LookupHost,
+		}))
 	}
 	if configured {
 		opts = append(opts, grpc.WithDisableServiceConfig())
@@ -179,10 +189,15 @@ func (d *dialer) dial(name string) (dial, error) {
 	return dial{name: name, conn: conn, target: target}, nil
 }
 
+// targetName returns the name of the setting that has a service's target.
+func targetName(service string) string {
+	return "CHASSIS_" + strings.ToUpper(strings.ReplaceAll(service, "-", "_")) + "_TARGET"
+}
+
 // target returns the setting of a service's target.
 func (d *dialer) target(name string) (settings.Setting, error) {
-	variable := "CHASSIS_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + "_TARGET"
-	fallback := "dns:///" + name + ":9000"
+	variable := targetName(name)
+	fallback := "dns:///" + name + ":" + defaultGRPCPort
 	s := settings.Setting{
 		Name: variable, Value: fallback, Default: fallback, Origin: settings.FromDefault, Type: "string",
 		Help: "Address of the service " + name + ": any target that gRPC accepts.",
@@ -213,7 +228,10 @@ func (d *dialer) options(name string, configured bool) ([]grpc.DialOption, error
 	if err != nil {
 		return nil, err
 	}
-	peer, err := balance.NewPeer(balance.Options{Peer: name, Methods: pass.methods, Logger: d.log, Registerer: d.registry})
+	peer, err := balance.NewPeer(balance.Options{
+		Peer: name, Methods: pass.methods, Logger: d.log, Registerer: d.registry,
+		Advice: "start it, or set " + targetName(name),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -22,9 +22,9 @@ type httpServer struct {
 
 // openHTTP opens a port and returns its server, with limits and without a handler.
 func (o *opener) openHTTP(ctx context.Context, port, setting, addr string, secure bool) (*httpServer, error) {
-	listener, err := o.listen(ctx, port, addr)
+	listener, err := o.listen(ctx, port, setting, addr)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", port, setting, err)
+		return nil, fmt.Errorf("%s: %w", port, err)
 	}
 	if secure && o.identity.source != nil {
 		wrapped, err := mtls.Listener(listener, o.identity.source, mtls.ListenerOptions{

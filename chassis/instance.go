@@ -273,11 +273,16 @@ func (i *instance) bindPorts(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return i.ports.bind(ctx, func(s *grpc.Server) {
+	open, err := i.ports.bind(ctx, func(s *grpc.Server) {
 		for _, registered := range i.app.services {
 			s.RegisterService(registered.desc, registered.impl)
 		}
 	}, rest)
+	if err != nil {
+		return "", err
+	}
+	i.ports.announce(i.service.Name)
+	return open, nil
 }
 
 // restHandler returns what serves the REST port, nil if the service has no HTTP.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/betmakers/paddock/internal/redact"
 	"github.com/betmakers/paddock/internal/settings"
@@ -33,7 +34,8 @@ const (
 // log becomes that of gRPC and of the packages log and log/slog, unless their destination was set
 // before.
 //
-// SIGTERM and SIGINT stop the service gracefully, a second one exits at once. -help lists every
+// SIGTERM and SIGINT stop the service gracefully, a second one exits at once. A second SIGTERM within
+// a second of the first counts as the same: some programs signal a process and its group. -help lists every
 // setting, -version prints the build, and -check-config reads the settings, reports mistakes and
 // exits.
 func Main(ctx context.Context, service Service) {
@@ -88,24 +90,44 @@ func onSignals(ctx context.Context) (context.Context, func()) {
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	done := make(chan struct{})
 	go func() {
+		var first os.Signal
 		select {
-		case s := <-signals:
-			cancel(fmt.Errorf("signal: %s", s))
+		case first = <-signals:
+			cancel(fmt.Errorf("signal: %s", first))
 		case <-done:
 			return
 		}
-		select {
-		case s := <-signals:
-			_, _ = fmt.Fprintf(os.Stderr, "second signal, %s: exiting at once\n", s)
-			number, _ := s.(syscall.Signal)
-			os.Exit(128 + int(number))
-		case <-done:
+		s, asked := secondSignal(signals, first, time.Now().Add(sameSignal), done)
+		if !asked {
+			return
 		}
+		_, _ = fmt.Fprintf(os.Stderr, "second signal, %s: exiting at once\n", s)
+		number, _ := s.(syscall.Signal)
+		os.Exit(128 + int(number))
 	}()
 	return ctx, func() {
 		signal.Stop(signals)
 		close(done)
 		cancel(nil)
+	}
+}
+
+// sameSignal is the time in which a second SIGTERM counts as the first one: timeout(1) sends one to
+// the process and one to its group.
+const sameSignal = time.Second
+
+// secondSignal waits for the signal that ends the process at once. It reports false when done is
+// closed before.
+func secondSignal(signals <-chan os.Signal, first os.Signal, until time.Time, done <-chan struct{}) (os.Signal, bool) {
+	for {
+		select {
+		case s := <-signals:
+			if s != first || s != syscall.SIGTERM || time.Now().After(until) {
+				return s, true
+			}
+		case <-done:
+			return nil, false
+		}
 	}
 }
 

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -256,5 +259,37 @@ func TestABuildWithoutAVersionHasNone(t *testing.T) {
 	var out strings.Builder
 	if printVersion(service, &out); strings.Contains(out.String(), "(devel)") {
 		t.Errorf("-version says:\n%s", out.String())
+	}
+}
+
+// A second SIGTERM right after the first is the same one, as timeout(1) sends it. Others exit at once.
+func TestSecondSignal(t *testing.T) {
+	for name, test := range map[string]struct {
+		first, second os.Signal
+		later         time.Duration
+		exits         bool
+	}{
+		"the same, sent to the group too": {syscall.SIGTERM, syscall.SIGTERM, 10 * time.Millisecond, false},
+		"a second later":                  {syscall.SIGTERM, syscall.SIGTERM, 1100 * time.Millisecond, true},
+		"Ctrl-C, twice":                   {syscall.SIGINT, syscall.SIGINT, 10 * time.Millisecond, true},
+		"Ctrl-C after a SIGTERM":          {syscall.SIGTERM, syscall.SIGINT, 10 * time.Millisecond, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				signals, done, exits := make(chan os.Signal, 2), make(chan struct{}), make(chan bool, 1)
+				until := time.Now().Add(sameSignal)
+				go func() {
+					_, asked := secondSignal(signals, test.first, until, done)
+					exits <- asked
+				}()
+				time.Sleep(test.later)
+				signals <- test.second
+				synctest.Wait()
+				close(done)
+				if got := <-exits; got != test.exits {
+					t.Errorf("got %v, want %v", got, test.exits)
+				}
+			})
+		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/betmakers/paddock/chassis/internal/neighbours"
 	"github.com/betmakers/paddock/internal/admin"
 	"github.com/betmakers/paddock/internal/inbound"
 )
@@ -22,6 +23,7 @@ type ports struct {
 	mu   sync.Mutex // guards the fields below until bind has returned
 	grpc *grpcServer
 	http *httpServer // nil without HTTP
+	gone func()      // withdraws the announcement; nil if there is none
 }
 
 // bind opens every port before it serves on any, so that a service answers on all of them or
@@ -33,10 +35,10 @@ func (p *ports) bind(ctx context.Context, register func(*grpc.Server), rest http
 		return "", err
 	}
 	register(server)
-	listener, err := p.listen(ctx, "grpc", p.cfg.GRPCAddr)
+	listener, err := p.listen(ctx, "grpc", "CHASSIS_GRPC_ADDR", p.cfg.GRPCAddr)
 	if err != nil {
 		server.Stop() // its workers run already
-		return "", fmt.Errorf("gRPC: CHASSIS_GRPC_ADDR: %w", err)
+		return "", fmt.Errorf("gRPC: %w", err)
 	}
 	restServer, err := p.openREST(ctx, rest)
 	if err != nil {
@@ -74,6 +76,30 @@ func (p *ports) serve(calls *grpcServer, rest *httpServer) {
 	go func() { calls.done <- calls.Serve(calls.listener) }()
 	if rest != nil {
 		rest.serve()
+	}
+}
+
+// announce lets the other services of a developer's machine find this one by its name.
+func (p *ports) announce(service string) {
+	if !p.cfg.development() || p.around.replaced() {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	withdraw, err := neighbours.DefaultFolder(p.around.getenv).Announce(service, reachable(p.grpc.listener.Addr()))
+	if err != nil {
+		p.log.Warn("other services of this machine cannot find this one by its name", "error", err.Error())
+		return
+	}
+	p.gone = withdraw
+}
+
+// withdraw ends the announcement, if there is one.
+func (p *ports) withdraw() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.gone != nil {
+		p.gone()
 	}
 }
 

@@ -61,7 +61,7 @@ func (i *instance) start(ctx context.Context) error {
 		}
 		i.life.emit(s.step, detail, nil)
 	}
-	if i.around.Environ == nil { // in a test nothing listens there
+	if !i.around.replaced() { // in a test nothing listens there
 		i.page.printHints(i.log)
 	}
 	return nil

@@ -97,9 +97,10 @@ func text(err error) string {
 	return err.Error()
 }
 
-// readinessOff notifies probes, watchers of grpc.health.v1, and clients with persistent HTTP/1
-// connections.
+// readinessOff notifies probes, watchers of grpc.health.v1, clients with persistent HTTP/1
+// connections, and other services of a developer's machine.
 func (i *instance) readinessOff() {
+	i.ports.withdraw()
 	i.health.SetServing(false)
 	i.chain.Leave()
 }

@@ -44,6 +44,9 @@ func surroundingsOf(ctx context.Context) surroundings {
 	return surroundings{h}
 }
 
+// replaced reports whether a test has replaced the process.
+func (s *surroundings) replaced() bool { return s.Environ != nil }
+
 // environ returns the environment as os.Environ does.
 func (s *surroundings) environ() []string {
 	if s.Environ != nil {

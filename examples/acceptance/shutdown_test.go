@@ -298,6 +298,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	p := start(t, hello, "CHASSIS_DRAIN_DELAY=40s", "CHASSIS_SHUTDOWN_TIMEOUT=60s")
 	p.signal(syscall.SIGTERM)
 	p.awaitUnready()
+	time.Sleep(afterTheSame) // real time is what tells a second signal from the same one
 	begun := time.Now()
 	p.signal(syscall.SIGTERM)
 	if code := p.exitCode(); code != 143 {

@@ -20,6 +20,8 @@ type Options struct {
 	// Methods are distinguished in metrics. Attempts of other methods count as `_OTHER`, and
 	// their durations are not compared, because they may be streams.
 	Methods []*contract.Method
+	// Advice says what to do if the service has no address, for people.
+	Advice string
 	// Logger logs replicas that are taken out or return. Nil discards.
 	Logger *slog.Logger
 	// Registerer registers the metrics. Several peers may share one. Nil registers none.
@@ -28,6 +30,8 @@ type Options struct {
 
 // Peer is a called service and the state of its policy. Its methods may be called concurrently.
 type Peer struct {
+	name    string
+	advice  string
 	log     *slog.Logger
 	methods map[string]*method // by what stands on the wire
 	other   *method
@@ -49,6 +53,7 @@ func NewPeer(opts Options) (*Peer, error) {
 		return nil, err
 	}
 	p := &Peer{
+		name: opts.Peer, advice: opts.Advice,
 		log: opts.Logger, methods: make(map[string]*method, len(opts.Methods)), out: out.WithLabelValues(opts.Peer),
 		ejected: ejections.MustCurryWith(prometheus.Labels{"server_address": opts.Peer}),
 	}

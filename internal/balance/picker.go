@@ -1,6 +1,8 @@
 package balance
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"sync/atomic"
@@ -29,8 +31,11 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	p.policy.judge.round(now)
 	result, err := p.choose(info, now)
 	sc, ok := result.SubConn.(*subConn)
-	if err != nil || !ok {
-		return result, err
+	if err != nil {
+		return result, p.explained(err)
+	}
+	if !ok {
+		return result, nil
 	}
 	m := p.policy.peer.lookup(info.FullMethodName)
 	if code, again := p.policy.failed.take(info.Ctx); again {
@@ -65,6 +70,20 @@ func (p *picker) choose(info balancer.PickInfo, now instant) (result balancer.Pi
 		}
 	}
 	return result, err
+}
+
+// explained returns an error of the child with the name of the service, and with what to do if
+// that has no address. gRPC treats statuses and ErrNoSubConnAvailable in ways of their own, so
+// these stay as they are.
+func (p *picker) explained(err error) error {
+	peer := p.policy.peer
+	if _, isStatus := status.FromError(err); isStatus || peer.name == "" || errors.Is(err, balancer.ErrNoSubConnAvailable) {
+		return err
+	}
+	if why := p.policy.unresolved.Load(); why != nil {
+		return fmt.Errorf("%s has no address: %w: %s", peer.name, *why, peer.advice)
+	}
+	return fmt.Errorf("%s: %w", peer.name, err)
 }
 
 // attempt is one attempt of a call.

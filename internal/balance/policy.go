@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/balancer"
@@ -50,6 +51,7 @@ type policy struct {
 	failed              failedAttempts
 	clock               clock
 	judge               *judge
+	unresolved          atomic.Pointer[error] // why there is no address; nil if there is one
 
 	mu        sync.Mutex
 	byAddress map[string]*replica // every address of each
@@ -66,11 +68,23 @@ func (p *policy) UpdateClientConnState(s balancer.ClientConnState) error {
 	if p.configErr != nil {
 		return fmt.Errorf("balance: %s: %w", weightedroundrobin.Name, p.configErr)
 	}
+	if len(s.ResolverState.Endpoints) > 0 {
+		p.unresolved.Store(nil)
+	}
 	p.resolved(s.ResolverState.Endpoints)
 	return p.child.UpdateClientConnState(balancer.ClientConnState{ResolverState: s.ResolverState, BalancerConfig: p.childConfig})
 }
 
-func (p *policy) ResolverError(err error)                                    { p.child.ResolverError(err) }
+func (p *policy) ResolverError(err error) {
+	p.mu.Lock()
+	known := len(p.byAddress) > 0
+	p.mu.Unlock()
+	if !known {
+		p.unresolved.Store(&err)
+	}
+	p.child.ResolverError(err)
+}
+
 func (p *policy) ExitIdle()                                                  { p.child.ExitIdle() }
 func (p *policy) UpdateSubConnState(balancer.SubConn, balancer.SubConnState) {} // replaced by listeners
 
