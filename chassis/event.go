@@ -113,17 +113,23 @@ func (l *lifecycle) emit(step Step, detail string, err error) {
 	l.notify(log, e)
 }
 
-// notify calls OnEvent and recovers from its panic, which must not prevent the stop.
+// notify calls OnEvent and waits for it, in a goroutine of its own: neither a panic in it nor the end
+// of its goroutine, as by the FailNow of a test, may prevent the stop.
 func (l *lifecycle) notify(log *slog.Logger, e Event) {
 	if l.onEvent == nil {
 		return
 	}
-	defer func() {
-		if p := recover(); p != nil && log != nil {
-			log.Error("OnEvent panicked", "step", string(e.Step), "error", p, "stack", string(debug.Stack()))
-		}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() {
+			if p := recover(); p != nil && log != nil {
+				log.Error("OnEvent panicked", "step", string(e.Step), "error", p, "stack", string(debug.Stack()))
+			}
+		}()
+		l.onEvent(e)
 	}()
-	l.onEvent(e)
+	<-done
 }
 
 // useLog logs all steps from now on, and those already taken. Settle waits until the lines are

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -223,5 +224,25 @@ func TestOneServiceTwice(t *testing.T) {
 			t.Error(err)
 		}
 		svc.Stop()
+	}
+}
+
+// An OnEvent that ends its goroutine, as a test does that fails, does not keep the service from its end.
+func TestOnEventThatEndsItsGoroutine(t *testing.T) {
+	t.Parallel()
+	service, ctx := echoes(&echo.Service{}), t.Context()
+	ctx, stop := context.WithCancel(ctx)
+	service.OnEvent = func(e chassis.Event) {
+		if e.Step == chassis.Ready {
+			stop()
+			runtime.Goexit()
+		}
+	}
+	err := chassis.Run(harness.With(ctx, &harness.Harness{
+		Environ: []string{"CHASSIS_MTLS=off", "CHASSIS_GRPC_ADDR=localhost:0", "CHASSIS_HTTP_ADDR=localhost:0", "CHASSIS_ADMIN_ADDR=localhost:0"},
+		Output:  io.Discard,
+	}), service)
+	if err != nil {
+		t.Errorf("got %v, want a clean stop", err)
 	}
 }

@@ -5,12 +5,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/betmakers/paddock/chassis"
+	"github.com/betmakers/paddock/chassis/chassistest"
 	"github.com/betmakers/paddock/chassis/internal/echo"
+	"github.com/betmakers/paddock/chassis/internal/harness"
 	"github.com/betmakers/paddock/telemetry"
 )
 
@@ -94,5 +98,48 @@ func TestLogSinksThatCannotBeHadEndTheStart(t *testing.T) {
 	expectAll(t, startError(t, service, nil), `the name "stdout" of a log sink is taken`)
 	if !closed {
 		t.Error("the sink is not closed")
+	}
+}
+
+// A LogSinks that does not return holds up a stop no longer than other steps of the start.
+func TestLogSinksThatHang(t *testing.T) {
+	t.Parallel()
+	release, asked := make(chan struct{}), make(chan struct{})
+	defer close(release)
+	service := echoes(&echo.Service{})
+	service.LogSinks = func(context.Context) ([]telemetry.Sink, error) {
+		close(asked)
+		<-release
+		return nil, nil
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- chassis.Run(harness.With(ctx, &harness.Harness{
+			Environ: []string{"CHASSIS_MTLS=off", "CHASSIS_SHUTDOWN_TIMEOUT=6s"}, Output: io.Discard,
+		}), service)
+	}()
+	<-asked
+	stop()
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "starting telemetry: it did not return within 3s") {
+		t.Errorf("got %v, want that telemetry did not start in the time of the stop", err)
+	}
+}
+
+// A sink has the rest of the stop's time to close, because it may have to write or to send what it has gathered.
+func TestTimeOfASinksClose(t *testing.T) {
+	t.Parallel()
+	left := time.Duration(0)
+	service := echoes(&echo.Service{})
+	service.LogSinks = func(context.Context) ([]telemetry.Sink, error) {
+		return []telemetry.Sink{{Name: "file", Handler: slog.DiscardHandler, Close: func(ctx context.Context) error {
+			until, _ := ctx.Deadline()
+			left = time.Until(until)
+			return nil
+		}}}, nil
+	}
+	chassistest.Start(t, service, chassistest.Options{}).Stop()
+	if left < 4*time.Second { // of the 20 s of CHASSIS_SHUTDOWN_TIMEOUT
+		t.Errorf("the sink has %s to close", left)
 	}
 }

@@ -80,7 +80,7 @@ type Service struct {
 	// error ends the start.
 	LogSinks func(ctx context.Context) ([]telemetry.Sink, error)
 
-	// OnEvent, if not nil, is called for each step of starting and stopping, one at a time, by
-	// the goroutine that takes the step. It must not block.
+	// OnEvent, if not nil, is called for each step of starting and stopping, one at a time. The
+	// step waits for it, so it must not block.
 	OnEvent func(Event)
 }

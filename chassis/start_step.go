@@ -62,8 +62,10 @@ func (s startStep) runWhileStopping(
 	ctx context.Context, log *slog.Logger, stopping func(context.Context) time.Duration, done <-chan taken,
 ) (string, error) {
 	patience := defaultShutdownTimeout - stopReserve
-	if log != nil { // else the step may be the one that reads the settings
+	if s.step != Configured { // else the settings are being read
 		patience = stopping(ctx)
+	}
+	if log != nil {
 		log.Warn("stop requested during the start: waiting for a step to return", "doing", s.doing, "at_most_seconds", patience.Seconds())
 	}
 	timer := time.NewTimer(patience)

@@ -52,13 +52,13 @@ func (i *instance) stop(asked, failed error) error {
 	i.life.emit(WorkersStopped, "", err)
 	i.parties.close()
 	errs = append(errs, err, i.closeGateway(), i.dialer.close(), i.identity.close())
-	err = i.flush(end.Add(-closeTimeout - closeAdminTimeout - closeAuditTimeout))
-	i.life.emit(TelemetryFlushed, "", err)
+	flushed := i.flush(end.Add(-closeTimeout - closeAdminTimeout - closeAuditTimeout))
+	i.life.emit(TelemetryFlushed, "", flushed)
 	i.admin.close()
 	i.life.emit(AdminClosed, "", nil)
 	closeAuditLog(i.audit, i.log)
 	i.life.emit(Stopped, fmt.Sprintf("after %s", time.Since(i.stopBegun).Round(time.Millisecond)), nil)
-	i.closeTelemetry()
+	i.closeTelemetry(end, flushed == nil)
 	return errors.Join(errs...)
 }
 
@@ -135,9 +135,15 @@ func (i *instance) flush(end time.Time) error {
 	return errors.Join(err, <-recorded)
 }
 
-// closeTelemetry closes the exporters and writes the rest of the log.
-func (i *instance) closeTelemetry() {
-	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+// closeTelemetry closes the exporters and the service's own sinks, and writes the rest of the log.
+// It has the rest of the time of the stop if everything could be flushed: then only the Close of a
+// sink can take long.
+func (i *instance) closeTelemetry(end time.Time, flushed bool) {
+	until := time.Now().Add(closeTimeout)
+	if flushed && end.After(until) {
+		until = end
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), until)
 	defer cancel()
-	_ = i.telemetry.Shutdown(ctx) // no log is left to report an error
+	_ = i.telemetry.Shutdown(ctx) // it logs its error
 }

@@ -71,6 +71,9 @@ func NewServer(cfg Config) (*Server, error) {
 // Options returns options for grpc.NewServer. Put them before your own, and only once: a server has
 // one grpc.InTapHandle, which these options set, and grpc.NewServer panics if there is another.
 //
+// A grpc.UnknownServiceHandler of your own takes the place of theirs, and its calls do not run through
+// the pass.
+//
 // Calls of methods that are not registered are observed as one method, `_OTHER`, and streams end
 // at the deadline of their contract. Your own interceptors stay in the server's options. They run
 // inside the pass, after authorization and admission, except for grpc.StreamInterceptor, which
@@ -103,6 +106,10 @@ func (r registrar) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	s := r.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if desc == nil {
+		s.err = errors.Join(s.err, errors.New("middleware: a gRPC service is registered with a nil ServiceDesc: pass that of the generated code"))
+		return
+	}
 	served, err := s.wrap(desc)
 	switch {
 	case r.next == nil:

@@ -49,6 +49,9 @@ func (t *Telemetry) Shutdown(ctx context.Context) error {
 		steps = append(steps, func() error { return q.close(exporting) })
 	}
 	err := inParallel(steps...)
+	if err != nil {
+		t.logs.diagnostics.Warn("telemetry was not shut down as it should be", "error", err.Error())
+	}
 	t.traces.delivery.conclude()
 	t.logs.delivery.conclude()
 	return errors.Join(err, t.logs.stdout.close(ctx))

@@ -43,7 +43,8 @@ type Sink struct {
 	Handler slog.Handler
 
 	// Level, if not nil, is the least level of records for this sink. Records below it cost
-	// nothing. Records below the level of the log never reach a sink.
+	// nothing. Records below the level of the log never reach a sink. It is read in each log
+	// call, so its method must not block or log. If it panics, the record goes to the sink.
 	Level slog.Leveler
 
 	// Close, if not nil, is called once by Shutdown, after the last record and by the same
@@ -72,6 +73,10 @@ func checkSinks(sinks []Sink) error {
 			errs = append(errs, fmt.Errorf("the name %q of a log sink is taken: choose another", s.Name))
 		case s.Handler == nil:
 			errs = append(errs, fmt.Errorf("the log sink %q has no Handler", s.Name))
+		case s.Level != nil:
+			attempt(func() { s.Level.Level() }, func(how failure) {
+				errs = append(errs, fmt.Errorf("the Level of the log sink %q %s", s.Name, how.text))
+			})
 		}
 		seen[s.Name] = true
 	}

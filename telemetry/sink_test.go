@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -485,5 +486,48 @@ func TestASinkThatWantsErrorsIsNotAskedForOthers(t *testing.T) {
 	flush(t, tel)
 	if got := extra.String(); asked != 1 || strings.Contains(got, "odd") || !strings.Contains(got, "broken") {
 		t.Errorf("the handler was asked %d times, and has %s", asked, got)
+	}
+}
+
+// leveler is a level whose method is the service's.
+type leveler func() slog.Level
+
+func (l leveler) Level() slog.Level { return l() }
+
+// A Level that panics costs neither the process nor the record, and one that always does is an error of the start.
+func TestLevelOfASinkThatPanics(t *testing.T) {
+	var sick atomic.Bool
+	var taken atomic.Int64
+	h := handler{Handler: plainHandler(io.Discard), handle: func(context.Context, slog.Record) error { taken.Add(1); return nil }}
+	tel := start(t, sinks(telemetry.Sink{Name: "file", Handler: h, Level: leveler(func() slog.Level {
+		if sick.Load() {
+			panic("no level")
+		}
+		return slog.LevelInfo
+	})}))
+	sick.Store(true)
+	tel.Logger().Info("m")
+	flush(t, tel)
+	if taken.Load() != 1 {
+		t.Errorf("the sink has %d records, want 1", taken.Load())
+	}
+	for _, level := range []slog.Leveler{(*slog.LevelVar)(nil), leveler(func() slog.Level { panic("no level") })} {
+		_, err := telemetry.Start(t.Context(), sinks(telemetry.Sink{Name: "file", Handler: slog.DiscardHandler, Level: level}))
+		if err == nil || !strings.Contains(err.Error(), `the Level of the log sink "file" panicked`) {
+			t.Errorf("got %v, want an error about the level", err)
+		}
+	}
+}
+
+// What a sink reports at its end stands in the log.
+func TestErrorOfASinksCloseIsLogged(t *testing.T) {
+	out := &buffer{}
+	cfg := sinks(telemetry.Sink{Name: "file", Handler: slog.DiscardHandler, Close: func(context.Context) error { return errors.New("disk full") }})
+	cfg.Output = out
+	if err := start(t, cfg).Shutdown(t.Context()); err == nil {
+		t.Error("Shutdown has no error")
+	}
+	if !strings.Contains(out.String(), "disk full") {
+		t.Errorf("the log does not say why: %s", out.String())
 	}
 }

@@ -255,9 +255,17 @@ type sinkHandler struct {
 	own    slog.Handler // nil until it is needed; of the goroutine of the queue
 }
 
-func (h *sinkHandler) Enabled(_ context.Context, l slog.Level) bool {
+func (h *sinkHandler) Enabled(_ context.Context, l slog.Level) (enabled bool) {
 	least := h.queue.sink.Level
-	return least == nil || l >= least.Level()
+	if least == nil {
+		return true
+	}
+	defer func() {
+		if recover() != nil { // it is the service's, and a log call never panics for it
+			enabled = true
+		}
+	}()
+	return l >= least.Level()
 }
 
 func (h *sinkHandler) Handle(ctx context.Context, r slog.Record) error {

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/sethvargo/go-envconfig"
@@ -72,24 +73,55 @@ type reader struct {
 	loader   Loader
 	settings []Setting
 	errs     []error
+	within   []reflect.Type // the structs that walk is in
 }
 
 // walk visits the fields of one struct, and those of the structs in it under their prefixes.
 func (r *reader) walk(ctx context.Context, v reflect.Value, prefix string) {
+	r.within = append(r.within, v.Type())
+	defer func() { r.within = r.within[:len(r.within)-1] }()
 	for i := range v.NumField() {
 		field, value := v.Type().Field(i), v.Field(i)
 		tag, isSetting := field.Tag.Lookup("env")
 		switch {
 		case !field.IsExported():
-			if isSetting {
+			switch {
+			case isSetting:
 				r.errs = append(r.errs, fmt.Errorf("settings: field %s has an env tag but is not exported", field.Name))
+			case hasSettings(field.Type, nil):
+				r.errs = append(r.errs, fmt.Errorf("settings: field %s has settings in it but is not exported, so they cannot be filled: export it, or its type if it is embedded", field.Name))
 			}
 		case isSetting && !strings.HasPrefix(strings.TrimSpace(tag), ","):
 			r.read(ctx, field, value, prefix)
 		case value.Kind() == reflect.Struct:
 			r.walk(ctx, value, prefix+prefixOf(tag))
+		case value.Kind() == reflect.Pointer && hasSettings(field.Type, r.within):
+			if value.IsNil() {
+				value.Set(reflect.New(field.Type.Elem()))
+			}
+			r.walk(ctx, value.Elem(), prefix+prefixOf(tag))
 		}
 	}
+}
+
+// hasSettings reports whether t is a struct, or a pointer to one, with settings in it. Types that
+// lead back to themselves, which are in seen, have none.
+func hasSettings(t reflect.Type, seen []reflect.Type) bool {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct || slices.Contains(seen, t) {
+		return false
+	}
+	seen = append(seen, t)
+	for i := range t.NumField() {
+		field := t.Field(i)
+		tag, isSetting := field.Tag.Lookup("env")
+		if isSetting && !strings.HasPrefix(strings.TrimSpace(tag), ",") || hasSettings(field.Type, seen) {
+			return true
+		}
+	}
+	return false
 }
 
 // prefixOf returns the prefix of an `env:", prefix=P_"` tag of a nested struct.
@@ -114,7 +146,7 @@ func (r *reader) read(ctx context.Context, field reflect.StructField, value refl
 	lookup := &recorder{next: r.loader.Lookup, development: field.Tag.Get("dev"), useDevelopment: r.loader.Development && hasTag(field, "dev")}
 
 	single := reflect.New(reflect.StructOf([]reflect.StructField{{Name: field.Name, Type: field.Type, Tag: field.Tag}}))
-	err := envconfig.ProcessWith(ctx, &envconfig.Config{Target: single.Interface(), Lookuper: envconfig.PrefixLookuper(prefix, lookup)})
+	err := process(ctx, &envconfig.Config{Target: single.Interface(), Lookuper: envconfig.PrefixLookuper(prefix, lookup)})
 	if lookup.origin != "" {
 		s.Origin = lookup.origin
 	}
@@ -140,6 +172,16 @@ func (r *reader) read(ctx context.Context, field reflect.StructField, value refl
 		return
 	}
 	r.settings = append(r.settings, s)
+}
+
+// process is that of envconfig. A panic is an error: values may have methods of the service.
+func process(ctx context.Context, cfg *envconfig.Config) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("reading it panicked: %v", p)
+		}
+	}()
+	return envconfig.ProcessWith(ctx, cfg)
 }
 
 // wrong keeps a setting that cannot be used, and why.
