@@ -2,6 +2,7 @@ package chassis
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -26,8 +27,9 @@ type api struct {
 	routes   []openapi.Route
 }
 
-// read reads the routes of services from their descriptors. Before it there are none.
-func (a *api) read(names []string) error {
+// read reads the routes of services from their descriptors. Before it there are none. A route whose
+// template cannot be described is left out: the gateway alone decides whether it is served.
+func (a *api) read(names []string) {
 	var services []protoreflect.ServiceDescriptor
 	var routes []openapi.Route
 	for _, name := range names {
@@ -35,16 +37,12 @@ func (a *api) read(names []string) error {
 		if service == nil {
 			continue
 		}
-		found, err := openapi.Routes(service)
-		if err != nil {
-			return err
-		}
+		found, _ := openapi.Routes(service) // withDocs reports the error
 		services, routes = append(services, service), append(routes, found...)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.services, a.routes = services, routes
-	return nil
 }
 
 // restRoutes returns the REST routes: none before Setup has returned, or without a gateway.
@@ -54,15 +52,16 @@ func (a *api) restRoutes() []openapi.Route {
 	return slices.Clip(a.routes)
 }
 
-// withDocs serves the API's description and the page to try it out, and passes other requests on.
-func (a *api) withDocs(next http.Handler, info openapi.Info) (http.Handler, error) {
+// withDocs serves the API's description and the page to try it out, and passes other requests on. A
+// route that cannot be described is reported to log, and served all the same.
+func (a *api) withDocs(next http.Handler, info openapi.Info, log *slog.Logger) http.Handler {
 	info.Terms = a.terms
 	a.mu.Lock()
 	services := a.services
 	a.mu.Unlock()
 	document, err := openapi.Document(info, services)
 	if err != nil {
-		return nil, err
+		log.Warn("the API pages leave out routes that cannot be described", "error", err)
 	}
 	docs := openapi.Handler(document)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -76,7 +75,7 @@ func (a *api) withDocs(next http.Handler, info openapi.Info) (http.Handler, erro
 			return
 		}
 		docs.ServeHTTP(w, r)
-	}), nil
+	})
 }
 
 // terms returns the terms of a method's contract, for the description of the API. It reports

@@ -192,12 +192,12 @@ func (a *App) handler() (handler http.Handler, err error) {
 	}()
 	switch {
 	case a.routes != nil && a.gateway != nil:
-		a.routes.Handle("/", a.gateway)
+		a.routes.Handle("/", inbound.GatewayHandler(a.gateway))
 		return a.routes, nil
 	case a.routes != nil:
 		return a.routes, nil
 	case a.gateway != nil:
-		return a.gateway, nil
+		return inbound.GatewayHandler(a.gateway), nil
 	default:
 		return nil, nil //nolint:nilnil // no HTTP is no error
 	}

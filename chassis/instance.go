@@ -241,9 +241,10 @@ func (i *instance) setUp(ctx context.Context) (string, error) {
 		return "", err
 	}
 	registerOwnServices(i.app, i.health, i.cfg.development())
-	if err := errors.Join(i.app.close(), routeCheck{i.app}.run(), i.checkOverrides(), i.readAPI(), i.dialer.watch(i.health), setFaults(ctx, i.faults, i.cfg.Faults)); err != nil {
+	if err := errors.Join(i.app.close(), routeCheck{i.app}.run(), i.checkOverrides(), i.dialer.watch(i.health), setFaults(ctx, i.faults, i.cfg.Faults)); err != nil {
 		return "", err
 	}
+	i.readAPI()
 	var records []*contract.Method
 	for _, m := range i.chain.Methods() {
 		records = append(records, m.Method)
@@ -254,9 +255,9 @@ func (i *instance) setUp(ctx context.Context) (string, error) {
 }
 
 // readAPI reads the REST routes of the services that have a gateway.
-func (i *instance) readAPI() error {
+func (i *instance) readAPI() {
 	if i.app.gateway == nil {
-		return nil
+		return
 	}
 	var names []string
 	for _, s := range i.app.services {
@@ -264,7 +265,7 @@ func (i *instance) readAPI() error {
 			names = append(names, s.desc.ServiceName)
 		}
 	}
-	return i.api.read(names)
+	i.api.read(names)
 }
 
 // bindPorts opens the ports of the service, with everything that Setup registered.
@@ -293,7 +294,7 @@ func (i *instance) restHandler() (http.Handler, error) {
 	}
 	return i.api.withDocs(routes, openapi.Info{
 		Title: i.service.Name, Version: readBuild(i.service.Version).version, Bearer: i.service.Tokens != nil,
-	})
+	}, i.log), nil
 }
 
 // checkOverrides rejects overrides of methods that do not exist, and logs the others.

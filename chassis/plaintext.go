@@ -6,6 +6,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/betmakers/paddock/internal/clientsettings"
 	"github.com/betmakers/paddock/internal/fault"
 )
 
@@ -19,7 +20,11 @@ type cuttable struct {
 
 func (c cuttable) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	conn, info, err := c.TransportCredentials.ServerHandshake(raw)
-	return conn, plainInfo{info, raw}, err
+	if err != nil {
+		return nil, nil, err
+	}
+	watched := clientsettings.Watch(conn)
+	return watched, plainInfo{info, raw, watched}, nil
 }
 
 func (c cuttable) Clone() credentials.TransportCredentials {
@@ -29,8 +34,12 @@ func (c cuttable) Clone() credentials.TransportCredentials {
 // plainInfo is gRPC's information about a connection without TLS, and the connection itself.
 type plainInfo struct {
 	credentials.AuthInfo
-	raw net.Conn
+	raw      net.Conn
+	settings *clientsettings.Conn
 }
+
+// HeaderListLimit returns the size of the headers that the client takes, 0 for any.
+func (p plainInfo) HeaderListLimit() int { return p.settings.HeaderListLimit() }
 
 // GetCommonAuthInfo reports to gRPC that the connection is not secured.
 func (plainInfo) GetCommonAuthInfo() credentials.CommonAuthInfo {

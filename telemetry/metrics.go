@@ -69,7 +69,7 @@ func registerBuild(reg prometheus.Registerer, cfg Config, b build.Info) error {
 func unixSeconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 func metricsHandler(g *guard) http.Handler {
-	return promhttp.HandlerFor(g, promhttp.HandlerOpts{
+	return promhttp.HandlerFor(distinctFor(g.Gather), promhttp.HandlerOpts{
 		ErrorLog:            scrapeErrors{g},
 		ErrorHandling:       promhttp.ContinueOnError, // one broken collector does not hide the others
 		EnableOpenMetrics:   true,

@@ -145,3 +145,35 @@ func TestServicesOfOneProcessShareNothing(t *testing.T) {
 		t.Error("the services see each other's metrics")
 	}
 }
+
+// In OpenMetrics a counter x_total and a gauge x are one family of two types, which makes the answer malformed for its
+// reference parser. Both names and values stay.
+func TestFamiliesOfOpenMetricsAreDistinct(t *testing.T) {
+	tel := start(t, telemetry.Config{})
+	counter := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "jobs_total", Help: "Jobs."}, []string{"kind"})
+	counter.WithLabelValues("a").Add(3)
+	tel.Registry().MustRegister(counter,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "jobs"}, func() float64 { return 2 }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "alone_total"}, func() float64 { return 1 }))
+	text := scrape(t, tel)
+	types := map[string]string{}
+	for line := range strings.Lines(text) {
+		if name, kind, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "# TYPE "), " "); ok && strings.HasPrefix(line, "# TYPE ") {
+			if other, twice := types[name]; twice {
+				t.Errorf("%s is a %s and a %s", name, other, kind)
+			}
+			types[name] = kind
+		}
+	}
+	for name, want := range map[string]string{
+		"jobs": "gauge", "jobs_total": "unknown", "alone": "counter",
+		"go_memstats_alloc_bytes": "gauge", "go_memstats_alloc_bytes_total": "unknown", "go_memstats_frees": "counter",
+	} {
+		if types[name] != want {
+			t.Errorf("%s is of type %q, want %s", name, types[name], want)
+		}
+	}
+	if !strings.Contains(text, "\njobs_total{kind=\"a\"} 3.0\n") || !strings.Contains(text, "\njobs 2.0\n") {
+		t.Errorf("values are missing:\n%s", text)
+	}
+}

@@ -117,6 +117,10 @@ func (s *FileSource) warn(in *Identity) {
 		s.logger.Warn("list of revoked certificates is outdated: what it lists stays revoked, what was revoked since is not known",
 			"file", s.files.crl, "issuer", list.Issuer.String(), "next_update", list.NextUpdate.UTC().Format(time.RFC3339))
 	}
+	if len(in.skipped) > 0 {
+		s.logger.Warn("certificates of the trusted roots are skipped for a negative serial number, and peers of these authorities are refused: take them out of the file, or have them issued again",
+			"roots", s.files.ca, "certificates", in.skipped)
+	}
 	open := s.files.openToOthers()
 	if text := strings.Join(open, ", "); text != s.warned {
 		if s.warned = text; text != "" {

@@ -108,12 +108,13 @@ func (c contents) identity(now time.Time) (*Identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mtls: key file %s: expected the private key of the certificate in %s: %w", c.files.key, c.files.cert, err)
 	}
-	authorities, err := parseCertificates(c.ca)
+	authorities, skipped, err := parseAuthorities(c.ca)
 	if err != nil {
 		return nil, fmt.Errorf("mtls: trusted roots file %s: %w", c.files.ca, err)
 	}
 	identity, err := NewIdentity(pair, authorities)
 	if err == nil {
+		identity.skipped = skipped
 		err = identity.current(now)
 	}
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/credentials"
+
+	"github.com/betmakers/paddock/internal/clientsettings"
 )
 
 // ObserverOptions configure the reports of refused handshakes. Both fields may be nil. Servers
@@ -52,7 +54,8 @@ func (c *serverCredentials) ServerHandshake(raw net.Conn) (net.Conn, credentials
 	auth := &AuthInfo{TLSInfo: info.(credentials.TLSInfo), raw: raw} //nolint:forcetypeassert // what credentials.NewTLS documents
 	auth.proof = newProof(c.src, own, auth.State, time.Now())
 	auth.readID()
-	plain := &goAwayConn{Conn: conn}
+	auth.settings = clientsettings.Watch(conn)
+	plain := &goAwayConn{Conn: auth.settings}
 	w := &watched{Conn: plain, raw: raw, all: c.connections, proof: auth.proof, notify: plain.leave}
 	c.connections.watch(w)
 	return w, auth, nil

@@ -36,6 +36,7 @@ type Identity struct {
 	// to the domain that it names, if any.
 	domains map[spiffeid.TrustDomain][]*x509.Certificate
 	revoked revocations
+	skipped []int // certificates of the roots file that are not in Authorities, from 1 on
 }
 
 // NewIdentity returns an identity with cert that trusts authorities, each for the trust domain

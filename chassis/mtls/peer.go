@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/peer"
 
+	"github.com/betmakers/paddock/internal/clientsettings"
 	"github.com/betmakers/paddock/internal/fault"
 )
 
@@ -20,6 +21,8 @@ type AuthInfo struct {
 	id    spiffeid.ID
 	proof *proof
 	raw   net.Conn // below TLS; nil where the connection is not a gRPC server's
+
+	settings *clientsettings.Conn // nil with raw
 }
 
 // AuthInfoFromState returns the AuthInfo of a completed handshake. The state must come from a
@@ -63,6 +66,15 @@ func (a *AuthInfo) Valid(now time.Time) error { return a.proof.valid(now) }
 // or expires soon, in at most 5 minutes. A peer that has renewed its certificate loses no call if
 // it reconnects then.
 func (a *AuthInfo) Leaving(now time.Time) bool { return a.proof.leaving(now) }
+
+// HeaderListLimit returns the size of headers that the client has said to take, in bytes, and 0 if it
+// takes any, or for a connection of other credentials than [ServerCredentials].
+func (a *AuthInfo) HeaderListLimit() int {
+	if a.settings == nil {
+		return 0
+	}
+	return a.settings.HeaderListLimit()
+}
 
 // Cut breaks the connection like a network failure, with a TCP reset if possible. It is for tests
 // of callers. It does nothing for a connection of other credentials than [ServerCredentials].

@@ -33,6 +33,7 @@ type call struct {
 	rare     atomic.Pointer[rareCall] // nil for most
 	decided  bool                     // the caller was let in
 	received bool                     // the caller's message reached the handler
+	answered bool                     // the handler has sent a message
 	returned bool                     // the handler came back, and did not panic
 	byCaller bool                     // the caller caused its failure: it left early, or sent an unreadable message
 }
@@ -83,7 +84,10 @@ func (c *call) Context() context.Context        { return c }
 func (c *call) SetHeader(md metadata.MD) error  { return c.stream.SetHeader(md) }
 func (c *call) SendHeader(md metadata.MD) error { return c.stream.SendHeader(md) }
 func (c *call) SetTrailer(md metadata.MD)       { c.stream.SetTrailer(md) }
-func (c *call) SendMsg(m any) error             { return c.messages().SendMsg(m) }
+func (c *call) SendMsg(m any) error {
+	c.answered = true
+	return c.messages().SendMsg(m)
+}
 
 // messages returns the stream for messages.
 func (c *call) messages() grpc.ServerStream {

@@ -77,8 +77,9 @@ func contextText(code codes.Code) string {
 }
 
 // logCause logs the whole text of a status or context error that wraps another or is wrapped,
-// because the caller gets only the status. It logs it as an error if the fault is the service's,
-// else at debug level.
+// because the caller gets only the status. It logs it as an error if the fault is the service's, as
+// a warning if
+// the service has cancelled the call itself, else at debug level.
 func logCause(c *call, err error, code codes.Code) {
 	if _, direct := err.(interface{ GRPCStatus() *status.Status }); direct && errors.Unwrap(err) == nil {
 		return
@@ -87,8 +88,12 @@ func logCause(c *call, err error, code codes.Code) {
 		return
 	}
 	level := slog.LevelDebug
-	if errorType(code) != "" && !c.byCaller {
+	switch {
+	case c.byCaller:
+	case errorType(code) != "":
 		level = slog.LevelError
+	case code == codes.Canceled:
+		level = slog.LevelWarn // the service has ended it itself, as its caller is there
 	}
 	logger(c.method.server.cfg.Logger).LogAttrs(c, level, "handler's error has a cause",
 		slog.String("method", c.method.Name), slog.String("code", rpcstatus.Name(code)), slog.String("error", redact.Error(err)))

@@ -81,7 +81,7 @@ func TestNoDeadline(t *testing.T) {
 			}
 			f := newChain(t, testHandlers{
 				unary:  func(ctx context.Context, in *message) (*message, error) { check(ctx); return in, nil },
-				stream: func(s grpc.ServerStream) error { check(s.Context()); return nil },
+				stream: func(s grpc.ServerStream) error { check(s.Context()); return s.SendMsg(new(message)) },
 			}, withTimeout(timeout))
 			if err := f.method(t, method).Serve(nil, newFakeStream(t.Context())); err != nil {
 				t.Error(err)

@@ -64,12 +64,12 @@ func decideAhead(ctx context.Context, method string) {
 	if h.ahead.err != nil || h.left() < 0 {
 		h.refusal = m.Serve(nil, newRESTStream(ctx, h.server, method, RESTConfig{}))
 	} else {
-		h.refusal = unreadableText(h)
+		h.refusal = foreignText(h)
 	}
 	if h.refusal != nil {
 		answerUnread(h)
 	}
-	h.body.refused, h.body.foreign = h.refusal != nil, !hasJSON(h.request)
+	h.body.refused, h.body.foreign, h.body.stream = h.refusal != nil, !hasJSON(h.request), m.ClientStreams
 	if m.MaxRequest > 0 && !m.ClientStreams {
 		h.body.atMost(int64(m.MaxRequest))
 	}
@@ -78,8 +78,8 @@ func decideAhead(ctx context.Context, method string) {
 // errRefused is the error of reading the body of a refused request.
 var errRefused = errors.New("the request is refused, and its body is not read")
 
-// unreadableText finds text in path and query that is not UTF-8, which gRPC rejects in messages.
-func unreadableText(h *httpCall) error {
+// foreignText finds text in path and query that is not UTF-8, which gRPC rejects in messages.
+func foreignText(h *httpCall) error {
 	if u := h.request.URL; !utf8.ValidString(u.Path) || !validQuery(u.RawQuery) {
 		return status.Error(codes.InvalidArgument, "the request cannot be read: its path or its query is not UTF-8")
 	}

@@ -2,6 +2,7 @@ package inbound
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -14,7 +15,7 @@ import (
 
 // Unreadable returns what a caller is told of a request that the gateway could not decode.
 func Unreadable(message string) string {
-	return unreadable(status.New(codes.InvalidArgument, message)).Message()
+	return unreadable(status.New(codes.InvalidArgument, message), nil).Message()
 }
 
 // TimeFormat returns the formatter of one log, which remembers the last second.
@@ -45,3 +46,9 @@ var (
 	WriteError        = writeError
 	WriteRoutingError = writeRoutingError
 )
+
+// PlainPath decodes what has no meaning of its own in a path.
+var PlainPath = plainPath
+
+// DecodeJSON decodes a request's body into v as the gateway does.
+func DecodeJSON(body io.Reader, v any) error { return newJSONMarshaler().NewDecoder(body).Decode(v) }

@@ -15,9 +15,11 @@ import (
 
 // newGateway returns a gateway that records its routes and answers errors as problems.
 func newGateway() *gateway.ServeMux {
+	marshaler := newJSONMarshaler()
 	return gateway.NewServeMux(
-		gateway.WithMarshalerOption(gateway.MIMEWildcard, newJSONMarshaler()),
-		gateway.WithForwardResponseRewriter(alreadyEncoded),
+		gateway.WithMarshalerOption(gateway.MIMEWildcard, marshaler),
+		gateway.WithForwardResponseRewriter(marshaler.alreadyEncoded),
+		gateway.WithUnescapingMode(gateway.UnescapingModeAllExceptSlash),
 		gateway.WithWriteContentLength(),
 		gateway.WithDisablePathLengthFallback(), // forms are not JSON, and a header must not choose the method
 		gateway.WithMetadata(decideFirst),
@@ -38,6 +40,7 @@ func newGateway() *gateway.ServeMux {
 					route.Store(known)
 				}
 				SetRoute(r.Context(), *known)
+				keepSlashes(r, pathParams)
 				if !takeTimeout(w, r) {
 					return
 				}
@@ -49,6 +52,7 @@ func newGateway() *gateway.ServeMux {
 			writeError(w, r, err, gateway.HTTPStatusFromCode)
 		}),
 		gateway.WithStreamErrorHandler(func(ctx context.Context, err error) *status.Status {
+			cutRaw(ctx)
 			return streamError(ctx, err, gateway.HTTPStatusFromCode)
 		}),
 		gateway.WithRoutingErrorHandler(func(ctx context.Context, _ *gateway.ServeMux, _ gateway.Marshaler, w http.ResponseWriter, _ *http.Request, status int) {

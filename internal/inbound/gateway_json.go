@@ -3,7 +3,7 @@ package inbound
 import (
 	"context"
 	"encoding/json"
-	"io"
+	"strings"
 
 	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	statuspb "google.golang.org/genproto/googleapis/rpc/status"
@@ -13,33 +13,64 @@ import (
 	"github.com/betmakers/paddock/internal/openapi"
 )
 
-// jsonMarshaler is the gateway's JSON without its second scan of a request that can be read as a
-// whole.
-type jsonMarshaler struct{ gateway.JSONPb }
-
-func newJSONMarshaler() *jsonMarshaler {
-	return &jsonMarshaler{gateway.JSONPb{
-		MarshalOptions:   protojson.MarshalOptions{EmitDefaultValues: true},
-		UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: true},
-	}}
+// jsonMarshaler writes answers and reads requests for the gateway: JSON as protobuf defines it, and
+// the bytes of a google.api.HttpBody.
+type jsonMarshaler struct {
+	gateway.JSONPb
+	enums     enumNames
+	delimiter []byte // between the messages of a stream; its address tells it from a message
 }
 
-// StreamContentType names what a streamed answer is: one JSON value a line.
-func (*jsonMarshaler) StreamContentType(any) string { return openapi.StreamContentType }
+func newJSONMarshaler() *jsonMarshaler {
+	return &jsonMarshaler{
+		JSONPb: gateway.JSONPb{
+			MarshalOptions: protojson.MarshalOptions{EmitDefaultValues: true},
+			// Required fields may come from the path: restStream checks them.
+			UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: true, AllowPartial: true},
+		},
+		delimiter: []byte("\n"),
+	}
+}
 
-// encode encodes an answer while its call runs. HttpBody has no JSON form in a stream: the
-// gateway sends its data.
+// ContentType names what an answer is.
+func (*jsonMarshaler) ContentType(v any) string {
+	if body, ok := rawAnswer(v); ok {
+		return contentTypeOf(body)
+	}
+	return "application/json"
+}
+
+// StreamContentType names what a streamed answer is: one JSON value a line, or raw bytes.
+func (*jsonMarshaler) StreamContentType(v any) string {
+	if body, ok := rawAnswer(v); ok {
+		return contentTypeOf(body)
+	}
+	return openapi.StreamContentType
+}
+
+// Delimiter is what the gateway writes behind each message of a stream.
+func (m *jsonMarshaler) Delimiter() []byte { return m.delimiter }
+
+// encode encodes an answer while its call runs. It returns nil for an HttpBody, which is sent as
+// it is.
 func (m *jsonMarshaler) encode(answer proto.Message) ([]byte, error) {
-	if answer.ProtoReflect().Descriptor().FullName() == "google.api.HttpBody" {
-		return nil, nil
+	if body, ok := rawBody(answer); ok {
+		return nil, checkRaw(body)
 	}
 	return m.MarshalOptions.Marshal(answer)
 }
 
-// alreadyEncoded returns the result of encode to the gateway.
-func alreadyEncoded(ctx context.Context, answer proto.Message) (any, error) {
+// alreadyEncoded returns the result of encode to the gateway, and an HttpBody also where it is one
+// field of the answer.
+func (m *jsonMarshaler) alreadyEncoded(ctx context.Context, answer proto.Message) (any, error) {
 	if encoded := encodedFor(ctx, answer); encoded != nil {
 		return json.RawMessage(encoded), nil
+	}
+	if body, ok := rawAnswer(answer); ok {
+		if h := httpCallFrom(ctx); h != nil {
+			h.raw = &m.delimiter[0]
+		}
+		return body, nil
 	}
 	return answer, nil
 }
@@ -54,67 +85,27 @@ func (m *jsonMarshaler) Marshal(v any) ([]byte, error) {
 			return json.Marshal(map[string]json.RawMessage{"error": json.RawMessage(st.GetMessage())})
 		}
 	}
+	if line, ok := v.(map[string]any); ok {
+		if result, ok := line["result"]; ok && len(line) == 1 {
+			encoded, err := m.Marshal(result)
+			if err != nil {
+				return nil, err
+			}
+			return json.Marshal(map[string]json.RawMessage{"result": encoded})
+		}
+	}
 	if message, ok := v.(proto.Message); ok {
-		return m.MarshalOptions.Marshal(message)
+		return m.message(message)
 	}
-	return m.JSONPb.Marshal(v)
+	return m.field(v)
 }
 
-// NewDecoder returns a decoder for one request. A body of known length holds one value and is
-// read at once; others may be streams of values and are read as they come.
-func (m *jsonMarshaler) NewDecoder(r io.Reader) gateway.Decoder {
-	body, ok := r.(*limitedBody)
-	if !ok {
-		return m.JSONPb.NewDecoder(r)
+func (m *jsonMarshaler) message(message proto.Message) ([]byte, error) {
+	if body, ok := rawBody(message); ok {
+		return body.GetData(), nil
 	}
-	var decode gateway.DecoderFunc
-	if length, known := body.len(); known {
-		decode = func(v any) error { return m.decodeWhole(r, length, v) }
-	} else {
-		decode = m.JSONPb.NewDecoder(r).Decode
+	if r := message.ProtoReflect(); !r.IsValid() && strings.HasPrefix(string(r.Descriptor().FullName()), "google.protobuf.") {
+		return []byte("null"), nil // an empty one of these may have no JSON
 	}
-	return gateway.DecoderFunc(func(v any) error {
-		err := decode(v)
-		if err != nil && err != io.EOF { //nolint:errorlint // decoders return the value itself
-			body.unreadable()
-		}
-		return err
-	})
-}
-
-func (m *jsonMarshaler) decodeWhole(r io.Reader, length int, v any) error {
-	message, ok := v.(proto.Message)
-	if !ok {
-		return m.JSONPb.NewDecoder(r).Decode(v)
-	}
-	body, err := readWhole(r, length)
-	if err != nil {
-		return err
-	}
-	return m.UnmarshalOptions.Unmarshal(body, message)
-}
-
-// firstPart is the size of the first allocation for a body, in bytes.
-const firstPart = 4 << 10
-
-// readWhole reads length bytes. Its allocations grow with the received data, because length is
-// only the caller's claim. It returns io.EOF for an empty body, which the gateway treats as an
-// empty message.
-func readWhole(r io.Reader, length int) ([]byte, error) {
-	if length == 0 {
-		return nil, io.EOF
-	}
-	body := make([]byte, min(length, firstPart))
-	for read := 0; ; {
-		n, err := io.ReadFull(r, body[read:])
-		if read += n; err == io.EOF && read > 0 {
-			return nil, io.ErrUnexpectedEOF
-		}
-		if err != nil || read == length {
-			return body, err
-		}
-		more := make([]byte, min(2*read, length))
-		copy(more, body)
-		body = more
-	}
+	return m.MarshalOptions.Marshal(message)
 }

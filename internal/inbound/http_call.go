@@ -33,8 +33,10 @@ type httpCall struct {
 	ahead   decision      // about the call that it is about to make
 	refusal error         // what decideAhead has come to; nothing is read any more
 
+	made    *restStream   // the call
 	answer  proto.Message // the newest of a call
 	encoded []byte        // the same as its caller gets it
+	raw     *byte         // of a stream of raw bytes: the gateway's delimiter, which is not written
 
 	route    string // the gateway's; else that of the ServeMux
 	rpc      bool   // a call was made, and leaves the line

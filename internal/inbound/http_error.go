@@ -3,7 +3,9 @@ package inbound
 import (
 	"context"
 	"net/http"
+	"strings"
 
+	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -30,14 +32,53 @@ func writeError(w http.ResponseWriter, r *http.Request, err error, httpStatus fu
 	}
 	st := status.Convert(err)
 	if h != nil && h.refusal == nil && (!h.rpc || h.body.unread.Load()) {
-		st = unreadable(st)
+		st = unreadable(st, h.ahead.method)
 	}
 	answer := httpStatus(st.Code())
 	if answer == http.StatusUnauthorized && h != nil && h.server.cfg.Tokens != nil {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
 	accept := r.Header.Get("Accept-Language")
+	sent := forwardMetadata(h, w, r)
 	problem.FromStatus(answer, rpcstatus.Name(st.Code()), st, accept, trace.SpanContextFromContext(r.Context())).Write(w)
+	sent()
+}
+
+// forwardMetadata adds the headers that the handler of a failed call has set to the answer, under
+// the gateway's names. The result adds the trailers, once the answer is written, for a caller that
+// takes them.
+func forwardMetadata(h *httpCall, w http.ResponseWriter, r *http.Request) (sent func()) {
+	if h == nil || h.made == nil {
+		return func() {}
+	}
+	header, trailer := h.made.metadataOfAnswer()
+	for key, values := range header {
+		w.Header()[http.CanonicalHeaderKey(gateway.MetadataHeaderPrefix+key)] = values
+	}
+	if len(trailer) == 0 || !strings.Contains(strings.ToLower(r.Header.Get("TE")), "trailers") {
+		return func() {}
+	}
+	for key := range trailer {
+		w.Header().Add("Trailer", http.CanonicalHeaderKey(gateway.MetadataTrailerPrefix+key))
+	}
+	return func() {
+		for key, values := range trailer {
+			w.Header()[http.CanonicalHeaderKey(gateway.MetadataTrailerPrefix+key)] = values
+		}
+	}
+}
+
+// cutRaw cuts a stream of raw bytes that fails: an error behind them would be a part of the file.
+// Call it in the request's goroutine.
+func cutRaw(ctx context.Context) {
+	h := httpCallFrom(ctx)
+	if h == nil || h.raw == nil {
+		return
+	}
+	h.mu.Lock()
+	h.status = http.StatusInternalServerError // for log and metrics
+	h.mu.Unlock()
+	panic(http.ErrAbortHandler)
 }
 
 // streamError returns the error of a running REST stream, for the last line of the answer. Its

@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/betmakers/paddock/internal/rpcstatus"
 )
@@ -45,8 +47,12 @@ type limitedBody struct {
 	tooLarge atomic.Bool // of a stream both ways the answer may be written while another goroutine reads
 	tooSlow  atomic.Bool
 	tooLate  atomic.Bool // the call that it belongs to is over
+	broken   atomic.Bool // it could not be read to its end
 	refused  bool        // it is not read; set before any read
 	foreign  bool        // it is not JSON by its media type, and not read; set before any read
+	stream   bool        // it is one message after the other; set before any read
+	header   http.Header // of the request
+	pipe     *restPipe   // of the call that it is a stream for; set before any read
 	encoded  bool        // it is compressed, and not read; set before any read
 }
 
@@ -62,7 +68,7 @@ func limitRequest(h *httpCall, r *http.Request, limits HTTPLimits) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
-	h.body = limitedBody{ReadCloser: r.Body, length: r.ContentLength, most: -1, left: -1, lends: r.ProtoMajor == 1}
+	h.body = limitedBody{ReadCloser: r.Body, length: r.ContentLength, most: -1, left: -1, lends: r.ProtoMajor == 1, header: r.Header}
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		h.body.encoded = true
 	}
@@ -108,9 +114,23 @@ func (b *limitedBody) len() (int, bool) {
 	return int(b.length), b.length >= 0 && (b.left < 0 || b.length <= b.left)
 }
 
-// unreadable records that the body could not be decoded. The answer then quotes neither the body
-// nor the error, which may be of the network and have addresses.
-func (b *limitedBody) unreadable() { b.unread.Store(true) }
+// unreadable records that the body could not be decoded, for err. The answer then quotes neither the
+// body nor the error, which may be of the network and have addresses. The handler of a stream does
+// not take what it has for all there was.
+func (b *limitedBody) unreadable(err error) {
+	b.unread.Store(true)
+	if b.pipe == nil {
+		return
+	}
+	switch {
+	case b.tooLarge.Load():
+		b.pipe.spoil(status.Error(codes.ResourceExhausted, bodyTooLarge))
+	case b.broken.Load():
+		b.pipe.spoil(status.Error(codes.Canceled, context.Canceled.Error()))
+	default:
+		b.pipe.spoil(status.Error(codes.InvalidArgument, err.Error()))
+	}
+}
 
 // atMost lowers the limit of an unread body.
 func (b *limitedBody) atMost(limit int64) {
@@ -129,7 +149,7 @@ func (b *limitedBody) plain(limit int) {
 }
 
 func (b *limitedBody) Read(p []byte) (int, error) {
-	if b.encoded {
+	if b.encoded || b.foreign {
 		b.unread.Store(true)
 	}
 	if b.refused || b.foreign || b.encoded {
@@ -189,6 +209,7 @@ func (b *limitedBody) end() {
 func (b *limitedBody) tooLargeError() error { return &http.MaxBytesError{Limit: b.most} }
 
 func (b *limitedBody) noteFailure(err error) {
+	b.broken.Store(true)
 	var slow interface{ Timeout() bool }
 	if errors.As(err, new(*http.MaxBytesError)) {
 		b.tooLarge.Store(true)
@@ -198,16 +219,18 @@ func (b *limitedBody) noteFailure(err error) {
 	}
 }
 
+const bodyTooLarge = "the request body is too large"
+
 // bodyProblem returns the mistake in the request's body: 415, 413, 408 or 504, the name of the
-// code if there is one, and the text for the caller. The status is zero if there is none.
-func bodyProblem(h *httpCall) (status int, code, detail string) {
+// code if there is one, and the text for the caller. The answer is zero if there is none.
+func bodyProblem(h *httpCall) (answer int, code, detail string) {
 	switch {
 	case h.body.encoded && h.body.unread.Load():
 		return http.StatusUnsupportedMediaType, "", "a request body must not be compressed"
 	case h.body.foreign && h.body.unread.Load():
 		return http.StatusUnsupportedMediaType, "", "a request body must be JSON, with a Content-Type of application/json"
 	case h.body.tooLarge.Load():
-		return http.StatusRequestEntityTooLarge, "", "the request body is too large"
+		return http.StatusRequestEntityTooLarge, "", bodyTooLarge
 	case h.body.tooSlow.Load() && h.body.tooLate.Load():
 		return http.StatusGatewayTimeout, rpcstatus.Name(codes.DeadlineExceeded), "the request body did not arrive within the time of the call"
 	case h.body.tooSlow.Load():

@@ -39,6 +39,9 @@ func (h *httpCall) WriteHeader(status int) {
 }
 
 func (h *httpCall) Write(b []byte) (int, error) {
+	if h.raw != nil && len(b) == 1 && &b[0] == h.raw {
+		return 1, nil // what the gateway writes between two parts of a file
+	}
 	return h.write(len(b), func(from, to int) (int, error) { return h.writer.Write(b[from:to]) })
 }
 

@@ -107,6 +107,7 @@ func (c *call) end(err error, panicked any) error {
 	leavePlace(c, c.start.Add(elapsed))
 	c.deadline.stop()
 	pushBack(c, out)
+	out = fitStatus(c, out)
 	reportLoad(c, out, elapsed)
 	c.trace.observe(c.method.metrics.duration(out.code), elapsed)
 	c.method.metrics.count(out.code, c.reason(), c.byCaller, elapsed)

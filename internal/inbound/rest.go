@@ -119,7 +119,7 @@ var (
 func newRESTStream(ctx context.Context, s *Server, method string, cfg RESTConfig) *restStream {
 	stream := &restStream{parent: ctx, keys: &s.obs.keys, http: httpCallFrom(ctx), name: method, maxMessage: cfg.MaxMessage, encode: cfg.Encode}
 	if h := stream.http; h != nil && h.refusal == nil {
-		h.rpc = true
+		h.rpc, h.made = true, stream
 		stream.metadata, stream.timeout = cfg.Metadata, h.left()
 	}
 	return stream
@@ -183,6 +183,9 @@ func (s *restStream) GoString() string { return s.String() }
 func (s *restStream) RecvMsg(m any) error {
 	if s.request == nil {
 		return io.EOF
+	}
+	if err := complete(s.request); err != nil {
+		return err
 	}
 	err := handover.Message(m, s.request)
 	s.request = nil
@@ -284,6 +287,13 @@ func (s *restStream) report(opts []grpc.CallOption) {
 			*o.TrailerAddr = s.trailer
 		}
 	}
+}
+
+// metadataOfAnswer returns the header and the trailer that the handler has set so far.
+func (s *restStream) metadataOfAnswer() (header, trailer metadata.MD) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.header, s.trailer // SetHeader and SetTrailer replace them
 }
 
 // restTransport implements grpc.SetHeader and similar functions, whose SetTrailer returns an

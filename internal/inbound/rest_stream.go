@@ -32,8 +32,9 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 	s := &restPipe{
 		restStream: base,
 		one:        !desc.ClientStreams,
+		single:     !desc.ServerStreams,
 		requests:   make(chan proto.Message),
-		answers:    make(chan restAnswer),
+		answers:    make(chan restAnswer, answersAhead(desc)),
 		closed:     make(chan struct{}),
 		done:       make(chan struct{}),
 		ended:      make(chan struct{}),
@@ -45,6 +46,8 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 	s.parent, s.cancel = timeouts.With(ctx, timeout)
 	if s.http != nil {
 		s.http.streams.Add(1)
+		s.http.body.pipe = s
+		s.duplex()
 		s.bound(timeout)
 	}
 	enterCall(s.http)
@@ -54,6 +57,23 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 		s.err = m.Serve(nil, restPipeServer{s})
 	}()
 	return s, nil
+}
+
+// answersAhead is how many answers wait for the gateway. The one of a client's stream does, because
+// the gateway asks for it when it has sent all, and the handler may come first.
+func answersAhead(desc *grpc.StreamDesc) int {
+	if desc.ServerStreams {
+		return 0
+	}
+	return 1
+}
+
+// duplex lets a stream both ways be read while it is answered. By HTTP/1 net/http would otherwise
+// end the body with the first answer, and its other messages would be lost.
+func (s *restPipe) duplex() {
+	if !s.one && !s.single {
+		_ = s.http.EnableFullDuplex() // HTTP/2 has it always, and a writer in memory not at all
+	}
 }
 
 // bound ends the request with the call's time, if it has one: the reading of its body, and the
@@ -81,12 +101,15 @@ func (s *restPipe) release() {
 // may send while another receives.
 type restPipe struct {
 	*restStream
-	one      bool               // the gateway sends one message
-	requests chan proto.Message // from the gateway
-	answers  chan restAnswer    // from the handler
-	closed   chan struct{}      // closed when the gateway sends no more
-	done     chan struct{}      // closed when the handler has returned, and err is set
-	ended    chan struct{}      // closed when the stream is ended from outside, whatever its handler does, and why is set
+	one      bool                  // the gateway sends one message
+	single   bool                  // the handler answers once
+	answered atomic.Int32          // how often, where it should be once
+	spoiled  atomic.Pointer[error] // why the gateway cannot read the next message
+	requests chan proto.Message    // from the gateway
+	answers  chan restAnswer       // from the handler
+	closed   chan struct{}         // closed when the gateway sends no more
+	done     chan struct{}         // closed when the handler has returned, and err is set
+	ended    chan struct{}         // closed when the stream is ended from outside, whatever its handler does, and why is set
 	why      error
 	err      error
 	refused  error       // err of a handler that ended before it had sent anything
@@ -174,26 +197,56 @@ func (s *restPipe) CloseSend() error {
 	return nil
 }
 
+// RecvMsg returns an answer. If the handler answers once, it returns with the handler, as with any
+// grpc.ClientStream: what follows the answer may be an error.
 func (s *restPipe) RecvMsg(m any) error {
+	answer, err := s.receive()
+	if err != nil {
+		return err
+	}
+	if message, ok := m.(proto.Message); ok {
+		keepAnswer(s.http, message, answer.encoded)
+	}
+	if err := handover.Message(m, answer.message); err != nil || !s.single {
+		return err
+	}
+	if _, err := s.receive(); err != io.EOF { //nolint:errorlint // receive returns the value itself
+		return err
+	}
+	if s.answered.Load() > 1 {
+		return errTwoAnswers
+	}
+	return nil
+}
+
+var errTwoAnswers = status.Error(codes.Internal, "the method has answered more than once")
+
+// receive waits for an answer, or for the end of the stream, which is io.EOF without an error.
+func (s *restPipe) receive() (restAnswer, error) {
 	select {
 	case answer := <-s.answers:
-		if message, ok := m.(proto.Message); ok {
-			keepAnswer(s.http, message, answer.encoded)
-		}
-		return handover.Message(m, answer.message)
+		return answer, nil
 	case <-s.ended:
-		return s.why
+		return restAnswer{}, s.why
 	case <-s.parent.Done():
 		if err := s.whyOver(); err != nil {
-			return err
+			return restAnswer{}, err
+		}
+		select {
+		case answer := <-s.answers:
+			return answer, nil
+		default:
 		}
 		cutIfBroken(s.http)
 		if s.err != nil {
-			return s.err
+			return restAnswer{}, s.err
 		}
-		return io.EOF
+		return restAnswer{}, io.EOF
 	}
 }
+
+// spoil makes the handler's next RecvMsg fail with err, which is a status.
+func (s *restPipe) spoil(err error) { s.spoiled.Store(&err) }
 
 // Header returns the error of a handler that ended before it sent anything, while a
 // grpc.ClientStream leaves it to RecvMsg. At this point the gateway can still answer with the
@@ -236,14 +289,26 @@ type restPipeServer struct{ *restPipe }
 func (s restPipeServer) RecvMsg(m any) error {
 	select {
 	case request := <-s.requests:
+		if err := complete(request); err != nil {
+			return err
+		}
 		return handover.Message(m, request)
 	case <-s.closed:
-		return io.EOF
+		return s.unlessSpoiled(io.EOF)
 	case <-s.ended:
 		return s.why
 	case <-s.parent.Done():
-		return s.whyOver()
+		return s.unlessSpoiled(s.whyOver())
 	}
+}
+
+// unlessSpoiled returns the error of a message that cannot be read, else err. Behind such a message
+// the gateway sends no more, and the handler must not take that for the end.
+func (s *restPipe) unlessSpoiled(err error) error {
+	if spoiled := s.spoiled.Load(); spoiled != nil {
+		return *spoiled
+	}
+	return err
 }
 
 // SendMsg copies the message, because a handler may change it after SendMsg has returned.
@@ -258,6 +323,9 @@ func (s restPipeServer) SendMsg(m any) error {
 	encoded, err := s.encoded(m)
 	if err != nil {
 		return err
+	}
+	if s.single && s.answered.Add(1) > 1 {
+		return errTwoAnswers
 	}
 	s.headerComplete()
 	select {

@@ -128,7 +128,7 @@ func TestRESTMetadata(t *testing.T) {
 			if err := conn.Invoke(ctx, unary, new(message), new(message)); err != nil {
 				t.Error(err)
 			}
-			stream, err := conn.NewStream(ctx, &grpc.StreamDesc{}, bidiStream)
+			stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, bidiStream)
 			if err != nil {
 				t.Fatal(err)
 			}

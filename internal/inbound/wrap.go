@@ -5,6 +5,8 @@ import (
 	"maps"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/betmakers/paddock/internal/contract"
 )
@@ -55,7 +57,16 @@ func streamHandler(s *Server, desc *grpc.StreamDesc, impl any, record *contract.
 		interceptor, next := s.cfg.Stream[i], handler
 		handler = func(srv any, ss grpc.ServerStream) error { return interceptor(srv, ss, info, next) }
 	}
-	return func(c *call) error { return handler(impl, c) }
+	if record.ServerStreams {
+		return func(c *call) error { return handler(impl, c) }
+	}
+	return func(c *call) error {
+		err := handler(impl, c)
+		if err == nil && !c.answered {
+			return status.Error(codes.Internal, "the method has sent no answer") // which gRPC's clients find
+		}
+		return err
+	}
 }
 
 func chainUnary(interceptors []grpc.UnaryServerInterceptor) grpc.UnaryServerInterceptor {

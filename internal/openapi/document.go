@@ -26,8 +26,9 @@ type Info struct {
 }
 
 // Document returns the OpenAPI 3.1 document, as JSON, of the REST interface of the services, in their order. The same
-// arguments give the same bytes. It fails where a google.api.http option is malformed or names a field that its request
-// has not; all such mistakes are reported at once. A method and path that is declared twice is described once.
+// arguments give the same bytes. Routes that cannot be described are left out, and the error names all of them: a
+// google.api.http option that is malformed, or names a field that its request has not. The document is there all the
+// same. A method and path that is declared twice is described once.
 func Document(info Info, services []protoreflect.ServiceDescriptor) ([]byte, error) {
 	b := builder{info: info, schemas: schemas{make(map[string]object)}, operations: make(map[string]int), shapes: make(map[string]pathShape)}
 	var tags []any
@@ -42,13 +43,11 @@ func Document(info Info, services []protoreflect.ServiceDescriptor) ([]byte, err
 			tags = append(tags, obj("name", service.FullName()).with("description", comment(service)))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
 	doc := obj("openapi", "3.1.0", "info", info.object()).
 		with("tags", tags).
 		with("components", b.components())
-	return json.MarshalIndent(append(doc, member{"paths", b.paths}), "", "  ")
+	document, err := json.MarshalIndent(append(doc, member{"paths", b.paths}), "", "  ")
+	return document, errors.Join(append(errs, err)...)
 }
 
 func (b *builder) components() object {
@@ -188,8 +187,8 @@ func (b *builder) requestBody(r Route) (object, error) {
 	input := r.method.Input()
 	switch bound := topLevel(r.template.bound()); {
 	case r.body != "*":
-		fd := input.Fields().ByName(protoreflect.Name(r.body))
-		if fd == nil {
+		fd, err := findField(input, r.body)
+		if err != nil {
 			return nil, fmt.Errorf("body names %q, which is no field of %s", r.body, input.FullName())
 		}
 		schema, description = b.schemas.field(fd), comment(fd)
@@ -210,8 +209,8 @@ func (b *builder) responses(r Route) (object, error) {
 	schema, mediaType, description := object(nil), "application/json", "OK"
 	switch {
 	case r.responseBody != "":
-		fd := output.Fields().ByName(protoreflect.Name(r.responseBody))
-		if fd == nil {
+		fd, err := findField(output, r.responseBody)
+		if err != nil {
 			return nil, fmt.Errorf("response_body names %q, which is no field of %s", r.responseBody, output.FullName())
 		}
 		schema = b.schemas.field(fd)

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -20,9 +21,10 @@ type Route struct {
 }
 
 // Routes returns the routes of a service in the order of its declaration, additional bindings after their method's own.
-// It fails where a path template is malformed.
+// The error names those whose path template is malformed, which are left out.
 func Routes(service protoreflect.ServiceDescriptor) ([]Route, error) {
 	var routes []Route
+	var errs []error
 	for i := range service.Methods().Len() {
 		method := service.Methods().Get(i)
 		rule, ok := option(method, "google.api.http")
@@ -32,14 +34,13 @@ func Routes(service protoreflect.ServiceDescriptor) ([]Route, error) {
 		for _, r := range bindings(rule.Message()) {
 			route, ok, err := newRoute(method, r)
 			if err != nil {
-				return nil, fmt.Errorf("openapi: google.api.http of %s: %w", method.FullName(), err)
-			}
-			if ok {
+				errs = append(errs, fmt.Errorf("openapi: google.api.http of %s: %w", method.FullName(), err))
+			} else if ok {
 				routes = append(routes, route)
 			}
 		}
 	}
-	return routes, nil
+	return routes, errors.Join(errs...)
 }
 
 // bindings returns a google.api.HttpRule and its additional ones, which do not nest.

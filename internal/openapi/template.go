@@ -25,18 +25,29 @@ func parseTemplate(s string) (template, error) {
 	if !strings.HasPrefix(s, "/") {
 		return template{}, fmt.Errorf("path %q must begin with a slash", s)
 	}
-	path, verb := s, ""
-	if i := strings.LastIndexByte(s, ':'); i > strings.LastIndexAny(s, "/}") || i > 0 && s[i-1] == '}' {
-		path, verb = s[:i], s[i+1:]
-		if verb == "" {
-			return template{}, fmt.Errorf("path %q ends with a colon: name the verb behind it", s)
-		}
+	path, verb, found := cutVerb(s)
+	if found && verb == "" {
+		return template{}, fmt.Errorf("path %q ends with a colon: name the verb behind it", s)
 	}
 	segments, err := parseSegments(path[1:], true)
 	if err != nil {
 		return template{}, fmt.Errorf("path %q: %w", s, err)
 	}
 	return template{segments, verb}, nil
+}
+
+// cutVerb cuts the verb off, as grpc-gateway does: it begins at the last colon of the last segment, and
+// behind a variable at the first.
+func cutVerb(s string) (path, verb string, found bool) {
+	last := strings.LastIndexAny(s, "/}") + 1
+	i := strings.LastIndexByte(s[last:], ':')
+	if s[last-1] == '}' {
+		i = strings.IndexByte(s[last:], ':')
+	}
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:last+i], s[last+i+1:], true
 }
 
 func parseSegments(s string, variables bool) ([]segment, error) {

@@ -63,6 +63,7 @@ func problemSchema() object {
 		"domain", obj("type", "string", "description", "Whose reason it is.", "examples", []string{"hello.v1"}),
 		"reason", obj("type", "string", "description", "Which error of the domain it is, for programs.", "examples", []string{"NAME_TOO_LONG"}),
 		"errors", obj("type", "array", "description", "What is wrong with the request, field by field.", "items", violationSchema()),
+		"errors_omitted", obj("type", "integer", "minimum", 1, "description", "How many there are beside errors, which has 100 at most."),
 		"retry_after_seconds", obj("type", "integer", "minimum", 1, "description", "How long to wait before another try, as Retry-After says."),
 		"trace_id", obj("type", "string", "description", "Leads to the log lines and the trace of the call."),
 	))

@@ -26,6 +26,8 @@ type Problem struct {
 	Reason string `json:"reason,omitempty"`
 	// Errors are what is wrong with the request, field by field.
 	Errors []Violation `json:"errors,omitempty"`
+	// MoreErrors is how many there are beside Errors, which has 100 at most.
+	MoreErrors int `json:"errors_omitted,omitempty"`
 	// RetryAfter is also the header of that name, in seconds. With zero the header is not set.
 	RetryAfter int64 `json:"retry_after_seconds,omitempty"`
 	// TraceID identifies the log lines and the trace of the call.
@@ -73,7 +75,9 @@ func (p Problem) Write(w http.ResponseWriter) {
 	body := p.JSON()
 	h := w.Header()
 	h.Set("Content-Type", ContentType)
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	if h.Get("Trailer") == "" { // HTTP/1.1 has trailers only where the length is not announced
+		h.Set("Content-Length", strconv.Itoa(len(body)))
+	}
 	h.Set("X-Content-Type-Options", "nosniff")
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.FormatInt(p.RetryAfter, 10))

@@ -6,7 +6,6 @@ import (
 	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/trace"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -29,7 +28,7 @@ func FromStatus(httpStatus int, code string, st *status.Status, accept string, s
 	p.Reason = shorten(details.Info.GetReason(), maxName)
 	p.Domain = shorten(details.Info.GetDomain(), maxName)
 	p.Type = typeOf(p.Domain, p.Reason)
-	p.Errors = violations(details.Request)
+	p.Errors, p.MoreErrors = violations(st)
 	p.RetryAfter = seconds(details.Retry.GetRetryDelay())
 	if l := details.Localized; l.GetMessage() != "" && isTag(l.GetLocale()) {
 		p.varies = true
@@ -57,16 +56,14 @@ func isAlphanumeric(r rune) bool {
 	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 }
 
-func violations(request *errdetails.BadRequest) (all []Violation) {
-	for _, v := range request.GetFieldViolations() {
-		if len(all) == maxErrors {
-			break
-		}
+func violations(st *status.Status) (all []Violation, more int) {
+	found, more := rpcstatus.Violations(st, maxErrors)
+	for _, v := range found {
 		all = append(all, Violation{
 			Field: shorten(v.GetField(), maxName), Detail: shorten(v.GetDescription(), maxText), Reason: shorten(v.GetReason(), maxName),
 		})
 	}
-	return all
+	return all, more
 }
 
 // seconds rounds up. What is not a delay is none.
