@@ -108,9 +108,15 @@ func (c *cors) allows(origin string) bool {
 	if c.anyone || c.origins[origin] {
 		return true
 	}
-	return slices.ContainsFunc(c.under, func(s subdomains) bool {
-		return len(origin) > len(s.scheme)+len(s.domain) && strings.HasPrefix(origin, s.scheme) && strings.HasSuffix(origin, s.domain) &&
-			!strings.Contains(origin[len(s.scheme):len(origin)-len(s.domain)], "/")
+	return slices.ContainsFunc(c.under, func(s subdomains) bool { return s.have(origin) })
+}
+
+// have reports whether origin has at least one label in the place of the asterisk.
+func (s subdomains) have(origin string) bool {
+	rest, ok1 := strings.CutPrefix(origin, s.scheme)
+	labels, ok2 := strings.CutSuffix(rest, s.domain)
+	return ok1 && ok2 && labels != "" && !strings.ContainsFunc(labels, func(c rune) bool {
+		return !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.')
 	})
 }
 
