@@ -43,7 +43,7 @@ type App struct {
 	errs      []error
 	services  []service
 	names     map[string]bool
-	routes    *http.ServeMux // all patterns of Handle
+	routes    *http.ServeMux // all patterns of Handle, to find those that conflict
 	below     *http.ServeMux // those that are not the root; nil for none
 	root      *http.ServeMux // the others; nil for none
 	edge      inbound.Edge
@@ -191,20 +191,19 @@ func (a *App) openGateway(register []registerFunc) (mux *gateway.ServeMux, conn 
 // handler returns the handler of the REST port, nil if the service has no HTTP. Without patterns
 // of Handle it is the gateway itself: another mux in front would cost each call.
 func (a *App) handler() http.Handler {
-	switch {
-	case a.below != nil && a.gateway != nil:
-		a.below.Handle("/", a.gateway)
-		a.edge.Routes, a.edge.Fallback = a.below, a.root
-		return a.below
-	case a.gateway != nil:
-		a.edge.Fallback = a.root
-		return a.gateway
-	case a.routes != nil:
-		a.edge.Routes = a.routes
-		return a.routes
-	default:
+	if a.routes == nil && a.gateway == nil {
 		return nil
 	}
+	var rest http.Handler = &a.edge
+	if a.gateway != nil {
+		rest = a.gateway
+	}
+	a.edge.Routes, a.edge.Fallback = a.below, a.root
+	if a.below == nil {
+		return rest
+	}
+	a.below.Handle("/", rest)
+	return a.below
 }
 
 // Handle serves plain HTTP on the REST port, to authorized callers. Pattern is a pattern of

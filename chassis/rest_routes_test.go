@@ -3,6 +3,7 @@ package chassis_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/betmakers/paddock/chassis"
+	"github.com/betmakers/paddock/chassis/chassistest"
 	"github.com/betmakers/paddock/chassis/internal/echo"
 )
 
@@ -94,8 +96,81 @@ func TestMethodsOfAPath(t *testing.T) {
 	}
 }
 
+// A service without a gateway has the same answers.
+func TestMethodsOfPlainHandlers(t *testing.T) {
+	t.Parallel()
+	plain := start(t, setsUp(func(app *chassis.App) { app.HandlePublic("GET /report", answering("report")) }), nil)
+	page := start(t, setsUp(func(app *chassis.App) {
+		app.HandlePublic("GET /report/", answering("report"))
+		app.HandlePublic("GET /", answering("index"))
+	}), nil)
+	root := start(t, setsUp(func(app *chassis.App) { app.HandlePublic("/", answering("all")) }), nil)
+	for name, tc := range map[string]struct {
+		svc          *chassistest.Running
+		method, path string
+		want, allow  string
+	}{
+		"a route":                     {plain, "GET", "/report", "200 report", ""},
+		"HEAD":                        {plain, "HEAD", "/report", "200 ", ""},
+		"OPTIONS":                     {plain, "OPTIONS", "/report", "204 ", "GET, HEAD, OPTIONS"},
+		"a wrong method":              {plain, "PUT", "/report", "405 {", "GET, HEAD, OPTIONS"},
+		"nothing":                     {plain, "GET", "/other", "404 {", ""},
+		"the page":                    {page, "GET", "/other", "200 index", ""},
+		"beside the page":             {page, "GET", "/report/7", "200 report", ""},
+		"a redirect":                  {page, "GET", "/report", "200 report", ""},
+		"OPTIONS of the page":         {page, "OPTIONS", "/other", "204 ", "GET, HEAD, OPTIONS"},
+		"a wrong method of the page":  {page, "PUT", "/other", "405 {", "GET, HEAD, OPTIONS"},
+		"a wrong method of its route": {page, "PUT", "/report/7", "405 {", "GET, HEAD, OPTIONS"},
+		"everything":                  {root, "PUT", "/other", "200 all", ""},
+		"OPTIONS of everything":       {root, "OPTIONS", "/other", "200 all", ""},
+	} {
+		got := do(t, tc.svc.HTTP(), tc.method, "http://rest"+tc.path, "")
+		if !strings.HasPrefix(got.String(), tc.want) || got.header.Get("Allow") != tc.allow {
+			t.Errorf("%s: got %s that allows %q, want %s and %q", name, got, got.header.Get("Allow"), tc.want, tc.allow)
+		}
+	}
+}
+
+// The writer of a route that was added to the gateway by hand is that of net/http, so that a WebSocket library works there.
+func TestWritersOfGatewayRoutes(t *testing.T) {
+	t.Parallel()
+	abilities := make(chan string, 1)
+	service := echoes(&echo.Service{})
+	setup := service.Setup
+	service.Setup = func(ctx context.Context, app *chassis.App) error {
+		app.Gateway(ctx, func(_ context.Context, mux *gateway.ServeMux, _ *grpc.ClientConn) error {
+			return mux.HandlePath("GET", "/ws", func(w http.ResponseWriter, _ *http.Request, _ map[string]string) {
+				_, flushes := w.(http.Flusher)
+				_, hijacks := w.(http.Hijacker)
+				_, reads := w.(io.ReaderFrom)
+				_, pushes := w.(http.Pusher)
+				abilities <- fmt.Sprint(flushes, hijacks, reads, pushes)
+				if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+					_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\ntaken")
+					_ = conn.Close()
+				}
+			})
+		})
+		return setup(ctx, app)
+	}
+	for scheme, want := range map[string]string{"http": "true true true false", "https": "true false false true"} {
+		svc := start(t, service, env{"CHASSIS_HTTP_TLS": schemes[scheme]})
+		got := do(t, svc.HTTP(), "GET", scheme+"://rest/ws", "")
+		if can := <-abilities; can != want || scheme == "http" && got.body != "taken" {
+			t.Errorf("%s: got %s and %s, want %s", scheme, got, can, want)
+		}
+	}
+}
+
 // HEAD has the header of GET, runs the same call, and ends a stream that has no end.
 func TestHeadIsLikeGet(t *testing.T) {
+	t.Parallel()
+	for scheme := range schemes {
+		t.Run(scheme, func(t *testing.T) { headIsLikeGet(t, scheme) })
+	}
+}
+
+func headIsLikeGet(t *testing.T, scheme string) {
 	t.Parallel()
 	ended := make(chan struct{})
 	svc := start(t, speaks(&echo.Service{OnList: func(ctx context.Context, text string, send func(string) error) error {
@@ -106,8 +181,8 @@ func TestHeadIsLikeGet(t *testing.T) {
 			}
 		}
 		return ctx.Err()
-	}}), nil)
-	get, head := do(t, svc.HTTP(), "GET", "http://rest/v1/say/x", ""), do(t, svc.HTTP(), "HEAD", "http://rest/v1/say/x", "")
+	}}), env{"CHASSIS_HTTP_TLS": schemes[scheme]})
+	get, head := do(t, svc.HTTP(), "GET", scheme+"://rest/v1/say/x", ""), do(t, svc.HTTP(), "HEAD", scheme+"://rest/v1/say/x", "")
 	for _, name := range []string{"Content-Type", "Content-Length"} {
 		if head.header.Get(name) == "" || head.header.Get(name) != get.header.Get(name) {
 			t.Errorf("%s of HEAD is %q, of GET %q", name, head.header.Get(name), get.header.Get(name))
@@ -116,7 +191,7 @@ func TestHeadIsLikeGet(t *testing.T) {
 	if head.body != "" || head.status != get.status {
 		t.Errorf("HEAD got %s", head)
 	}
-	if got := do(t, svc.HTTP(), "HEAD", "http://rest/v1/list/x", ""); got.status != 200 || got.header.Get("Content-Type") != "application/x-ndjson" {
+	if got := do(t, svc.HTTP(), "HEAD", scheme+"://rest/v1/list/x", ""); got.status != 200 || got.header.Get("Content-Type") != "application/x-ndjson" {
 		t.Errorf("HEAD of a stream got %s %v", got, got.header)
 	}
 	await(t, ended, "the end of the stream")

@@ -123,7 +123,8 @@ func (s subdomains) have(origin string) bool {
 // ServeHTTP answers preflights, and lets the pages of allowed origins read other answers, errors
 // too.
 func (c *cors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	header, origins := w.Header(), r.Header["Origin"]
+	h := httpCallFrom(r.Context())
+	header, origins := headerOf(h, w), r.Header["Origin"]
 	if !c.anyone || len(c.trusted) > 0 {
 		header.Add("Vary", "Origin") // also without an origin: a cache must not hand that answer to a page
 	}
@@ -138,7 +139,6 @@ func (c *cors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case c.anyone:
 		header.Set(allowOrigin, "*")
 	}
-	h := httpCallFrom(r.Context())
 	if h != nil {
 		h.mayRead = c.trusted[origins[0]] || !ambient(r, Caller{})
 	}
@@ -152,6 +152,15 @@ func (c *cors) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.next.ServeHTTP(w, r)
 }
 
+// headerOf returns the header of an answer that no handler has yet. A stop can still answer in the
+// place of the handler.
+func headerOf(h *httpCall, w http.ResponseWriter) http.Header {
+	if h == nil {
+		return w.Header()
+	}
+	return h.writer.Header()
+}
+
 // preflight answers a browser's question about the request that a page is about to make. It
 // reports false for a path that does not exist.
 func (c *cors) preflight(w http.ResponseWriter, r *http.Request) bool {
@@ -159,7 +168,7 @@ func (c *cors) preflight(w http.ResponseWriter, r *http.Request) bool {
 	if len(known) == 0 {
 		return false
 	}
-	header := w.Header()
+	header := headerOf(httpCallFrom(r.Context()), w)
 	header.Add("Vary", "Access-Control-Request-Method, Access-Control-Request-Headers")
 	header.Set("Access-Control-Allow-Methods", strings.Join(known, ", "))
 	header.Set("Access-Control-Allow-Headers", c.requests)

@@ -11,8 +11,8 @@ import (
 // Edge is what one HTTP port serves. Its fields are set before the first request.
 type Edge struct {
 	Gateway *gateway.ServeMux // nil for none
-	// Routes are the patterns of plain handlers, nil for none. With a gateway, its pattern "/" is
-	// the gateway.
+	// Routes are the patterns of plain handlers, nil for none. Their pattern "/" is the gateway, or
+	// the Edge where there is none.
 	Routes *http.ServeMux
 	// Fallback gets the requests for paths that neither Routes nor Gateway know, nil for none.
 	Fallback *http.ServeMux
@@ -51,7 +51,7 @@ func (e *Edge) plain(r *http.Request) bool {
 		return false
 	}
 	_, pattern := e.Routes.Handler(r)
-	return pattern != "" && (pattern != "/" || e.Gateway == nil)
+	return pattern != "" && pattern != "/"
 }
 
 // byGateway reports whether the gateway takes r, HEAD like GET.
@@ -81,7 +81,12 @@ func asGet(r *http.Request) *http.Request {
 	return &get
 }
 
-// unrouted answers what the gateway has no route for: a wrong method, a path of others, or a path
+// ServeHTTP answers a request that no pattern has matched, in the place of the gateway.
+func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e.unrouted(w, r, http.StatusNotFound)
+}
+
+// unrouted answers what has no route: a wrong method, a path of others, or a path
 // that does not exist (RFC 9110 sections 9.3.2, 9.3.7 and 15.5.6).
 func (e *Edge) unrouted(w http.ResponseWriter, r *http.Request, status int) {
 	if status != http.StatusNotFound && status != http.StatusMethodNotAllowed {
