@@ -115,9 +115,7 @@ func (c *cors) allows(origin string) bool {
 func (s subdomains) have(origin string) bool {
 	rest, ok1 := strings.CutPrefix(origin, s.scheme)
 	labels, ok2 := strings.CutSuffix(rest, s.domain)
-	return ok1 && ok2 && labels != "" && !strings.ContainsFunc(labels, func(c rune) bool {
-		return !(c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.')
-	})
+	return ok1 && ok2 && labels != "" && strings.Trim(labels, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == ""
 }
 
 // ServeHTTP answers preflights, and lets the pages of allowed origins read other answers, errors

@@ -78,9 +78,7 @@ func checkReply(status int, header http.Header) error {
 
 // isToken reports whether name is a token of RFC 9110 section 5.6.2, as field names are.
 func isToken(name string) bool {
-	return name != "" && !strings.ContainsFunc(name, func(c rune) bool {
-		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", c)
-	})
+	return name != "" && strings.Trim(name, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
 
 func isControl(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }
@@ -110,8 +108,8 @@ func (p *reply) applyTo(header http.Header, status int) int {
 		if status >= http.StatusBadRequest && !withError(name) {
 			continue
 		}
-		switch {
-		case name == setCookie || name == "Vary":
+		switch name {
+		case setCookie, "Vary":
 			header[name] = append(header[name], values...)
 		default:
 			header[name] = values
