@@ -52,6 +52,20 @@ func (a *api) restRoutes() []openapi.Route {
 	return slices.Clip(a.routes)
 }
 
+// customMethods returns the HTTP methods of routes that are declared with a custom pattern.
+func (a *api) customMethods() (methods []string) {
+	for _, r := range a.restRoutes() {
+		switch r.HTTPMethod {
+		case http.MethodGet, http.MethodPut, http.MethodPost, http.MethodDelete, http.MethodPatch, http.MethodHead, "*":
+		default:
+			if !slices.Contains(methods, r.HTTPMethod) {
+				methods = append(methods, r.HTTPMethod)
+			}
+		}
+	}
+	return methods
+}
+
 // withDocs serves the API's description and the page to try it out, and passes other requests on. A
 // route that cannot be described is reported to log, and served all the same.
 func (a *api) withDocs(next http.Handler, info openapi.Info, log *slog.Logger) http.Handler {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"strings"
 	"sync"
 
 	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -42,7 +43,10 @@ type App struct {
 	errs      []error
 	services  []service
 	names     map[string]bool
-	routes    *http.ServeMux
+	routes    *http.ServeMux // all patterns of Handle, to find those that conflict
+	below     *http.ServeMux // those that are not the root; nil for none
+	root      *http.ServeMux // the others; nil for none
+	edge      inbound.Edge
 	gateway   *gateway.ServeMux
 	gateways  []registerFunc   // arguments of Gateway
 	grpcOnly  []string         // arguments of WithoutGateway
@@ -171,7 +175,9 @@ func (a *App) openGateway(register []registerFunc) (mux *gateway.ServeMux, conn 
 		}
 		if a.gateway == nil {
 			cfg := &a.instance.cfg
-			a.gateway, a.conn, err = a.instance.chain.Gateway(inbound.RESTConfig{Timeout: cfg.HTTPTimeout, MaxMessage: cfg.MaxMessageBytes})
+			a.gateway, a.conn, err = a.instance.chain.Gateway(inbound.RESTConfig{
+				Timeout: cfg.HTTPTimeout, MaxMessage: cfg.MaxMessageBytes, Edge: &a.edge, Options: a.instance.service.GatewayOptions,
+			})
 			if err != nil {
 				return err
 			}
@@ -184,23 +190,20 @@ func (a *App) openGateway(register []registerFunc) (mux *gateway.ServeMux, conn 
 
 // handler returns the handler of the REST port, nil if the service has no HTTP. Without patterns
 // of Handle it is the gateway itself: another mux in front would cost each call.
-func (a *App) handler() (handler http.Handler, err error) {
-	defer func() {
-		if p := recover(); p != nil { // http.ServeMux panics
-			err = fmt.Errorf("chassis: the gateway and a pattern of app.Handle both match every path: narrow the pattern: %v", p)
-		}
-	}()
-	switch {
-	case a.routes != nil && a.gateway != nil:
-		a.routes.Handle("/", inbound.GatewayHandler(a.gateway))
-		return a.routes, nil
-	case a.routes != nil:
-		return a.routes, nil
-	case a.gateway != nil:
-		return inbound.GatewayHandler(a.gateway), nil
-	default:
-		return nil, nil //nolint:nilnil // no HTTP is no error
+func (a *App) handler() http.Handler {
+	if a.routes == nil && a.gateway == nil {
+		return nil
 	}
+	var rest http.Handler = &a.edge
+	if a.gateway != nil {
+		rest = a.gateway
+	}
+	a.edge.Routes, a.edge.Fallback = a.below, a.root
+	if a.below == nil {
+		return rest
+	}
+	a.below.Handle("/", rest)
+	return a.below
 }
 
 // Handle serves plain HTTP on the REST port, to authorized callers. Pattern is a pattern of
@@ -208,6 +211,10 @@ func (a *App) handler() (handler http.Handler, err error) {
 // After Setup it panics.
 //
 //	app.Handle("GET /reports/{day}", reports, "web", "bookmaker-*", "user:*")
+//
+// The patterns "/" and "GET /" are the fallback of the port, such as a single-page app: beside a
+// gateway, they get the requests that match no other pattern and no path of the gateway. A path of
+// the gateway with a wrong method is answered with 405.
 //
 // Authorization works as for a method:
 //
@@ -271,16 +278,31 @@ func (a *App) addPattern(pattern string, handler http.Handler, public bool, call
 		return err
 	}
 	route.MaxRequest = a.instance.cfg.MaxHandlerBytes
-	if a.routes == nil {
-		a.routes = http.NewServeMux()
-	}
 	defer func() {
 		if p := recover(); p != nil { // http.ServeMux panics
 			err = fmt.Errorf("%v", p)
 		}
 	}()
-	a.routes.Handle(pattern, a.instance.chain.Route(route, handler))
+	routed, part := a.instance.chain.Route(route, handler), &a.below
+	if isRoot(pattern) {
+		part = &a.root
+	}
+	for _, mux := range []**http.ServeMux{&a.routes, part} {
+		if *mux == nil {
+			*mux = http.NewServeMux()
+		}
+		(*mux).Handle(pattern, routed)
+	}
 	return nil
+}
+
+// isRoot reports whether a pattern matches every path of every host: "/", with or without a
+// method.
+func isRoot(pattern string) bool {
+	if _, path, found := strings.Cut(pattern, " "); found {
+		pattern = path
+	}
+	return strings.TrimLeft(pattern, " \t") == "/"
 }
 
 // HTTPClient returns the client for requests to a third party. Use [App.Dial] for services of the

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/betmakers/paddock/internal/contract"
+	"github.com/betmakers/paddock/internal/inbound"
 	"github.com/betmakers/paddock/internal/ratelimit"
 )
 
@@ -45,6 +46,9 @@ type Config struct {
 	PolicyOverrides string `env:"CHASSIS_POLICY_OVERRIDES" help:"Policies for single methods that replace the declared ones in an emergency, as JSON: {\"package.Service/Method\": {\"timeout\": \"2s\", \"callers\": [\"web\"]}}."`
 
 	TrustedOrigins []string `env:"CHASSIS_TRUSTED_ORIGINS" help:"Sites whose pages may send REST requests with a browser's certificate, cookie or remembered password, separated by commas, such as https://app.example.com. Pages of the service's own host always may; pages of other sites get 403. Clients that are not browsers are not affected."`
+
+	CORSOrigins  []string `env:"CHASSIS_HTTP_CORS_ORIGINS" help:"Sites whose pages may call the REST port and read its answers (CORS), separated by commas: https://app.example.com, https://*.example.com for all hosts below example.com, or * for every site. Methods come from the contract. Pages that send a browser's cookies, certificate or password need CHASSIS_TRUSTED_ORIGINS too. Empty: pages of other sites cannot read answers."`
+	HTTPCompress int      `env:"CHASSIS_HTTP_COMPRESS_BYTES, default=2048" min:"0" help:"Size from which JSON answers of REST methods are compressed with gzip, for clients that send Accept-Encoding. Set 0 if a proxy in front compresses. 0: nothing is compressed."`
 
 	RateLimit string `env:"CHASSIS_RATE_LIMIT" help:"Calls that each caller may make, such as 100/s or 6000/m burst 200. Limits by caller are a list, of which the first match holds: web=500/s, user:*=10/s, *=100/s. Callers without an identity are counted by address. Empty: no limit."`
 	Faults    string `env:"CHASSIS_FAULTS" help:"Faults to inject in tests, as JSON: {\"method\": \"package.Service/Method\", \"ratio\": 0.1, \"delay\": \"200ms\", \"abort\": \"UNAVAILABLE\"}. Production does not start with it: set faults at /debug/faults there."`
@@ -128,6 +132,11 @@ func (c *Config) validate() (errs []error) {
 	for _, origin := range c.TrustedOrigins {
 		if err := origins.AddTrustedOrigin(origin); err != nil {
 			errs = append(errs, fmt.Errorf("CHASSIS_TRUSTED_ORIGINS: %w; write an origin such as https://app.example.com", err))
+		}
+	}
+	for _, origin := range c.CORSOrigins {
+		if err := inbound.CheckOrigin(origin); err != nil {
+			errs = append(errs, fmt.Errorf("CHASSIS_HTTP_CORS_ORIGINS: %w; write an origin such as https://app.example.com or https://*.example.com, or *", err))
 		}
 	}
 	errs = append(errs, c.validateAuditLog()...)

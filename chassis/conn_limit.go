@@ -147,9 +147,10 @@ func limitedAddr(addr net.Addr) netip.Addr {
 
 // connPlace is the place of a connection on its port.
 type connPlace struct {
-	limit *connLimit
-	addr  netip.Addr
-	once  sync.Once
+	limit   *connLimit
+	addr    netip.Addr
+	once    sync.Once
+	preface preface
 }
 
 func (p *connPlace) giveBack() { p.once.Do(func() { p.limit.leave(p.addr) }) }
@@ -173,6 +174,21 @@ type (
 		place *connPlace
 	}
 )
+
+func (c *limitedConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.place.preface.read(p[:n])
+	return n, err
+}
+
+func (c *limitedTCPConn) Read(p []byte) (int, error) {
+	n, err := c.TCPConn.Read(p)
+	c.place.preface.read(p[:n])
+	return n, err
+}
+
+func (c *limitedConn) speaksHTTP2() bool    { return c.place.preface.complete() }
+func (c *limitedTCPConn) speaksHTTP2() bool { return c.place.preface.complete() }
 
 func (c *limitedConn) Close() error {
 	defer c.place.giveBack()

@@ -76,6 +76,12 @@ func (c *idleConns) wake() <-chan struct{} {
 }
 
 func speaksHTTP2(conn net.Conn) bool {
-	secured, ok := conn.(*tls.Conn)
-	return ok && secured.ConnectionState().NegotiatedProtocol == "h2"
+	switch c := conn.(type) {
+	case *tls.Conn:
+		return c.ConnectionState().NegotiatedProtocol == "h2"
+	case interface{ speaksHTTP2() bool }:
+		return c.speaksHTTP2()
+	default:
+		return false
+	}
 }

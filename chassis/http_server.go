@@ -26,7 +26,8 @@ func (o *opener) openHTTP(ctx context.Context, port, setting, addr string, secur
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", port, err)
 	}
-	if secure && o.identity.source != nil {
+	secure = secure && o.identity.source != nil
+	if secure {
 		wrapped, err := mtls.Listener(listener, o.identity.source, mtls.ListenerOptions{
 			HandshakeTimeout: o.cfg.ConnectTimeout, Logger: o.log, Registerer: o.registry,
 		})
@@ -38,6 +39,7 @@ func (o *opener) openHTTP(ctx context.Context, port, setting, addr string, secur
 	idle := newIdleConns()
 	requests, cut := context.WithCancelCause(context.Background())
 	server := &http.Server{
+		Protocols:         protocols(port, !secure),
 		ConnState:         idle.track,
 		ReadHeaderTimeout: o.cfg.ConnectTimeout,
 		IdleTimeout:       o.cfg.IdleTimeout,
@@ -51,6 +53,16 @@ func (o *opener) openHTTP(ctx context.Context, port, setting, addr string, secur
 		BaseContext: func(net.Listener) context.Context { return requests },
 	}
 	return &httpServer{Server: server, idle: idle, listener: listener, done: make(chan error, 1), cut: cut}, nil
+}
+
+// protocols returns the protocols of a port. A REST port without TLS serves HTTP/2 too, to clients
+// that begin with it ("prior knowledge", RFC 9113 section 3.3), as proxies do.
+func protocols(port string, plain bool) *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	p.SetHTTP2(true)
+	p.SetUnencryptedHTTP2(plain && port == "http")
+	return p
 }
 
 // restStreams is the number of concurrent requests on an HTTP/2 connection of any client. It is

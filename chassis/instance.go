@@ -165,6 +165,7 @@ func (i *instance) newChain(t *telemetry.Telemetry) (*inbound.Server, error) {
 		ForeignTraces: i.cfg.TraceTrust == traceAnyone, PlainTraces: i.cfg.development(),
 		Tokens: i.service.Tokens, Validate: i.service.Validate, AuditOnly: i.cfg.Authorization == authorizationAudit,
 		Admission: i.limiter, RateLimits: i.cfg.rateLimits, TrustedOrigins: i.cfg.TrustedOrigins,
+		CORSOrigins: i.cfg.CORSOrigins, Headers: i.service.HTTPHeaders, Middleware: i.service.HTTPMiddleware, CompressFrom: i.cfg.HTTPCompress,
 		Audit: i.audit, Registerer: t.Registry(), Unary: i.service.UnaryInterceptors, Stream: i.service.StreamInterceptors,
 	})
 }
@@ -288,13 +289,26 @@ func (i *instance) bindPorts(ctx context.Context) (string, error) {
 
 // restHandler returns what serves the REST port, nil if the service has no HTTP.
 func (i *instance) restHandler() (http.Handler, error) {
-	routes, err := i.app.handler()
-	if err != nil || routes == nil || !i.cfg.HTTPDocs || i.app.gateway == nil {
-		return routes, err
+	routes := i.app.handler()
+	if routes == nil {
+		return nil, nil //nolint:nilnil // no HTTP is no error
+	}
+	i.app.edge.Methods = i.api.customMethods()
+	served, err := i.chain.Surround(i.withDocs(routes), &i.app.edge)
+	if err != nil {
+		return nil, fmt.Errorf("Service.HTTPMiddleware: %w", err)
+	}
+	return served, nil
+}
+
+// withDocs adds the description of the API, where it is served.
+func (i *instance) withDocs(routes http.Handler) http.Handler {
+	if !i.cfg.HTTPDocs || i.app.gateway == nil {
+		return routes
 	}
 	return i.api.withDocs(routes, openapi.Info{
 		Title: i.service.Name, Version: readBuild(i.service.Version).version, Bearer: i.service.Tokens != nil,
-	}, i.log), nil
+	}, i.log)
 }
 
 // checkOverrides rejects overrides of methods that do not exist, and logs the others.

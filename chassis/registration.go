@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+
+	"github.com/betmakers/paddock/internal/inbound"
 )
 
 // registration is the state of an App: it decides what a method that registers does.
@@ -118,6 +120,26 @@ func (s *Service) checkFields() (errs []error) {
 	for n, interceptor := range s.StreamInterceptors {
 		if interceptor == nil {
 			errs = append(errs, fmt.Errorf("Service.StreamInterceptors[%d] is nil: remove it", n))
+		}
+	}
+	return append(errs, s.checkHTTP()...)
+}
+
+// checkHTTP does the same for the fields about HTTP.
+func (s *Service) checkHTTP() (errs []error) {
+	for n, middleware := range s.HTTPMiddleware {
+		if middleware == nil {
+			errs = append(errs, fmt.Errorf("Service.HTTPMiddleware[%d] is nil: remove it", n))
+		}
+	}
+	for n, option := range s.GatewayOptions {
+		if option == nil {
+			errs = append(errs, fmt.Errorf("Service.GatewayOptions[%d] is nil: remove it", n))
+		}
+	}
+	for _, name := range s.HTTPHeaders {
+		if err := inbound.CheckHeader(name); err != nil {
+			errs = append(errs, fmt.Errorf("Service.HTTPHeaders: %w", err))
 		}
 	}
 	return errs

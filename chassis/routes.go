@@ -39,11 +39,11 @@ func (a routeCheck) run() error {
 // warnOfDocs logs patterns of Handle that the description of the API hides. This is not an error,
 // because the description is served only in development unless it is switched on.
 func (a routeCheck) warnOfDocs() {
-	if a.routes == nil || a.gateway == nil || !a.instance.cfg.HTTPDocs {
+	if a.below == nil || a.gateway == nil || !a.instance.cfg.HTTPDocs {
 		return
 	}
 	for _, path := range []string{"/docs/", "/openapi.json"} {
-		if pattern := a.handlePattern(openapi.Route{HTTPMethod: http.MethodGet, Pattern: path}); pattern != "" && pattern != "/" {
+		if pattern := a.handlePattern(openapi.Route{HTTPMethod: http.MethodGet, Pattern: path}); pattern != "" {
 			a.instance.log.Warn("the API pages hide a pattern of app.Handle: choose another path, or set CHASSIS_HTTP_DOCS=false",
 				"pattern", pattern, "path", path)
 		}
@@ -133,10 +133,10 @@ func (a routeCheck) gatewayPattern(r openapi.Route) string {
 
 // handlePattern returns the pattern of Handle that takes a route's requests, empty for none.
 func (a routeCheck) handlePattern(r openapi.Route) string {
-	if a.routes == nil {
+	if a.below == nil {
 		return ""
 	}
-	_, pattern := a.routes.Handler(exampleOf(r))
+	_, pattern := a.below.Handler(exampleOf(r))
 	return pattern
 }
 

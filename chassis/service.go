@@ -2,7 +2,9 @@ package chassis
 
 import (
 	"context"
+	"net/http"
 
+	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
@@ -71,6 +73,24 @@ type Service struct {
 	// logged.
 	UnaryInterceptors  []grpc.UnaryServerInterceptor
 	StreamInterceptors []grpc.StreamServerInterceptor
+
+	// HTTPMiddleware is the service's own around REST and App.Handle, outermost first. It runs
+	// once for each request, after the request is traced and measured and before the caller is
+	// identified, so it sees requests that are refused later. It is not called for gRPC. A nil
+	// middleware, and one that returns nil, end the start.
+	HTTPMiddleware []func(http.Handler) http.Handler
+
+	// HTTPHeaders are names of request headers that handlers of REST calls get as metadata under
+	// the same name in lower case, such as Idempotency-Key. Any client can send them. Without it,
+	// handlers get the headers of grpc-gateway's default under its names, such as
+	// grpcgateway-cookie, and the authorization. Names of the connection and of gRPC end the
+	// start.
+	HTTPHeaders []string
+
+	// GatewayOptions are options for the mux of App.Gateway. They come after those of the
+	// chassis, so a marshaler, a matcher or an error handler replaces its own; see docs/rest.md.
+	// With options, a call by REST costs a little more. A nil option ends the start.
+	GatewayOptions []gateway.ServeMuxOption
 
 	// LogSinks, if not nil, returns additional destinations of the log, such as a file for
 	// records of one kind. It runs once, when Config is filled and before the first record. Every

@@ -12,6 +12,7 @@ import (
 
 	"github.com/betmakers/paddock/internal/race"
 
+	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/metadata"
@@ -148,5 +149,56 @@ func BenchmarkREST(b *testing.B) {
 				handler.ServeHTTP(w, r)
 			}
 		})
+	}
+}
+
+// discarded is a ResponseWriter that costs nothing.
+type discarded struct{ header http.Header }
+
+func (d discarded) Header() http.Header         { return d.header }
+func (d discarded) Write(p []byte) (int, error) { return len(p), nil }
+func (d discarded) WriteHeader(int)             {}
+
+// What a caller may ask for, and a handler may say, of the HTTP answer costs nothing where neither does: compression,
+// SetHTTP and CORS are paid by those who use them.
+func TestAllocationsOfTheRESTEdge(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector makes sync.Pool forget")
+	}
+	count := func(least int, origins ...string) float64 {
+		f := newChain(t, testHandlers{unary: echo}, func(s *setup) { s.CompressFrom, s.CORSOrigins = least, origins })
+		edge := new(inbound.Edge)
+		mux, conn, err := f.Gateway(inbound.RESTConfig{Edge: edge})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := mux.HandlePath("GET", "/echo", func(w http.ResponseWriter, r *http.Request, _ map[string]string) {
+			_, out := gateway.MarshalerForRequest(mux, r)
+			ctx, err := gateway.AnnotateContext(r.Context(), mux, r, unary, gateway.WithHTTPPathPattern("/echo"))
+			answer := new(message)
+			if err == nil {
+				err = conn.Invoke(ctx, unary, fields(t, map[string]any{"text": "a"}), answer)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			gateway.ForwardResponseMessage(ctx, mux, out, w, r, answer)
+		}); err != nil {
+			t.Fatal(err)
+		}
+		around, err := f.Surround(mux, edge)
+		if err != nil {
+			t.Fatal(err)
+		}
+		handler := f.HTTP(around, inbound.HTTPLimits{})
+		r := httptest.NewRequestWithContext(t.Context(), "GET", "/echo", nil)
+		return testing.AllocsPerRun(200, func() { handler.ServeHTTP(discarded{http.Header{}}, r) })
+	}
+	without := count(0)
+	if got := count(2048); got > without {
+		t.Errorf("compression that nobody asks for costs %v allocations", got-without)
+	}
+	if got := count(2048, "https://app.example.com"); got > without+1 { // Vary
+		t.Errorf("CORS costs %v allocations where no page asks", got-without)
 	}
 }

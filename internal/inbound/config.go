@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
@@ -55,6 +56,19 @@ type Config struct {
 	// TrustedOrigins are the sites, beside the service's own host, whose pages may make REST
 	// calls in the name of a browser's user, such as "https://app.example.com".
 	TrustedOrigins []string
+	// CORSOrigins are the sites whose pages may call and read answers: "https://app.example.com",
+	// "https://*.example.com", or "*" for all. Credentials of the browser need TrustedOrigins too.
+	// Empty: none, and answers say nothing about CORS.
+	CORSOrigins []string
+	// Headers are the names of request header fields that handlers get as metadata under their
+	// own name, in lower case.
+	Headers []string
+	// CompressFrom is the size in bytes from which complete JSON answers are compressed for
+	// callers that ask for gzip. Zero compresses none.
+	CompressFrom int
+	// Middleware is the service's HTTP middleware, outermost first. It runs for REST and plain
+	// HTTP inside of observe, and before the caller is identified.
+	Middleware []func(http.Handler) http.Handler
 	// Validate, if not nil, checks each message that a handler receives. Its error should be a
 	// status; another one counts as INVALID_ARGUMENT. It is called concurrently.
 	Validate func(proto.Message) error

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -228,5 +229,36 @@ func TestCutAmongOthers(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// CORS leaves a stop the header of a request, so that it can answer.
+func TestCutRequestOfAPageIsAnswered(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	f := newChain(t, testHandlers{unary: func(_ context.Context, in *message) (*message, error) {
+		close(entered)
+		<-release
+		return in, nil
+	}}, func(s *setup) { s.CORSOrigins = []string{"https://app.example.com"} })
+	conn := f.Conn(inbound.RESTConfig{})
+	handler, err := f.Surround(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_ = conn.Invoke(r.Context(), unary, new(message), new(message))
+	}), new(inbound.Edge))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	r := httptest.NewRequestWithContext(t.Context(), "GET", "/", nil)
+	r.Header.Set("Origin", "https://app.example.com")
+	go func() {
+		defer close(release)
+		<-entered
+		if n := f.Cut(); n != 1 {
+			t.Errorf("Cut() = %d, want the one that runs", n)
+		}
+	}()
+	f.HTTP(handler, inbound.HTTPLimits{}).ServeHTTP(w, r)
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Access-Control-Allow-Origin") == "" {
+		t.Errorf("got %d %v", w.Code, w.Header())
 	}
 }

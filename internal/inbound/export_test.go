@@ -3,6 +3,7 @@ package inbound
 import (
 	"context"
 	"io"
+	"runtime"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -39,6 +40,24 @@ func Criticality(ctx context.Context) string {
 
 // ProcessCPU is the processor time of the process.
 func ProcessCPU() time.Duration { return processCPU() }
+
+// What parses header fields of requests.
+var (
+	AcceptsGzip = acceptsGzip
+	MatchesTag  = matchesTag
+)
+
+// AllowsOrigin reports whether a setting with one origin allows another.
+func AllowsOrigin(setting, origin string) bool {
+	c, err := newCORS([]string{setting}, nil, nil)
+	return err == nil && c.allows(origin)
+}
+
+// NewGzips returns the compressors of a server, and a function that takes all of them.
+func NewGzips() (compress func([]byte) []byte, exhaust func()) {
+	g := new(gzips)
+	return g.compress, func() { g.busy.Store(int64(atOnce * runtime.GOMAXPROCS(0))) }
+}
 
 // What the gateway calls, for tests of it without a gateway.
 var (

@@ -2,7 +2,10 @@ package inbound
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"net/textproto"
 	"strings"
 	"sync/atomic"
 
@@ -13,17 +16,25 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// newGateway returns a gateway that records its routes and answers errors as problems.
-func newGateway() *gateway.ServeMux {
-	marshaler := newJSONMarshaler()
-	return gateway.NewServeMux(
-		gateway.WithMarshalerOption(gateway.MIMEWildcard, marshaler),
-		gateway.WithForwardResponseRewriter(marshaler.alreadyEncoded),
+// newGateway returns a gateway that records its routes and answers errors as problems. If lazy,
+// the metadata of a call is not made by it.
+func newGateway(cfg *RESTConfig, headers []string, lazy bool) (mux *gateway.ServeMux) {
+	edge := cfg.Edge
+	if edge == nil {
+		edge = new(Edge)
+	}
+	own, matcher := newJSONMarshaler(), forwarded(headers)
+	if lazy {
+		matcher = func(string) (string, bool) { return "", false } // see newMetadata
+	}
+	options := append([]gateway.ServeMuxOption{
+		gateway.WithMarshalerOption(gateway.MIMEWildcard, own),
+		gateway.WithForwardResponseRewriter(own.alreadyEncoded),
 		gateway.WithUnescapingMode(gateway.UnescapingModeAllExceptSlash),
 		gateway.WithWriteContentLength(),
 		gateway.WithDisablePathLengthFallback(), // forms are not JSON, and a header must not choose the method
 		gateway.WithMetadata(decideFirst),
-		gateway.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }), // see newMetadata
+		gateway.WithIncomingHeaderMatcher(matcher),
 		gateway.WithMiddlewares(func(next gateway.HandlerFunc) gateway.HandlerFunc {
 			var route atomic.Pointer[string] // a pattern's text is made once: this function runs once per route
 			return func(w http.ResponseWriter, r *http.Request, pathParams map[string]string) {
@@ -44,21 +55,35 @@ func newGateway() *gateway.ServeMux {
 				if !takeTimeout(w, r) {
 					return
 				}
-				r.Host, r.RemoteAddr = "", "" // of the gateway's own copy: nothing to make metadata of
-				next(w, r, pathParams)
+				h := httpCallFrom(r.Context())
+				if lazy {
+					r.Host, r.RemoteAddr = "", "" // of the gateway's own copy: nothing to make metadata of
+				} else if h != nil {
+					_, marshaler := gateway.MarshalerForRequest(mux, r)
+					h.foreign = marshaler != gateway.Marshaler(own)
+				}
+				next(restWriterOf(h, w), r, pathParams)
 			}
 		}),
 		gateway.WithErrorHandler(func(_ context.Context, _ *gateway.ServeMux, _ gateway.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+			if isAsked(w) {
+				return
+			}
 			writeError(w, r, err, gateway.HTTPStatusFromCode)
 		}),
 		gateway.WithStreamErrorHandler(func(ctx context.Context, err error) *status.Status {
 			cutRaw(ctx)
 			return streamError(ctx, err, gateway.HTTPStatusFromCode)
 		}),
-		gateway.WithRoutingErrorHandler(func(ctx context.Context, _ *gateway.ServeMux, _ gateway.Marshaler, w http.ResponseWriter, _ *http.Request, status int) {
-			writeRoutingError(ctx, w, status)
+		gateway.WithRoutingErrorHandler(func(_ context.Context, _ *gateway.ServeMux, _ gateway.Marshaler, w http.ResponseWriter, r *http.Request, status int) {
+			if !isAsked(w) {
+				edge.unrouted(w, r, status)
+			}
 		}),
-	)
+	}, cfg.Options...)
+	mux = gateway.NewServeMux(options...)
+	edge.Gateway = mux
+	return mux
 }
 
 // decideFirst runs when the gateway knows the method of a request and has read nothing else of
@@ -73,8 +98,8 @@ func decideFirst(ctx context.Context, _ *http.Request) metadata.MD {
 // newMetadata returns a function that converts a request's headers to metadata like the gateway.
 // The gateway itself would do so for each call, at a noticeable cost, while most handlers never
 // read metadata.
-func newMetadata() func(*http.Request) metadata.MD {
-	mux := gateway.NewServeMux(gateway.WithIncomingHeaderMatcher(forwardedHeader))
+func newMetadata(headers []string) func(*http.Request) metadata.MD {
+	mux := gateway.NewServeMux(gateway.WithIncomingHeaderMatcher(forwarded(headers)))
 	return func(r *http.Request) metadata.MD {
 		header := r.Header.Clone()
 		header.Del("Grpc-Timeout") // the call has its deadline already
@@ -84,6 +109,38 @@ func newMetadata() func(*http.Request) metadata.MD {
 		}
 		md, _ := metadata.FromIncomingContext(ctx)
 		return md
+	}
+}
+
+// CheckHeader returns what is wrong with a name of [Config].Headers.
+func CheckHeader(name string) error {
+	if !isToken(name) {
+		return fmt.Errorf("%q is not the name of a header field", name)
+	}
+	switch key := textproto.CanonicalMIMEHeaderKey(name); {
+	case key == "Authorization":
+		return errors.New("the header Authorization is handed on without it: remove it")
+	case reserved(key) && key != "Date", strings.HasPrefix(key, "Grpc-"), key == "Host":
+		return fmt.Errorf("the header %s is not for handlers: it belongs to the connection or to gRPC", name)
+	}
+	return nil
+}
+
+// forwarded returns the header fields that become metadata: those of [forwardedHeader], and
+// headers under their own names.
+func forwarded(headers []string) gateway.HeaderMatcherFunc {
+	if len(headers) == 0 {
+		return forwardedHeader
+	}
+	names := map[string]string{}
+	for _, name := range headers {
+		names[textproto.CanonicalMIMEHeaderKey(name)] = strings.ToLower(name)
+	}
+	return func(key string) (string, bool) {
+		if name, ok := names[textproto.CanonicalMIMEHeaderKey(key)]; ok {
+			return name, true
+		}
+		return forwardedHeader(key)
 	}
 }
 
@@ -101,8 +158,9 @@ func forwardedHeader(key string) (string, bool) {
 }
 
 func openGateway(s *Server, cfg RESTConfig) (*gateway.ServeMux, *grpc.ClientConn, error) {
-	if cfg.Metadata == nil {
-		cfg.Metadata = newMetadata()
+	lazy := len(cfg.Options) == 0 // else they may say what becomes metadata
+	if cfg.Metadata == nil && lazy {
+		cfg.Metadata = newMetadata(s.cfg.Headers)
 	}
 	if cfg.Encode == nil {
 		cfg.Encode = newJSONMarshaler().encode
@@ -120,5 +178,5 @@ func openGateway(s *Server, cfg RESTConfig) (*gateway.ServeMux, *grpc.ClientConn
 	if err != nil {
 		return nil, nil, err
 	}
-	return newGateway(), client, nil
+	return newGateway(&cfg, s.cfg.Headers, lazy), client, nil
 }

@@ -14,6 +14,12 @@ func GatewayPattern(mux *gateway.ServeMux, r *http.Request) string {
 	return asked.pattern
 }
 
+// isAsked reports whether w is that of a request that only asks.
+func isAsked(w http.ResponseWriter) bool {
+	_, asked := w.(*askedRoute)
+	return asked
+}
+
 // askedRoute is the writer of a request that only asks for the pattern, which the gateway's
 // middleware stores in it.
 type askedRoute struct {

@@ -187,7 +187,7 @@ func serveHTTP(s *Server, next http.Handler, limits HTTPLimits) http.Handler {
 			if !h.returned {
 				panicked = recover()
 			}
-			h.end(r, panicked)
+			h.end(h.request, panicked) // with its route, if middleware has passed on a copy
 		}()
 		if proved(h) {
 			limitRequest(h, r, limits)

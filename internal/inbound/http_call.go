@@ -37,6 +37,13 @@ type httpCall struct {
 	answer  proto.Message // the newest of a call
 	encoded []byte        // the same as its caller gets it
 	raw     *byte         // of a stream of raw bytes: the gateway's delimiter, which is not written
+	foreign bool          // the answer is not written by the chassis's own marshaler
+
+	outer    http.ResponseWriter // what restWriter writes to
+	reply    *reply              // what the handler of a call has set; nil for nothing
+	headed   bool                // restWriter has completed the header
+	bodyless bool                // the status has no body
+	mayRead  bool                // a page of another site makes the request, and may read the answer
 
 	route    string // the gateway's; else that of the ServeMux
 	rpc      bool   // a call was made, and leaves the line

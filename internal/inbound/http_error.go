@@ -98,6 +98,13 @@ func streamError(ctx context.Context, err error, httpStatus func(codes.Code) int
 // again.
 func refuseBody(h *httpCall, w http.ResponseWriter, status int, code, detail string) {
 	w.Header().Set("Connection", "close")
+	if status == http.StatusUnsupportedMediaType { // RFC 9110 section 15.5.16
+		if h.body.encoded {
+			w.Header().Set("Accept-Encoding", "identity")
+		} else {
+			w.Header().Set("Accept", "application/json")
+		}
+	}
 	problem.New(status, code, detail, h.trace.context()).Write(w)
 }
 

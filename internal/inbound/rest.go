@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	gateway "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -27,6 +28,11 @@ type RESTConfig struct {
 	// MaxMessage is the largest answer in bytes of its binary encoding, as for gRPC. Zero means
 	// no limit.
 	MaxMessage int
+	// Edge is what the port of the gateway serves besides it. Nil for nothing else.
+	Edge *Edge
+	// Options are the service's own for the gateway. They come after those of this package, and
+	// replace them where both set the same.
+	Options []gateway.ServeMuxOption
 	// Metadata makes the metadata of a call from its HTTP request, when a handler asks for it.
 	// Nil uses the metadata that the gateway has put into the context of the call.
 	Metadata func(*http.Request) metadata.MD
@@ -77,6 +83,7 @@ func (c *restConn) Invoke(ctx context.Context, method string, args, reply any, o
 	}
 	cutIfBroken(s.http)
 	s.report(opts)
+	s.handOver()
 	return err
 }
 
@@ -107,7 +114,8 @@ type restStream struct {
 
 	mu              sync.Mutex // handlers may set them from several goroutines, as with gRPC
 	header, trailer metadata.MD
-	sent            bool // the header is on its way
+	reply           *reply // nil for nothing
+	sent            bool   // the header is on its way
 }
 
 var (
@@ -208,7 +216,7 @@ func (s *restStream) SendMsg(m any) error {
 // encoded returns the encoded answer, nil if the gateway encodes it.
 func (s *restStream) encoded(m any) ([]byte, error) {
 	message, ok := m.(proto.Message)
-	if !ok || s.encode == nil {
+	if !ok || s.encode == nil || s.http != nil && s.http.foreign {
 		return nil, nil
 	}
 	encoded, err := s.encode(message)
@@ -294,6 +302,16 @@ func (s *restStream) metadataOfAnswer() (header, trailer metadata.MD) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.header, s.trailer // SetHeader and SetTrailer replace them
+}
+
+// handOver gives the request what the handler has set of the HTTP answer.
+func (s *restStream) handOver() {
+	if s.http == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.http.reply = s.reply
 }
 
 // restTransport implements grpc.SetHeader and similar functions, whose SetTrailer returns an

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -112,6 +113,7 @@ type restPipe struct {
 	ended    chan struct{}         // closed when the stream is ended from outside, whatever its handler does, and why is set
 	why      error
 	err      error
+	received bool        // the caller has had a message
 	refused  error       // err of a handler that ended before it had sent anything
 	released atomic.Bool // the request does not wait for the handler any more
 	cancel   func()      // of the parent, which ends behind done
@@ -200,10 +202,14 @@ func (s *restPipe) CloseSend() error {
 // RecvMsg returns an answer. If the handler answers once, it returns with the handler, as with any
 // grpc.ClientStream: what follows the answer may be an error.
 func (s *restPipe) RecvMsg(m any) error {
+	if s.received && s.headOnly() {
+		return io.EOF
+	}
 	answer, err := s.receive()
 	if err != nil {
 		return err
 	}
+	s.received = true
 	if message, ok := m.(proto.Message); ok {
 		keepAnswer(s.http, message, answer.encoded)
 	}
@@ -248,6 +254,12 @@ func (s *restPipe) receive() (restAnswer, error) {
 // spoil makes the handler's next RecvMsg fail with err, which is a status.
 func (s *restPipe) spoil(err error) { s.spoiled.Store(&err) }
 
+// headOnly reports whether the caller wants only the header of the answer, which is complete with
+// the first message. The handler's context ends then.
+func (s *restPipe) headOnly() bool {
+	return s.http != nil && s.http.request.Method == http.MethodHead
+}
+
 // Header returns the error of a handler that ended before it sent anything, while a
 // grpc.ClientStream leaves it to RecvMsg. At this point the gateway can still answer with the
 // error's own status and body.
@@ -264,6 +276,7 @@ func (s *restPipe) Header() (metadata.MD, error) {
 	if s.refused != nil { // else the handler may still run
 		cutIfBroken(s.http)
 	}
+	s.handOver()
 	return s.header, s.refused
 }
 

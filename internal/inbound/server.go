@@ -34,6 +34,7 @@ type Server struct {
 	processors *shortage
 
 	watches sync.Pool // of *watch, of HTTP requests that have ended
+	gzips   gzips
 
 	mu      sync.RWMutex
 	methods []*Method                          // in the order of registration

@@ -22,6 +22,13 @@ func (s *Server) HTTP(next http.Handler, limits HTTPLimits) http.Handler {
 	return serveHTTP(s, next, limits)
 }
 
+// Surround returns next within the service's HTTP middleware and CORS. It must run inside the
+// handler of HTTP. It fails for a malformed origin and for a middleware that
+// returns nil.
+func (s *Server) Surround(next http.Handler, edge *Edge) (http.Handler, error) {
+	return surround(s, next, edge)
+}
+
 // Route returns next for the callers of record. Without callers it is open to the own trust
 // domain, like a method. It must run inside the handler of HTTP, and does nothing outside it.
 //
