@@ -171,7 +171,7 @@ func (a *App) openGateway(register []registerFunc) (mux *gateway.ServeMux, conn 
 		}
 		if a.gateway == nil {
 			cfg := &a.instance.cfg
-			a.gateway, a.conn, err = a.instance.chain.Gateway(inbound.RESTConfig{Timeout: cfg.HTTPTimeout, MaxMessage: cfg.MaxMessageBytes})
+			a.gateway, a.conn, err = a.instance.chain.Gateway(inbound.RESTConfig{Timeout: cfg.HTTPTimeout, MaxMessage: cfg.MaxMessageBytes, Heartbeat: cfg.SSEHeartbeat})
 			if err != nil {
 				return err
 			}

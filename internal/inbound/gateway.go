@@ -15,9 +15,10 @@ import (
 
 // newGateway returns a gateway that records its routes and answers errors as problems.
 func newGateway() *gateway.ServeMux {
+	marshaler := newJSONMarshaler()
 	return gateway.NewServeMux(
-		gateway.WithMarshalerOption(gateway.MIMEWildcard, newJSONMarshaler()),
-		gateway.WithForwardResponseRewriter(alreadyEncoded),
+		gateway.WithMarshalerOption(gateway.MIMEWildcard, marshaler),
+		gateway.WithForwardResponseRewriter(asEvent(alreadyEncoded, marshaler.Marshal)),
 		gateway.WithWriteContentLength(),
 		gateway.WithDisablePathLengthFallback(), // forms are not JSON, and a header must not choose the method
 		gateway.WithMetadata(decideFirst),
@@ -38,7 +39,7 @@ func newGateway() *gateway.ServeMux {
 					route.Store(known)
 				}
 				SetRoute(r.Context(), *known)
-				if !takeTimeout(w, r) {
+				if !takeTimeout(w, r) || endedBefore(w, r) {
 					return
 				}
 				r.Host, r.RemoteAddr = "", "" // of the gateway's own copy: nothing to make metadata of
@@ -90,6 +91,8 @@ func forwardedHeader(key string) (string, bool) {
 	switch key {
 	case "Accept", "Accept-Charset", "Authorization", "Cache-Control", "Content-Type", "Date", "Expect", "Host", "Pragma", "Via":
 		return "", false // the gateway hands on Authorization under its own name
+	case "Last-Event-Id":
+		return lastEventID, true
 	case "Grpc-Metadata-Authorization":
 		return "", false // a proxy that checks the credential under its first name would miss a second one
 	}

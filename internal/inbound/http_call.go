@@ -35,6 +35,7 @@ type httpCall struct {
 
 	answer  proto.Message // the newest of a call
 	encoded []byte        // the same as its caller gets it
+	events  *events       // a stream that is sent as server-sent events; else nil
 
 	route    string // the gateway's; else that of the ServeMux
 	rpc      bool   // a call was made, and leaves the line

@@ -27,6 +27,10 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 		return nil, err
 	}
 	m := c.method(method)
+	sent, err := newEvents(base.http, m, c.cfg.Heartbeat)
+	if err != nil {
+		return nil, err
+	}
 	base.headers = make(chan struct{})
 	timeout := timeouts.Earlier(base.timeout, m.Timeout)
 	s := &restPipe{
@@ -53,6 +57,9 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 		defer s.finish()
 		s.err = m.Serve(nil, restPipeServer{s})
 	}()
+	if sent != nil {
+		return &eventPipe{s, sent}, nil
+	}
 	return s, nil
 }
 
@@ -177,10 +184,7 @@ func (s *restPipe) CloseSend() error {
 func (s *restPipe) RecvMsg(m any) error {
 	select {
 	case answer := <-s.answers:
-		if message, ok := m.(proto.Message); ok {
-			keepAnswer(s.http, message, answer.encoded)
-		}
-		return handover.Message(m, answer.message)
+		return s.take(m, answer)
 	case <-s.ended:
 		return s.why
 	case <-s.parent.Done():
@@ -193,6 +197,14 @@ func (s *restPipe) RecvMsg(m any) error {
 		}
 		return io.EOF
 	}
+}
+
+// take moves an answer to the gateway's message m.
+func (s *restPipe) take(m any, answer restAnswer) error {
+	if message, ok := m.(proto.Message); ok {
+		keepAnswer(s.http, message, answer.encoded)
+	}
+	return handover.Message(m, answer.message)
 }
 
 // Header returns the error of a handler that ended before it sent anything, while a
