@@ -39,6 +39,7 @@ const (
 // written by the request's goroutine.
 type events struct {
 	http   *httpCall
+	out    http.ResponseWriter          // the gateway's
 	id     protoreflect.FieldDescriptor // of an answer; nil to count
 	count  int64
 	after  protoreflect.FieldDescriptor // of the request: gets last; nil for none
@@ -55,7 +56,7 @@ func newEvents(h *httpCall, m *Method, beats time.Duration) (*events, error) {
 		return nil, nil
 	}
 	last := h.request.Header.Get("Last-Event-ID")
-	e := &events{http: h, id: m.Events.ID, beats: beats}
+	e := &events{http: h, out: responseWriterOf(h), id: m.Events.ID, beats: beats}
 	if e.id == nil {
 		e.count = countFrom(last)
 	}
@@ -101,7 +102,7 @@ func (e *events) open() {
 		return
 	}
 	e.opened = true
-	header := e.http.Header()
+	header := e.out.Header()
 	header.Set("Content-Type", eventstream.ContentType)
 	if header.Get("Cache-Control") == "" {
 		header.Set("Cache-Control", "no-cache")
@@ -109,7 +110,7 @@ func (e *events) open() {
 	header.Set("X-Accel-Buffering", "no") // nginx would collect events
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Add("Vary", "Accept")
-	e.http.WriteHeader(http.StatusOK)
+	e.out.WriteHeader(http.StatusOK)
 	if e.beats > 0 {
 		e.quiet = time.NewTimer(e.beats)
 	}
@@ -122,10 +123,10 @@ func reconnectAfter() time.Duration { return time.Second + rand.N(2*time.Second)
 
 // write sends text to the client at once.
 func (e *events) write(text []byte) error {
-	if _, err := e.http.Write(text); err != nil {
+	if _, err := e.out.Write(text); err != nil {
 		return err
 	}
-	return e.http.FlushError()
+	return http.NewResponseController(e.out).Flush()
 }
 
 // due returns the channel of the next heartbeat, nil for none.
@@ -271,6 +272,9 @@ func (p *eventPipe) Header() (metadata.MD, error) {
 // RecvMsg returns io.EOF for each end of the stream, which it has sent to the client.
 func (p *eventPipe) RecvMsg(m any) error {
 	p.events.open()
+	if p.events.http.request.Method == http.MethodHead {
+		return io.EOF // all of the header is there
+	}
 	for {
 		select {
 		case answer := <-p.answers:
