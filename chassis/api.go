@@ -86,6 +86,9 @@ func (a *api) terms(fullMethod string) (openapi.Terms, bool) {
 		if m.FullMethod == fullMethod {
 			terms := termsOf(m)
 			terms.Deadline = m.TimeoutByREST(a.restTimeout)
+			if len(m.Callers) == 0 && a.chain.TrustDomain() == "" { // mutual TLS is off: see contract.Method.Authorize
+				terms.Public, terms.Callers = true, "anybody"
+			}
 			return terms, true
 		}
 	}

@@ -287,7 +287,8 @@ func (i *instance) restHandler() (http.Handler, error) {
 		return routes, err
 	}
 	return i.api.withDocs(routes, openapi.Info{
-		Title: i.service.Name, Version: readBuild(i.service.Version).version, Bearer: i.service.Tokens != nil,
+		Title: i.service.Name, Version: readBuild(i.service.Version).version,
+		MutualTLS: i.chain.TrustDomain() != "", Bearer: i.service.Tokens != nil,
 	})
 }
 

@@ -138,7 +138,7 @@ func runOnPorts(t *testing.T, service chassis.Service, settings env) {
 // visit opens a page until the test ends.
 func visit(t *testing.T, command, url string) {
 	t.Helper()
-	home, err := os.MkdirTemp("", "browser")
+	home, err := os.MkdirTemp("", "browser") //nolint:usetesting // processes of the browser may outlive it, and write to it
 	if err != nil {
 		t.Fatal(err)
 	}
