@@ -3,7 +3,7 @@
 
 GO       ?= go
 BIN      := $(CURDIR)/.bin
-MODULES  := . jwt validate examples examples/adopt bench tools/mutate
+MODULES  := . jwt validate examples examples/adopt bench conformance/openapi tools/mutate
 FUZZTIME ?= 1m
 MUTANTS  ?= 60
 SEED     ?= 1
@@ -26,7 +26,7 @@ export PATH := $(BIN):$(PATH)
 RACE = $(shell $(GO) build -race -o /dev/null runtime/race 2>/dev/null && echo -race)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run build test lint vuln generate bench soak attack fuzz mutate clean
+.PHONY: help setup tools run build test lint vuln generate bench soak attack fuzz openapi mutate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -114,6 +114,10 @@ fuzz: ## Run each fuzz target for FUZZTIME, a minute unless set
 			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$package" </dev/null || exit 1; \
 		done \
 	) || exit 1; done
+
+# npm takes the versions of package-lock.json, and runs nothing of theirs.
+openapi: ## Check the OpenAPI documents by public validators, and a TypeScript client made of one against hello
+	@cd conformance/openapi && npm ci --silent --no-audit --no-fund --ignore-scripts && $(GO) test $(UNDEBUGGED) -vet=off -count 1 ./...
 
 # A minute and more for each dozen changes; MUTANTS=0 tries all, SEED=2 others.
 mutate: ## Change the request path in MUTANTS places, 60 unless set, and report what no test notices
