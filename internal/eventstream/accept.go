@@ -6,14 +6,20 @@ import (
 	"strings"
 )
 
+const maxRanges = 32 // of the headers that are looked at
+
 // Accepted reports whether a client that sends these Accept headers asks for events rather than
 // for other, the media type that it gets else. It must name text/event-stream itself: */* is what
 // every client sends. Of the two types the one with the greater q is preferred, and with the same
 // q the events.
 func Accepted(accept []string, other string) bool {
 	events, others := -1.0, -1.0
+	looked := 0
 	for _, header := range accept {
 		for part := range strings.SplitSeq(header, ",") {
+			if looked++; looked > maxRanges {
+				break
+			}
 			name, params, err := mime.ParseMediaType(part)
 			if err != nil {
 				continue

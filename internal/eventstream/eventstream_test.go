@@ -112,6 +112,9 @@ func TestAccepted(t *testing.T) {
 			t.Errorf("%q: got %v, want %v", header, got, want)
 		}
 	}
+	if eventstream.Accepted([]string{strings.Repeat(",", 16<<10) + "text/event-stream"}, ndjson) {
+		t.Error("16,384 media ranges are read")
+	}
 	if !eventstream.Accepted([]string{"text/html", "text/event-stream"}, ndjson) || eventstream.Accepted(nil, ndjson) {
 		t.Error("two headers are one list, and none is none")
 	}
