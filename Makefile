@@ -3,7 +3,7 @@
 
 GO       ?= go
 BIN      := $(CURDIR)/.bin
-MODULES  := . jwt validate examples examples/adopt bench tools/mutate
+MODULES  := . jwt validate examples examples/adopt bench conformance/openapi tools/mutate
 FUZZTIME ?= 1m
 MUTANTS  ?= 60
 SEED     ?= 1
@@ -23,12 +23,12 @@ LOADS    := ./chassis ./chassis/chassistest ./internal/inbound ./internal/outbou
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run build test race lint vuln generate bench soak attack fuzz mutate clean
+.PHONY: help setup tools run build test race lint vuln generate bench soak attack fuzz openapi mutate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: tools ## Install what is missing: a C compiler, curl and openssl (Debian), the tools into .bin
+setup: tools ## Install what is missing: a C compiler, curl, openssl, node and Chromium (Debian), the tools into .bin
 	@tools/setup.sh
 
 run: $(BIN)/grpcurl ## Start hello, and frontdesk that calls it; their log prints curl and grpcurl lines to try
@@ -111,6 +111,10 @@ fuzz: ## Run each fuzz target for FUZZTIME, a minute unless set
 			$(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$package" </dev/null || exit 1; \
 		done \
 	) || exit 1; done
+
+# npm takes the versions of package-lock.json, and runs nothing of theirs.
+openapi: ## Check the OpenAPI documents by public validators, and a TypeScript client made of one against hello
+	@cd conformance/openapi && npm ci --silent --no-audit --no-fund --ignore-scripts && $(GO) test $(UNDEBUGGED) -vet=off -count 1 ./...
 
 # A minute and more for each dozen changes; MUTANTS=0 tries all, SEED=2 others.
 mutate: ## Change the request path in MUTANTS places, 60 unless set, and report what no test notices

@@ -99,6 +99,7 @@ func (a *api) terms(fullMethod string) (openapi.Terms, bool) {
 		if m.FullMethod == fullMethod {
 			terms := termsOf(m)
 			terms.Deadline = m.TimeoutByREST(a.restTimeout)
+			terms.Public, terms.Callers = callersOf(m, a.chain.TrustDomain())
 			return terms, true
 		}
 	}
@@ -111,6 +112,15 @@ func termsOf(m *inbound.Method) openapi.Terms {
 		Deadline: m.Timeout, Public: m.Public, Callers: m.Describe(),
 		Availability: o.Availability, Latency: o.Latency, Within: o.Within,
 	}
+}
+
+// callersOf describes who may call m. domain is the own trust domain, empty if mutual TLS is off:
+// then a method that lists no callers accepts all of them, as [contract.Method.Authorize] does.
+func callersOf(m *inbound.Method, domain string) (public bool, callers string) {
+	if len(m.Callers) == 0 && domain == "" {
+		return true, "anybody"
+	}
+	return m.Public, m.Describe()
 }
 
 // objectives formats the objectives of a method for people.

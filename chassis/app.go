@@ -176,7 +176,8 @@ func (a *App) openGateway(register []registerFunc) (mux *gateway.ServeMux, conn 
 		if a.gateway == nil {
 			cfg := &a.instance.cfg
 			a.gateway, a.conn, err = a.instance.chain.Gateway(inbound.RESTConfig{
-				Timeout: cfg.HTTPTimeout, MaxMessage: cfg.MaxMessageBytes, Edge: &a.edge, Options: a.instance.service.GatewayOptions,
+				Timeout: cfg.HTTPTimeout, MaxMessage: cfg.MaxMessageBytes, Heartbeat: cfg.SSEHeartbeat,
+				Edge: &a.edge, Options: a.instance.service.GatewayOptions,
 			})
 			if err != nil {
 				return err

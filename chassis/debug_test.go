@@ -284,3 +284,31 @@ func TestReflectionIsServedInDevelopmentAlone(t *testing.T) {
 		}
 	}
 }
+
+// With mutual TLS off a method that lists no callers takes everybody, and the page says so.
+func TestDebugPageSaysWhoMayCall(t *testing.T) {
+	t.Parallel()
+	override := `{"test.v1.EchoService/Say": {"public": false}}`
+	for mtls, want := range map[string]string{"auto": "any service of the own trust domain", "off": "anybody"} {
+		svc := start(t, echoes(&echo.Service{}), env{"CHASSIS_MTLS": mtls, "CHASSIS_POLICY_OVERRIDES": override})
+		var status struct {
+			Methods []struct {
+				Name    string
+				Callers []string
+			}
+		}
+		text := do(t, svc.HTTP(), "GET", "http://admin/debug/status.json", "").body
+		if err := json.Unmarshal([]byte(text), &status); err != nil {
+			t.Fatal(err)
+		}
+		found := ""
+		for _, m := range status.Methods {
+			if m.Name == "test.v1.EchoService/Say" {
+				found = strings.Join(m.Callers, ", ")
+			}
+		}
+		if found != want {
+			t.Errorf("CHASSIS_MTLS=%s: open to %q, want %q", mtls, found, want)
+		}
+	}
+}

@@ -307,7 +307,8 @@ func (i *instance) withDocs(routes http.Handler) http.Handler {
 		return routes
 	}
 	return i.api.withDocs(routes, openapi.Info{
-		Title: i.service.Name, Version: readBuild(i.service.Version).version, Bearer: i.service.Tokens != nil,
+		Title: i.service.Name, Version: readBuild(i.service.Version).version,
+		MutualTLS: i.chain.TrustDomain() != "", Bearer: i.service.Tokens != nil,
 	}, i.log)
 }
 

@@ -65,10 +65,10 @@ func (p *debugPage) methods() []admin.Method {
 	var methods []admin.Method
 	for _, m := range p.chain.Methods() {
 		ended, failed := m.Calls()
-		terms := termsOf(m)
+		_, callers := callersOf(m, p.chain.TrustDomain())
 		methods = append(methods, admin.Method{
-			Name: m.Name, Kind: m.Kind(), Deadline: m.Timeout, Callers: []string{m.Describe()},
-			Promises: objectives(terms), Overridden: m.Overridden, Routes: routes[m.FullMethod],
+			Name: m.Name, Kind: m.Kind(), Deadline: m.Timeout, Callers: []string{callers},
+			Promises: objectives(termsOf(m)), Overridden: m.Overridden, Routes: routes[m.FullMethod],
 			Traffic: &admin.Traffic{Calls: ended, Failed: failed, InFlight: int64(m.InFlight())},
 		})
 	}

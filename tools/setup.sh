@@ -16,6 +16,9 @@ need gcc command -v cc
 need libc6-dev compiles
 need curl command -v curl
 need openssl command -v openssl
+need chromium eval 'command -v chromium || command -v google-chrome'
+need nodejs command -v node
+need npm command -v npm
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then

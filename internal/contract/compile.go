@@ -70,6 +70,7 @@ func (c *compiler) method(desc *grpc.ServiceDesc, name string, clientStreams, se
 			m.Quiet, m.Public = true, true
 		}
 	}
+	m.Events = c.events(name, serverStreams)
 	declared := c.declarations(name)
 	if override := c.defaults.Overrides[full]; override != nil {
 		m.Overridden = true

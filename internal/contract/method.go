@@ -44,6 +44,9 @@ type Method struct {
 	// applies.
 	MaxRequest int
 
+	// Events are the fields for the ids of server-sent events.
+	Events Events
+
 	// Overridden reports that an operator's override applies to the method.
 	Overridden bool
 

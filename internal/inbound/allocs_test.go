@@ -162,7 +162,7 @@ func (d discarded) WriteHeader(int)             {}
 // What a caller may ask for, and a handler may say, of the HTTP answer costs nothing where neither does: compression,
 // SetHTTP and CORS are paid by those who use them.
 func TestAllocationsOfTheRESTEdge(t *testing.T) {
-	if raceDetector {
+	if race.Detector {
 		t.Skip("the race detector makes sync.Pool forget")
 	}
 	count := func(least int, origins ...string) float64 {

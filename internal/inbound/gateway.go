@@ -29,7 +29,7 @@ func newGateway(cfg *RESTConfig, headers []string, lazy bool) (mux *gateway.Serv
 	}
 	options := append([]gateway.ServeMuxOption{
 		gateway.WithMarshalerOption(gateway.MIMEWildcard, own),
-		gateway.WithForwardResponseRewriter(own.alreadyEncoded),
+		gateway.WithForwardResponseRewriter(asEvent(own.alreadyEncoded, own.Marshal)),
 		gateway.WithUnescapingMode(gateway.UnescapingModeAllExceptSlash),
 		gateway.WithWriteContentLength(),
 		gateway.WithDisablePathLengthFallback(), // forms are not JSON, and a header must not choose the method
@@ -52,7 +52,7 @@ func newGateway(cfg *RESTConfig, headers []string, lazy bool) (mux *gateway.Serv
 				}
 				SetRoute(r.Context(), *known)
 				keepSlashes(r, pathParams)
-				if !takeTimeout(w, r) {
+				if !takeTimeout(w, r) || endedBefore(w, r) {
 					return
 				}
 				h := httpCallFrom(r.Context())
@@ -151,6 +151,8 @@ func forwardedHeader(key string) (string, bool) {
 	switch key {
 	case "Accept", "Accept-Charset", "Authorization", "Cache-Control", "Content-Type", "Date", "Expect", "Host", "Pragma", "Via":
 		return "", false // the gateway hands on Authorization under its own name
+	case "Last-Event-Id":
+		return lastEventID, true
 	case "Grpc-Metadata-Authorization":
 		return "", false // a proxy that checks the credential under its first name would miss a second one
 	}

@@ -80,6 +80,11 @@ func (m *jsonMarshaler) Marshal(v any) ([]byte, error) {
 	if encoded, ok := v.(json.RawMessage); ok {
 		return encoded, nil
 	}
+	if result, ok := v.(map[string]any); ok {
+		if event, ok := result["result"].(eventText); ok {
+			return event, nil
+		}
+	}
 	if line, ok := v.(map[string]proto.Message); ok { // of a failing stream: see streamError
 		if st, ok := line["error"].(*statuspb.Status); ok && json.Valid([]byte(st.GetMessage())) {
 			return json.Marshal(map[string]json.RawMessage{"error": json.RawMessage(st.GetMessage())})

@@ -36,6 +36,7 @@ type httpCall struct {
 	made    *restStream   // the call
 	answer  proto.Message // the newest of a call
 	encoded []byte        // the same as its caller gets it
+	events  *events       // a stream that is sent as server-sent events; else nil
 	raw     *byte         // of a stream of raw bytes: the gateway's delimiter, which is not written
 	foreign bool          // the answer is not written by the chassis's own marshaler
 

@@ -40,6 +40,9 @@ type RESTConfig struct {
 	// be encoded fails with INTERNAL, in log and metric too. The gateway gets the result with
 	// [encodedFor]. If nil, the gateway encodes, after the end of the call.
 	Encode func(proto.Message) ([]byte, error)
+	// Heartbeat is the time after which a stream of server-sent events without an event sends a
+	// comment. Zero means never.
+	Heartbeat time.Duration
 }
 
 // encodedFor returns the result of [RESTConfig].Encode for answer, if it is the newest answer of

@@ -28,6 +28,10 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 		return nil, err
 	}
 	m := c.method(method)
+	sent, err := newEvents(base.http, m, c.cfg.Heartbeat)
+	if err != nil {
+		return nil, err
+	}
 	base.headers = make(chan struct{})
 	timeout := timeouts.Earlier(base.timeout, m.Timeout)
 	s := &restPipe{
@@ -57,6 +61,9 @@ func (c *restConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, method 
 		defer s.finish()
 		s.err = m.Serve(nil, restPipeServer{s})
 	}()
+	if sent != nil {
+		return &eventPipe{s, sent}, nil
+	}
 	return s, nil
 }
 
@@ -209,11 +216,7 @@ func (s *restPipe) RecvMsg(m any) error {
 	if err != nil {
 		return err
 	}
-	s.received = true
-	if message, ok := m.(proto.Message); ok {
-		keepAnswer(s.http, message, answer.encoded)
-	}
-	if err := handover.Message(m, answer.message); err != nil || !s.single {
+	if err := s.take(m, answer); err != nil || !s.single {
 		return err
 	}
 	if _, err := s.receive(); err != io.EOF { //nolint:errorlint // receive returns the value itself
@@ -258,6 +261,15 @@ func (s *restPipe) spoil(err error) { s.spoiled.Store(&err) }
 // the first message. The handler's context ends then.
 func (s *restPipe) headOnly() bool {
 	return s.http != nil && s.http.request.Method == http.MethodHead
+}
+
+// take moves an answer to the gateway's message m.
+func (s *restPipe) take(m any, answer restAnswer) error {
+	s.received = true
+	if message, ok := m.(proto.Message); ok {
+		keepAnswer(s.http, message, answer.encoded)
+	}
+	return handover.Message(m, answer.message)
 }
 
 // Header returns the error of a handler that ended before it sent anything, while a

@@ -5,6 +5,8 @@ import (
 	"unicode"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/betmakers/paddock/internal/protocomment"
 )
 
 // Values of google.api.FieldBehavior.
@@ -12,6 +14,7 @@ const (
 	fieldRequired   = 2
 	fieldOutputOnly = 3
 	fieldInputOnly  = 4
+	fieldImmutable  = 5
 )
 
 // behaves reports whether the field's google.api.field_behavior holds that value.
@@ -36,14 +39,38 @@ func deprecated(d protoreflect.Descriptor) bool {
 	return fd != nil && options.IsValid() && options.Get(fd).Bool()
 }
 
-// comment returns the comment in front of a declaration, without the blanks that begin its lines; empty where the
-// descriptor carries none.
-func comment(d protoreflect.Descriptor) string {
-	lines := strings.Split(d.ParentFile().SourceLocations().ByDescriptor(d).LeadingComments, "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimSpace(line)
+// comment returns the comment of a declaration, empty where the binary has none.
+func comment(d protoreflect.Descriptor) string { return protocomment.Of(d) }
+
+// describe returns a field's comment, with what neither its name nor its schema says.
+func describe(fd protoreflect.FieldDescriptor) string {
+	says := comment(fd)
+	if m := annotation(fd, "openapiv2_field"); says == "" && m != nil {
+		says = text(m, "description")
 	}
-	return strings.TrimSpace(strings.Join(lines, "\n"))
+	if behaves(fd, fieldImmutable) {
+		says += "\n\nIt is set once, and does not change."
+	}
+	if oneof := fd.ContainingOneof(); oneof != nil && !oneof.IsSynthetic() {
+		says += "\n\nAt most one of " + strings.Join(members(oneof, nil), ", ") + " is set."
+	}
+	return strings.TrimSpace(says)
+}
+
+// describeEnum returns the comment of an enum, with a list of what its values mean, where they say so.
+func describeEnum(ed protoreflect.EnumDescriptor) string {
+	var list []string
+	for i := range ed.Values().Len() {
+		value := ed.Values().Get(i)
+		meaning := strings.Join(strings.Fields(comment(value)), " ")
+		if deprecated(value) {
+			meaning = strings.TrimSpace("Deprecated. " + meaning)
+		}
+		if meaning != "" {
+			list = append(list, "- `"+string(value.Name())+"`: "+meaning)
+		}
+	}
+	return strings.TrimSpace(comment(ed) + "\n\n" + strings.Join(list, "\n"))
 }
 
 // summary is the first sentence of a method's comment, or its name in words: PlaceBet is "Place bet".

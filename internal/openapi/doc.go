@@ -5,7 +5,7 @@
 //
 // The document says what grpc-gateway v2 does with its standard marshaler: names and values as the JSON mapping of proto3
 // has them, query parameters for fields that are neither in the path nor in the body, and server streams as one JSON
-// object a line. Comments of the .proto become descriptions where the descriptors carry them; Go's generated ones do not.
+// object a line. Comments of the .proto become descriptions where protoc-gen-comments has put them into the binary.
 //
 // The options are read by reflection, under their names, so that this package needs none of the generated Go code of
 // google.api. A service whose code does not link them has no routes.

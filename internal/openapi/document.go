@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/betmakers/paddock/internal/eventstream"
 	"github.com/betmakers/paddock/internal/problem"
 )
 
@@ -21,8 +22,8 @@ type Info struct {
 	Title, Version, Description string
 	// Terms returns what the contract says of a method, by "/package.Service/Method". Nil leaves it out.
 	Terms func(fullMethod string) (Terms, bool)
-	// Bearer says that bearer tokens are taken.
-	Bearer bool
+	// MutualTLS and Bearer say by what callers can prove who they are: certificates and bearer tokens.
+	MutualTLS, Bearer bool
 }
 
 // Document returns the OpenAPI 3.1 document, as JSON, of the REST interface of the services, in their order. The same
@@ -31,7 +32,7 @@ type Info struct {
 // same. A method and path that is declared twice is described once.
 func Document(info Info, services []protoreflect.ServiceDescriptor) ([]byte, error) {
 	b := builder{info: info, schemas: schemas{make(map[string]object)}, operations: make(map[string]int), shapes: make(map[string]pathShape)}
-	var tags []any
+	var tags, rest []any
 	var errs []error
 	for _, service := range services {
 		routes, err := Routes(service)
@@ -39,23 +40,27 @@ func Document(info Info, services []protoreflect.ServiceDescriptor) ([]byte, err
 		for _, r := range routes {
 			errs = append(errs, b.add(r))
 		}
+		rest = append(rest, byGRPC(service, routes)...)
 		if len(routes) > 0 {
 			tags = append(tags, obj("name", service.FullName()).with("description", comment(service)))
 		}
 	}
-	doc := obj("openapi", "3.1.0", "info", info.object()).
+	doc := obj("openapi", "3.1.0", "info", info.object(), "servers", []any{obj("url", "/")}).
 		with("tags", tags).
-		with("components", b.components())
+		with("components", b.components()).
+		with("x-grpc-methods", rest)
 	document, err := json.MarshalIndent(append(doc, member{"paths", b.paths}), "", "  ")
 	return document, errors.Join(append(errs, err)...)
 }
 
 func (b *builder) components() object {
-	components := obj("schemas", b.schemas.components())
-	if b.info.Terms == nil {
-		return components
+	var schemes object
+	if b.closed { // a scheme that no operation asks for would be noise
+		for _, name := range b.info.schemes() {
+			schemes = append(schemes, member{name, securityScheme(name)})
+		}
 	}
-	return components.with("securitySchemes", securitySchemes(b.info.Bearer))
+	return obj("schemas", b.schemas.components()).with("securitySchemes", schemes)
 }
 
 func (i Info) object() object {
@@ -75,6 +80,7 @@ type builder struct {
 	paths      object               // path -> object of HTTP method -> operation
 	operations map[string]int       // how often an operation's id was given
 	shapes     map[string]pathShape // by path without the parameters' names
+	closed     bool                 // an operation is not open to everybody
 }
 
 // pathShape is the first path of its shape.
@@ -156,14 +162,15 @@ func (b *builder) operation(r Route, path []pathParam) (object, error) {
 	}
 	operation := obj("operationId", b.operationID(r.method), "tags", []any{r.method.Parent().FullName()}, "summary", summary(r.method)).
 		with("description", description).
-		with("parameters", append(params, b.queryParams(r)...)).
+		with("parameters", slices.Concat(params, b.queryParams(r), b.headerParams(r))).
 		with("requestBody", body).
 		with("responses", responses).
 		with("deprecated", deprecated(r.method) || deprecated(r.method.Parent())).
 		with("x-grpc-method", r.FullMethod).
 		with("x-server-stream", r.method.IsStreamingServer())
 	if known {
-		operation = terms.extend(operation, b.info.Bearer)
+		operation = terms.extend(operation, b.info.schemes())
+		b.closed = b.closed || !terms.Public
 	}
 	return operation, nil
 }
@@ -219,17 +226,27 @@ func (b *builder) responses(r Route) (object, error) {
 	default:
 		schema = b.schemas.message(output)
 	}
+	types := content(mediaType, schema)
 	if r.method.IsStreamingServer() && mediaType != "*/*" {
-		mediaType, description = StreamContentType, "A stream: one JSON object a line, and an error at most as the last."
-		schema = obj("oneOf", []any{
-			obj("type", "object", "required", []string{"result"}, "properties", obj("result", schema)),
-			obj("type", "object", "required", []string{"error"}, "properties", obj("error", b.problem())),
-		})
+		description, types = streamText, append(content(StreamContentType, b.line(schema)), content(eventstream.ContentType, schema)...)
 	}
 	return obj(
-		"200", obj("description", description, "content", content(mediaType, schema)),
+		"200", obj("description", description, "content", types),
 		"default", obj("description", "An error.", "content", content(problem.ContentType, b.problem())),
 	), nil
+}
+
+// streamText describes the two forms of a stream.
+const streamText = "A stream of messages.\n\nAs " + StreamContentType + " it is one JSON object a line, and an error at most as the last. " +
+	"With Accept: " + eventstream.ContentType + " it is server-sent events, whose data is a message. An event named error has a problem, " +
+	"and one named end says that the stream is complete. A stream that ends without them goes on at another connection."
+
+// line returns the schema of a line of a stream of messages.
+func (b *builder) line(message object) object {
+	return obj("oneOf", []any{
+		obj("type", "object", "required", []string{"result"}, "properties", obj("result", message)),
+		obj("type", "object", "required", []string{"error"}, "properties", obj("error", b.problem())),
+	})
 }
 
 // problem returns a reference to the schema of RFC 9457 problem details, as package problem writes them.

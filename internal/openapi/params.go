@@ -64,6 +64,21 @@ func (b *builder) queryParams(r Route) []any {
 	return q.params
 }
 
+// headerParams describes Last-Event-ID, where a field of the request gets it.
+func (b *builder) headerParams(r Route) []any {
+	fields := r.method.Input().Fields()
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		if v, ok := option(fd, "paddock.v1.event_id"); !ok || !v.Bool() || !r.method.IsStreamingServer() || r.template.bound()[string(fd.Name())] {
+			continue
+		}
+		return []any{obj("name", "Last-Event-ID", "in", "header",
+			"description", fmt.Sprintf("The id of the last event that the client has got, as an EventSource sends it. It replaces the field `%s`.", fd.JSONName()),
+			"schema", b.schemas.single(fd))}
+	}
+	return nil
+}
+
 // query collects query parameters.
 type query struct {
 	schemas *schemas
@@ -84,7 +99,7 @@ func (q *query) walk(md protoreflect.MessageDescriptor, path, name string, outer
 		fd := md.Fields().Get(i)
 		fieldPath, fieldName := path+string(fd.Name()), name+fd.JSONName()
 		switch {
-		case q.skip[fieldPath]:
+		case q.skip[fieldPath], behaves(fd, fieldOutputOnly):
 		case fd.IsMap():
 			if fd.MapValue().Message() == nil {
 				q.add(fd, fieldName, "deepObject")
@@ -103,12 +118,12 @@ func (q *query) walk(md protoreflect.MessageDescriptor, path, name string, outer
 
 func (q *query) add(fd protoreflect.FieldDescriptor, name, style string) {
 	q.params = append(q.params, obj("name", name, "in", "query").
-		with("description", comment(fd)).
+		with("description", describe(fd)).
 		with("required", behaves(fd, fieldRequired) && !strings.Contains(name, ".")).
 		with("deprecated", deprecated(fd)).
 		with("style", style).
 		with("explode", style != "").
-		with("schema", q.schemas.field(fd)))
+		with("schema", annotated(q.schemas.field(fd), fd)))
 }
 
 // plainText reports whether a well-known type is one value in a query.

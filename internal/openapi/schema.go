@@ -3,7 +3,6 @@ package openapi
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -54,17 +53,23 @@ func (s *schemas) fields(md protoreflect.MessageDescriptor, omit map[string]bool
 		with("properties", properties).
 		with("required", required).
 		with("allOf", oneofs(md, omit)).
+		with("examples", messageExamples(md, omit)).
 		with("deprecated", deprecated(md))
+}
+
+// messageExamples returns the example of openapiv2_schema, unless fields of it stand elsewhere.
+func messageExamples(md protoreflect.MessageDescriptor, omit map[string]bool) []any {
+	m := annotation(md, "openapiv2_schema")
+	if m == nil || len(omit) > 0 {
+		return nil
+	}
+	return examples(m)
 }
 
 // property returns a field's schema with what is known about the field itself.
 func (s *schemas) property(fd protoreflect.FieldDescriptor) object {
-	description := comment(fd)
-	if oneof := fd.ContainingOneof(); oneof != nil && !oneof.IsSynthetic() {
-		description = strings.TrimSpace(description + "\n\nAt most one of " + strings.Join(members(oneof, nil), ", ") + " is set.")
-	}
-	return s.field(fd).
-		with("description", description).
+	return annotated(s.field(fd), fd).
+		with("description", describe(fd)).
 		with("readOnly", behaves(fd, fieldOutputOnly)).
 		with("writeOnly", behaves(fd, fieldInputOnly)).
 		with("deprecated", deprecated(fd))
@@ -129,7 +134,7 @@ func (s *schemas) enum(ed protoreflect.EnumDescriptor) object {
 			names[i] = ed.Values().Get(i).Name()
 		}
 		s.defined[name] = obj("type", "string", "enum", names).
-			with("description", comment(ed)).
+			with("description", describeEnum(ed)).
 			with("deprecated", deprecated(ed))
 	}
 	return obj("$ref", "#/components/schemas/"+name)

@@ -50,7 +50,7 @@ func (t Terms) describe(description string) string {
 }
 
 // extend adds the terms to an operation.
-func (t Terms) extend(operation object, bearer bool) object {
+func (t Terms) extend(operation object, schemes []string) object {
 	if t.Deadline > 0 {
 		operation = operation.with("x-timeout", t.Deadline.String())
 	}
@@ -58,21 +58,27 @@ func (t Terms) extend(operation object, bearer bool) object {
 	if t.Public {
 		return append(operation, member{"security", []any{}})
 	}
-	return append(operation, member{"security", schemesIn(bearer)})
+	var ways []any
+	for _, scheme := range schemes {
+		ways = append(ways, obj(scheme, []any{}))
+	}
+	return operation.with("security", ways) // none would say that it is open
 }
 
-func schemesIn(bearer bool) []any {
-	schemes := []any{obj(mutualTLS, []any{})}
-	if bearer {
-		schemes = append(schemes, obj(bearerToken, []any{}))
+// schemes are the ways in which a caller of a method can prove who it is.
+func (i Info) schemes() (names []string) {
+	if i.MutualTLS {
+		names = append(names, mutualTLS)
 	}
-	return schemes
+	if i.Bearer {
+		names = append(names, bearerToken)
+	}
+	return names
 }
 
-func securitySchemes(bearer bool) object {
-	schemes := obj(mutualTLS, obj("type", "mutualTLS", "description", "A client certificate with a SPIFFE ID."))
-	if bearer {
-		schemes = append(schemes, member{bearerToken, obj("type", "http", "scheme", "bearer", "bearerFormat", "JWT")})
+func securityScheme(name string) object {
+	if name == bearerToken {
+		return obj("type", "http", "scheme", "bearer", "bearerFormat", "JWT")
 	}
-	return schemes
+	return obj("type", "mutualTLS", "description", "A client certificate with a SPIFFE ID.")
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func TestTermsOfTheContract(t *testing.T) {
-	info := openapi.Info{Bearer: true, Terms: func(method string) (openapi.Terms, bool) {
+	info := openapi.Info{MutualTLS: true, Bearer: true, Terms: func(method string) (openapi.Terms, bool) {
 		return openapi.Terms{
 			Deadline: 2 * time.Second, Public: strings.HasSuffix(method, "/GetNote"), Callers: "web",
 			Availability: 99.9, Latency: 99, Within: 250 * time.Millisecond,
@@ -55,5 +55,43 @@ func TestTermsOfTheContract(t *testing.T) {
 				t.Errorf("%s %s: security %v, want %d ways", verb, path, o.Security, want)
 			}
 		}
+	}
+}
+
+// A document names the ways in which a caller can prove who it is here, and none that it need not.
+func TestSecuritySchemes(t *testing.T) {
+	for name, test := range map[string]struct {
+		info    openapi.Info
+		public  bool
+		schemes []string
+	}{
+		"mutual TLS":          {openapi.Info{MutualTLS: true}, false, []string{"mutualTLS"}},
+		"both":                {openapi.Info{MutualTLS: true, Bearer: true}, false, []string{"mutualTLS", "bearerToken"}},
+		"mutual TLS is off":   {openapi.Info{Bearer: true}, false, []string{"bearerToken"}},
+		"no way":              {openapi.Info{}, false, nil},
+		"open, so none":       {openapi.Info{MutualTLS: true, Bearer: true}, true, nil},
+		"open, and no scheme": {openapi.Info{}, true, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.info.Terms = func(string) (openapi.Terms, bool) { return openapi.Terms{Public: test.public}, true }
+			text, err := openapi.Document(test.info, notes(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			schemes, _ := at(t, text, "components", "securitySchemes").(map[string]any)
+			security, said := at(t, text, "paths", "/v1/stats", "get").(map[string]any)["security"]
+			ways, _ := security.([]any)
+			if len(schemes) != len(test.schemes) || len(ways) != len(test.schemes) {
+				t.Fatalf("schemes %v, security %v; want %v", schemes, security, test.schemes)
+			}
+			for i, scheme := range test.schemes {
+				if schemes[scheme] == nil || ways[i].(map[string]any)[scheme] == nil {
+					t.Errorf("schemes %v, security %v; want %v", schemes, security, test.schemes)
+				}
+			}
+			if open := said && len(ways) == 0; open != test.public {
+				t.Errorf("says that the method is open: %v, want %v", open, test.public)
+			}
+		})
 	}
 }

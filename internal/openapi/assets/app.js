@@ -18,6 +18,7 @@ async function main() {
   byId("main").replaceChildren(
     ...(doc.info.description ? [el("p", { class: "lead" }, prose(doc.info.description))] : []),
     ...groups.map((g) => group(g, schemas)),
+    ...byGRPC(doc["x-grpc-methods"] ?? []),
   );
   if (!groups.length) byId("main").append(el("p", { class: "dim" }, "No method of this service is declared for REST."));
   byId("nav").append(...groups.flatMap(links));
@@ -50,6 +51,18 @@ function links({ name, operations }) {
 function group({ name, description, operations }, schemas) {
   return el("section", { class: "tag" }, el("h2", {}, name), description ? el("p", {}, prose(description)) : "",
     ...operations.map((o) => operation(o, schemas)));
+}
+
+/** byGRPC lists the methods that have no route, so that a reader does not look for one. */
+function byGRPC(methods) {
+  if (!methods.length) return [];
+  return [el("section", { class: "tag" }, el("h2", {}, "By gRPC alone"),
+    el("p", {}, "These methods declare no HTTP route."),
+    ...methods.map((m) => el("div", { class: "op" + (m.deprecated ? " old" : ""), "data-find": (m.method + " " + m.summary).toLowerCase() },
+      el("span", { class: "mono" }, m.method),
+      (m.serverStream || m.clientStream) && el("span", { class: "mark live" }, "stream"),
+      m.deprecated && el("span", { class: "mark warn" }, "deprecated"),
+      el("span", { class: "says" }, m.summary))))];
 }
 
 const verb = (o) => el("span", { class: "verb " + o.verb }, o.verb.toUpperCase());
@@ -109,10 +122,11 @@ function parameter({ param, input }, schemas) {
 }
 
 function response(code, r, schemas) {
-  const [type, media] = Object.entries(r.content ?? {})[0] ?? [];
+  const types = Object.entries(r.content ?? {});
+  const [type, media] = types[0] ?? [];
   return [
-    el("h3", {}, code === "default" ? "Any other answer" : `Answer ${code}`, type ? ` · ${type}` : ""),
-    r.description && r.description !== "OK" ? el("p", { class: "dim" }, r.description) : "",
+    el("h3", {}, code === "default" ? "Any other answer" : `Answer ${code}`, type ? ` · ${types.map(([name]) => name).join(" or ")}` : ""),
+    r.description && r.description !== "OK" ? el("p", { class: "dim" }, prose(r.description)) : "",
     media ? (code === "default" ? folded(media.schema, schemas) : schemas.tree(media.schema)) : "",
   ];
 }

@@ -8,18 +8,21 @@ const base = new URL(".", document.baseURI).pathname.replace(/\/$/, "");
 export function requestOf(operation, inputs, body) {
   let path = operation.path;
   const query = new URLSearchParams();
+  const headers = {};
   for (const { param, input } of inputs) {
     const text = input.value;
     if (param.in === "path") {
       const value = param["x-multi-segment"] ? text.split("/").map(encodeURIComponent).join("/") : encodeURIComponent(text);
       path = path.replace(`{${param.name}}`, () => value);
+    } else if (text !== "" && param.in === "header") {
+      Object.assign(headers, { [param.name]: text, Accept: "text/event-stream" }); // Last-Event-ID is for events
     } else if (text !== "") {
       addQuery(query, param, text);
     }
   }
   const search = query.toString();
-  const request = { method: operation.verb.toUpperCase(), url: base + path + (search && "?" + search), stream: operation["x-server-stream"] };
-  if (body) Object.assign(request, { body: body.value, headers: { "Content-Type": "application/json" } });
+  const request = { method: operation.verb.toUpperCase(), url: base + path + (search && "?" + search), stream: operation["x-server-stream"], headers };
+  if (body) Object.assign(request, { body: body.value, headers: { ...headers, "Content-Type": "application/json" } });
   return request;
 }
 
@@ -40,7 +43,8 @@ function addQuery(query, param, text) {
 export function curl(request) {
   const quote = (s) => `'${s.replaceAll("'", `'\\''`)}'`;
   let line = `curl ${request.method === "GET" ? "" : `-X ${request.method} `}${quote(location.origin + request.url)}`;
-  if (request.body !== undefined) line += ` \\\n  -H 'Content-Type: application/json' \\\n  -d ${quote(request.body)}`;
+  for (const [name, value] of Object.entries(request.headers)) line += ` \\\n  -H ${quote(`${name}: ${value}`)}`;
+  if (request.body !== undefined) line += ` \\\n  -d ${quote(request.body)}`;
   return line;
 }
 

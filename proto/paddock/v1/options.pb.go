@@ -476,6 +476,14 @@ var file_paddock_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 		Filename:      "paddock/v1/options.proto",
 	},
 	{
+		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         51987,
+		Name:          "paddock.v1.event_id",
+		Tag:           "varint,51987,opt,name=event_id",
+		Filename:      "paddock/v1/options.proto",
+	},
+	{
 		ExtendedType:  (*descriptorpb.EnumValueOptions)(nil),
 		ExtensionType: (*Reason)(nil),
 		Field:         51987,
@@ -501,12 +509,34 @@ var (
 	E_Service = &file_paddock_v1_options_proto_extTypes[1]
 )
 
+// Extension fields to descriptorpb.FieldOptions.
+var (
+	// Ties a field to the id of server-sent events, which is how a server stream looks to a browser's EventSource. It stands
+	// on one field of a message, a string or an integer that is not repeated.
+	//
+	//	message WatchRequest {
+	//	  string topic = 1;
+	//	  int64 after = 2 [(paddock.v1.event_id) = true];
+	//	}
+	//
+	//	message WatchResponse {
+	//	  int64 number = 1 [(paddock.v1.event_id) = true];
+	//	}
+	//
+	// In the answers of a stream the field is the id of each event. In its request the field gets the client's Last-Event-ID,
+	// which replaces what the client's URL says, because that is older; a field of the path keeps its value. Default: events
+	// are counted, and the handler reads the metadata "last-event-id". Without server-sent events the option does nothing.
+	//
+	// optional bool event_id = 51987;
+	E_EventId = &file_paddock_v1_options_proto_extTypes[2]
+)
+
 // Extension fields to descriptorpb.EnumValueOptions.
 var (
 	// Makes a value of an enum the reason of an error.
 	//
 	// optional paddock.v1.Reason reason = 51987;
-	E_Reason = &file_paddock_v1_options_proto_extTypes[2]
+	E_Reason = &file_paddock_v1_options_proto_extTypes[3]
 )
 
 var File_paddock_v1_options_proto protoreflect.FileDescriptor
@@ -547,7 +577,8 @@ const file_paddock_v1_options_proto_rawDesc = "" +
 	"\x12CRITICALITY_NORMAL\x10\x02\x12\x18\n" +
 	"\x14CRITICALITY_CRITICAL\x10\x03:L\n" +
 	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18\x93\x96\x03 \x01(\v2\x12.paddock.v1.PolicyR\x06method:O\n" +
-	"\aservice\x12\x1f.google.protobuf.ServiceOptions\x18\x93\x96\x03 \x01(\v2\x12.paddock.v1.PolicyR\aservice:O\n" +
+	"\aservice\x12\x1f.google.protobuf.ServiceOptions\x18\x93\x96\x03 \x01(\v2\x12.paddock.v1.PolicyR\aservice::\n" +
+	"\bevent_id\x12\x1d.google.protobuf.FieldOptions\x18\x93\x96\x03 \x01(\bR\aeventId:O\n" +
 	"\x06reason\x12!.google.protobuf.EnumValueOptions\x18\x93\x96\x03 \x01(\v2\x12.paddock.v1.ReasonR\x06reasonB9Z7github.com/betmakers/paddock/proto/paddock/v1;paddockv1b\x06proto3"
 
 var (
@@ -574,7 +605,8 @@ var file_paddock_v1_options_proto_goTypes = []any{
 	(*durationpb.Duration)(nil),           // 6: google.protobuf.Duration
 	(*descriptorpb.MethodOptions)(nil),    // 7: google.protobuf.MethodOptions
 	(*descriptorpb.ServiceOptions)(nil),   // 8: google.protobuf.ServiceOptions
-	(*descriptorpb.EnumValueOptions)(nil), // 9: google.protobuf.EnumValueOptions
+	(*descriptorpb.FieldOptions)(nil),     // 9: google.protobuf.FieldOptions
+	(*descriptorpb.EnumValueOptions)(nil), // 10: google.protobuf.EnumValueOptions
 }
 var file_paddock_v1_options_proto_depIdxs = []int32{
 	6,  // 0: paddock.v1.Policy.timeout:type_name -> google.protobuf.Duration
@@ -586,14 +618,15 @@ var file_paddock_v1_options_proto_depIdxs = []int32{
 	6,  // 6: paddock.v1.Retry.hedge_after:type_name -> google.protobuf.Duration
 	7,  // 7: paddock.v1.method:extendee -> google.protobuf.MethodOptions
 	8,  // 8: paddock.v1.service:extendee -> google.protobuf.ServiceOptions
-	9,  // 9: paddock.v1.reason:extendee -> google.protobuf.EnumValueOptions
-	1,  // 10: paddock.v1.method:type_name -> paddock.v1.Policy
-	1,  // 11: paddock.v1.service:type_name -> paddock.v1.Policy
-	5,  // 12: paddock.v1.reason:type_name -> paddock.v1.Reason
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	10, // [10:13] is the sub-list for extension type_name
-	7,  // [7:10] is the sub-list for extension extendee
+	9,  // 9: paddock.v1.event_id:extendee -> google.protobuf.FieldOptions
+	10, // 10: paddock.v1.reason:extendee -> google.protobuf.EnumValueOptions
+	1,  // 11: paddock.v1.method:type_name -> paddock.v1.Policy
+	1,  // 12: paddock.v1.service:type_name -> paddock.v1.Policy
+	5,  // 13: paddock.v1.reason:type_name -> paddock.v1.Reason
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	11, // [11:14] is the sub-list for extension type_name
+	7,  // [7:11] is the sub-list for extension extendee
 	0,  // [0:7] is the sub-list for field type_name
 }
 
@@ -612,7 +645,7 @@ func file_paddock_v1_options_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_paddock_v1_options_proto_rawDesc), len(file_paddock_v1_options_proto_rawDesc)),
 			NumEnums:      1,
 			NumMessages:   5,
-			NumExtensions: 3,
+			NumExtensions: 4,
 			NumServices:   0,
 		},
 		GoTypes:           file_paddock_v1_options_proto_goTypes,
