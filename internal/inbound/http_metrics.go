@@ -19,8 +19,8 @@ type httpMetrics struct {
 }
 
 type httpLabels struct {
-	method, route string
-	status        int
+	method, route, scheme string
+	status                int
 }
 
 func newHTTPMetrics() *httpMetrics {
@@ -30,20 +30,37 @@ func newHTTPMetrics() *httpMetrics {
 	}
 }
 
-func (m *httpMetrics) of(method, route string, status int) catalog.HistogramChild {
+func (m *httpMetrics) of(method, route, scheme string, status int) catalog.HistogramChild {
 	if http.StatusText(status) == "" && status != 499 {
 		status = http.StatusInternalServerError
 	}
-	key := httpLabels{method, route, status}
+	key := httpLabels{method, route, scheme, status}
 	m.mu.RLock()
 	child := m.children[key]
 	m.mu.RUnlock()
 	if child != nil {
 		return child
 	}
-	child = m.duration.WithLabelValues(method, route, strconv.Itoa(status)).(catalog.HistogramChild)
+	child = m.duration.WithLabelValues(method, route, strconv.Itoa(status), httpErrorType(status), scheme).(catalog.HistogramChild)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.children[key] = child
 	return child
+}
+
+// httpErrorType returns the value of error_type, in metrics and spans, of an answer to a client:
+// the status if the server is at fault, else nothing.
+func httpErrorType(status int) string {
+	if status < http.StatusInternalServerError {
+		return ""
+	}
+	return strconv.Itoa(status)
+}
+
+// scheme returns the scheme by which a request came.
+func scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
 }

@@ -37,7 +37,7 @@ func (o *observer) metricsOf(name string) methodMetrics {
 // UNKNOWN.
 func (m *methodMetrics) duration(code codes.Code) catalog.HistogramChild {
 	return m.byCode.Get(code, func(code codes.Code) catalog.HistogramChild {
-		return m.obs.duration.WithLabelValues(m.name, rpcstatus.Name(code), errorType(code)).(catalog.HistogramChild)
+		return m.obs.duration.WithLabelValues(m.name, rpcstatus.Name(code), errorType(code), catalog.GRPC).(catalog.HistogramChild)
 	})
 }
 

@@ -152,11 +152,11 @@ func (m *resourceMetrics) Collect(ch chan<- prometheus.Metric) {
 	defer m.mu.Unlock()
 	for _, r := range m.all {
 		s := r.engine.State()
-		ch <- prometheus.MustNewConstMetric(m.limit, prometheus.GaugeValue, float64(s.Limit), r.name)
-		ch <- prometheus.MustNewConstMetric(m.inUse, prometheus.GaugeValue, float64(s.Held), r.name)
-		ch <- prometheus.MustNewConstMetric(m.queued, prometheus.GaugeValue, float64(s.Queued), r.name)
-		ch <- prometheus.MustNewConstMetric(m.waited, prometheus.CounterValue, s.Waited.Seconds(), r.name)
-		ch <- prometheus.MustNewConstMetric(m.rejected, prometheus.CounterValue, float64(r.rejected.Load()), r.name)
+		ch <- prometheus.MustNewConstMetric(m.limit, prometheus.GaugeValue, float64(s.Limit), "declared", r.name)
+		ch <- prometheus.MustNewConstMetric(m.inUse, prometheus.GaugeValue, float64(s.Held), "declared", r.name)
+		ch <- prometheus.MustNewConstMetric(m.queued, prometheus.GaugeValue, float64(s.Queued), "declared", r.name)
+		ch <- prometheus.MustNewConstMetric(m.waited, prometheus.CounterValue, s.Waited.Seconds(), "declared", r.name)
+		ch <- prometheus.MustNewConstMetric(m.rejected, prometheus.CounterValue, float64(r.rejected.Load()), "declared", r.name)
 	}
 }
 

@@ -77,7 +77,7 @@ func (m *clientMethod) duration(code codes.Code) catalog.HistogramChild {
 		if code != codes.OK {
 			failed = rpcstatus.Name(code)
 		}
-		return m.peer.client.duration.WithLabelValues(m.name, m.peer.name, rpcstatus.Name(code), failed).(catalog.HistogramChild)
+		return m.peer.client.duration.WithLabelValues(m.name, m.peer.name, rpcstatus.Name(code), failed, catalog.GRPC).(catalog.HistogramChild)
 	})
 }
 

@@ -101,7 +101,7 @@ func (c *clientCall) endSpan(h catalog.HistogramChild, code codes.Code, err erro
 	sc := c.span.SpanContext()
 	h.ObserveWithExemplar(elapsed.Seconds(), prometheus.Labels{"trace_id": sc.TraceID().String(), "span_id": sc.SpanID().String()})
 	c.span.SetAttributes(
-		attribute.String("rpc.system.name", "grpc"),
+		attribute.String("rpc.system.name", catalog.GRPC),
 		attribute.String("rpc.method", c.method.name),
 		attribute.String("server.address", c.method.peer.name),
 		attribute.String("rpc.status_code", rpcstatus.Name(code)),
