@@ -33,6 +33,7 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 		return result, err
 	}
 	m := p.policy.peer.lookup(info.FullMethodName)
+	m.fromZero()
 	if code, again := p.policy.failed.take(info.Ctx); again {
 		m.retries.inc(code)
 	}

@@ -43,6 +43,9 @@ type Method struct {
 	// applies.
 	MaxRequest int
 
+	// Deprecated reports that the proto declares the method or its service deprecated.
+	Deprecated bool
+
 	// Overridden reports that an operator's override applies to the method.
 	Overridden bool
 

@@ -43,6 +43,9 @@ func (h *httpCall) end(r *http.Request, panicked any) {
 	elapsed := time.Since(h.start)
 	method, route, status := catalog.HTTPMethod(r.Method), h.matched(r), h.sent()
 	h.trace.observe(h.server.obs.http.of(method, route, scheme(r), status), elapsed)
+	if h.byClass != nil {
+		h.byClass.count(status)
+	}
 	h.endSpan(method, route, scheme(r), status)
 	if !h.rpc {
 		h.log(r, method, route, status, elapsed)

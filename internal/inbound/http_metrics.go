@@ -14,6 +14,7 @@ import (
 // and status codes are mapped to known values, and routes are registered patterns.
 type httpMetrics struct {
 	duration *prometheus.HistogramVec
+	requests *prometheus.CounterVec
 	mu       sync.RWMutex
 	children map[httpLabels]catalog.HistogramChild
 }
@@ -23,9 +24,10 @@ type httpLabels struct {
 	status                int
 }
 
-func newHTTPMetrics() *httpMetrics {
+func newHTTPMetrics(native bool) *httpMetrics {
 	return &httpMetrics{
-		duration: catalog.HTTPServerRequestDuration.HistogramVec(),
+		duration: catalog.HTTPServerRequestDuration.Native(native).HistogramVec(),
+		requests: catalog.HTTPRequests.CounterVec(),
 		children: map[httpLabels]catalog.HistogramChild{},
 	}
 }
@@ -46,6 +48,30 @@ func (m *httpMetrics) of(method, route, scheme string, status int) catalog.Histo
 	defer m.mu.Unlock()
 	m.children[key] = child
 	return child
+}
+
+// statusClasses are the classes of status codes, by their first digit less one.
+var statusClasses = [...]string{"1xx", "2xx", "3xx", "4xx", "5xx"}
+
+// byClass are the counters of a route's requests by class of their status.
+type byClass [len(statusClasses)]prometheus.Counter
+
+// ofRoute makes the counters of a route.
+func (m *httpMetrics) ofRoute(route string) *byClass {
+	counters := new(byClass)
+	for class, name := range statusClasses {
+		counters[class] = m.requests.WithLabelValues(route, name)
+	}
+	return counters
+}
+
+// count counts a request. A status that has no class counts as a failure of the server.
+func (c *byClass) count(status int) {
+	class := status/100 - 1
+	if class < 0 || class >= len(c) {
+		class = len(c) - 1
+	}
+	c[class].Inc()
 }
 
 // httpErrorType returns the value of error_type, in metrics and spans, of an answer to a client:
