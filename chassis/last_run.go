@@ -107,7 +107,7 @@ func readRun(path string) (*runNote, error) {
 	case err != nil:
 		return nil, err
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	last := new(runNote)
 	if err := json.NewDecoder(io.LimitReader(file, mostRunFile)).Decode(last); err != nil {
 		return nil, fmt.Errorf("%s is not the file of a run: %w", path, err)

@@ -143,9 +143,9 @@ func (g *Group) throttling(folder string) (c CPU) {
 		case "nr_throttled":
 			c.Throttled = n
 		case "throttled_usec": // version 2
-			c.ThrottledFor = time.Duration(n) * time.Microsecond //nolint:gosec // 62 bits
+			c.ThrottledFor = time.Duration(n) * time.Microsecond
 		case "throttled_time": // version 1
-			c.ThrottledFor = time.Duration(n) //nolint:gosec // 62 bits
+			c.ThrottledFor = time.Duration(n)
 		}
 	}
 	return c

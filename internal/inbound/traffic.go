@@ -29,7 +29,7 @@ func (t *traffic) ended() (calls, failed uint64) {
 	for code := range t.byCode {
 		n := t.byCode[code].Load()
 		calls += n
-		if codes.Code(code) != codes.OK { //nolint:gosec // an index
+		if codes.Code(code) != codes.OK {
 			failed += n
 		}
 	}
@@ -99,7 +99,7 @@ func (t *trafficMetrics) Collect(ch chan<- prometheus.Metric) {
 func (t *trafficMetrics) collect(ch chan<- prometheus.Metric, name string, its *traffic) {
 	ch <- prometheus.MustNewConstMetric(t.inFlight, prometheus.GaugeValue, float64(its.inFlight.Load()), name)
 	for i := range its.byCode {
-		code, n := codes.Code(i), its.byCode[i].Load() //nolint:gosec // an index
+		code, n := codes.Code(i), its.byCode[i].Load()
 		if n > 0 || name != otherMethods || code == codes.Unimplemented {
 			ch <- prometheus.MustNewConstMetric(t.calls, prometheus.CounterValue, float64(n), name, rpcstatus.Name(code), errorType(code))
 		}
