@@ -44,7 +44,7 @@ func (c *clientSide) pass() (*clientPass, error) {
 	}
 	t, tracing := c.telemetry, tracingOf(c.telemetry)
 	client, err := outbound.NewClient(outbound.Config{
-		Logger: c.log, Tracer: tracing.tracer, Sampled: t.Sampled, Methods: methods, Registerer: t.Registry(),
+		Logger: c.log, Tracer: tracing.tracer, Sampled: t.Sampled, Methods: methods, Registerer: t.Registry(), NativeHistograms: c.cfg.NativeHistograms,
 		IgnoreTraceContext: tracing.ignoreTraceContext, IgnoreBaggage: tracing.ignoreBaggage,
 		Decode: decodedError,
 	})

@@ -89,6 +89,9 @@ type Config struct {
 	KeepaliveMinTime         time.Duration `env:"CHASSIS_KEEPALIVE_MIN_TIME, default=20s" min:"1ns" help:"Shortest time between two pings of a gRPC client. A client that pings more often is disconnected."`
 	KeepaliveTime            time.Duration `env:"CHASSIS_KEEPALIVE_TIME, default=1m" min:"1ns" help:"Time without traffic after which a gRPC connection is pinged. It is closed if no answer comes within 20 s."`
 
+	NativeHistograms bool   `env:"CHASSIS_NATIVE_HISTOGRAMS, default=false" help:"Give the histograms of durations native buckets beside the fixed ones, so that quantiles below 5 ms can be read. Prometheus stores both if it scrapes native histograms; other scrapers get the fixed buckets as before. It costs memory in Prometheus and some kilobytes for each method and status code in the service."`
+	RunFile          string `env:"CHASSIS_RUN_FILE" help:"File in which a run notes how it ends, for chassis_last_run_info and its neighbours in the next run. It must survive a restart, for example in an emptyDir volume, and belong to one instance. Empty: not noted."`
+
 	FlightRecorder bool `env:"CHASSIS_FLIGHT_RECORDER, default=true" help:"Keep the last seconds of the execution trace in memory, for /debug/flight."`
 }
 

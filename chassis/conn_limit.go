@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/betmakers/paddock/internal/admission"
+	"github.com/betmakers/paddock/internal/bounded"
 	"github.com/betmakers/paddock/internal/ratelimit"
 )
 
@@ -40,6 +41,8 @@ type connLimit struct {
 	open   int
 	byAddr map[netip.Addr]int // how many each limited address has
 	logged time.Time
+
+	rejected uint64
 }
 
 // refusalPause is the least time between two log lines about refused connections.
@@ -48,10 +51,20 @@ const refusalPause = time.Minute
 // limitConns applies limits to a port.
 func limitConns(
 	port string, inner net.Listener, limits connLimits, log *slog.Logger, refused *prometheus.CounterVec, limiter *admission.Limiter,
-) net.Listener {
+) *limitedListener {
+	for _, reason := range []string{refusedTotal, refusedAddress} {
+		refused.WithLabelValues(port, reason)
+	}
 	return &limitedListener{inner, &connLimit{
 		port: port, limits: limits, log: log, refused: refused, limiter: limiter, byAddr: map[netip.Addr]int{},
 	}}
+}
+
+// state is the state of the port for metrics.
+func (l *connLimit) state() bounded.State {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bounded.State{Limit: l.limits.total, InUse: l.open, Refuses: true, Rejected: l.rejected}
 }
 
 // limitedListener is a listener with limits.
@@ -106,6 +119,7 @@ func (l *connLimit) enter(addr netip.Addr, now time.Time) (reason string, due bo
 		}
 		return "", false
 	}
+	l.rejected++
 	if due = l.logged.IsZero() || now.Sub(l.logged) >= refusalPause; due {
 		l.logged = now
 	}

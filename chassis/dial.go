@@ -18,6 +18,8 @@ import (
 
 	"github.com/betmakers/paddock/chassis/internal/neighbours"
 	"github.com/betmakers/paddock/internal/balance"
+	"github.com/betmakers/paddock/internal/contract"
+	"github.com/betmakers/paddock/internal/inbound"
 	"github.com/betmakers/paddock/internal/settings"
 )
 
@@ -95,6 +97,7 @@ type dial struct {
 	conn   *grpc.ClientConn
 	target settings.Setting
 	hard   bool // the service is not ready without it
+	peer   *balance.Peer
 }
 
 // dialer makes the connections to other services, keeps them and closes them. Its methods may be
@@ -164,7 +167,7 @@ func (d *dialer) dial(name string) (dial, error) {
 		return dial{}, err
 	}
 	configured := !strings.HasPrefix(target.Value, "xds:") // xds brings its own service config
-	opts, err := d.options(name, configured)
+	opts, balanced, err := d.options(name, configured)
 	if err != nil {
 		return dial{}, err
 	}
@@ -186,7 +189,37 @@ func (d *dialer) dial(name string) (dial, error) {
 	if err != nil {
 		return dial{}, fmt.Errorf("%s is %q: %w", target.Name, target.Value, err)
 	}
-	return dial{name: name, conn: conn, target: target}, nil
+	return dial{name: name, conn: conn, target: target, peer: balanced}, nil
+}
+
+// mostFromZero is the number of pairs of a method and a connection whose counters start at zero
+// before the first call. With more pairs, most of which are never called, they start with it.
+const mostFromZero = 50
+
+// fromZero makes the counters of calls to other services. Any method that is linked into the
+// program may be one of a dialled service, but for those that the program serves itself.
+func (d *dialer) fromZero(chain *inbound.Server) error {
+	made := d.made()
+	if len(made) == 0 {
+		return nil
+	}
+	pass, err := d.client.pass()
+	if err != nil {
+		return err
+	}
+	served := map[string]bool{}
+	for _, m := range chain.Methods() {
+		served[m.Name] = true
+	}
+	callable := slices.DeleteFunc(slices.Clone(pass.methods), func(m *contract.Method) bool { return m.Infrastructure() || served[m.Name] })
+	if len(callable)*len(made) > mostFromZero {
+		return nil
+	}
+	for _, one := range made {
+		pass.FromZero(one.name, callable)
+		one.peer.FromZero(callable)
+	}
+	return nil
 }
 
 // targetName returns the name of the setting that has a service's target.
@@ -219,21 +252,21 @@ func (d *dialer) target(name string) (settings.Setting, error) {
 
 // options returns the options of each connection to a service. Configured reports that the
 // chassis provides the service config.
-func (d *dialer) options(name string, configured bool) ([]grpc.DialOption, error) {
+func (d *dialer) options(name string, configured bool) ([]grpc.DialOption, *balance.Peer, error) {
 	creds, err := d.identity.dialCredentials(name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	pass, err := d.client.pass()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	peer, err := balance.NewPeer(balance.Options{
 		Peer: name, Methods: pass.methods, Logger: d.log, Registerer: d.registry,
 		Advice: "start it, or set " + targetName(name),
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	delays, c := backoff.DefaultConfig, d.cfg
 	delays.MaxDelay = reconnectDelay
@@ -251,7 +284,7 @@ func (d *dialer) options(name string, configured bool) ([]grpc.DialOption, error
 	if !configured { // else the service config has the limits, which saves three objects a call
 		opts = append(opts, grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(c.MaxMessageBytes), grpc.MaxCallSendMsgSize(c.MaxMessageBytes)))
 	}
-	return opts, nil
+	return opts, peer, nil
 }
 
 // userAgent returns "service/version paddock". gRPC appends its own name.

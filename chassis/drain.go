@@ -93,7 +93,8 @@ const hijackedPoll = 10 * time.Millisecond
 // ignore their context run until the process ends. Stop does not wait for them, so it has its own
 // goroutine.
 func (p *ports) cut() error {
-	cut := p.inFlight()
+	cut, n := p.inFlight()
+	p.calls.Store(int64(n))
 	answered := p.chain.Cut()
 	if p.http != nil {
 		p.http.cut(ErrCallsCut)
@@ -111,12 +112,21 @@ func (p *ports) cut() error {
 	return fmt.Errorf("%w: %s", ErrCallsCut, cut)
 }
 
-// inFlight lists the methods and routes with running calls, and the number of each.
-func (p *ports) inFlight() string {
+// callsCut returns how many calls were cut. Nil ports were never opened.
+func (p *ports) callsCut() int {
+	if p == nil {
+		return 0
+	}
+	return int(p.calls.Load())
+}
+
+// inFlight lists the methods and routes with running calls, and the number of each and of all.
+func (p *ports) inFlight() (listed string, calls int) {
 	running := p.chain.InFlight()
 	var named []string
 	for _, name := range slices.Sorted(maps.Keys(running)) {
 		named = append(named, fmt.Sprintf("%s (%d)", name, running[name]))
+		calls += running[name]
 	}
-	return strings.Join(named, ", ")
+	return strings.Join(named, ", "), calls
 }

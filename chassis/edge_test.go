@@ -189,7 +189,7 @@ func TestRefusalsBeforeTheBodyAreObserved(t *testing.T) {
 	do(t, svc.HTTP(), "POST", "http://rest/handle", "{")
 	expectAll(t, do(t, svc.HTTP(), "GET", "http://admin/metrics", "").body,
 		`chassis_rpc_rejected_total{reason="unauthenticated",rpc_method="vault.v1.VaultService/Store"} 2`,
-		`rpc_server_call_duration_seconds_count{error_type="",rpc_method="vault.v1.VaultService/Store",rpc_status_code="UNAUTHENTICATED"} 2`,
+		`rpc_server_call_duration_seconds_count{error_type="",rpc_method="vault.v1.VaultService/Store",rpc_status_code="UNAUTHENTICATED",rpc_system_name="grpc"} 2`,
 		`chassis_rpc_rejected_total{reason="unauthenticated",rpc_method="POST /handle"} 1`,
 		`chassis_rpc_rejected_total{reason="rate_limited",rpc_method="POST /handle"} 1`)
 	expectAll(t, fmt.Sprint(svc.Logs()), "vault.v1.VaultService/Store", "rate_limited", "a caller without identity may not call POST /handle")

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"runtime/trace"
 	"slices"
 	"strings"
@@ -21,7 +22,9 @@ import (
 	"github.com/betmakers/paddock/internal/admin"
 	"github.com/betmakers/paddock/internal/admission"
 	"github.com/betmakers/paddock/internal/audit"
+	"github.com/betmakers/paddock/internal/bounded"
 	"github.com/betmakers/paddock/internal/catalog"
+	"github.com/betmakers/paddock/internal/cgroup"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/fault"
 	"github.com/betmakers/paddock/internal/inbound"
@@ -65,6 +68,7 @@ type instance struct {
 	app       *App
 	resources resources
 
+	notes     runFile   // how the run ends, for the next one
 	left      Step      // the step of the start that hangs and was left behind; empty for none
 	stopBegun time.Time // zero while no stop is asked for
 }
@@ -149,10 +153,28 @@ func (i *instance) instrument(t *telemetry.Telemetry, stdout io.Writer) (err err
 	refused, restarts, panics := catalog.ConnectionsRefused.CounterVec(), catalog.WorkerRestarts.CounterVec(), catalog.Panics.CounterVec()
 	err = errors.Join(registry.Register(restarts), catalog.Register(registry, &panics), i.life.register(registry, i.health.Ready),
 		registry.Register(refused), registry.Register(newProtectionCollector(i.protections, i.faults)))
+	panics.WithLabelValues("worker")
 	i.workers = newSupervisor(t.Logger(), restarts, panics)
-	i.newPorts(t, refused)
 	i.newClients(t)
-	return err
+	return errors.Join(err, i.newPorts(t, refused), i.measureProcess(t))
+}
+
+// measureProcess registers the metrics of the process and of what was set up around it.
+func (i *instance) measureProcess(t *telemetry.Telemetry) error {
+	registry := t.Registry()
+	resources, err := bounded.Of(registry)
+	if err != nil {
+		return err
+	}
+	i.notes = runFile{i.cfg.RunFile, t.Logger()}
+	return errors.Join(
+		resources.Add(bounded.Processors, "processors", bounded.ProcessorState),
+		registry.Register(cgroup.NewCollector(os.DirFS("/"))),
+		registry.Register(newSettingsCollector(&i.cfg, &i.around, t.Level(), i.faults)),
+		registry.Register(newWorkerCollector(i.workers)),
+		registry.Register(newCheckCollector(i.health, i.dialer)),
+		i.notes.begin().register(registry),
+	)
 }
 
 // newChain returns the pass of incoming calls.
@@ -166,17 +188,20 @@ func (i *instance) newChain(t *telemetry.Telemetry) (*inbound.Server, error) {
 		Tokens: i.service.Tokens, Validate: i.service.Validate, AuditOnly: i.cfg.Authorization == authorizationAudit,
 		Admission: i.limiter, RateLimits: i.cfg.rateLimits, TrustedOrigins: i.cfg.TrustedOrigins,
 		CORSOrigins: i.cfg.CORSOrigins, Headers: i.service.HTTPHeaders, Middleware: i.service.HTTPMiddleware, CompressFrom: i.cfg.HTTPCompress,
-		Audit: i.audit, Registerer: t.Registry(), Unary: i.service.UnaryInterceptors, Stream: i.service.StreamInterceptors,
+		Audit: i.audit, Registerer: t.Registry(), Sizes: true, NativeHistograms: i.cfg.NativeHistograms,
+		Unary: i.service.UnaryInterceptors, Stream: i.service.StreamInterceptors,
 	})
 }
 
 // newPorts creates the ports of the service. None is open yet.
-func (i *instance) newPorts(t *telemetry.Telemetry, refused *prometheus.CounterVec) {
+func (i *instance) newPorts(t *telemetry.Telemetry, refused *prometheus.CounterVec) error {
+	resources, err := bounded.Of(t.Registry())
 	i.api = &api{chain: i.chain, restTimeout: i.cfg.HTTPTimeout}
 	i.ports = &ports{chain: i.chain, opener: &opener{
 		cfg: &i.cfg, around: &i.around, identity: &i.identity, limiter: i.limiter,
-		log: t.Logger(), registry: t.Registry(), refused: refused,
+		log: t.Logger(), registry: t.Registry(), refused: refused, resources: resources, streams: i.chain.Streams,
 	}}
+	return err
 }
 
 // newClients creates the parts for calls to others.
@@ -242,7 +267,7 @@ func (i *instance) setUp(ctx context.Context) (string, error) {
 		return "", err
 	}
 	registerOwnServices(i.app, i.health, i.cfg.development())
-	if err := errors.Join(i.app.close(), routeCheck{i.app}.run(), i.checkOverrides(), i.dialer.watch(i.health), setFaults(ctx, i.faults, i.cfg.Faults)); err != nil {
+	if err := errors.Join(i.app.close(), routeCheck{i.app}.run(), i.checkOverrides(), i.dialer.watch(i.health), i.dialer.fromZero(i.chain), setFaults(ctx, i.faults, i.cfg.Faults)); err != nil {
 		return "", err
 	}
 	i.readAPI()

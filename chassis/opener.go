@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/betmakers/paddock/internal/admission"
+	"github.com/betmakers/paddock/internal/bounded"
 	"github.com/betmakers/paddock/internal/settings"
 )
 
@@ -23,6 +24,9 @@ type opener struct {
 	registry prometheus.Registerer
 	refused  *prometheus.CounterVec // connections beyond the limits
 	limiter  *admission.Limiter     // nil where admission is off
+
+	resources *bounded.Resources
+	streams   func() int // that the gRPC port serves
 }
 
 // listen opens a port. Setting has its address. Ports of the service limit connections. The admin
@@ -39,7 +43,22 @@ func (o *opener) listen(ctx context.Context, port, setting, addr string) (net.Li
 		return listener, nil
 	}
 	limits := connLimits{o.cfg.MaxConnections, o.cfg.MaxConnectionsPerAddress}
-	return limitConns(port, listener, limits, o.log, o.refused, o.limiter), nil
+	limited := limitConns(port, listener, limits, o.log, o.refused, o.limiter)
+	if err := o.measure(port, limited.limit); err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return limited, nil
+}
+
+// measure registers the connections of a port and, of the gRPC port, the calls on them.
+func (o *opener) measure(port string, limit *connLimit) error {
+	err := o.resources.Add(bounded.Connections, port, limit.state)
+	if port != "grpc" {
+		return err
+	}
+	return errors.Join(err, o.resources.Add(bounded.Streams, port, func() bounded.State {
+		return bounded.State{Limit: o.cfg.MaxStreams * max(1, limit.state().InUse), InUse: o.streams()}
+	}))
 }
 
 // listenElsewhere opens a free port in the place of a default one that another process has, which

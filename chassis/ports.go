@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
 
@@ -19,6 +20,7 @@ import (
 type ports struct {
 	*opener
 	chain *inbound.Server
+	calls atomic.Int64 // that were cut
 
 	mu   sync.Mutex // guards the fields below until bind has returned
 	grpc *grpcServer

@@ -25,12 +25,15 @@ func Run(ctx context.Context, service Service) error {
 func (i *instance) run(ctx context.Context) error {
 	err := i.start(ctx)
 	if i.left == Configured || i.left == TelemetryStarted {
+		i.notes.end(err, 0)
 		return err // nothing is there yet to be stopped
 	}
 	if err == nil {
 		err = i.wait(ctx)
 	}
-	return errors.Join(err, i.stop(context.Cause(ctx), err))
+	err = errors.Join(err, i.stop(context.Cause(ctx), err))
+	i.notes.end(err, i.ports.callsCut())
+	return err
 }
 
 // start takes the steps to readiness, in the order of the constants of Step.

@@ -51,7 +51,18 @@ type task struct {
 	state    string
 	restarts int
 	lastErr  string
+	begun    time.Time // when it was last started; zero before
+	success  time.Time // when it was last known to be well, at first when it was started
+	well     bool      // it has ended without an error
 }
+
+// States of a worker.
+const (
+	workerRunning    = "running"
+	workerStopped    = "stopped"
+	workerFailed     = "failed"
+	workerRestarting = "restarting"
+)
 
 func newSupervisor(log *slog.Logger, restarts, panics *prometheus.CounterVec) *supervisor {
 	return &supervisor{log: log, restarts: restarts, panics: panics, failed: make(chan error, 1)}
@@ -70,6 +81,9 @@ func (s *supervisor) add(t *task) error {
 		return fmt.Errorf("the function of %q is nil: pass the function to run", t.name)
 	case slices.ContainsFunc(s.tasks, func(other *task) bool { return other.name == t.name }):
 		return fmt.Errorf("two workers or stop functions have the name %q: rename one", t.name)
+	}
+	if t.run != nil {
+		s.restarts.WithLabelValues(t.name)
 	}
 	s.tasks = append(s.tasks, t)
 	return nil
@@ -92,7 +106,7 @@ func (s *supervisor) start() (workers int) {
 func (s *supervisor) launch(t *task) {
 	ctx, cancel := context.WithCancel(context.Background())
 	t.cancel, t.done = cancel, make(chan struct{})
-	t.set("running", nil)
+	t.set(workerRunning, nil)
 	go func() {
 		defer close(t.done)
 		s.supervise(ctx, t)
@@ -107,15 +121,15 @@ func (s *supervisor) supervise(ctx context.Context, t *task) {
 		err := s.once(ctx, t.name, t.run)
 		switch {
 		case err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled):
-			t.set("stopped", nil)
+			t.set(workerStopped, nil)
 			return
 		case ctx.Err() != nil:
-			t.set("stopped", err)
+			t.set(workerStopped, err)
 			t.atStop = err
 			s.log.Error("worker failed during the stop", "worker", t.name, "error", redact.Values(err.Error()))
 			return
 		case t.required:
-			t.set("failed", err)
+			t.set(workerFailed, err)
 			s.log.Error("worker failed: stopping the service", "worker", t.name, "error", redact.Values(err.Error()))
 			select {
 			case s.failed <- fmt.Errorf("chassis: worker %s: %w", t.name, err):
@@ -127,10 +141,10 @@ func (s *supervisor) supervise(ctx context.Context, t *task) {
 			pause = firstPause
 		}
 		wait := time.Duration(float64(pause) * (0.8 + 0.4*rand.Float64()))
-		t.set("restarting", err)
+		t.set(workerRestarting, err)
 		s.log.Error("worker failed: starting it again", "worker", t.name, "error", redact.Values(err.Error()), "pause_seconds", wait.Seconds())
 		if sleep(ctx, wait); ctx.Err() != nil {
-			t.set("stopped", err)
+			t.set(workerStopped, err)
 			return
 		}
 		s.restarts.WithLabelValues(t.name).Inc()
@@ -164,7 +178,14 @@ func (s *supervisor) once(ctx context.Context, name string, run func(context.Con
 func (t *task) set(state string, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.state = state
+	now := time.Now()
+	switch {
+	case state == workerRunning:
+		t.begun, t.success = now, now
+	case err == nil, t.state == workerRunning && now.Sub(t.begun) >= calmAfter:
+		t.success = now
+	}
+	t.state, t.well = state, err == nil
 	if err != nil {
 		t.lastErr = redact.Values(err.Error())
 	}
@@ -174,5 +195,5 @@ func (t *task) restarted() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.restarts++
-	t.state = "running"
+	t.state, t.begun = workerRunning, time.Now()
 }

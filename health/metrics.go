@@ -25,6 +25,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		panics:   catalog.Panics.CounterVec(),
 	}
 	err := errors.Join(catalog.Register(reg, &m.up), catalog.Register(reg, &m.degraded), catalog.Register(reg, &m.duration), catalog.Register(reg, &m.panics))
+	m.panics.WithLabelValues("health")
 	if err != nil {
 		return nil, fmt.Errorf("health: cannot register the metrics: %w", err)
 	}

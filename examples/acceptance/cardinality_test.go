@@ -62,7 +62,7 @@ func TestInventedNamesAddNoSeries(t *testing.T) {
 			return
 		}
 	}
-	if got := p.metric(`rpc_server_call_duration_seconds_count{error_type="UNIMPLEMENTED",rpc_method="_OTHER",rpc_status_code="UNIMPLEMENTED"}`); got != 2*(invented+1) {
+	if got := p.metric(`rpc_server_call_duration_seconds_count{error_type="UNIMPLEMENTED",rpc_method="_OTHER",rpc_status_code="UNIMPLEMENTED",rpc_system_name="grpc"}`); got != 2*(invented+1) {
 		t.Errorf("%v unknown methods counted as _OTHER, expected %d", got, 2*(invented+1))
 	}
 	t.Logf("%d series", len(before))

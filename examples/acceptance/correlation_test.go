@@ -43,7 +43,7 @@ func TestOneTraceIDForOneCall(t *testing.T) {
 			checkSpans(t, spans.trace(id), called.text("span_id"))
 			for _, metric := range []string{
 				`rpc_server_call_duration_seconds_bucket{error_type="",rpc_method="hello.v1.HelloService/SayHello"`,
-				`http_server_request_duration_seconds_bucket{http_request_method="GET",http_response_status_code="200",http_route="/v1/hello/{name}"`,
+				`http_server_request_duration_seconds_bucket{error_type="",http_request_method="GET",http_response_status_code="200",http_route="/v1/hello/{name}"`,
 			} {
 				if !p.hasExemplar(metric, id) {
 					t.Errorf("no exemplar with the trace at %s", metric)

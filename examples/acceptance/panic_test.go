@@ -77,7 +77,7 @@ func TestPanicsCostOneCallEach(t *testing.T) {
 	if _, err := client.SayHello(within(t), &hellov1.SayHelloRequest{Name: "Ann"}); err != nil {
 		t.Errorf("a call afterwards: %v", err)
 	}
-	const internal = `rpc_server_call_duration_seconds_count{error_type="INTERNAL",rpc_method="hello.v1.HelloService/SayHello",rpc_status_code="INTERNAL"}`
+	const internal = `rpc_server_call_duration_seconds_count{error_type="INTERNAL",rpc_method="hello.v1.HelloService/SayHello",rpc_status_code="INTERNAL",rpc_system_name="grpc"}`
 	if got := p.metric(internal); got != 3 {
 		t.Errorf("%v unary calls counted as INTERNAL, expected 3", got)
 	}

@@ -48,7 +48,7 @@ func TestAdopt(t *testing.T) {
 		t.Fatal(err)
 	}
 	if page := scrape(t, requests.Addr().String()); !strings.Contains(page,
-		`rpc_server_call_duration_seconds_count{error_type="",rpc_method="hello.v1.HelloService/SayHello",rpc_status_code="OK"} 1`) {
+		`rpc_server_call_duration_seconds_count{error_type="",rpc_method="hello.v1.HelloService/SayHello",rpc_status_code="OK",rpc_system_name="grpc"} 1`) {
 		t.Errorf("the call is not counted:\n%s", page)
 	}
 	stop()

@@ -156,6 +156,38 @@ func TestOneTraceID(t *testing.T) {
 	}
 }
 
+// A method costs few series, and health checks and reflection none.
+func TestFewSeries(t *testing.T) {
+	svc := chassistest.Start(t, Service(), chassistest.Options{})
+	hello := hellov1.NewHelloServiceClient(svc.ConnAs("web"))
+	for _, name := range []string{"Ada", strings.Repeat("x", 101)} {
+		_, _ = hello.SayHello(t.Context(), &hellov1.SayHelloRequest{Name: name})
+		_, _ = get(t, svc.HTTP(), "http://rest/v1/hello/"+name)
+	}
+	_, _ = get(t, svc.HTTP(), "http://rest/v1/hello/Ada/count?times=1&pause_ms=1")
+	_, _ = get(t, svc.HTTP(), "http://rest/none")
+	probes := healthpb.NewHealthClient(svc.ConnAs("web"))
+	if _, err := probes.Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	_, metrics := get(t, svc.HTTP(), "http://admin/metrics")
+	series := 0
+	for line := range strings.Lines(metrics) {
+		if !strings.HasPrefix(line, "#") {
+			series++
+		}
+	}
+	if series >= 400 {
+		t.Errorf("%d series, want fewer than 400", series)
+	}
+	for _, name := range []string{"grpc.health", "grpc.reflection"} {
+		if strings.Contains(metrics, name) {
+			t.Errorf("%s has series", name)
+		}
+	}
+	t.Logf("%d series", series)
+}
+
 // hasLine reports whether one line of text has all the parts.
 func hasLine(text string, parts ...string) bool {
 next:

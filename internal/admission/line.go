@@ -81,7 +81,7 @@ func (l *line) seat(t *Ticket) {
 
 // wait returns when t has left the line. The caller must not hold the lock.
 func (l *line) wait(ctx context.Context, t *Ticket, lock sync.Locker, now func() time.Duration) {
-	w := t.waiter
+	w, begun := t.waiter, now()
 	most := t.mayWait
 	if t.TimesOut {
 		most = min(most, left(ctx))
@@ -93,6 +93,7 @@ func (l *line) wait(ctx context.Context, t *Ticket, lock sync.Locker, now func()
 		<-w.done
 	}
 	t.waiter = nil
+	t.Waited += now() - begun
 	l.waiters.Put(w)
 }
 

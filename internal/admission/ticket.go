@@ -24,6 +24,9 @@ type Ticket struct {
 	// the line has to check it. Set it before the call asks for a place.
 	TimesOut bool
 
+	// Waited is the time that the call has spent in lines. Read it when the call has its answer.
+	Waited time.Duration
+
 	state    state
 	counted  bool // its share counts it as running
 	reported bool // a line that refuses would have refused it

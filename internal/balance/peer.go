@@ -2,6 +2,7 @@ package balance
 
 import (
 	"log/slog"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/codes"
@@ -62,6 +63,9 @@ func NewPeer(opts Options) (*Peer, error) {
 	}
 	p.log = p.log.With("peer", opts.Peer)
 	p.other = &method{name: "_OTHER"}
+	for _, reason := range []string{reasonFailures, reasonLatency} {
+		p.ejected.WithLabelValues(reason)
+	}
 	for _, m := range opts.Methods {
 		p.methods[m.FullMethod] = &method{name: m.Name, timed: m.Unary(), index: (len(p.methods) + 1) % mostMethods}
 	}
@@ -114,6 +118,27 @@ type method struct {
 	index             int  // under which attempts are compared; 0 for those that are not distinguished
 	timed             bool // its durations can be compared
 	attempts, retries byCode
+	born              sync.Once // their counters are there
+}
+
+// fromZero makes the counters of the codes by which a dependency fails, so that Prometheus sees
+// their first event. The first attempt does it at the latest.
+func (m *method) fromZero() {
+	m.born.Do(func() {
+		for _, code := range []codes.Code{
+			codes.OK, codes.Unknown, codes.DeadlineExceeded, codes.ResourceExhausted, codes.Internal, codes.Unavailable,
+		} {
+			m.attempts.of(code)
+		}
+		m.retries.of(codes.Unavailable)
+	})
+}
+
+// FromZero makes the counters of methods before their first call.
+func (p *Peer) FromZero(methods []*contract.Method) {
+	for _, m := range methods {
+		p.lookup(m.FullMethod).fromZero()
+	}
 }
 
 // byCode are the counters of a vector whose only free label is a status code.
@@ -122,6 +147,9 @@ type byCode struct {
 	resolved rpcstatus.PerCode[prometheus.Counter]
 }
 
-func (b *byCode) inc(code codes.Code) {
-	b.resolved.Get(code, func(code codes.Code) prometheus.Counter { return b.vec.WithLabelValues(rpcstatus.Name(code)) }).Inc()
+func (b *byCode) inc(code codes.Code) { b.of(code).Inc() }
+
+// of returns the counter of a code.
+func (b *byCode) of(code codes.Code) prometheus.Counter {
+	return b.resolved.Get(code, func(code codes.Code) prometheus.Counter { return b.vec.WithLabelValues(rpcstatus.Name(code)) })
 }

@@ -38,6 +38,7 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 		return result, nil
 	}
 	m := p.policy.peer.lookup(info.FullMethodName)
+	m.fromZero()
 	if code, again := p.policy.failed.take(info.Ctx); again {
 		m.retries.inc(code)
 	}

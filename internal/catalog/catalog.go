@@ -5,7 +5,11 @@
 // A name in this list is API. It is renamed only by emitting the old and the new name together for one major version.
 package catalog
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Type is a Prometheus metric type.
 type Type string
@@ -43,6 +47,23 @@ type Metric struct {
 	Buckets   []float64 // of a histogram: upper bounds in Unit
 	Since     string
 	Stability Stability
+
+	native bool
+}
+
+// The limits of a native histogram. Neighbouring buckets differ by a tenth, and one that would get
+// more buckets is made coarser or begins anew.
+const (
+	nativeFactor  = 1.1
+	nativeBuckets = 160
+	nativeReset   = time.Hour
+)
+
+// Native returns m, as a histogram that has native buckets beside its own if on is true. Scrapes
+// that ask for Prometheus' protobuf format get both.
+func (m Metric) Native(on bool) Metric {
+	m.native = on
+	return m
 }
 
 func (m Metric) labelNames() []string {
@@ -65,7 +86,11 @@ func (m Metric) GaugeVec() *prometheus.GaugeVec {
 
 // HistogramVec returns a new collector for m, with m's labels and buckets, not yet registered.
 func (m Metric) HistogramVec() *prometheus.HistogramVec {
-	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: m.Name, Help: m.Help, Buckets: m.Buckets}, m.labelNames())
+	opts := prometheus.HistogramOpts{Name: m.Name, Help: m.Help, Buckets: m.Buckets}
+	if m.native {
+		opts.NativeHistogramBucketFactor, opts.NativeHistogramMaxBucketNumber, opts.NativeHistogramMinResetDuration = nativeFactor, nativeBuckets, nativeReset
+	}
+	return prometheus.NewHistogramVec(opts, m.labelNames())
 }
 
 // Desc returns the descriptor of m, for a collector that makes its samples at scrape time.

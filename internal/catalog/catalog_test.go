@@ -180,3 +180,21 @@ func TestPrometheusAcceptsEveryEntry(t *testing.T) {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
 }
+
+// Native buckets come beside the fixed ones, where they are asked for.
+func TestNativeHistograms(t *testing.T) {
+	for _, on := range []bool{false, true} {
+		h := catalog.RPCServerCallDuration.Native(on).HistogramVec()
+		h.WithLabelValues("m", "OK", "", catalog.GRPC).Observe(.001)
+		registry := prometheus.NewPedanticRegistry()
+		registry.MustRegister(h)
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := families[0].GetMetric()[0].GetHistogram()
+		if native := got.Schema != nil; native != on || len(got.GetBucket()) != len(catalog.RPCServerCallDuration.Buckets) {
+			t.Errorf("native %v: got %v", on, got)
+		}
+	}
+}

@@ -12,6 +12,9 @@ type HistogramChild interface {
 	prometheus.ExemplarObserver
 }
 
+// GRPC is the value of rpc_system_name, and of rpc.system.name in spans.
+const GRPC = "grpc"
+
 // HTTPMethod keeps invented methods out of labels and span names.
 func HTTPMethod(method string) string {
 	switch method {

@@ -71,6 +71,7 @@ func (c *compiler) method(desc *grpc.ServiceDesc, name string, clientStreams, se
 		}
 	}
 	m.Events = c.events(name, serverStreams)
+	m.Deprecated = c.deprecated(name)
 	declared := c.declarations(name)
 	if override := c.defaults.Overrides[full]; override != nil {
 		m.Overridden = true
@@ -126,13 +127,27 @@ func policy(options proto.Message, extension protoreflect.ExtensionType) *paddoc
 // idempotent reports whether the standard option declares that a method has no effect, or the
 // same effect when called twice.
 func (c *compiler) idempotent(method string) bool {
+	return c.options(method).GetIdempotencyLevel() != descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN
+}
+
+// deprecated reports whether the standard options declare a method or its service deprecated.
+func (c *compiler) deprecated(method string) bool {
 	if c.service == nil {
 		return false
 	}
+	service, _ := c.service.Options().(*descriptorpb.ServiceOptions)
+	return service.GetDeprecated() || c.options(method).GetDeprecated()
+}
+
+// options returns the standard options of a method, nil if it has no descriptor.
+func (c *compiler) options(method string) *descriptorpb.MethodOptions {
+	if c.service == nil {
+		return nil
+	}
 	d := c.service.Methods().ByName(protoreflect.Name(method))
 	if d == nil {
-		return false
+		return nil
 	}
 	options, _ := d.Options().(*descriptorpb.MethodOptions)
-	return options.GetIdempotencyLevel() != descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN
+	return options
 }

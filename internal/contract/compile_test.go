@@ -262,3 +262,17 @@ func TestCriticality(t *testing.T) {
 		t.Error("a method that says nothing is not of normal criticality")
 	}
 }
+
+// The standard option says which methods are to be used no more.
+func TestDeprecatedMethods(t *testing.T) {
+	desc := declare(t, ``, rpc{name: "Place"}, rpc{name: "PlaceOld", deprecated: true})
+	unary, _, err := contract.Compile(desc, contract.Defaults{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range unary {
+		if want := strings.HasSuffix(m.Name, "Old"); m.Deprecated != want {
+			t.Errorf("%s: deprecated is %v", m.Name, m.Deprecated)
+		}
+	}
+}

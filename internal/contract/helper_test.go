@@ -24,6 +24,7 @@ type rpc struct {
 	clientStreams, serverStreams bool
 	policy                       string // what the option holds, as it stands in a proto; empty for no option
 	idempotency                  descriptorpb.MethodOptions_IdempotencyLevel
+	deprecated                   bool
 }
 
 // files counts the registered files: the registry is the process's, and forgets none.
@@ -70,6 +71,9 @@ func (m rpc) descriptor(t testing.TB) *descriptorpb.MethodDescriptorProto {
 	options := &descriptorpb.MethodOptions{}
 	if m.idempotency != descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN {
 		options.IdempotencyLevel = m.idempotency.Enum()
+	}
+	if m.deprecated {
+		options.Deprecated = proto.Bool(true)
 	}
 	if m.policy != "" {
 		proto.SetExtension(options, paddockv1.E_Method, policy(t, m.policy))

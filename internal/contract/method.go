@@ -47,6 +47,9 @@ type Method struct {
 	// Events are the fields for the ids of server-sent events.
 	Events Events
 
+	// Deprecated reports that the proto declares the method or its service deprecated.
+	Deprecated bool
+
 	// Overridden reports that an operator's override applies to the method.
 	Overridden bool
 

@@ -133,6 +133,10 @@ func inDomain(id, domain string) (path string, ok bool) {
 	return path, path != "" && its == domain
 }
 
+// ServiceName returns the path of a SPIFFE ID, without its slash, which is the name of a service.
+// It reports false for an ID of another trust domain than domain, and for an empty domain.
+func ServiceName(id, domain string) (name string, own bool) { return inDomain(id, domain) }
+
 // InDomain reports whether a SPIFFE ID belongs to domain. It is false for an empty domain.
 func InDomain(id, domain string) bool {
 	_, ok := inDomain(id, domain)

@@ -3,6 +3,7 @@ package inbound
 import (
 	"context"
 	"io"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +29,8 @@ type call struct {
 	start    time.Time
 	deadline deadline
 	trace    callTrace
+	spent    ledger
+	reading  boundedMessage
 	place    admission.Ticket // among the calls that wait or run
 	caller   Caller
 	rare     atomic.Pointer[rareCall] // nil for most
@@ -50,6 +53,7 @@ type rareCall struct {
 	wouldDeny Reason          // the reason for which its caller would be refused outside audit mode
 	baggage   context.Context //nolint:containedctx // the stream's context with the caller's baggage
 	partial   *partialStream  // the stream, where a fault is to break it
+	unsent    bool            // a message of the handler cannot be sent
 	unread    codes.Code      // of a message of a stream that did not reach the handler
 }
 
@@ -84,9 +88,33 @@ func (c *call) Context() context.Context        { return c }
 func (c *call) SetHeader(md metadata.MD) error  { return c.stream.SetHeader(md) }
 func (c *call) SendHeader(md metadata.MD) error { return c.stream.SendHeader(md) }
 func (c *call) SetTrailer(md metadata.MD)       { c.stream.SetTrailer(md) }
+
+// SendMsg sends a message. In a stream, the time that it waits for the client is counted apart.
 func (c *call) SendMsg(m any) error {
 	c.answered = true
-	return c.messages().SendMsg(m)
+	if !c.method.Unary() {
+		c.spent.begin(&c.method.metrics.traffic.spent, streamSend, time.Since(c.start))
+		defer func() { c.spent.end(&c.method.metrics.traffic.spent, streamSend, time.Since(c.start)) }()
+	}
+	err := c.messages().SendMsg(m)
+	if err == nil && measured(c) {
+		if message, ok := m.(proto.Message); ok {
+			c.method.metrics.traffic.sent.count(sentSize(message))
+		}
+	}
+	if err != nil {
+		c.noteUnsent(err)
+	}
+	return err
+}
+
+// noteUnsent records that a message of the handler cannot be sent at all, because it cannot be
+// encoded or is too large. gRPC then ends the stream, and with it the context, as if the caller had
+// gone.
+func (c *call) noteUnsent(err error) {
+	if code := status.Code(err); code == codes.Internal || code == codes.ResourceExhausted {
+		c.alter(func(rare *rareCall) { rare.unsent = true })
+	}
 }
 
 // messages returns the stream for messages.
@@ -129,21 +157,39 @@ func (c *call) unread(code codes.Code) bool {
 	return rare != nil && rare.unread == code && code != codes.OK
 }
 
-// receive checks a gRPC message before it is decoded, if the method has a limit of its own.
+// receive reads a message. In a stream, the time that it waits for the client is counted apart.
 func (c *call) receive(m any) error {
-	if c.method.MaxRequest == 0 || c.http != nil {
+	if c.method.Unary() {
+		return c.read(m)
+	}
+	c.spent.begin(&c.method.metrics.traffic.spent, streamReceive, time.Since(c.start))
+	defer func() { c.spent.end(&c.method.metrics.traffic.spent, streamReceive, time.Since(c.start)) }()
+	return c.read(m)
+}
+
+// read measures a gRPC message, and checks it before it is decoded if the method has a limit of
+// its own.
+func (c *call) read(m any) error {
+	if c.http != nil || c.method.MaxRequest == 0 && !measured(c) {
 		return c.messages().RecvMsg(m)
 	}
 	message, ok := m.(proto.Message)
 	if !ok {
 		return c.messages().RecvMsg(m)
 	}
-	bounded := &boundedMessage{Message: message, limit: c.method.MaxRequest}
-	err := c.messages().RecvMsg(bounded)
-	if err == nil && bounded.size > 0 {
-		return tooLarge(bounded.size, bounded.limit)
+	c.reading = boundedMessage{Message: message, limit: int32(min(c.method.MaxRequest, math.MaxInt32))} //nolint:gosec // bounded
+	err := c.messages().RecvMsg(&c.reading)
+	size, refused := int(c.reading.size), c.reading.refused
+	c.reading.Message = nil // the handler decides how long the message is kept
+	switch {
+	case err != nil:
+		return err
+	case refused:
+		return tooLarge(size, c.method.MaxRequest)
+	case measured(c):
+		c.method.metrics.traffic.received.count(size)
 	}
-	return err
+	return nil
 }
 
 // The context of the handler is the transport's, with the deadline of the method, the span and
@@ -251,3 +297,13 @@ func (c *call) Criticality() contract.Criticality { return c.place.Worth }
 // outside reports whether the caller has proved no identity of the own trust domain. Where mutual
 // TLS is off, no caller has.
 func (c *call) outside() bool { return !contract.InDomain(c.caller.ID, c.method.server.trustDomain) }
+
+// Begin records that the call begins to spend time on a component, and End that it ends to.
+func (c *call) Begin(component *served.Component, at time.Time) {
+	c.spent.begin(&c.method.metrics.traffic.spent, component, at.Sub(c.start))
+}
+
+// End is the end of Begin.
+func (c *call) End(component *served.Component, at time.Time) {
+	c.spent.end(&c.method.metrics.traffic.spent, component, at.Sub(c.start))
+}

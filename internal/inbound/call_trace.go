@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/betmakers/paddock/internal/catalog"
 	"github.com/betmakers/paddock/internal/contract"
 	"github.com/betmakers/paddock/internal/logline"
 	"github.com/betmakers/paddock/internal/rpcstatus"
@@ -42,7 +43,7 @@ func endTrace(c *call, out outcome) {
 		return
 	}
 	t.recorded.SetAttributes(
-		attribute.String("rpc.system.name", "grpc"),
+		attribute.String("rpc.system.name", catalog.GRPC),
 		attribute.String("rpc.method", c.method.Name),
 		attribute.String("rpc.status_code", rpcstatus.Name(out.code)),
 	)

@@ -126,6 +126,9 @@ func abandoned(c *call, elapsed time.Duration) bool {
 	if !c.returned || c.Err() == nil {
 		return false
 	}
+	if rare := c.rare.Load(); rare != nil && rare.unsent {
+		return false
+	}
 	limit := c.method.Timeout
 	if s := restOf(c.stream); s != nil {
 		limit = timeouts.Earlier(limit, s.limit)

@@ -79,6 +79,11 @@ type Config struct {
 	// Audit, if not nil, records each call that its policy selects. Nil records none.
 	Audit *audit.Log
 
+	// Sizes measures the messages of gRPC calls. It requires a codec that asks [Bound].
+	Sizes bool
+
+	// NativeHistograms adds native buckets to the histograms of durations.
+	NativeHistograms bool
 	// Registerer registers the metrics. Nil registers none.
 	Registerer prometheus.Registerer
 

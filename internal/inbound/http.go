@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -43,8 +42,11 @@ func (h *httpCall) end(r *http.Request, panicked any) {
 	leaveStream(h)
 	elapsed := time.Since(h.start)
 	method, route, status := catalog.HTTPMethod(r.Method), h.matched(r), h.sent()
-	h.trace.observe(h.server.obs.http.of(method, route, status), elapsed)
-	h.endSpan(method, route, status)
+	h.trace.observe(h.server.obs.http.of(method, route, scheme(r), status), elapsed)
+	if h.byClass != nil {
+		h.byClass.count(status)
+	}
+	h.endSpan(method, route, scheme(r), status)
 	if !h.rpc {
 		h.log(r, method, route, status, elapsed)
 		if h.server.cfg.Audit != nil {
@@ -117,7 +119,7 @@ func (h *httpCall) endLimits(aborts bool) {
 	h.body.end()
 }
 
-func (h *httpCall) endSpan(method, route string, status int) {
+func (h *httpCall) endSpan(method, route, scheme string, status int) {
 	if h.trace.recorded == nil {
 		return
 	}
@@ -128,9 +130,9 @@ func (h *httpCall) endSpan(method, route string, status int) {
 		span.SetAttributes(attribute.String("http.route", route))
 	}
 	span.SetName(name)
-	span.SetAttributes(attribute.String("http.request.method", method), attribute.Int("http.response.status_code", status))
-	if status >= 500 {
-		span.SetAttributes(attribute.String("error.type", strconv.Itoa(status)))
+	span.SetAttributes(attribute.String("http.request.method", method), attribute.String("url.scheme", scheme), attribute.Int("http.response.status_code", status))
+	if kind := httpErrorType(status); kind != "" {
+		span.SetAttributes(attribute.String("error.type", kind))
 		span.SetStatus(otelcodes.Error, "")
 	}
 	span.End()

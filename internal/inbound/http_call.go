@@ -65,6 +65,7 @@ type httpCall struct {
 	recorded bool                    // the audit log has its beginning; guarded by mu
 
 	counted *atomic.Int64 // of its route; nil before that is known
+	byClass *byClass      // of its route; nil for calls and before that is known
 	calls   atomic.Int32  // that it is in
 
 	life  sync.Mutex // held to end what the request waits for, which mu may be held for
@@ -123,14 +124,19 @@ func (h *httpCall) matched(r *http.Request) string {
 	if h.route != "" {
 		return h.route
 	}
-	_, path, ok := strings.Cut(r.Pattern, " ")
-	if !ok {
-		path = r.Pattern
-	}
+	path := pathOf(r.Pattern)
 	if path == "/" { // the gateway's catch-all: no route of it matched
 		return ""
 	}
 	return path
+}
+
+// pathOf returns the pattern of a ServeMux without its method.
+func pathOf(pattern string) string {
+	if _, path, ok := strings.Cut(pattern, " "); ok {
+		return strings.TrimLeft(path, " \t")
+	}
+	return pattern
 }
 
 // left returns how long the caller still waits: zero if that is not known, negative if it has

@@ -299,7 +299,7 @@ func TestHTTPSpans(t *testing.T) {
 	if request.Parent().SpanID().String() != spanHex || call.Parent().SpanID() != request.SpanContext().SpanID() || got.header.Get(inbound.TraceHeader) != traceHex {
 		t.Errorf("the call is below %v, the request below %v", call.Parent(), request.Parent())
 	}
-	want := attribute.NewSet(attribute.String("http.request.method", "POST"), attribute.String("http.route", "/unary"),
+	want := attribute.NewSet(attribute.String("http.request.method", "POST"), attribute.String("http.route", "/unary"), attribute.String("url.scheme", "http"),
 		attribute.Int("http.response.status_code", 500), attribute.String("error.type", "500"))
 	if has := attribute.NewSet(request.Attributes()...); !has.Equals(&want) || request.Name() != "POST /unary" || request.Status().Code != otelcodes.Error {
 		t.Errorf("the request is recorded as %s, %v, %v", request.Name(), request.Attributes(), request.Status())

@@ -25,7 +25,7 @@ func (m *Method) InFlight() int { return int(m.metrics.traffic.inFlight.Load()) 
 
 // Calls returns the number of ended calls of m, and of those with another code than OK.
 func (m *Method) Calls() (ended, failed uint64) {
-	return m.metrics.traffic.calls.Load(), m.metrics.traffic.failed.Load()
+	return m.metrics.traffic.ended()
 }
 
 func (m *Method) desc(name string) grpc.StreamDesc {

@@ -6,61 +6,74 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/betmakers/paddock/internal/bounded"
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
 // observer has what all methods share in the pass.
 type observer struct {
-	cfg       Config
-	keys      contextKeys
-	duration  *prometheus.HistogramVec
-	rejected  *prometheus.CounterVec
-	panics    *prometheus.CounterVec
-	audited   *prometheus.CounterVec
-	resources *resourceMetrics
-	faults    *prometheus.CounterVec
+	cfg      Config
+	keys     contextKeys
+	duration *prometheus.HistogramVec
+	rejected *prometheus.CounterVec
+	panics   *prometheus.CounterVec
+	audited  *prometheus.CounterVec
+	bounded  *bounded.Resources
+	faults   *prometheus.CounterVec
 
 	overridden          *prometheus.GaugeVec
+	deprecated          *prometheus.GaugeVec
 	objective           *prometheus.GaugeVec
 	sloRequests, sloBad *prometheus.CounterVec
 
-	http     *httpMetrics
-	inFlight *inFlightCollector
-	lines    lineWriter
-	load     load
+	http    *httpMetrics
+	traffic *trafficMetrics
+	callers *callers
+	lines   lineWriter
+	load    load
 }
 
 func newObserver(cfg Config) (*observer, error) {
 	o := &observer{
-		cfg:       cfg,
-		keys:      findContextKeys(),
-		duration:  catalog.RPCServerCallDuration.HistogramVec(),
-		rejected:  catalog.RPCRejected.CounterVec(),
-		panics:    catalog.Panics.CounterVec(),
-		audited:   catalog.RPCAudited.CounterVec(),
-		resources: newResourceMetrics(),
-		faults:    catalog.FaultsInjected.CounterVec(),
+		cfg:      cfg,
+		keys:     findContextKeys(),
+		duration: catalog.RPCServerCallDuration.Native(cfg.NativeHistograms).HistogramVec(),
+		rejected: catalog.RPCRejected.CounterVec(),
+		panics:   catalog.Panics.CounterVec(),
+		audited:  catalog.RPCAudited.CounterVec(),
+		faults:   catalog.FaultsInjected.CounterVec(),
 
 		overridden:  catalog.PolicyOverridden.GaugeVec(),
+		deprecated:  catalog.RPCDeprecated.GaugeVec(),
 		objective:   catalog.SLOObjective.GaugeVec(),
 		sloRequests: catalog.SLORequests.CounterVec(),
 		sloBad:      catalog.SLOBadRequests.CounterVec(),
 
-		http:     newHTTPMetrics(),
-		inFlight: &inFlightCollector{desc: catalog.RPCInFlight.Desc()},
+		http:    newHTTPMetrics(cfg.NativeHistograms),
+		traffic: newTrafficMetrics(cfg.Sizes),
+		callers: newCallers(catalog.RPCCallerCalls.CounterVec()),
 	}
-	o.load.ended, o.load.cpu = o.inFlight.ended, processCPU
+	o.load.ended, o.load.cpu = o.traffic.ended, processCPU
+	var err error
+	if o.bounded, err = bounded.Of(cfg.Registerer); err != nil {
+		return nil, err
+	}
+	if cfg.Admission != nil {
+		err = o.bounded.Add(bounded.Admission, "calls", admissionState(cfg.Admission))
+	}
 	if cfg.Registerer == nil {
-		return o, nil
+		return o, err
 	}
-	var errs []error
+	errs := []error{err}
 	for _, c := range []prometheus.Collector{
-		newAdmissionMetrics(cfg.Admission), o.resources, o.duration, o.rejected, o.audited, o.faults, o.overridden, o.objective,
-		o.sloRequests, o.sloBad, o.http.duration, o.inFlight,
+		newAdmissionMetrics(cfg.Admission), o.duration, o.rejected, o.audited, o.faults, o.overridden, o.deprecated, o.objective,
+		o.sloRequests, o.sloBad, o.http.duration, o.http.requests, o.traffic, o.callers.vec,
 	} {
 		errs = append(errs, cfg.Registerer.Register(c))
 	}
 	errs = append(errs, catalog.Register(cfg.Registerer, &o.panics)) // other parts count theirs in the same metric
+	o.panics.WithLabelValues("rpc")
+	o.panics.WithLabelValues("http")
 	return o, errors.Join(errs...)
 }
 

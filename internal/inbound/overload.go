@@ -27,7 +27,11 @@ func waitForPlace(c *call) error {
 		return nil
 	}
 	c.place.Share, c.place.TimesOut = shareOf(c.parent, c.method, c.caller.ID), c.deadline.after > 0
-	switch c.method.server.cfg.Admission.Enter(inLine{c}, &c.place, c.start) {
+	verdict := c.method.server.cfg.Admission.Enter(inLine{c}, &c.place, c.start)
+	if waited := c.place.Waited; waited > 0 {
+		spend(c, heldBack, waited)
+	}
+	switch verdict {
 	case admission.Refused:
 		return refuseOverload(c)
 	case admission.Reported:

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/betmakers/paddock/internal/admission"
+	"github.com/betmakers/paddock/internal/bounded"
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
@@ -22,6 +23,15 @@ func newAdmissionMetrics(l *admission.Limiter) admissionMetrics {
 func (m admissionMetrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{m.holding, m.running, m.queued, m.waited} {
 		ch <- desc
+	}
+}
+
+// admissionState returns a function for the same in the family of bounded resources. Admission has
+// no fixed limit.
+func admissionState(l *admission.Limiter) func() bounded.State {
+	return func() bounded.State {
+		s := l.State()
+		return bounded.State{InUse: s.Running, Waits: true, Queued: s.Queued, Waited: s.Waited}
 	}
 }
 

@@ -41,6 +41,7 @@ func (c *call) begin() {
 	timeout := c.method.Timeout
 	if s := restOf(c.stream); s != nil {
 		c.http, timeout = s.http, timeouts.Earlier(timeout, s.timeout)
+		c.method.metrics.traffic.byREST.Add(1)
 	}
 	c.deadline.set(c.parent, c.start, timeout)
 	beginTrace(c)
@@ -109,12 +110,14 @@ func (c *call) end(err error, panicked any) error {
 	pushBack(c, out)
 	out = fitStatus(c, out)
 	reportLoad(c, out, elapsed)
-	c.trace.observe(c.method.metrics.duration(out.code), elapsed)
-	c.method.metrics.count(out.code, c.reason(), c.byCaller, elapsed)
+	c.method.metrics.observe(c, out.code, elapsed)
 	endTrace(c, out)
 	logCall(c, out, elapsed)
 	if c.method.server.cfg.Audit != nil {
 		auditEnd(c, out, elapsed)
+	}
+	if restOf(c.stream) != nil {
+		c.method.metrics.traffic.byREST.Add(-1)
 	}
 	c.method.metrics.traffic.inFlight.Add(-1)
 	return out.err

@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/status"
 
 	"github.com/betmakers/paddock/internal/admission"
-	"github.com/betmakers/paddock/internal/catalog"
+	"github.com/betmakers/paddock/internal/bounded"
 	"github.com/betmakers/paddock/internal/served"
 )
 
@@ -24,6 +24,8 @@ type Resource struct {
 	engine   *admission.Resource
 	short    *shortage
 	rejected atomic.Uint64
+	waiting  *served.Component // for the resource
+	holding  *served.Component // the resource
 }
 
 // Acquire waits until the resource has room for the call of ctx, and returns a function that
@@ -44,15 +46,37 @@ func (r *Resource) Acquire(ctx context.Context) (release func(), err error) {
 	if c != nil {
 		t.Worth, t.Share, t.Patient = c.place.Worth, c.place.Share, c.method.Quiet
 	}
-	switch r.engine.Acquire(ctx, t) {
+	r.begin(c, r.waiting)
+	verdict := r.engine.Acquire(ctx, t)
+	r.end(c, r.waiting)
+	switch verdict {
 	case admission.Refused:
 		return nil, r.refuse(ctx, c)
 	case admission.Reported:
 		r.report(c)
 	case admission.Runs:
 	}
+	r.begin(c, r.holding)
 	var once sync.Once
-	return func() { once.Do(func() { r.engine.Release(t) }) }, nil
+	return func() {
+		once.Do(func() {
+			r.engine.Release(t)
+			r.end(c, r.holding)
+		})
+	}, nil
+}
+
+// begin and end count the time of a call, nil for none.
+func (r *Resource) begin(c *call, what *served.Component) {
+	if c != nil {
+		c.Begin(what, time.Now())
+	}
+}
+
+func (r *Resource) end(c *call, what *served.Component) {
+	if c != nil {
+		c.End(what, time.Now())
+	}
 }
 
 func (r *Resource) refuse(ctx context.Context, c *call) error {
@@ -86,6 +110,14 @@ func (r *Resource) Load() (limit, inUse, waiting int) {
 	return s.Limit, s.Held, s.Queued
 }
 
+// state is the state for metrics.
+func (r *Resource) state() bounded.State {
+	s := r.engine.State()
+	return bounded.State{
+		Limit: s.Limit, InUse: s.Held, Waits: true, Queued: s.Queued, Waited: s.Waited, Refuses: true, Rejected: r.rejected.Load(),
+	}
+}
+
 // shortError is the error of a call that a resource does not serve. A call that ends with it has
 // it in the log, and counts as refused if it was.
 type shortError struct {
@@ -105,59 +137,31 @@ func (e *shortError) tell(c *call) {
 	c.note(e.explain)
 }
 
-// resourceMetrics read the state of the resources when they are collected.
-type resourceMetrics struct {
-	limit, inUse, queued, waited, rejected *prometheus.Desc
-
+// resources are the declared resources of a server.
+type resources struct {
 	mu  sync.Mutex
 	all []*Resource
 }
 
-func newResourceMetrics() *resourceMetrics {
-	return &resourceMetrics{
-		limit: catalog.ResourceLimit.Desc(), inUse: catalog.ResourceInUse.Desc(),
-		queued: catalog.ResourceQueued.Desc(), waited: catalog.ResourceWait.Desc(), rejected: catalog.ResourceRejected.Desc(),
-	}
-}
-
-func (m *resourceMetrics) add(r *Resource) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, other := range m.all {
-		if other.name == r.name {
-			return fmt.Errorf("resource %q is declared twice", r.name)
-		}
-	}
-	m.all = append(m.all, r)
-	return nil
-}
-
 // open makes no resource refuse a call from now on.
-func (m *resourceMetrics) open() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, r := range m.all {
+func (rs *resources) open() {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for _, r := range rs.all {
 		r.engine.Open()
 	}
 }
 
-func (m *resourceMetrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{m.limit, m.inUse, m.queued, m.waited, m.rejected} {
-		ch <- desc
+func (rs *resources) add(r *Resource) error {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for _, other := range rs.all {
+		if other.name == r.name {
+			return fmt.Errorf("resource %q is declared twice", r.name)
+		}
 	}
-}
-
-func (m *resourceMetrics) Collect(ch chan<- prometheus.Metric) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, r := range m.all {
-		s := r.engine.State()
-		ch <- prometheus.MustNewConstMetric(m.limit, prometheus.GaugeValue, float64(s.Limit), r.name)
-		ch <- prometheus.MustNewConstMetric(m.inUse, prometheus.GaugeValue, float64(s.Held), r.name)
-		ch <- prometheus.MustNewConstMetric(m.queued, prometheus.GaugeValue, float64(s.Queued), r.name)
-		ch <- prometheus.MustNewConstMetric(m.waited, prometheus.CounterValue, s.Waited.Seconds(), r.name)
-		ch <- prometheus.MustNewConstMetric(m.rejected, prometheus.CounterValue, float64(r.rejected.Load()), r.name)
-	}
+	rs.all = append(rs.all, r)
+	return nil
 }
 
 func newResource(s *Server, name string, limit int) (*Resource, error) {
@@ -168,7 +172,11 @@ func newResource(s *Server, name string, limit int) (*Resource, error) {
 	what := "the resource " + name
 	r := &Resource{
 		name: name, server: s, engine: admission.NewResource(limit, patient),
-		short: newShortage(what+" of the service has", fmt.Sprintf("more calls than %s can serve, which has a limit of %d", what, limit)),
+		short:   newShortage(what+" of the service has", fmt.Sprintf("more calls than %s can serve, which has a limit of %d", what, limit)),
+		waiting: &served.Component{Name: "queue:" + name}, holding: &served.Component{Name: "resource:" + name},
 	}
-	return r, s.obs.resources.add(r)
+	if err := s.resources.add(r); err != nil {
+		return r, err
+	}
+	return r, s.obs.bounded.Add(bounded.Declared, name, r.state)
 }

@@ -14,6 +14,7 @@ import (
 func enter(h *httpCall, w http.ResponseWriter, r *http.Request, route *Method) (until time.Time, ok bool) {
 	d := decide(h, h.parent, route, h, h.start)
 	h.ahead, h.caller, h.former, h.reason, h.explain = d, d.caller, d.former, d.reason, d.explain
+	h.server.obs.callers.count(d.caller, h.server.trustDomain, resultOf(d.reason, d.audited))
 	if d.err == nil {
 		return d.until, auditRoute(h, w, r, route)
 	}
@@ -79,10 +80,12 @@ func peerOf(h *httpCall) string {
 
 func serveRoute(s *Server, record *contract.Method, next http.Handler) http.Handler {
 	route := &Method{Method: record, server: s}
-	count := s.routes.of(routeKey{pattern: record.Name})
+	count, byClass := s.routes.of(routeKey{pattern: record.Name}), s.obs.http.ofRoute(pathOf(record.Name))
+	s.obs.routeFromZero(record)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if h := httpCallFrom(r.Context()); h != nil {
 			countAs(h, count)
+			h.byClass = byClass
 			until, ok := enter(h, w, r, route)
 			if !ok {
 				return

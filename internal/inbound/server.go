@@ -20,6 +20,7 @@ type Server struct {
 	draining    chan struct{}
 	drain       sync.Once
 	streams     streams
+	resources   resources
 	routes      routes
 	requests    requests
 	cutting     atomic.Bool // a stop is at its end, and closes the connections
@@ -54,6 +55,9 @@ func (s *Server) Methods() []*Method {
 	defer s.mu.RUnlock()
 	return slices.Clone(s.methods)
 }
+
+// Streams returns the number of calls that run on connections of the gRPC port.
+func (s *Server) Streams() int { return s.obs.traffic.streams() }
 
 // lookup returns the method of a name with its leading slash, nil if it is not registered.
 func (s *Server) lookup(fullMethod string) *Method { return (*s.byName.Load())[fullMethod] }

@@ -130,7 +130,7 @@ func NewServer(cfg Config) (*Server, error) {
 		processors: newShortage("the processors of the service have", "more calls than the processors can do"),
 	}
 	s.byName.Store(&map[string]*Method{})
-	s.unknown = newMethod(s, &contract.Method{Name: "_OTHER", Public: true, ClientStreams: true, ServerStreams: true}, unknownMethod)
-	obs.inFlight.add(s.unknown.metrics)
+	s.unknown = newMethod(s, &contract.Method{Name: otherMethods, Public: true, ClientStreams: true, ServerStreams: true}, unknownMethod)
+	obs.traffic.add(s.unknown.metrics)
 	return s, nil
 }

@@ -6,7 +6,7 @@ package inbound
 func (s *Server) Leave() {
 	s.leaving.Store(true)
 	s.cfg.Admission.Open()
-	s.obs.resources.open()
+	s.resources.open()
 }
 
 // EndStreams ends running and later streams, and returns how many were running. Their clients get

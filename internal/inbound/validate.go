@@ -1,6 +1,8 @@
 package inbound
 
 import (
+	"math"
+
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -43,7 +45,8 @@ func tooLarge(size, limit int) error {
 // that do not ask decode into the message in it.
 type boundedMessage struct {
 	proto.Message
-	limit, size int // size of one that was not decoded
+	limit, size int32 // zero for no limit; gRPC has no larger messages
+	refused     bool  // it was not decoded
 }
 
 // Bound is for the Unmarshal method of a server's codec. v is the argument of Unmarshal. It
@@ -52,13 +55,12 @@ type boundedMessage struct {
 // INTERNAL; the call is refused with RESOURCE_EXHAUSTED.
 func Bound(v any, size int) any {
 	b, ok := v.(*boundedMessage)
-	switch {
-	case !ok:
+	if !ok {
 		return v
-	case size > b.limit:
-		b.size = size
-		return nil
-	default:
-		return b.Message
 	}
+	b.size = int32(min(size, math.MaxInt32)) //nolint:gosec // bounded
+	if b.refused = b.limit > 0 && b.size > b.limit; b.refused {
+		return nil
+	}
+	return b.Message
 }

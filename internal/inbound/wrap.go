@@ -14,13 +14,9 @@ import (
 func newMethod(s *Server, record *contract.Method, handler func(*call) error) *Method {
 	m := &Method{
 		Method: record, server: s,
-		prefix: linePrefix(record.Name), metrics: s.obs.metricsOf(record.Name),
+		prefix: linePrefix(record.Name), metrics: s.obs.metricsOf(record),
 	}
 	m.handler = withFaults(m, handler)
-	m.metrics.slo = s.obs.sloOf(record.Name, record.Objectives)
-	if record.Overridden {
-		s.obs.overridden.WithLabelValues(record.Name).Set(1)
-	}
 	return m
 }
 
@@ -32,7 +28,7 @@ func add(s *Server, m *Method) *Method {
 	byName := maps.Clone(*s.byName.Load())
 	byName[m.FullMethod] = m
 	s.byName.Store(&byName)
-	s.obs.inFlight.add(m.metrics)
+	s.obs.traffic.add(m.metrics)
 	return m
 }
 

@@ -28,6 +28,8 @@ type Config struct {
 	// Methods are distinguished in metrics and spans. Calls of other methods count as `_OTHER`.
 	Methods []*contract.Method
 
+	// NativeHistograms adds native buckets to the histograms of durations.
+	NativeHistograms bool
 	// Registerer registers the metrics of the client's side. Nil registers none.
 	Registerer prometheus.Registerer
 }

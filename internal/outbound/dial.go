@@ -12,7 +12,10 @@ import (
 // methods; otherwise the pass applies them, which costs more. Given before other options, the
 // pass is the outermost interceptor.
 func (c *Client) DialOptions(name string, configured bool) []grpc.DialOption {
-	p := &peerCalls{client: c, name: name, configured: configured, methods: make(map[string]*clientMethod, len(c.cfg.Methods))}
+	p := &peerCalls{
+		client: c, name: name, configured: configured, methods: make(map[string]*clientMethod, len(c.cfg.Methods)),
+		component: c.component("rpc:" + name),
+	}
 	for _, m := range c.cfg.Methods {
 		p.methods[m.FullMethod] = p.method(m)
 	}

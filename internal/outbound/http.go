@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/betmakers/paddock/internal/bounded"
 	"github.com/betmakers/paddock/internal/catalog"
+	"github.com/betmakers/paddock/internal/served"
 )
 
 // RoundTripper returns next with the pass of requests to one dependency: a span, metrics, trace
@@ -22,11 +24,15 @@ import (
 //
 // Baggage is not sent, because the dependency does not belong to the service's own organization.
 func (c *Client) RoundTripper(name string, next http.RoundTripper, timeout time.Duration) (http.RoundTripper, error) {
-	metrics, err := newHTTPClientMetrics(name, c.cfg.Registerer)
+	metrics, err := newHTTPClientMetrics(name, c.cfg.NativeHistograms, c.cfg.Registerer)
 	if err != nil {
 		return nil, err
 	}
-	return &peerHTTP{client: c, name: name, next: next, timeout: timeout, metrics: metrics}, nil
+	p := &peerHTTP{
+		client: c, name: name, next: next, timeout: timeout, metrics: metrics, component: c.component("http:" + name),
+		pool: newPool(next),
+	}
+	return p, metrics.bounded.Add(bounded.HTTPClient, name, p.pool.state)
 }
 
 // RoundTrip makes a request.
@@ -57,6 +63,9 @@ func (p *peerHTTP) CloseIdleConnections() {
 // begin sets the deadline and the span of the request.
 func (c *httpClientCall) begin() {
 	c.ctx = c.request.Context()
+	if c.within = served.From(c.ctx); c.within != nil {
+		c.within.Begin(c.peer.component, c.start)
+	}
 	c.deadline = c.peer.deadline(c.request, c.start)
 	if !c.deadline.IsZero() {
 		c.ctx, c.cancel = context.WithDeadline(c.ctx, c.deadline)

@@ -39,6 +39,7 @@ func (c *httpClientCall) exchange() (*http.Response, error) {
 			return answer, err
 		}
 		discard(answer)
+		c.disconnect(time.Now())
 		if err := c.sleep(pause); err != nil {
 			return nil, err
 		}
@@ -64,7 +65,14 @@ func (c *httpClientCall) attempt() (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c.peer.next.RoundTrip(r)
+	c.connect(time.Now())
+	answer, err := c.peer.next.RoundTrip(r)
+	if err != nil {
+		c.disconnect(time.Now())
+		return nil, err
+	}
+	c.peer.pool.answered(answer)
+	return answer, nil
 }
 
 // outgoing returns the request with its headers, a new one for each attempt: the transport may

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/betmakers/paddock/internal/served"
 )
 
 // peerHTTP are the requests to one dependency.
@@ -18,6 +20,9 @@ type peerHTTP struct {
 	timeout time.Duration
 	metrics *httpClientMetrics
 	budget  retryBudget
+
+	component *served.Component
+	pool      *pool
 }
 
 // httpClientCall is one request and, once there is an answer, its body.
@@ -36,4 +41,7 @@ type httpClientCall struct {
 	attempts int
 	status   int // of the answer; 0 if there is none
 	ended    atomic.Bool
+	within   served.Call // the call that is being served, nil outside of one
+
+	connected bool // the pool counts it
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/betmakers/paddock/internal/bounded"
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
@@ -18,6 +19,7 @@ type httpClientMetrics struct {
 	duration *prometheus.HistogramVec
 	retries  *prometheus.CounterVec
 	withheld prometheus.Counter
+	bounded  *bounded.Resources
 	mu       sync.RWMutex
 	children map[httpClientLabels]catalog.HistogramChild
 }
@@ -27,11 +29,16 @@ type httpClientLabels struct {
 	status         int
 }
 
-func newHTTPClientMetrics(peer string, registerer prometheus.Registerer) (*httpClientMetrics, error) {
-	duration, retries, withheld := catalog.HTTPClientRequestDuration.HistogramVec(), catalog.HTTPClientRetries.CounterVec(), catalog.HTTPClientRetriesWithheld.CounterVec()
-	err := errors.Join(catalog.Register(registerer, &duration), catalog.Register(registerer, &retries), catalog.Register(registerer, &withheld))
+func newHTTPClientMetrics(peer string, native bool, registerer prometheus.Registerer) (*httpClientMetrics, error) {
+	duration, retries, withheld := catalog.HTTPClientRequestDuration.Native(native).HistogramVec(), catalog.HTTPClientRetries.CounterVec(), catalog.HTTPClientRetriesWithheld.CounterVec()
+	resources, err := bounded.Of(registerer)
+	err = errors.Join(err, catalog.Register(registerer, &duration), catalog.Register(registerer, &retries), catalog.Register(registerer, &withheld))
+	for _, reason := range []retryReason{connectionFailed, "429", "502", "503", "504"} {
+		retries.WithLabelValues(peer, string(reason))
+	}
 	return &httpClientMetrics{
-		peer: peer, duration: duration, retries: retries, withheld: withheld.WithLabelValues(peer), children: map[httpClientLabels]catalog.HistogramChild{},
+		peer: peer, duration: duration, retries: retries, withheld: withheld.WithLabelValues(peer), bounded: resources,
+		children: map[httpClientLabels]catalog.HistogramChild{},
 	}, err
 }
 

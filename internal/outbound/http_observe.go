@@ -20,6 +20,10 @@ func endRequest(c *httpClientCall, err error) {
 		return
 	}
 	elapsed := time.Since(c.start)
+	c.disconnect(c.start.Add(elapsed))
+	if c.within != nil {
+		c.within.End(c.peer.component, c.start.Add(elapsed))
+	}
 	failed := ""
 	switch {
 	case err != nil:

@@ -65,7 +65,11 @@ func (c *clientStreamCall) finish(err error) {
 // begin returns the context for the transport: with the call's span if it is recorded, with the
 // headers, and with the deadline. With an error the call must not be made.
 func (c *clientCall) begin(ctx context.Context) (context.Context, error) {
+	c.method.fromZero()
 	within := served.From(ctx)
+	if c.within = within; within != nil {
+		within.Begin(c.method.peer.component, c.start)
+	}
 	ctx, sc := startCallSpan(ctx, c)
 	ctx, err := limit(ctx, c, within)
 	if err != nil {
@@ -76,6 +80,9 @@ func (c *clientCall) begin(ctx context.Context) (context.Context, error) {
 
 func (c *clientCall) end(ctx context.Context, err error) {
 	elapsed := time.Since(c.start)
+	if c.within != nil {
+		c.within.End(c.method.peer.component, c.start.Add(elapsed))
+	}
 	if c.cancel != nil {
 		c.cancel()
 	}
@@ -101,7 +108,7 @@ func (c *clientCall) endSpan(h catalog.HistogramChild, code codes.Code, err erro
 	sc := c.span.SpanContext()
 	h.ObserveWithExemplar(elapsed.Seconds(), prometheus.Labels{"trace_id": sc.TraceID().String(), "span_id": sc.SpanID().String()})
 	c.span.SetAttributes(
-		attribute.String("rpc.system.name", "grpc"),
+		attribute.String("rpc.system.name", catalog.GRPC),
 		attribute.String("rpc.method", c.method.name),
 		attribute.String("server.address", c.method.peer.name),
 		attribute.String("rpc.status_code", rpcstatus.Name(code)),

@@ -19,7 +19,15 @@ type Call interface {
 	Deadline() (time.Time, bool)
 	// Criticality is the worth of the call.
 	Criticality() contract.Criticality
+	// Begin records that the call begins to spend time on c, and End that it ends to.
+	Begin(c *Component, at time.Time)
+	End(c *Component, at time.Time)
 }
+
+// Component is something that calls spend time on beside their own code, such as another service:
+// a value of a label of chassis_rpc_time_seconds_total. It is known by its address, so make it
+// once.
+type Component struct{ Name string }
 
 // Key is the context key of the [Call] within which a context was made.
 type Key struct{}
