@@ -3,7 +3,7 @@
 
 GO       ?= go
 BIN      := $(CURDIR)/.bin
-MODULES  := . jwt validate examples examples/adopt bench tools/mutate
+MODULES  := . jwt validate examples examples/adopt bench conformance tools/mutate
 FUZZTIME ?= 1m
 MUTANTS  ?= 60
 SEED     ?= 1
@@ -26,10 +26,10 @@ export PATH := $(BIN):$(PATH)
 RACE = $(shell $(GO) build -race -o /dev/null runtime/race 2>/dev/null && echo -race)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run build test lint vuln generate bench soak attack fuzz mutate clean
+.PHONY: help setup tools run build test lint vuln generate bench soak conformance attack fuzz mutate clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: tools ## Install what is missing: a C compiler, curl and openssl (Debian), the tools into .bin
 	@tools/setup.sh
@@ -67,7 +67,7 @@ test: ## Run every test, with the race detector where there is a C compiler
 	export CGO_ENABLED=0; \
 	$(GO) test $(UNDEBUGGED) -vet=off $(PLAIN) -run '^TestAllocations' ./internal/inbound ./internal/outbound || status=1; \
 	$(GO) test $(UNDEBUGGED) -vet=off $(PLAIN) ./internal/admission ./internal/balance || status=1; \
-	(cd bench && $(GO) test $(UNDEBUGGED) -vet=off -p 1 $(PLAIN) ./...) || status=1; \
+	for module in bench conformance; do (cd $$module && $(GO) test $(UNDEBUGGED) -vet=off -p 1 $(PLAIN) ./...) || status=1; done; \
 	exit $$status
 
 lint: $(BIN)/golangci-lint $(BIN)/buf ## Check style and module files, and the protos against the latest release
@@ -88,6 +88,7 @@ generate: $(BIN)/buf $(PLUGINS) ## Write generated code and documentation anew
 	@buf generate --template proto/buf.gen.yaml
 	@buf generate --template bench/buf.gen.yaml
 	@buf generate --template chassis/buf.gen.yaml
+	@buf generate --template conformance/buf.gen.yaml
 	@buf generate --template jwt/buf.gen.yaml
 	@buf generate --template validate/buf.gen.yaml
 	@$(GO) run ./internal/catalog/gen
@@ -99,6 +100,13 @@ bench: ## Measure what a call costs beside others, what admission does to honest
 soak: ## Send all honest shapes to two replicas for 20 minutes, and restart them: none may be refused or lost
 	@cd bench && $(GO) run ./overload -soak 20m
 
+# make test runs a short form. The counts are printed at the end, whether or not a test fails. SEED is another seed.
+conformance: ## Run the suites of others, and thousands of requests, beside the plain servers; print the counts
+	@counts=$$(mktemp); status=0; \
+	(cd conformance && CGO_ENABLED=0 GOFLAGS="$$GOFLAGS $(PLAIN)" CONFORMANCE=$$counts SEED=$(SEED) \
+		$(GO) test $(UNDEBUGGED) -vet=off -p 1 -count 1 -timeout 30m ./...) || status=1; \
+	cat $$counts; rm -f $$counts; exit $$status
+
 # make test runs the same tests, with short floods.
 attack: ## Try every attack of docs/attacks.md on loopback, with floods of ATTACK, 3s unless set
 	@tests="^($$(grep -oE '`Test[A-Za-z0-9]+`' docs/attacks.md | tr -d '`' | sort -u | paste -sd '|'))$$"; status=0; \
@@ -107,7 +115,7 @@ attack: ## Try every attack of docs/attacks.md on loopback, with floods of ATTAC
 	done; exit $$status
 
 fuzz: ## Run each fuzz target for FUZZTIME, a minute unless set
-	@for module in . jwt; do ( \
+	@for module in . jwt conformance; do ( \
 		cd $$module && $(GO) test -list '^Fuzz' ./... | \
 		awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' | \
 		while read -r package name; do \

@@ -183,7 +183,7 @@ func (g *generator) query(b binding) string {
 	var parameters []string
 	for range g.IntN(4) {
 		name, field := g.fieldPath(b.method.Input())
-		value := ""
+		var value string
 		switch {
 		case g.chance(8):
 			value = pick(g, hostile)
@@ -353,14 +353,14 @@ func (g *generator) fill(message protoreflect.Message, depth int) {
 func (g *generator) fillMessage(message protoreflect.Message, depth int) {
 	name := message.Descriptor().FullName()
 	number := message.Descriptor().Fields().ByNumber(1)
-	switch {
-	case name == "google.protobuf.Timestamp" || name == "google.protobuf.Duration":
+	switch name {
+	case "google.protobuf.Timestamp", "google.protobuf.Duration":
 		message.Set(number, protoreflect.ValueOfInt64(int64(g.IntN(1_000_000_000))))
-	case name == "google.protobuf.FieldMask":
+	case "google.protobuf.FieldMask":
 		message.Mutable(number).List().Append(protoreflect.ValueOfString(pick(g, []string{"text", "child.name"})))
-	case name == "google.protobuf.Value":
+	case "google.protobuf.Value":
 		message.Set(message.Descriptor().Fields().ByName("string_value"), protoreflect.ValueOfString(pick(g, words)))
-	case name == "google.protobuf.Struct" || name == "google.protobuf.ListValue" || name == "google.protobuf.Any":
+	case "google.protobuf.Struct", "google.protobuf.ListValue", "google.protobuf.Any":
 	default:
 		g.fill(message, max(depth, 0))
 	}
@@ -370,17 +370,17 @@ func (g *generator) fillMessage(message protoreflect.Message, depth int) {
 func (g *generator) scalar(field protoreflect.FieldDescriptor) protoreflect.Value {
 	switch field.FullName() {
 	case "shapes.v1.Script.code":
-		return protoreflect.ValueOfInt32(int32(g.IntN(18))) //nolint:gosec // small
+		return protoreflect.ValueOfInt32(int32(g.IntN(18)))
 	case "shapes.v1.Script.answers":
-		return protoreflect.ValueOfInt32(int32(g.IntN(4))) //nolint:gosec // small
+		return protoreflect.ValueOfInt32(int32(g.IntN(4)))
 	}
 	switch field.Kind() {
 	case protoreflect.BoolKind:
 		return protoreflect.ValueOfBool(g.chance(2))
 	case protoreflect.EnumKind:
-		return protoreflect.ValueOfEnum(protoreflect.EnumNumber(g.IntN(4))) //nolint:gosec // small
+		return protoreflect.ValueOfEnum(protoreflect.EnumNumber(g.IntN(4)))
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
-		return protoreflect.ValueOfInt32(int32(g.Uint32())) //nolint:gosec // any will do
+		return protoreflect.ValueOfInt32(int32(g.Uint32()))
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
 		return protoreflect.ValueOfUint32(g.Uint32())
 	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:

@@ -76,7 +76,7 @@ func must[T any](v T, err error) T {
 	return v
 }
 
-func echo[T proto.Message](ctx context.Context, s *service, method string, m T) (T, error) {
+func echo[T proto.Message](ctx context.Context, s *service, method string, m T) (T, error) { //nolint:unparam // the results of a handler
 	s.see(ctx, method, m)
 	return m, nil
 }
@@ -223,7 +223,7 @@ func end(call metadataSetter, script *shapesv1.Script) error {
 	if script.GetCode() == 0 {
 		return nil
 	}
-	st := status.New(codes.Code(script.GetCode()), script.GetMessage()) //nolint:gosec // any number is one of the cases
+	st := status.New(codes.Code(script.GetCode()), script.GetMessage())
 	if script.GetDetails() {
 		st = must(st.WithDetails(details()...))
 	}
@@ -254,7 +254,7 @@ var hop = []string{":authority", "content-type", "grpc-accept-encoding", "user-a
 
 // note is an answer. It lists what the caller has sent, if script says so.
 func note(ctx context.Context, script *shapesv1.Script, number int) *shapesv1.Note {
-	n := &shapesv1.Note{Number: int32(number), Text: script.GetText()} //nolint:gosec // a handful
+	n := &shapesv1.Note{Number: int32(number), Text: script.GetText()}
 	if script.GetMetadata() {
 		md, _ := metadata.FromIncomingContext(ctx)
 		for _, key := range slices.Sorted(maps.Keys(md)) {

@@ -245,6 +245,7 @@ func updateRequests() []request {
 		requests = append(requests, do("PATCH", "/v1/update/x", body), do("PATCH", "/v1/update/x", body).inChunks(), do("PUT", "/v1/update/x", body))
 	}
 	return append(requests,
+		do("PATCH", "/v1/update/x", `{"fInt32":1}`).with("Content-Type", "text/plain"), do("PUT", "/v1/update/x", `{"fInt32":1}`).with("Content-Type", "text/plain"),
 		do("PATCH", "/v1/update/x?update_mask=text", `{"fInt32":1}`), do("PATCH", "/v1/update/x?update_mask=nosuch", `{"fInt32":1}`), do("PATCH", "/v1/update/x?updateMask=fInt32,text", `{"fInt32":1}`),
 		do("PATCH", "/v1/update/x?update_mask.paths=text", `{}`), do("PATCH", "/v1/update", `{"everything":{"text":"a"},"updateMask":"text"}`), do("PATCH", "/v1/update", `{"everything":{"text":"a"}}`),
 	)

@@ -66,7 +66,7 @@ func Chassis(tb testing.TB, service chassis.Service, env map[string]string) (Por
 func GRPC(tb testing.TB, server *grpc.Server) string {
 	tb.Helper()
 	lis := listen(tb)
-	go server.Serve(lis) //nolint:errcheck // it ends with Stop
+	go func() { _ = server.Serve(lis) }() // until Stop
 	tb.Cleanup(server.Stop)
 	return lis.Addr().String()
 }
