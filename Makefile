@@ -3,7 +3,7 @@
 
 GO       ?= go
 BIN      := $(CURDIR)/.bin
-MODULES  := . jwt validate examples examples/adopt bench conformance/openapi tools/mutate
+MODULES  := . jwt validate examples examples/adopt bench conformance conformance/openapi tools/mutate
 FUZZTIME ?= 1m
 MUTANTS  ?= 60
 SEED     ?= 1
@@ -23,10 +23,10 @@ LOADS    := ./chassis ./chassis/chassistest ./internal/inbound ./internal/outbou
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run build test race lint vuln generate bench soak attack fuzz openapi mutate clean
+.PHONY: help setup tools run build test race lint vuln generate bench soak conformance attack fuzz openapi mutate clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: tools ## Install what is missing: a C compiler, curl, openssl, node and Chromium (Debian), the tools into .bin
 	@tools/setup.sh
@@ -42,7 +42,7 @@ build: ## Compile every module without cgo
 # Packages are tested beside each other, but for the loads, which are tested one after the other: several tests of one
 # service wait for most of their time, so four at a time share the processors. make lint vets. A test binary is linked
 # without what debuggers read, which is half of the time of linking some forty of them.
-TESTED     := jwt validate tools/mutate examples examples/adopt bench
+TESTED     := jwt validate tools/mutate examples examples/adopt bench conformance
 TEST       := $(GO) test -vet=off -ldflags=-w $(PLAIN)
 
 test: ## Run every test
@@ -85,6 +85,7 @@ generate: $(BIN)/buf $(PLUGINS) ## Write generated code and documentation anew
 	@buf generate --template proto/buf.gen.yaml
 	@buf generate --template bench/buf.gen.yaml
 	@buf generate --template chassis/buf.gen.yaml
+	@buf generate --template conformance/buf.gen.yaml
 	@buf generate --template jwt/buf.gen.yaml
 	@buf generate --template validate/buf.gen.yaml
 	@$(GO) run ./internal/catalog/gen
@@ -96,6 +97,13 @@ bench: ## Measure what a call costs beside others, what admission does to honest
 soak: ## Send all honest shapes to two replicas for 20 minutes, and restart them: none may be refused or lost
 	@cd bench && $(GO) run ./overload -soak 20m
 
+# make test runs a short form. The counts are printed at the end, whether or not a test fails. SEED is another seed.
+conformance: ## Run the suites of others, and thousands of requests, beside the plain servers; print the counts
+	@counts=$$(mktemp); status=0; \
+	(cd conformance && CGO_ENABLED=0 GOFLAGS="$$GOFLAGS $(PLAIN)" CONFORMANCE=$$counts SEED=$(SEED) \
+		$(GO) test $(UNDEBUGGED) -vet=off -p 1 -count 1 -timeout 30m ./...) || status=1; \
+	cat $$counts; rm -f $$counts; exit $$status
+
 # make test runs the same tests, with short floods.
 attack: ## Try every attack of docs/attacks.md on loopback, with floods of ATTACK, 3s unless set
 	@tests="^($$(grep -oE '`Test[A-Za-z0-9]+`' docs/attacks.md | tr -d '`' | sort -u | paste -sd '|'))$$"; status=0; \
@@ -104,7 +112,7 @@ attack: ## Try every attack of docs/attacks.md on loopback, with floods of ATTAC
 	done; exit $$status
 
 fuzz: ## Run each fuzz target for FUZZTIME, a minute unless set
-	@for module in . jwt; do ( \
+	@for module in . jwt conformance; do ( \
 		cd $$module && $(GO) test -list '^Fuzz' ./... | \
 		awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' | \
 		while read -r package name; do \
