@@ -3,7 +3,7 @@
 
 GO       ?= go
 BIN      := $(CURDIR)/.bin
-MODULES  := . jwt validate examples examples/adopt bench tools/mutate
+MODULES  := . jwt validate examples examples/adopt examples/template bench tools/mutate
 FUZZTIME ?= 1m
 MUTANTS  ?= 60
 SEED     ?= 1
@@ -68,6 +68,7 @@ test: ## Run every test, with the race detector where there is a C compiler
 	$(GO) test $(UNDEBUGGED) -vet=off $(PLAIN) -run '^TestAllocations' ./internal/inbound ./internal/outbound || status=1; \
 	$(GO) test $(UNDEBUGGED) -vet=off $(PLAIN) ./internal/admission ./internal/balance || status=1; \
 	(cd bench && $(GO) test $(UNDEBUGGED) -vet=off -p 1 $(PLAIN) ./...) || status=1; \
+	(cd examples/template && $(GO) test $(UNDEBUGGED) -vet=off -short $(PLAIN) .) || status=1; \
 	exit $$status
 
 lint: $(BIN)/golangci-lint $(BIN)/buf ## Check style and module files, and the protos against the latest release
@@ -90,6 +91,7 @@ generate: $(BIN)/buf $(PLUGINS) ## Write generated code and documentation anew
 	@buf generate --template chassis/buf.gen.yaml
 	@buf generate --template jwt/buf.gen.yaml
 	@buf generate --template validate/buf.gen.yaml
+	@cd examples/template && mkdir -p .bin && cp $(BIN)/buf $(PLUGINS) .bin/ && $(MAKE) --no-print-directory generate
 	@$(GO) run ./internal/catalog/gen
 	@$(GO) run ./chassis/internal/settingsdoc
 
