@@ -442,8 +442,7 @@ const file_corner_shop_v1_corner_shop_proto_rawDesc = "" +
 	"\x02\b\x02\x12\x03web*\x1b\t\x9a\x99\x99\x99\x99\xf9X@\x12\x10\n" +
 	"\x05\x10\x80\xe5\x9aw\x11\x00\x00\x00\x00\x00\xc0X@\x82\xd3\xe4\x93\x02\x18:\x01*\x1a\x13/v1/items/{item_id}\x90\x02\x02\x12\x89\x01\n" +
 	"\fGetItemPrice\x12#.corner_shop.v1.GetItemPriceRequest\x1a$.corner_shop.v1.GetItemPriceResponse\".\x9a\xb1\x19\x06\n" +
-	"\x02\b\x02\x18\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/items/{item_id}/price\x90\x02\x01B\xcb\x01\n" +
-	"\x12com.corner_shop.v1B\x0fCornerShopProtoP\x01ZOgithub.com/betmakers/paddock/examples/template/gen/corner_shop/v1;corner_shopv1\xa2\x02\x03CXX\xaa\x02\rCornerShop.V1\xca\x02\rCornerShop\\V1\xe2\x02\x19CornerShop\\V1\\GPBMetadata\xea\x02\x0eCornerShop::V1b\x06proto3"
+	"\x02\b\x02\x18\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/items/{item_id}/price\x90\x02\x01BQZOgithub.com/betmakers/paddock/examples/template/gen/corner_shop/v1;corner_shopv1b\x06proto3"
 
 var (
 	file_corner_shop_v1_corner_shop_proto_rawDescOnce sync.Once

@@ -125,9 +125,7 @@ const file_prices_v1_prices_proto_rawDesc = "" +
 	"\x05cents\x18\x01 \x01(\x03R\x05cents2n\n" +
 	"\rPricesService\x12]\n" +
 	"\bGetPrice\x12\x1a.prices.v1.GetPriceRequest\x1a\x1b.prices.v1.GetPriceResponse\"\x18\x9a\xb1\x19\x11\n" +
-	"\x02\b\x01\x12\vcorner-shop\x90\x02\x01B\xa8\x01\n" +
-	"\rcom.prices.v1B\vPricesProtoP\x01ZEgithub.com/betmakers/paddock/examples/template/gen/prices/v1;pricesv1\xa2\x02\x03PXX\xaa\x02\tPrices.V1\xca\x02\tPrices\\V1\xe2\x02\x15Prices\\V1\\GPBMetadata\xea\x02\n" +
-	"Prices::V1b\x06proto3"
+	"\x02\b\x01\x12\vcorner-shop\x90\x02\x01BGZEgithub.com/betmakers/paddock/examples/template/gen/prices/v1;pricesv1b\x06proto3"
 
 var (
 	file_prices_v1_prices_proto_rawDescOnce sync.Once
