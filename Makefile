@@ -3,7 +3,7 @@
 
 GO       ?= go
 BIN      := $(CURDIR)/.bin
-MODULES  := . jwt validate examples examples/adopt examples/template bench tools/mutate
+MODULES  := . jwt validate examples examples/adopt examples/template cmd/paddock cmd/paddock/kubernetes bench tools/mutate
 FUZZTIME ?= 1m
 MUTANTS  ?= 60
 SEED     ?= 1
@@ -26,7 +26,7 @@ export PATH := $(BIN):$(PATH)
 RACE = $(shell $(GO) build -race -o /dev/null runtime/race 2>/dev/null && echo -race)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run build test lint vuln generate bench soak attack fuzz mutate clean
+.PHONY: help setup tools run build test lint vuln generate template bench soak attack fuzz mutate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,7 +68,7 @@ test: ## Run every test, with the race detector where there is a C compiler
 	$(GO) test $(UNDEBUGGED) -vet=off $(PLAIN) -run '^TestAllocations' ./internal/inbound ./internal/outbound || status=1; \
 	$(GO) test $(UNDEBUGGED) -vet=off $(PLAIN) ./internal/admission ./internal/balance || status=1; \
 	(cd bench && $(GO) test $(UNDEBUGGED) -vet=off -p 1 $(PLAIN) ./...) || status=1; \
-	(cd examples/template && $(GO) test $(UNDEBUGGED) -vet=off -short $(PLAIN) .) || status=1; \
+	for module in examples/template cmd/paddock; do (cd $$module && $(GO) test $(UNDEBUGGED) -vet=off -short $(PLAIN) .) || status=1; done; \
 	exit $$status
 
 lint: $(BIN)/golangci-lint $(BIN)/buf ## Check style and module files, and the protos against the latest release
@@ -92,11 +92,17 @@ generate: $(BIN)/buf $(PLUGINS) ## Write generated code and documentation anew
 	@buf generate --template jwt/buf.gen.yaml
 	@buf generate --template validate/buf.gen.yaml
 	@cd examples/template && mkdir -p .bin && cp $(BIN)/buf $(PLUGINS) .bin/ && $(MAKE) --no-print-directory generate
+	@cd cmd/paddock && PADDOCK_UPDATE=1 $(GO) test -count=1 -vet=off $(PLAIN) -run '^TestTemplateIsCurrent$$' .
 	@$(GO) run ./internal/catalog/gen
 	@$(GO) run ./chassis/internal/settingsdoc
 
 bench: ## Measure what a call costs beside others, what admission does to honest calls, and what overload leaves
 	@cd bench && $(GO) run . && $(GO) run ./overload -honest 4s -lasts 6s -calm 2s -peak 600ms
+
+# make test does a part of it: it compiles a new service, and runs its quick tests.
+template: $(BIN)/buf $(PLUGINS) ## Make a service in an empty folder: its tests, generated code and manifests must pass
+	@cd cmd/paddock && PADDOCK_LONG=1 PADDOCK_BIN=$(BIN) CGO_ENABLED=0 $(GO) test -count=1 -vet=off -timeout 30m $(PLAIN) .
+	@cd cmd/paddock/kubernetes && CGO_ENABLED=0 $(GO) test -count=1 -vet=off $(PLAIN) .
 
 soak: ## Send all honest shapes to two replicas for 20 minutes, and restart them: none may be refused or lost
 	@cd bench && $(GO) run ./overload -soak 20m
