@@ -30,23 +30,30 @@ func (t *tool) identity(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	var id spiffeid.ID
-	switch {
-	case *cert != "" && len(rest) == 0:
-		id, err = t.look(*cert)
-	case *cert == "" && len(rest) == 1:
-		id, err = t.mint(ctx, rest[0], *addr)
-	default:
+	if len(rest) > 1 || (*cert == "") == (len(rest) == 0) {
 		return t.wrong("identity needs a name, or -cert and a file")
 	}
-	if err != nil || *may == "" {
+	var method *contract.Method
+	if *may != "" {
+		if method, err = findMethod(ctx, *dir, *may); err != nil {
+			return err
+		}
+	}
+	var id spiffeid.ID
+	if *cert != "" {
+		id, err = t.look(*cert)
+	} else {
+		id, err = t.mint(ctx, rest[0], *addr, method)
+	}
+	if err != nil || method == nil {
 		return err
 	}
-	return t.may(ctx, id, *dir, *may)
+	return t.may(id, method)
 }
 
-// mint writes a certificate of the development authority, and how to use it.
-func (t *tool) mint(ctx context.Context, name, addr string) (spiffeid.ID, error) {
+// mint writes a certificate of the development authority, and the command that calls method with
+// it, or that lists what there is.
+func (t *tool) mint(ctx context.Context, name, addr string, method *contract.Method) (spiffeid.ID, error) {
 	if !serviceName.MatchString(name) {
 		return spiffeid.ID{}, fmt.Errorf("%q cannot be the name of a service", name)
 	}
@@ -64,9 +71,13 @@ func (t *tool) mint(ctx context.Context, name, addr string) (spiffeid.ID, error)
 	if err != nil {
 		return spiffeid.ID{}, err
 	}
+	call := addr + " list"
+	if method != nil {
+		call = "-d '{}' " + addr + " " + method.Name
+	}
 	t.print("You can be %s until %s:\n\n", own.ID, own.NotAfter.Local().Format(time.Kitchen))
-	t.print("    grpcurl -cacert %s -cert %s -key %s %s list\n\n", ca, certFile, keyFile, addr)
-	t.print("Services of this user in development accept it, and no others do. -may METHOD says what it may call.\n")
+	t.print("    grpcurl -cacert %s -cert %s -key %s %s\n\n", ca, certFile, keyFile, call)
+	t.print("Services of this user in development accept it, and no others do.\n")
 	return own.ID, nil
 }
 
@@ -137,23 +148,27 @@ func (t *tool) look(file string) (spiffeid.ID, error) {
 	return id, nil
 }
 
-// may says whether an identity may call a method of the service in dir, which is taken to be in
-// the same trust domain.
-func (t *tool) may(ctx context.Context, id spiffeid.ID, dir, method string) error {
+// may says whether an identity may call a method, whose service is taken to be in the same trust
+// domain.
+func (t *tool) may(id spiffeid.ID, method *contract.Method) error {
+	verdict := method.Explain(contract.Caller{ID: id.String()}, id.TrustDomain().Name())
+	t.print("%s\n", verdict.Why)
+	if !verdict.Allowed {
+		return errDiffers
+	}
+	return nil
+}
+
+// findMethod returns a method of the service in dir, by its name or its full name.
+func findMethod(ctx context.Context, dir, name string) (*contract.Method, error) {
 	s, err := loadFolder(ctx, dir)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, m := range s.methods {
-		if m.Name != method && path.Base(m.Name) != method {
-			continue
+		if m.Name == name || path.Base(m.Name) == name {
+			return m, nil
 		}
-		verdict := m.Explain(contract.Caller{ID: id.String()}, id.TrustDomain().Name())
-		t.print("%s\n", verdict.Why)
-		if !verdict.Allowed {
-			return errDiffers
-		}
-		return nil
 	}
-	return fmt.Errorf("%s has no method %q: paddock contract lists them", s.name, method)
+	return nil, fmt.Errorf("%s has no method %q: paddock contract lists them", s.name, name)
 }

@@ -14,7 +14,8 @@ func TestIdentity(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", state)
 	dir := withMethod(t, policy(`callers: "web"`))
 	for range 2 { // the second certificate takes the place of the first
-		if code, stdout, stderr := paddock(t, "identity", "web", "-may", "Get", "-dir", dir); code != 0 || !strings.Contains(stdout, "may call shop.v1.ShopService/Get") {
+		if code, stdout, stderr := paddock(t, "identity", "web", "-may", "Get", "-dir", dir); code != 0 || !strings.Contains(stdout, "may call shop.v1.ShopService/Get") ||
+			!strings.Contains(stdout, " -d '{}' localhost:9000 shop.v1.ShopService/Get\n") {
 			t.Fatalf("web: got %d, %q, %q", code, stdout, stderr)
 		}
 	}
