@@ -56,7 +56,7 @@ func released() string {
 }
 
 func isChassis(dir string) bool {
-	text, err := os.ReadFile(filepath.Join(dir, "go.mod")) //nolint:gosec // the user names the folder
+	text, err := os.ReadFile(filepath.Join(dir, "go.mod"))
 	return err == nil && strings.HasPrefix(string(text), "module "+chassisModule+"\n")
 }
 

@@ -33,7 +33,7 @@ func (t *tool) manifests(ctx context.Context, args []string) error {
 		return err
 	}
 	want, file := networkPolicy(s), filepath.Join(*dir, filepath.FromSlash(policyFile))
-	got, err := os.ReadFile(file) //nolint:gosec // the user names the folder
+	got, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

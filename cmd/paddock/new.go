@@ -81,10 +81,10 @@ func write(dir string, files []txtar.File) error {
 // initGit makes a repository, unless the folder is in one. A service can do without, so a failure
 // is only told.
 func (t *tool) initGit(ctx context.Context, dir string) {
-	if exec.CommandContext(ctx, "git", "-C", dir, "rev-parse", "--is-inside-work-tree").Run() == nil {
+	if exec.CommandContext(ctx, "git", "-C", dir, "rev-parse", "--is-inside-work-tree").Run() == nil { //nolint:gosec // no shell
 		return
 	}
-	if out, err := exec.CommandContext(ctx, "git", "-C", dir, "init", "-q", "-b", "main").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "git", "-C", dir, "init", "-q", "-b", "main").CombinedOutput(); err != nil { //nolint:gosec // the same
 		_, _ = fmt.Fprintf(t.stderr, "paddock: no git repository was made: %v %s\n", err, strings.TrimSpace(string(out)))
 	}
 }

@@ -41,7 +41,7 @@ type sources map[string][]byte
 
 // readSources reads a folder, or a revision of the git repository around dir.
 func readSources(ctx context.Context, dir, folderOrRevision string) (sources, error) {
-	if info, err := os.Stat(folderOrRevision); err == nil && info.IsDir() {
+	if info, err := os.Stat(folderOrRevision); err == nil && info.IsDir() { //nolint:gosec // the user names the folder
 		return readFolder(folderOrRevision)
 	}
 	return readRevision(ctx, dir, folderOrRevision)
