@@ -3,7 +3,7 @@
 
 GO       ?= go
 BIN      := $(CURDIR)/.bin
-MODULES  := . jwt validate examples examples/adopt bench conformance conformance/openapi tools/mutate
+MODULES  := . jwt validate examples examples/adopt examples/template cmd/paddock cmd/paddock/kubernetes bench conformance conformance/openapi tools/mutate
 FUZZTIME ?= 1m
 MUTANTS  ?= 60
 SEED     ?= 1
@@ -23,7 +23,7 @@ LOADS    := ./chassis ./chassis/chassistest ./internal/inbound ./internal/outbou
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run build test race lint vuln generate bench soak conformance attack fuzz openapi mutate clean
+.PHONY: help setup tools run build test race lint vuln generate template bench soak conformance attack fuzz openapi mutate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,11 +51,12 @@ test: ## Run every test
 	$(TEST) $$others || status=1; \
 	$(TEST) -p 1 -parallel 4 $$loads || status=1; \
 	for module in $(TESTED); do (cd $$module && $(TEST) -p 1 ./...) || status=1; done; \
+	for module in examples/template cmd/paddock; do (cd $$module && $(TEST) -short .) || status=1; done; \
 	exit $$status
 
 # The race detector needs a C compiler, and costs calls several times as much. What it would spoil leaves itself out: counts
 # of allocations, because it makes sync.Pool forget, and loads in virtual time, of one goroutine or of many machines.
-RACED      := . jwt validate examples
+RACED      := . jwt validate
 RACE       := $(GO) test -race -vet=off -ldflags=-w
 
 race: ## Run the tests with the race detector, which needs a C compiler; make test runs them without
@@ -88,11 +89,18 @@ generate: $(BIN)/buf $(PLUGINS) ## Write generated code and documentation anew
 	@buf generate --template conformance/buf.gen.yaml
 	@buf generate --template jwt/buf.gen.yaml
 	@buf generate --template validate/buf.gen.yaml
+	@cd examples/template && mkdir -p .bin && cp $(BIN)/buf $(PLUGINS) .bin/ && $(MAKE) --no-print-directory generate
+	@cd cmd/paddock && PADDOCK_UPDATE=1 $(GO) test -count=1 -vet=off $(PLAIN) -run '^TestTemplateIsCurrent$$' .
 	@$(GO) run ./internal/catalog/gen
 	@$(GO) run ./chassis/internal/settingsdoc
 
 bench: ## Measure what a call costs beside others, what admission does to honest calls, and what overload leaves
 	@cd bench && $(GO) run . && $(GO) run ./overload -honest 4s -lasts 6s -calm 2s -peak 600ms
+
+# make test does a part of it: it compiles a new service, and runs its quick tests.
+template: $(BIN)/buf $(PLUGINS) ## Make a service in an empty folder: its tests, generated code and manifests must pass
+	@cd cmd/paddock && PADDOCK_LONG=1 PADDOCK_BIN=$(BIN) CGO_ENABLED=0 $(GO) test -count=1 -vet=off -timeout 30m $(PLAIN) .
+	@cd cmd/paddock/kubernetes && CGO_ENABLED=0 $(GO) test -count=1 -vet=off $(PLAIN) .
 
 soak: ## Send all honest shapes to two replicas for 20 minutes, and restart them: none may be refused or lost
 	@cd bench && $(GO) run ./overload -soak 20m

@@ -17,7 +17,7 @@ const root = "../.."
 
 // notPublic are folders that have no package for others to import: programs, tools, and generated
 // code, whose names are those of its proto.
-var notPublic = []string{"internal", "testdata", "bench", "conformance", "examples", "proto", "third_party", "tools"}
+var notPublic = []string{"internal", "testdata", "bench", "cmd", "conformance", "examples", "proto", "third_party", "tools"}
 
 // publicPackages returns the folders of all packages that a user can import, those of nested modules
 // too.

@@ -41,6 +41,19 @@ func Compile(desc *grpc.ServiceDesc, defaults Defaults) (unary, streams []*Metho
 	return unary, streams, errors.Join(c.errs...)
 }
 
+// CompileDescriptor is Compile for a service that is not linked into the binary, such as one whose
+// .proto files a tool reads. The records are in the order of the file.
+func CompileDescriptor(service protoreflect.ServiceDescriptor, defaults Defaults) ([]*Method, error) {
+	c := compiler{defaults: defaults, service: service}
+	desc := serviceDesc(service)
+	var all []*Method
+	for i := range service.Methods().Len() {
+		m := service.Methods().Get(i)
+		all = append(all, c.method(desc, string(m.Name()), m.IsStreamingClient(), m.IsStreamingServer()))
+	}
+	return all, errors.Join(c.errs...)
+}
+
 // Descriptor returns the descriptor of a service. It is nil if the descriptor is not linked into
 // the binary: such a service can be registered, and declares nothing.
 func Descriptor(name string) protoreflect.ServiceDescriptor {

@@ -276,3 +276,20 @@ func TestDeprecatedMethods(t *testing.T) {
 		}
 	}
 }
+
+// A tool that reads .proto files has the records that the service has, in the order of the file.
+func TestCompileDescriptor(t *testing.T) {
+	desc := declare(t, `timeout: {seconds: 1}`, rpc{name: "Watch", serverStreams: true}, rpc{name: "Place", policy: `callers: "web"`})
+	got, err := contract.CompileDescriptor(contract.Descriptor(desc.ServiceName), contract.Defaults{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unary, streams, err := contract.Compile(desc, contract.Defaults{})
+	if want := append(streams, unary...); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v, %v", got, want, err)
+	}
+	wrong := declare(t, "", rpc{name: "Place", policy: `timeout: {seconds: -1}`})
+	if _, err := contract.CompileDescriptor(contract.Descriptor(wrong.ServiceName), contract.Defaults{}); err == nil {
+		t.Error("a contradiction is no error")
+	}
+}
