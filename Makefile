@@ -31,7 +31,7 @@ RACE = $(shell $(GO) build -race -o /dev/null runtime/race 2>/dev/null && echo -
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: tools ## Install what is missing: a C compiler, curl and openssl (Debian), the tools into .bin
+setup: tools ## Install what is missing: a C compiler, curl, openssl and prometheus (Debian), the tools into .bin
 	@tools/setup.sh
 
 run: $(BIN)/grpcurl ## Start hello, and frontdesk that calls it; their log prints curl and grpcurl lines to try

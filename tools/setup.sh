@@ -16,6 +16,7 @@ need gcc command -v cc
 need libc6-dev compiles
 need curl command -v curl
 need openssl command -v openssl
+need prometheus command -v promtool
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
