@@ -3,7 +3,7 @@
 
 GO       ?= go
 BIN      := $(CURDIR)/.bin
-MODULES  := . jwt validate examples examples/adopt bench tools/mutate
+MODULES  := . jwt validate examples examples/adopt bench tools/mutate tools/observe
 FUZZTIME ?= 1m
 MUTANTS  ?= 60
 SEED     ?= 1
@@ -26,7 +26,7 @@ export PATH := $(BIN):$(PATH)
 RACE = $(shell $(GO) build -race -o /dev/null runtime/race 2>/dev/null && echo -race)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run build test lint vuln generate bench soak attack fuzz mutate clean
+.PHONY: help setup tools run build test lint vuln generate bench soak attack fuzz mutate rules dashboards delivery clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,7 +62,7 @@ test: ## Run every test, with the race detector where there is a C compiler
 	loads=$$($(GO) list $(LOADS)) && others=$$($(GO) list ./... | grep -vxF "$$loads") || exit 1; \
 	$(GO) test $(UNDEBUGGED) -vet=off $$race $$others || status=1; \
 	$(GO) test $(UNDEBUGGED) -vet=off -p 1 -parallel 3 $$race $$loads || status=1; \
-	for module in jwt validate tools/mutate; do (cd $$module && $(GO) test $(UNDEBUGGED) -vet=off $$race ./...) || status=1; done; \
+	for module in jwt validate tools/mutate tools/observe; do (cd $$module && $(GO) test $(UNDEBUGGED) -vet=off $$race ./...) || status=1; done; \
 	for module in examples examples/adopt; do (cd $$module && $(GO) test $(UNDEBUGGED) -vet=off -p 1 $$race ./...) || status=1; done; \
 	export CGO_ENABLED=0; \
 	$(GO) test $(UNDEBUGGED) -vet=off $(PLAIN) -run '^TestAllocations' ./internal/inbound ./internal/outbound || status=1; \
@@ -120,6 +120,16 @@ mutate: ## Change the request path in MUTANTS places, 60 unless set, and report 
 	@cd tools/mutate && $(GO) build -o $(BIN)/mutate .
 	@CGO_ENABLED=0 GOFLAGS="$$GOFLAGS $(PLAIN)" mutate -n $(MUTANTS) -seed $(SEED) -equivalent tools/mutate/equivalent.txt \
 		internal/inbound internal/outbound internal/admission internal/balance chassis/stop.go=./chassis chassis/drain.go=./chassis
+
+# Seconds for each change; MUTANTS=0 tries all.
+rules: ## Change the alert rules in MUTANTS places, 60 unless set, and report what no test of the rules notices
+	@cd tools/observe && $(GO) run ./mutate -n $(MUTANTS) -seed $(SEED)
+
+dashboards: ## Draw the dashboards without Grafana, over services with a failure in them: five minutes, into .bin
+	@mkdir -p $(BIN) && cd tools/observe && $(GO) run ./render -out $(BIN)/dashboards.html
+
+delivery: ## Deploy, fail and roll back real services, and compare what Prometheus records with what was planted: five minutes
+	@cd tools/observe && $(GO) run ./render -check
 
 tools: $(BIN)/buf $(BIN)/golangci-lint $(BIN)/govulncheck $(BIN)/grpcurl $(PLUGINS) ## Build the pinned tools into .bin
 
