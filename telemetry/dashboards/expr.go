@@ -39,7 +39,7 @@ func quantile(q float64, by string, m catalog.Metric) string {
 	if by != "" {
 		by = ", " + by
 	}
-	return fmt.Sprintf("histogram_quantile(%g, %s)", q, sum("le"+by, rate(m.Name+"_bucket")))
+	return fmt.Sprintf("histogram_quantile(%g, %s) >= 0", q, sum("le"+by, rate(m.Name+"_bucket"))) // NaN without calls
 }
 
 func count(m catalog.Metric) string { return m.Name + "_count" }

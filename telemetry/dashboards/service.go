@@ -48,8 +48,8 @@ func serviceNow() []panel {
 		},
 		{
 			title: "Budget left", kind: "stat", unit: "percentunit", width: 4, reverse: true, warn: 0.5, bad: 0.1, link: runbook("ChassisSLOBurnTicket"),
-			description: "What is left of the error budget of 30 days, of the method that has least.",
-			queries:     []query{{"min(slo:budget_remaining:ratio30d" + chosen + ")", "budget"}},
+			description: "What is left of the error budget of 30 days, of the method that has least. Shown down to -100 %.",
+			queries:     []query{{"clamp_min(min(slo:budget_remaining:ratio30d" + chosen + "), -1)", "budget"}},
 		},
 	}
 }
@@ -84,8 +84,8 @@ func serviceObjectives() []panel {
 		},
 		{
 			title: "Budget left by objective", kind: "bargauge", unit: "percentunit", width: 8, reverse: true, warn: 0.5, bad: 0.1, link: runbook("ChassisSLOBurnTicket"),
-			description: "What is left of the error budget of 30 days. Below zero the objective is missed.",
-			queries:     []query{{"slo:budget_remaining:ratio30d" + chosen, "{{rpc_method}} {{slo}}"}},
+			description: "What is left of the error budget of 30 days. Below zero the objective is missed. Shown down to -100 %.",
+			queries:     []query{{"clamp_min(slo:budget_remaining:ratio30d" + chosen + ", -1)", "{{rpc_method}} {{slo}}"}},
 		},
 		{
 			title: "Refused calls by reason", kind: "timeseries", unit: "reqps", width: 8, stacked: true, link: runbook("ChassisCallsRejected"),
@@ -99,9 +99,9 @@ func serviceDependencies() []panel {
 	return []panel{
 		{
 			title: "Failed calls to other services", kind: "timeseries", unit: "percentunit", width: 8, warn: 0.1, bad: 0.5, link: runbook("ChassisDependencyDown"),
-			description: "Share of the calls through App.Dial that fail with UNAVAILABLE or DEADLINE_EXCEEDED, by the called service.",
+			description: "Share of the calls through App.Dial that the called service is to blame for, by that service.",
 			queries: []query{{share("server_address",
-				count(c.RPCClientCallDuration)+`{rpc_status_code=~"UNAVAILABLE|DEADLINE_EXCEEDED"}`, count(c.RPCClientCallDuration)), "{{server_address}}"}},
+				count(c.RPCClientCallDuration)+`{rpc_status_code=~"UNKNOWN|DEADLINE_EXCEEDED|UNIMPLEMENTED|INTERNAL|UNAVAILABLE|DATA_LOSS"}`, count(c.RPCClientCallDuration)), "{{server_address}}"}},
 		},
 		{
 			title: "99th percentile of calls to others", kind: "timeseries", unit: "s", width: 8, link: entry(c.RPCClientCallDuration),
@@ -112,7 +112,7 @@ func serviceDependencies() []panel {
 			},
 		},
 		{
-			title: "Health checks", kind: "table", unit: "short", width: 8, link: runbook("ChassisHealthCheckFailing"),
+			title: "Health checks", kind: "table", unit: "short", width: 8, reverse: true, warn: 1, bad: 0.5, link: runbook("ChassisHealthCheckFailing"),
 			description: "1 if the check passes on all replicas.",
 			words:       map[string]string{"0": "fails", "1": "passes"},
 			queries:     []query{{"min by (check) (" + ours(c.HealthCheckUp.Name) + ")", "{{check}}"}},
