@@ -15,6 +15,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -39,9 +40,11 @@ func main() {
 	source := flag.String("tests", "../../telemetry/alerts/testdata", "folder of the tests")
 	only := flag.String("only", "", "rules whose name has this in it")
 	flag.Parse()
-	survived, tried, err := run(context.Background(), *n, *seed, *source, *only)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt) // then the score is that of those tried
+	defer stop()
+	survived, tried, err := run(ctx, *n, *seed, *source, *only)
 	if err != nil {
-		log.Fatal("mutate: ", err)
+		log.Fatal("mutate: ", err) //nolint:gocritic // nothing is left to stop
 	}
 	fmt.Printf("%d of %d changes were noticed: %.1f %%\n", tried-survived, tried, 100*float64(tried-survived)/float64(max(tried, 1)))
 	if survived > 0 {
@@ -62,15 +65,19 @@ func run(ctx context.Context, n int, seed uint64, source, only string) (survived
 	fmt.Printf("%d of %d possible changes\n", len(mutants), total)
 	for _, m := range mutants {
 		noticed, err := m.noticed(ctx, source)
+		if ctx.Err() != nil {
+			break
+		}
 		if err != nil {
 			return 0, 0, err
 		}
+		tried++
 		if !noticed {
 			survived++
 			fmt.Println("survived:", m)
 		}
 	}
-	return survived, len(mutants), nil
+	return survived, tried, nil
 }
 
 // mutant is one change of one rule.

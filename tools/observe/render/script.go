@@ -49,12 +49,13 @@ func (f *fleet) play(ctx context.Context) (t times, err error) {
 			t.rolledBack = time.Now()
 			return err
 		}},
-		{"a good deployment", 45 * time.Second, func() error {
-			t.good = time.Now()
-			err := f.roll(ctx, f.versions[2])
-			t.good1 = time.Now()
-			return err
-		}},
+		{"a good deployment", 85 * time.Second, // the long windows of the page close half an hour after the failure: a minute
+			func() error {
+				t.good = time.Now()
+				err := f.roll(ctx, f.versions[2])
+				t.good1 = time.Now()
+				return err
+			}},
 		{"the end", 35 * time.Second, func() error { return nil }},
 	} {
 		if err := sleep(ctx, step.after); err != nil {
