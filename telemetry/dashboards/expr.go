@@ -34,12 +34,12 @@ func share(by, part, of string) string {
 	return fmt.Sprintf("(%s or %s * 0) / %s", sum(by, rate(part)), sum(by, rate(of)), sum(by, rate(of)))
 }
 
-// quantile is that of a histogram, for each value of by.
-func quantile(q float64, by string, m catalog.Metric) string {
+// p99 is the 99th percentile of a histogram, for each value of by.
+func p99(by string, m catalog.Metric) string {
 	if by != "" {
 		by = ", " + by
 	}
-	return fmt.Sprintf("histogram_quantile(%g, %s) >= 0", q, sum("le"+by, rate(m.Name+"_bucket"))) // NaN without calls
+	return fmt.Sprintf("histogram_quantile(0.99, %s) >= 0", sum("le"+by, rate(m.Name+"_bucket"))) // NaN without calls
 }
 
 func count(m catalog.Metric) string { return m.Name + "_count" }

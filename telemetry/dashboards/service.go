@@ -44,7 +44,7 @@ func serviceNow() []panel {
 		{
 			title: "99th percentile", kind: "stat", unit: "s", width: 4, link: entry(c.RPCServerCallDuration),
 			description: "99 of 100 calls took less time.",
-			queries:     []query{{quantile(0.99, "", c.RPCServerCallDuration), "p99"}},
+			queries:     []query{{p99("", c.RPCServerCallDuration), "p99"}},
 		},
 		{
 			title: "Budget left", kind: "stat", unit: "percentunit", width: 4, reverse: true, warn: 0.5, bad: 0.1, link: runbook("ChassisSLOBurnTicket"),
@@ -70,7 +70,7 @@ func serviceCalls() []panel {
 		{
 			title: "99th percentile by method", kind: "timeseries", unit: "s", width: 8, link: entry(c.RPCServerCallDuration),
 			description: "99 of 100 calls took less time. Streams last as long as they are open.",
-			queries:     []query{{quantile(0.99, "rpc_method", c.RPCServerCallDuration), "{{rpc_method}}"}},
+			queries:     []query{{p99("rpc_method", c.RPCServerCallDuration), "{{rpc_method}}"}},
 		},
 	}
 }
@@ -107,8 +107,8 @@ func serviceDependencies() []panel {
 			title: "99th percentile of calls to others", kind: "timeseries", unit: "s", width: 8, link: entry(c.RPCClientCallDuration),
 			description: "99 of 100 calls took less time, by the called service or third party.",
 			queries: []query{
-				{quantile(0.99, "server_address", c.RPCClientCallDuration), "{{server_address}}"},
-				{quantile(0.99, "server_address", c.HTTPClientRequestDuration), "{{server_address}} (third party)"},
+				{p99("server_address", c.RPCClientCallDuration), "{{server_address}}"},
+				{p99("server_address", c.HTTPClientRequestDuration), "{{server_address}} (third party)"},
 			},
 		},
 		{

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
@@ -80,7 +80,7 @@ func (c *checker) selector(e *parser.VectorSelector) set {
 		return set{}
 	}
 	for _, m := range e.LabelMatchers {
-		if m.Name != labels.MetricName && !known.labels[m.Name] {
+		if m.Name != model.MetricNameLabel && !known.labels[m.Name] {
 			c.complain("%s has no label %q", e.Name, m.Name)
 		}
 	}

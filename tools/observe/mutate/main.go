@@ -66,7 +66,7 @@ func run(ctx context.Context, n int, seed uint64, source, only string) (survived
 	for _, m := range mutants {
 		noticed, err := m.noticed(ctx, source)
 		if ctx.Err() != nil {
-			break
+			return survived, tried, nil //nolint:nilerr // it was interrupted, and the score is asked for
 		}
 		if err != nil {
 			return 0, 0, err
@@ -95,7 +95,7 @@ func (m mutant) noticed(ctx context.Context, source string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // of the system for temporary files
 	files := alerts.Files()
 	files["rules/"+m.file] = m.content
 	for name, content := range files {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"go.yaml.in/yaml/v3"
 
@@ -139,7 +138,7 @@ func nth(tree parser.Expr, n int) (change string) {
 			}
 		case *parser.VectorSelector:
 			for i, m := range slices.Clone(e.LabelMatchers) {
-				if m.Name == labels.MetricName {
+				if m.Name == model.MetricNameLabel {
 					continue
 				}
 				try("without "+m.String(), func() { e.LabelMatchers = slices.Delete(e.LabelMatchers, i, i+1) })

@@ -97,7 +97,7 @@ func build(ctx context.Context, root, dir string) (*fleet, error) {
 		}
 	}
 	err := command(ctx, repo, nil, "go", "build", "-mod=mod", "-tags=grpcnotrace", "-buildvcs=true", "-o", filepath.Join(dir, "frontdesk"), "./frontdesk")
-	return f, errors.Join(err, f.addresses())
+	return f, errors.Join(err, f.addresses(ctx))
 }
 
 func newRepository(ctx context.Context, root, repo string) error {
@@ -161,15 +161,15 @@ func (f *fleet) buildVersion(ctx context.Context, repo string, v *version) error
 }
 
 // addresses chooses free ports, which the replicas keep.
-func (f *fleet) addresses() error {
+func (f *fleet) addresses(ctx context.Context) error {
 	for i := range f.hello {
-		r, err := newReplica()
+		r, err := newReplica(ctx)
 		if err != nil {
 			return err
 		}
 		f.hello[i] = r
 	}
-	r, err := newReplica()
+	r, err := newReplica(ctx)
 	if err != nil {
 		return err
 	}
@@ -178,17 +178,31 @@ func (f *fleet) addresses() error {
 	return nil
 }
 
-func newReplica() (*replica, error) {
-	r := &replica{}
-	for _, address := range []*string{&r.grpc, &r.rest, &r.admin} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+func newReplica(ctx context.Context) (*replica, error) {
+	addresses, err := freeAddresses(ctx, 3)
+	if err != nil {
+		return nil, err
+	}
+	return &replica{grpc: addresses[0], rest: addresses[1], admin: addresses[2]}, nil
+}
+
+// freeAddresses returns addresses that nothing listens on now.
+func freeAddresses(ctx context.Context, n int) (all []string, err error) {
+	var listen net.ListenConfig
+	var open []net.Listener
+	defer func() {
+		for _, l := range open { // after all are chosen, so that they differ
+			_ = l.Close()
+		}
+	}()
+	for range n {
+		l, err := listen.Listen(ctx, "tcp", "127.0.0.1:0")
 		if err != nil {
 			return nil, err
 		}
-		defer l.Close()
-		*address = l.Addr().String()
+		open, all = append(open, l), append(all, l.Addr().String())
 	}
-	return r, nil
+	return all, nil
 }
 
 func (f *fleet) targets() []string {

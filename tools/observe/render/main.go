@@ -29,7 +29,7 @@ func run(ctx context.Context, root, out string, check bool) (err error) {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // of the system for temporary files
 	if root, err = filepath.Abs(root); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"image/color"
 	"math"
+	"strings"
 	"time"
 
 	"gonum.org/v1/plot"
@@ -73,7 +74,8 @@ func drawPlot(p contract.Panel, lines []line, from, to time.Time, width, height 
 	pl.Draw(draw.New(canvas))
 	var b bytes.Buffer
 	_, err := canvas.WriteTo(&b)
-	return b.String(), err
+	_, svg, _ := strings.Cut(b.String(), "<svg") // without the head of an XML document
+	return "<svg" + svg, err
 }
 
 func topOf(lines []line) float64 {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -51,24 +50,16 @@ func startPrometheus(ctx context.Context, dir string, targets []string) (*promet
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		return nil, err
 	}
-	address, err := freeAddress()
+	addresses, err := freeAddresses(ctx, 1)
 	if err != nil {
 		return nil, err
 	}
+	address := addresses[0]
 	p := &prometheus{address: address, log: &bytes.Buffer{}}
 	p.cmd = exec.CommandContext(ctx, "prometheus", "--config.file="+path, "--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address="+address, "--query.lookback-delta=10s")
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	return p, p.cmd.Start()
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }
 
 func (p *prometheus) stop() {
