@@ -3,7 +3,7 @@
 
 GO       ?= go
 BIN      := $(CURDIR)/.bin
-MODULES  := . jwt validate examples examples/adopt examples/template cmd/paddock cmd/paddock/kubernetes bench conformance conformance/openapi tools/mutate
+MODULES  := . jwt validate examples examples/adopt examples/template cmd/paddock cmd/paddock/kubernetes bench conformance conformance/openapi tools/mutate tools/observe
 FUZZTIME ?= 1m
 MUTANTS  ?= 60
 SEED     ?= 1
@@ -23,12 +23,12 @@ LOADS    := ./chassis ./chassis/chassistest ./internal/inbound ./internal/outbou
 export PATH := $(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run build test race lint vuln generate template bench soak conformance attack fuzz openapi mutate clean
+.PHONY: help setup tools run build test race lint vuln generate template bench soak conformance attack fuzz openapi mutate promql rules dashboards delivery clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: tools ## Install what is missing: a C compiler, curl, openssl, node and Chromium (Debian), the tools into .bin
+setup: tools ## Install what is missing: a C compiler, curl, openssl, node, Chromium and prometheus (Debian), the tools into .bin
 	@tools/setup.sh
 
 run: $(BIN)/grpcurl ## Start hello, and frontdesk that calls it; their log prints curl and grpcurl lines to try
@@ -53,6 +53,9 @@ test: ## Run every test
 	for module in $(TESTED); do (cd $$module && $(TEST) -p 1 ./...) || status=1; done; \
 	for module in examples/template cmd/paddock; do (cd $$module && $(TEST) -short .) || status=1; done; \
 	exit $$status
+
+promql: ## Parse every expression of rules and dashboards by Prometheus' own parser, and look its names up in the catalogue
+	@cd tools/observe && CGO_ENABLED=0 $(TEST) ./...
 
 # The race detector needs a C compiler, and costs calls several times as much. What it would spoil leaves itself out: counts
 # of allocations, because it makes sync.Pool forget, and loads in virtual time, of one goroutine or of many machines.
@@ -137,6 +140,16 @@ mutate: ## Change the request path in MUTANTS places, 60 unless set, and report 
 	@cd tools/mutate && $(GO) build -o $(BIN)/mutate .
 	@CGO_ENABLED=0 GOFLAGS="$$GOFLAGS $(PLAIN)" mutate -n $(MUTANTS) -seed $(SEED) -equivalent tools/mutate/equivalent.txt \
 		internal/inbound internal/outbound internal/admission internal/balance chassis/stop.go=./chassis chassis/drain.go=./chassis
+
+# Seconds for each change; MUTANTS=0 tries all.
+rules: ## Change the alert rules in MUTANTS places, 60 unless set, and report what no test of the rules notices
+	@cd tools/observe && $(GO) run ./mutate -n $(MUTANTS) -seed $(SEED)
+
+dashboards: ## Draw the dashboards without Grafana, over services with a failure in them: five minutes, into .bin
+	@mkdir -p $(BIN) && cd tools/observe && $(GO) run ./render -out $(BIN)/dashboards.html
+
+delivery: ## Deploy, fail and roll back real services, and compare what Prometheus records with what was planted: five minutes
+	@cd tools/observe && $(GO) run ./render -check
 
 tools: $(BIN)/buf $(BIN)/golangci-lint $(BIN)/govulncheck $(BIN)/grpcurl $(PLUGINS) ## Build the pinned tools into .bin
 

@@ -19,6 +19,7 @@ need openssl command -v openssl
 need chromium eval 'command -v chromium || command -v google-chrome'
 need nodejs command -v node
 need npm command -v npm
+need prometheus command -v promtool
 [ -n "$missing" ] || exit 0
 
 if ! command -v apt-get >/dev/null; then

@@ -17,17 +17,19 @@ const mostDependencies = 16
 // mostNames are the limits of exported names, for each public package. One more name is a promise
 // more: raise a limit only with a reason why nothing else can go.
 var mostNames = map[string]int{
-	"chassis":             40,
-	"chassis/mtls":        24,
-	"chassis/chassistest": 11,
-	"health":              11,
-	"telemetry":           6,
-	"middleware":          12,
-	"jwt":                 3,
-	"validate":            2,
+	"chassis":              40,
+	"chassis/mtls":         24,
+	"chassis/chassistest":  11,
+	"health":               11,
+	"telemetry":            6,
+	"telemetry/alerts":     1,
+	"telemetry/dashboards": 1,
+	"middleware":           12,
+	"jwt":                  3,
+	"validate":             2,
 }
 
-const mostNamesInAll = 105
+const mostNamesInAll = 107
 
 func TestFewDirectDependencies(t *testing.T) {
 	var mod struct {

@@ -30,7 +30,7 @@ func (o *observer) metricsOf(record *contract.Method) methodMetrics {
 		return m
 	}
 	m.byCode = new(rpcstatus.PerCode[catalog.HistogramChild])
-	m.slo = o.sloOf(record.Name, record.Objectives)
+	m.slo = sloOf(o, record.Name, record.Objectives)
 	if record.Overridden {
 		o.overridden.WithLabelValues(record.Name).Set(1)
 	}

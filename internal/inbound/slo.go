@@ -24,7 +24,7 @@ const (
 )
 
 // sloOf makes the counters of a method and publishes its objectives.
-func (o *observer) sloOf(name string, promised contract.Objectives) methodSLO {
+func sloOf(o *observer, name string, promised contract.Objectives) methodSLO {
 	var slo methodSLO
 	if promised.Availability > 0 {
 		o.objective.WithLabelValues(name, sloAvailability).Set(ratio(promised.Availability))

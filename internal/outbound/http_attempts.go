@@ -39,7 +39,7 @@ func (c *httpClientCall) exchange() (*http.Response, error) {
 			return answer, err
 		}
 		discard(answer)
-		c.disconnect(time.Now())
+		disconnect(c, time.Now())
 		if err := c.sleep(pause); err != nil {
 			return nil, err
 		}
@@ -65,10 +65,10 @@ func (c *httpClientCall) attempt() (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.connect(time.Now())
+	connect(c, time.Now())
 	answer, err := c.peer.next.RoundTrip(r)
 	if err != nil {
-		c.disconnect(time.Now())
+		disconnect(c, time.Now())
 		return nil, err
 	}
 	c.peer.pool.answered(answer)

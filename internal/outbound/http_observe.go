@@ -20,7 +20,7 @@ func endRequest(c *httpClientCall, err error) {
 		return
 	}
 	elapsed := time.Since(c.start)
-	c.disconnect(c.start.Add(elapsed))
+	disconnect(c, c.start.Add(elapsed))
 	if c.within != nil {
 		c.within.End(c.peer.component, c.start.Add(elapsed))
 	}

@@ -88,20 +88,20 @@ func (p *pool) state() bounded.State {
 }
 
 // connect counts an attempt of a request, and disconnect its end, once.
-func (c *httpClientCall) connect(now time.Time) {
+func connect(c *httpClientCall, now time.Time) {
 	c.connected = true
-	c.peer.pool.enter(c.host(), now)
+	c.peer.pool.enter(hostOf(c), now)
 }
 
-func (c *httpClientCall) disconnect(now time.Time) {
+func disconnect(c *httpClientCall, now time.Time) {
 	if c.connected {
 		c.connected = false
-		c.peer.pool.leave(c.host(), now)
+		c.peer.pool.leave(hostOf(c), now)
 	}
 }
 
 // host is the host of the request. One without a URL fails in the transport.
-func (c *httpClientCall) host() string {
+func hostOf(c *httpClientCall) string {
 	if c.request.URL == nil {
 		return ""
 	}
