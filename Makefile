@@ -112,7 +112,7 @@ soak: ## Send all honest shapes to two replicas for 20 minutes, and restart them
 conformance: ## Run the suites of others, and thousands of requests, beside the plain servers; print the counts
 	@counts=$$(mktemp); status=0; \
 	(cd conformance && CGO_ENABLED=0 GOFLAGS="$$GOFLAGS $(PLAIN)" CONFORMANCE=$$counts SEED=$(SEED) \
-		$(GO) test $(UNDEBUGGED) -vet=off -p 1 -count 1 -timeout 30m ./...) || status=1; \
+		$(GO) test -ldflags=-w -vet=off -p 1 -count 1 -timeout 30m ./...) || status=1; \
 	cat $$counts; rm -f $$counts; exit $$status
 
 # make test runs the same tests, with short floods.
@@ -133,7 +133,7 @@ fuzz: ## Run each fuzz target for FUZZTIME, a minute unless set
 
 # npm takes the versions of package-lock.json, and runs nothing of theirs.
 openapi: ## Check the OpenAPI documents by public validators, and a TypeScript client made of one against hello
-	@cd conformance/openapi && npm ci --silent --no-audit --no-fund --ignore-scripts && $(GO) test $(UNDEBUGGED) -vet=off -count 1 ./...
+	@cd conformance/openapi && npm ci --silent --no-audit --no-fund --ignore-scripts && $(GO) test -ldflags=-w -vet=off -count 1 ./...
 
 # A minute and more for each dozen changes; MUTANTS=0 tries all, SEED=2 others.
 mutate: ## Change the request path in MUTANTS places, 60 unless set, and report what no test notices

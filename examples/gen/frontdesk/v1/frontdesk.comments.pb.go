@@ -12,7 +12,7 @@ import (
 
 func init() {
 	comments := new(descriptorpb.FileDescriptorProto)
-	if err := proto.Unmarshal([]byte(File_frontdesk_v1_frontdesk_proto_comments), comments); err != nil {
+	if err := proto.Unmarshal([]byte(file_frontdesk_v1_frontdesk_proto_comments), comments); err != nil {
 		return
 	}
 	file, err := protodesc.NewFile(comments, nil)
@@ -21,7 +21,7 @@ func init() {
 	}
 }
 
-const File_frontdesk_v1_frontdesk_proto_comments = "" +
+const file_frontdesk_v1_frontdesk_proto_comments = "" +
 	"\n" +
 	"-paddock/comments/frontdesk/v1/frontdesk.protoJ\xad\x01\n" +
 	",\n" +

@@ -12,7 +12,7 @@ import (
 
 func init() {
 	comments := new(descriptorpb.FileDescriptorProto)
-	if err := proto.Unmarshal([]byte(File_hello_v1_hello_proto_comments), comments); err != nil {
+	if err := proto.Unmarshal([]byte(file_hello_v1_hello_proto_comments), comments); err != nil {
 		return
 	}
 	file, err := protodesc.NewFile(comments, nil)
@@ -21,7 +21,7 @@ func init() {
 	}
 }
 
-const File_hello_v1_hello_proto_comments = "" +
+const file_hello_v1_hello_proto_comments = "" +
 	"\n" +
 	"%paddock/comments/hello/v1/hello.protoJ\x90\x04\n" +
 	"\x1f\n" +

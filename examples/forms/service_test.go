@@ -1,4 +1,4 @@
-package shapes_test
+package forms_test
 
 import (
 	"context"
@@ -17,43 +17,43 @@ import (
 
 	"github.com/betmakers/paddock/chassis"
 	"github.com/betmakers/paddock/chassis/chassistest"
-	shapesv1 "github.com/betmakers/paddock/examples/gen/shapes/v1"
+	formsv1 "github.com/betmakers/paddock/examples/gen/forms/v1"
 )
 
 // shapes is the service of the tests. A test may replace the answer of Echo, Get and Part, and the
 // handlers of streams.
 type shapes struct {
-	shapesv1.UnimplementedShapesServiceServer
-	answer func(context.Context, *shapesv1.Shape) (*shapesv1.Shape, error)
-	sum    func(shapesv1.ShapesService_SumServer) error
-	parts  func(*shapesv1.Shape, shapesv1.ShapesService_DownloadPartsServer) error
+	formsv1.UnimplementedFormsServiceServer
+	answer func(context.Context, *formsv1.Shape) (*formsv1.Shape, error)
+	sum    func(formsv1.FormsService_SumServer) error
+	parts  func(*formsv1.Shape, formsv1.FormsService_DownloadPartsServer) error
 	ran    chan struct{} // gets one for each call of Legacy; may be nil
 }
 
-func (s *shapes) Echo(ctx context.Context, in *shapesv1.Shape) (*shapesv1.Shape, error) {
+func (s *shapes) Echo(ctx context.Context, in *formsv1.Shape) (*formsv1.Shape, error) {
 	if s.answer != nil {
 		return s.answer(ctx, in)
 	}
 	return in, nil
 }
 
-func (s *shapes) Get(ctx context.Context, in *shapesv1.Shape) (*shapesv1.Shape, error) {
+func (s *shapes) Get(ctx context.Context, in *formsv1.Shape) (*formsv1.Shape, error) {
 	return s.Echo(ctx, in)
 }
 
-func (s *shapes) Part(ctx context.Context, in *shapesv1.Shape) (*shapesv1.Shape, error) {
+func (s *shapes) Part(ctx context.Context, in *formsv1.Shape) (*formsv1.Shape, error) {
 	return s.Echo(ctx, in)
 }
 
-func (s *shapes) Patch(_ context.Context, in *shapesv1.PatchRequest) (*shapesv1.PatchRequest, error) {
+func (s *shapes) Patch(_ context.Context, in *formsv1.PatchRequest) (*formsv1.PatchRequest, error) {
 	return in, nil
 }
 
-func (s *shapes) Sum(stream shapesv1.ShapesService_SumServer) error {
+func (s *shapes) Sum(stream formsv1.FormsService_SumServer) error {
 	if s.sum != nil {
 		return s.sum(stream)
 	}
-	sum := new(shapesv1.SumResponse)
+	sum := new(formsv1.SumResponse)
 	for {
 		in, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -67,7 +67,7 @@ func (s *shapes) Sum(stream shapesv1.ShapesService_SumServer) error {
 	}
 }
 
-func (*shapes) Chat(stream shapesv1.ShapesService_ChatServer) error {
+func (*shapes) Chat(stream formsv1.FormsService_ChatServer) error {
 	for {
 		in, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -82,7 +82,7 @@ func (*shapes) Chat(stream shapesv1.ShapesService_ChatServer) error {
 	}
 }
 
-func (s *shapes) Watch(in *shapesv1.Shape, stream shapesv1.ShapesService_WatchServer) error {
+func (s *shapes) Watch(in *formsv1.Shape, stream formsv1.FormsService_WatchServer) error {
 	for range 2 {
 		answer, err := s.Echo(stream.Context(), in)
 		if err != nil {
@@ -95,7 +95,7 @@ func (s *shapes) Watch(in *shapesv1.Shape, stream shapesv1.ShapesService_WatchSe
 	return nil
 }
 
-func (*shapes) Download(_ context.Context, in *shapesv1.Shape) (*httpbody.HttpBody, error) {
+func (*shapes) Download(_ context.Context, in *formsv1.Shape) (*httpbody.HttpBody, error) {
 	if in.GetName() == "untyped" {
 		return &httpbody.HttpBody{Data: []byte("<script>")}, nil
 	}
@@ -105,7 +105,7 @@ func (*shapes) Download(_ context.Context, in *shapesv1.Shape) (*httpbody.HttpBo
 	return &httpbody.HttpBody{ContentType: "text/csv", Data: []byte("a,b\n1,2\n")}, nil
 }
 
-func (s *shapes) DownloadParts(in *shapesv1.Shape, stream shapesv1.ShapesService_DownloadPartsServer) error {
+func (s *shapes) DownloadParts(in *formsv1.Shape, stream formsv1.FormsService_DownloadPartsServer) error {
 	if s.parts != nil {
 		return s.parts(in, stream)
 	}
@@ -117,9 +117,9 @@ func (s *shapes) DownloadParts(in *shapesv1.Shape, stream shapesv1.ShapesService
 	return nil
 }
 
-func (*shapes) Keep(_ context.Context, in *shapesv1.File) (*shapesv1.File, error) { return in, nil }
+func (*shapes) Keep(_ context.Context, in *formsv1.File) (*formsv1.File, error) { return in, nil }
 
-func (*shapes) KeepParts(in *shapesv1.File, stream shapesv1.ShapesService_KeepPartsServer) error {
+func (*shapes) KeepParts(in *formsv1.File, stream formsv1.FormsService_KeepPartsServer) error {
 	return errors.Join(stream.Send(in), stream.Send(in))
 }
 
@@ -127,8 +127,8 @@ func (*shapes) Upload(_ context.Context, in *httpbody.HttpBody) (*httpbody.HttpB
 	return in, nil
 }
 
-func (*shapes) UploadParts(stream shapesv1.ShapesService_UploadPartsServer) error {
-	sum := new(shapesv1.SumResponse)
+func (*shapes) UploadParts(stream formsv1.FormsService_UploadPartsServer) error {
+	sum := new(formsv1.SumResponse)
 	for {
 		in, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -144,7 +144,7 @@ func (*shapes) UploadParts(stream shapesv1.ShapesService_UploadPartsServer) erro
 	}
 }
 
-func (*shapes) Pipe(stream shapesv1.ShapesService_PipeServer) error {
+func (*shapes) Pipe(stream formsv1.FormsService_PipeServer) error {
 	for {
 		in, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -159,17 +159,17 @@ func (*shapes) Pipe(stream shapesv1.ShapesService_PipeServer) error {
 	}
 }
 
-func (s *shapes) Legacy(_ context.Context, in *shapesv1.LegacyRequest) (*shapesv1.LegacyResponse, error) {
+func (s *shapes) Legacy(_ context.Context, in *formsv1.LegacyRequest) (*formsv1.LegacyResponse, error) {
 	if s.ran != nil {
 		s.ran <- struct{}{}
 	}
 	if in.GetNote() == "incomplete" {
-		return &shapesv1.LegacyResponse{}, nil
+		return &formsv1.LegacyResponse{}, nil
 	}
-	return &shapesv1.LegacyResponse{Id: in.Id}, nil //nolint:protogetter // as it is
+	return &formsv1.LegacyResponse{Id: in.Id}, nil //nolint:protogetter // as it is
 }
 
-func (s *shapes) LegacySum(stream shapesv1.ShapesService_LegacySumServer) error {
+func (s *shapes) LegacySum(stream formsv1.FormsService_LegacySumServer) error {
 	for {
 		if _, err := stream.Recv(); errors.Is(err, io.EOF) {
 			return stream.SendAndClose(new(emptypb.Empty))
@@ -183,7 +183,7 @@ func (s *shapes) LegacySum(stream shapesv1.ShapesService_LegacySumServer) error 
 }
 
 // failing returns a handler that sets header and trailer, and fails.
-func failing(ctx context.Context, _ *shapesv1.Shape) (*shapesv1.Shape, error) {
+func failing(ctx context.Context, _ *formsv1.Shape) (*formsv1.Shape, error) {
 	return nil, errors.Join(
 		grpc.SetHeader(ctx, metadata.Pairs("set", "1", "set", "2")),
 		grpc.SetTrailer(ctx, metadata.Pairs("trails", "1")),
@@ -193,8 +193,8 @@ func failing(ctx context.Context, _ *shapesv1.Shape) (*shapesv1.Shape, error) {
 func serve(t *testing.T, impl *shapes) *chassistest.Running {
 	t.Helper()
 	return chassistest.Start(t, chassis.Service{Name: "shapes", Setup: func(ctx context.Context, app *chassis.App) error {
-		shapesv1.RegisterShapesServiceServer(app, impl)
-		app.Gateway(ctx, shapesv1.RegisterShapesServiceHandler)
+		formsv1.RegisterFormsServiceServer(app, impl)
+		app.Gateway(ctx, formsv1.RegisterFormsServiceHandler)
 		return nil
 	}}, chassistest.Options{})
 }

@@ -2,11 +2,11 @@
 // versions:
 // - protoc-gen-go-grpc v1.6.2
 // - protoc             (unknown)
-// source: shapes/v1/shapes.proto
+// source: forms/v1/forms.proto
 
 // A service for the tests of REST: it has messages, routes and streams of each shape.
 
-package shapesv1
+package formsv1
 
 import (
 	context "context"
@@ -23,28 +23,28 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ShapesService_Echo_FullMethodName          = "/shapes.v1.ShapesService/Echo"
-	ShapesService_Get_FullMethodName           = "/shapes.v1.ShapesService/Get"
-	ShapesService_Part_FullMethodName          = "/shapes.v1.ShapesService/Part"
-	ShapesService_Patch_FullMethodName         = "/shapes.v1.ShapesService/Patch"
-	ShapesService_Sum_FullMethodName           = "/shapes.v1.ShapesService/Sum"
-	ShapesService_Chat_FullMethodName          = "/shapes.v1.ShapesService/Chat"
-	ShapesService_Watch_FullMethodName         = "/shapes.v1.ShapesService/Watch"
-	ShapesService_Download_FullMethodName      = "/shapes.v1.ShapesService/Download"
-	ShapesService_DownloadParts_FullMethodName = "/shapes.v1.ShapesService/DownloadParts"
-	ShapesService_Keep_FullMethodName          = "/shapes.v1.ShapesService/Keep"
-	ShapesService_KeepParts_FullMethodName     = "/shapes.v1.ShapesService/KeepParts"
-	ShapesService_Upload_FullMethodName        = "/shapes.v1.ShapesService/Upload"
-	ShapesService_UploadParts_FullMethodName   = "/shapes.v1.ShapesService/UploadParts"
-	ShapesService_Pipe_FullMethodName          = "/shapes.v1.ShapesService/Pipe"
-	ShapesService_Legacy_FullMethodName        = "/shapes.v1.ShapesService/Legacy"
-	ShapesService_LegacySum_FullMethodName     = "/shapes.v1.ShapesService/LegacySum"
+	FormsService_Echo_FullMethodName          = "/forms.v1.FormsService/Echo"
+	FormsService_Get_FullMethodName           = "/forms.v1.FormsService/Get"
+	FormsService_Part_FullMethodName          = "/forms.v1.FormsService/Part"
+	FormsService_Patch_FullMethodName         = "/forms.v1.FormsService/Patch"
+	FormsService_Sum_FullMethodName           = "/forms.v1.FormsService/Sum"
+	FormsService_Chat_FullMethodName          = "/forms.v1.FormsService/Chat"
+	FormsService_Watch_FullMethodName         = "/forms.v1.FormsService/Watch"
+	FormsService_Download_FullMethodName      = "/forms.v1.FormsService/Download"
+	FormsService_DownloadParts_FullMethodName = "/forms.v1.FormsService/DownloadParts"
+	FormsService_Keep_FullMethodName          = "/forms.v1.FormsService/Keep"
+	FormsService_KeepParts_FullMethodName     = "/forms.v1.FormsService/KeepParts"
+	FormsService_Upload_FullMethodName        = "/forms.v1.FormsService/Upload"
+	FormsService_UploadParts_FullMethodName   = "/forms.v1.FormsService/UploadParts"
+	FormsService_Pipe_FullMethodName          = "/forms.v1.FormsService/Pipe"
+	FormsService_Legacy_FullMethodName        = "/forms.v1.FormsService/Legacy"
+	FormsService_LegacySum_FullMethodName     = "/forms.v1.FormsService/LegacySum"
 )
 
-// ShapesServiceClient is the client API for ShapesService service.
+// FormsServiceClient is the client API for FormsService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
-type ShapesServiceClient interface {
+type FormsServiceClient interface {
 	// Echo answers with its request. Its other routes have one field as the body.
 	Echo(ctx context.Context, in *Shape, opts ...grpc.CallOption) (*Shape, error)
 	// Get answers with the values of its path.
@@ -69,57 +69,57 @@ type ShapesServiceClient interface {
 	LegacySum(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[LegacyRequest, emptypb.Empty], error)
 }
 
-type shapesServiceClient struct {
+type formsServiceClient struct {
 	cc grpc.ClientConnInterface
 }
 
-func NewShapesServiceClient(cc grpc.ClientConnInterface) ShapesServiceClient {
-	return &shapesServiceClient{cc}
+func NewFormsServiceClient(cc grpc.ClientConnInterface) FormsServiceClient {
+	return &formsServiceClient{cc}
 }
 
-func (c *shapesServiceClient) Echo(ctx context.Context, in *Shape, opts ...grpc.CallOption) (*Shape, error) {
+func (c *formsServiceClient) Echo(ctx context.Context, in *Shape, opts ...grpc.CallOption) (*Shape, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Shape)
-	err := c.cc.Invoke(ctx, ShapesService_Echo_FullMethodName, in, out, cOpts...)
+	err := c.cc.Invoke(ctx, FormsService_Echo_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-func (c *shapesServiceClient) Get(ctx context.Context, in *Shape, opts ...grpc.CallOption) (*Shape, error) {
+func (c *formsServiceClient) Get(ctx context.Context, in *Shape, opts ...grpc.CallOption) (*Shape, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Shape)
-	err := c.cc.Invoke(ctx, ShapesService_Get_FullMethodName, in, out, cOpts...)
+	err := c.cc.Invoke(ctx, FormsService_Get_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-func (c *shapesServiceClient) Part(ctx context.Context, in *Shape, opts ...grpc.CallOption) (*Shape, error) {
+func (c *formsServiceClient) Part(ctx context.Context, in *Shape, opts ...grpc.CallOption) (*Shape, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Shape)
-	err := c.cc.Invoke(ctx, ShapesService_Part_FullMethodName, in, out, cOpts...)
+	err := c.cc.Invoke(ctx, FormsService_Part_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-func (c *shapesServiceClient) Patch(ctx context.Context, in *PatchRequest, opts ...grpc.CallOption) (*PatchRequest, error) {
+func (c *formsServiceClient) Patch(ctx context.Context, in *PatchRequest, opts ...grpc.CallOption) (*PatchRequest, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(PatchRequest)
-	err := c.cc.Invoke(ctx, ShapesService_Patch_FullMethodName, in, out, cOpts...)
+	err := c.cc.Invoke(ctx, FormsService_Patch_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-func (c *shapesServiceClient) Sum(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[Shape, SumResponse], error) {
+func (c *formsServiceClient) Sum(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[Shape, SumResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ShapesService_ServiceDesc.Streams[0], ShapesService_Sum_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &FormsService_ServiceDesc.Streams[0], FormsService_Sum_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -128,11 +128,11 @@ func (c *shapesServiceClient) Sum(ctx context.Context, opts ...grpc.CallOption) 
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type ShapesService_SumClient = grpc.ClientStreamingClient[Shape, SumResponse]
+type FormsService_SumClient = grpc.ClientStreamingClient[Shape, SumResponse]
 
-func (c *shapesServiceClient) Chat(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[Shape, Shape], error) {
+func (c *formsServiceClient) Chat(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[Shape, Shape], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ShapesService_ServiceDesc.Streams[1], ShapesService_Chat_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &FormsService_ServiceDesc.Streams[1], FormsService_Chat_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -141,11 +141,11 @@ func (c *shapesServiceClient) Chat(ctx context.Context, opts ...grpc.CallOption)
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type ShapesService_ChatClient = grpc.BidiStreamingClient[Shape, Shape]
+type FormsService_ChatClient = grpc.BidiStreamingClient[Shape, Shape]
 
-func (c *shapesServiceClient) Watch(ctx context.Context, in *Shape, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Shape], error) {
+func (c *formsServiceClient) Watch(ctx context.Context, in *Shape, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Shape], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ShapesService_ServiceDesc.Streams[2], ShapesService_Watch_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &FormsService_ServiceDesc.Streams[2], FormsService_Watch_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -160,21 +160,21 @@ func (c *shapesServiceClient) Watch(ctx context.Context, in *Shape, opts ...grpc
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type ShapesService_WatchClient = grpc.ServerStreamingClient[Shape]
+type FormsService_WatchClient = grpc.ServerStreamingClient[Shape]
 
-func (c *shapesServiceClient) Download(ctx context.Context, in *Shape, opts ...grpc.CallOption) (*httpbody.HttpBody, error) {
+func (c *formsServiceClient) Download(ctx context.Context, in *Shape, opts ...grpc.CallOption) (*httpbody.HttpBody, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(httpbody.HttpBody)
-	err := c.cc.Invoke(ctx, ShapesService_Download_FullMethodName, in, out, cOpts...)
+	err := c.cc.Invoke(ctx, FormsService_Download_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-func (c *shapesServiceClient) DownloadParts(ctx context.Context, in *Shape, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error) {
+func (c *formsServiceClient) DownloadParts(ctx context.Context, in *Shape, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ShapesService_ServiceDesc.Streams[3], ShapesService_DownloadParts_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &FormsService_ServiceDesc.Streams[3], FormsService_DownloadParts_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -189,21 +189,21 @@ func (c *shapesServiceClient) DownloadParts(ctx context.Context, in *Shape, opts
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type ShapesService_DownloadPartsClient = grpc.ServerStreamingClient[httpbody.HttpBody]
+type FormsService_DownloadPartsClient = grpc.ServerStreamingClient[httpbody.HttpBody]
 
-func (c *shapesServiceClient) Keep(ctx context.Context, in *File, opts ...grpc.CallOption) (*File, error) {
+func (c *formsServiceClient) Keep(ctx context.Context, in *File, opts ...grpc.CallOption) (*File, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(File)
-	err := c.cc.Invoke(ctx, ShapesService_Keep_FullMethodName, in, out, cOpts...)
+	err := c.cc.Invoke(ctx, FormsService_Keep_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-func (c *shapesServiceClient) KeepParts(ctx context.Context, in *File, opts ...grpc.CallOption) (grpc.ServerStreamingClient[File], error) {
+func (c *formsServiceClient) KeepParts(ctx context.Context, in *File, opts ...grpc.CallOption) (grpc.ServerStreamingClient[File], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ShapesService_ServiceDesc.Streams[4], ShapesService_KeepParts_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &FormsService_ServiceDesc.Streams[4], FormsService_KeepParts_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -218,21 +218,21 @@ func (c *shapesServiceClient) KeepParts(ctx context.Context, in *File, opts ...g
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type ShapesService_KeepPartsClient = grpc.ServerStreamingClient[File]
+type FormsService_KeepPartsClient = grpc.ServerStreamingClient[File]
 
-func (c *shapesServiceClient) Upload(ctx context.Context, in *httpbody.HttpBody, opts ...grpc.CallOption) (*httpbody.HttpBody, error) {
+func (c *formsServiceClient) Upload(ctx context.Context, in *httpbody.HttpBody, opts ...grpc.CallOption) (*httpbody.HttpBody, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(httpbody.HttpBody)
-	err := c.cc.Invoke(ctx, ShapesService_Upload_FullMethodName, in, out, cOpts...)
+	err := c.cc.Invoke(ctx, FormsService_Upload_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-func (c *shapesServiceClient) UploadParts(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[httpbody.HttpBody, SumResponse], error) {
+func (c *formsServiceClient) UploadParts(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[httpbody.HttpBody, SumResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ShapesService_ServiceDesc.Streams[5], ShapesService_UploadParts_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &FormsService_ServiceDesc.Streams[5], FormsService_UploadParts_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -241,11 +241,11 @@ func (c *shapesServiceClient) UploadParts(ctx context.Context, opts ...grpc.Call
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type ShapesService_UploadPartsClient = grpc.ClientStreamingClient[httpbody.HttpBody, SumResponse]
+type FormsService_UploadPartsClient = grpc.ClientStreamingClient[httpbody.HttpBody, SumResponse]
 
-func (c *shapesServiceClient) Pipe(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[httpbody.HttpBody, httpbody.HttpBody], error) {
+func (c *formsServiceClient) Pipe(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[httpbody.HttpBody, httpbody.HttpBody], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ShapesService_ServiceDesc.Streams[6], ShapesService_Pipe_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &FormsService_ServiceDesc.Streams[6], FormsService_Pipe_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -254,21 +254,21 @@ func (c *shapesServiceClient) Pipe(ctx context.Context, opts ...grpc.CallOption)
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type ShapesService_PipeClient = grpc.BidiStreamingClient[httpbody.HttpBody, httpbody.HttpBody]
+type FormsService_PipeClient = grpc.BidiStreamingClient[httpbody.HttpBody, httpbody.HttpBody]
 
-func (c *shapesServiceClient) Legacy(ctx context.Context, in *LegacyRequest, opts ...grpc.CallOption) (*LegacyResponse, error) {
+func (c *formsServiceClient) Legacy(ctx context.Context, in *LegacyRequest, opts ...grpc.CallOption) (*LegacyResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(LegacyResponse)
-	err := c.cc.Invoke(ctx, ShapesService_Legacy_FullMethodName, in, out, cOpts...)
+	err := c.cc.Invoke(ctx, FormsService_Legacy_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-func (c *shapesServiceClient) LegacySum(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[LegacyRequest, emptypb.Empty], error) {
+func (c *formsServiceClient) LegacySum(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[LegacyRequest, emptypb.Empty], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &ShapesService_ServiceDesc.Streams[7], ShapesService_LegacySum_FullMethodName, cOpts...)
+	stream, err := c.cc.NewStream(ctx, &FormsService_ServiceDesc.Streams[7], FormsService_LegacySum_FullMethodName, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -277,12 +277,12 @@ func (c *shapesServiceClient) LegacySum(ctx context.Context, opts ...grpc.CallOp
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type ShapesService_LegacySumClient = grpc.ClientStreamingClient[LegacyRequest, emptypb.Empty]
+type FormsService_LegacySumClient = grpc.ClientStreamingClient[LegacyRequest, emptypb.Empty]
 
-// ShapesServiceServer is the server API for ShapesService service.
-// All implementations must embed UnimplementedShapesServiceServer
+// FormsServiceServer is the server API for FormsService service.
+// All implementations must embed UnimplementedFormsServiceServer
 // for forward compatibility.
-type ShapesServiceServer interface {
+type FormsServiceServer interface {
 	// Echo answers with its request. Its other routes have one field as the body.
 	Echo(context.Context, *Shape) (*Shape, error)
 	// Get answers with the values of its path.
@@ -305,380 +305,380 @@ type ShapesServiceServer interface {
 	Pipe(grpc.BidiStreamingServer[httpbody.HttpBody, httpbody.HttpBody]) error
 	Legacy(context.Context, *LegacyRequest) (*LegacyResponse, error)
 	LegacySum(grpc.ClientStreamingServer[LegacyRequest, emptypb.Empty]) error
-	mustEmbedUnimplementedShapesServiceServer()
+	mustEmbedUnimplementedFormsServiceServer()
 }
 
-// UnimplementedShapesServiceServer must be embedded to have
+// UnimplementedFormsServiceServer must be embedded to have
 // forward compatible implementations.
 //
 // NOTE: this should be embedded by value instead of pointer to avoid a nil
 // pointer dereference when methods are called.
-type UnimplementedShapesServiceServer struct{}
+type UnimplementedFormsServiceServer struct{}
 
-func (UnimplementedShapesServiceServer) Echo(context.Context, *Shape) (*Shape, error) {
+func (UnimplementedFormsServiceServer) Echo(context.Context, *Shape) (*Shape, error) {
 	return nil, status.Error(codes.Unimplemented, "method Echo not implemented")
 }
-func (UnimplementedShapesServiceServer) Get(context.Context, *Shape) (*Shape, error) {
+func (UnimplementedFormsServiceServer) Get(context.Context, *Shape) (*Shape, error) {
 	return nil, status.Error(codes.Unimplemented, "method Get not implemented")
 }
-func (UnimplementedShapesServiceServer) Part(context.Context, *Shape) (*Shape, error) {
+func (UnimplementedFormsServiceServer) Part(context.Context, *Shape) (*Shape, error) {
 	return nil, status.Error(codes.Unimplemented, "method Part not implemented")
 }
-func (UnimplementedShapesServiceServer) Patch(context.Context, *PatchRequest) (*PatchRequest, error) {
+func (UnimplementedFormsServiceServer) Patch(context.Context, *PatchRequest) (*PatchRequest, error) {
 	return nil, status.Error(codes.Unimplemented, "method Patch not implemented")
 }
-func (UnimplementedShapesServiceServer) Sum(grpc.ClientStreamingServer[Shape, SumResponse]) error {
+func (UnimplementedFormsServiceServer) Sum(grpc.ClientStreamingServer[Shape, SumResponse]) error {
 	return status.Error(codes.Unimplemented, "method Sum not implemented")
 }
-func (UnimplementedShapesServiceServer) Chat(grpc.BidiStreamingServer[Shape, Shape]) error {
+func (UnimplementedFormsServiceServer) Chat(grpc.BidiStreamingServer[Shape, Shape]) error {
 	return status.Error(codes.Unimplemented, "method Chat not implemented")
 }
-func (UnimplementedShapesServiceServer) Watch(*Shape, grpc.ServerStreamingServer[Shape]) error {
+func (UnimplementedFormsServiceServer) Watch(*Shape, grpc.ServerStreamingServer[Shape]) error {
 	return status.Error(codes.Unimplemented, "method Watch not implemented")
 }
-func (UnimplementedShapesServiceServer) Download(context.Context, *Shape) (*httpbody.HttpBody, error) {
+func (UnimplementedFormsServiceServer) Download(context.Context, *Shape) (*httpbody.HttpBody, error) {
 	return nil, status.Error(codes.Unimplemented, "method Download not implemented")
 }
-func (UnimplementedShapesServiceServer) DownloadParts(*Shape, grpc.ServerStreamingServer[httpbody.HttpBody]) error {
+func (UnimplementedFormsServiceServer) DownloadParts(*Shape, grpc.ServerStreamingServer[httpbody.HttpBody]) error {
 	return status.Error(codes.Unimplemented, "method DownloadParts not implemented")
 }
-func (UnimplementedShapesServiceServer) Keep(context.Context, *File) (*File, error) {
+func (UnimplementedFormsServiceServer) Keep(context.Context, *File) (*File, error) {
 	return nil, status.Error(codes.Unimplemented, "method Keep not implemented")
 }
-func (UnimplementedShapesServiceServer) KeepParts(*File, grpc.ServerStreamingServer[File]) error {
+func (UnimplementedFormsServiceServer) KeepParts(*File, grpc.ServerStreamingServer[File]) error {
 	return status.Error(codes.Unimplemented, "method KeepParts not implemented")
 }
-func (UnimplementedShapesServiceServer) Upload(context.Context, *httpbody.HttpBody) (*httpbody.HttpBody, error) {
+func (UnimplementedFormsServiceServer) Upload(context.Context, *httpbody.HttpBody) (*httpbody.HttpBody, error) {
 	return nil, status.Error(codes.Unimplemented, "method Upload not implemented")
 }
-func (UnimplementedShapesServiceServer) UploadParts(grpc.ClientStreamingServer[httpbody.HttpBody, SumResponse]) error {
+func (UnimplementedFormsServiceServer) UploadParts(grpc.ClientStreamingServer[httpbody.HttpBody, SumResponse]) error {
 	return status.Error(codes.Unimplemented, "method UploadParts not implemented")
 }
-func (UnimplementedShapesServiceServer) Pipe(grpc.BidiStreamingServer[httpbody.HttpBody, httpbody.HttpBody]) error {
+func (UnimplementedFormsServiceServer) Pipe(grpc.BidiStreamingServer[httpbody.HttpBody, httpbody.HttpBody]) error {
 	return status.Error(codes.Unimplemented, "method Pipe not implemented")
 }
-func (UnimplementedShapesServiceServer) Legacy(context.Context, *LegacyRequest) (*LegacyResponse, error) {
+func (UnimplementedFormsServiceServer) Legacy(context.Context, *LegacyRequest) (*LegacyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Legacy not implemented")
 }
-func (UnimplementedShapesServiceServer) LegacySum(grpc.ClientStreamingServer[LegacyRequest, emptypb.Empty]) error {
+func (UnimplementedFormsServiceServer) LegacySum(grpc.ClientStreamingServer[LegacyRequest, emptypb.Empty]) error {
 	return status.Error(codes.Unimplemented, "method LegacySum not implemented")
 }
-func (UnimplementedShapesServiceServer) mustEmbedUnimplementedShapesServiceServer() {}
-func (UnimplementedShapesServiceServer) testEmbeddedByValue()                       {}
+func (UnimplementedFormsServiceServer) mustEmbedUnimplementedFormsServiceServer() {}
+func (UnimplementedFormsServiceServer) testEmbeddedByValue()                      {}
 
-// UnsafeShapesServiceServer may be embedded to opt out of forward compatibility for this service.
-// Use of this interface is not recommended, as added methods to ShapesServiceServer will
+// UnsafeFormsServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to FormsServiceServer will
 // result in compilation errors.
-type UnsafeShapesServiceServer interface {
-	mustEmbedUnimplementedShapesServiceServer()
+type UnsafeFormsServiceServer interface {
+	mustEmbedUnimplementedFormsServiceServer()
 }
 
-func RegisterShapesServiceServer(s grpc.ServiceRegistrar, srv ShapesServiceServer) {
-	// If the following call panics, it indicates UnimplementedShapesServiceServer was
+func RegisterFormsServiceServer(s grpc.ServiceRegistrar, srv FormsServiceServer) {
+	// If the following call panics, it indicates UnimplementedFormsServiceServer was
 	// embedded by pointer and is nil.  This will cause panics if an
 	// unimplemented method is ever invoked, so we test this at initialization
 	// time to prevent it from happening at runtime later due to I/O.
 	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
 		t.testEmbeddedByValue()
 	}
-	s.RegisterService(&ShapesService_ServiceDesc, srv)
+	s.RegisterService(&FormsService_ServiceDesc, srv)
 }
 
-func _ShapesService_Echo_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+func _FormsService_Echo_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(Shape)
 	if err := dec(in); err != nil {
 		return nil, err
 	}
 	if interceptor == nil {
-		return srv.(ShapesServiceServer).Echo(ctx, in)
+		return srv.(FormsServiceServer).Echo(ctx, in)
 	}
 	info := &grpc.UnaryServerInfo{
 		Server:     srv,
-		FullMethod: ShapesService_Echo_FullMethodName,
+		FullMethod: FormsService_Echo_FullMethodName,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ShapesServiceServer).Echo(ctx, req.(*Shape))
+		return srv.(FormsServiceServer).Echo(ctx, req.(*Shape))
 	}
 	return interceptor(ctx, in, info, handler)
 }
 
-func _ShapesService_Get_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+func _FormsService_Get_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(Shape)
 	if err := dec(in); err != nil {
 		return nil, err
 	}
 	if interceptor == nil {
-		return srv.(ShapesServiceServer).Get(ctx, in)
+		return srv.(FormsServiceServer).Get(ctx, in)
 	}
 	info := &grpc.UnaryServerInfo{
 		Server:     srv,
-		FullMethod: ShapesService_Get_FullMethodName,
+		FullMethod: FormsService_Get_FullMethodName,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ShapesServiceServer).Get(ctx, req.(*Shape))
+		return srv.(FormsServiceServer).Get(ctx, req.(*Shape))
 	}
 	return interceptor(ctx, in, info, handler)
 }
 
-func _ShapesService_Part_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+func _FormsService_Part_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(Shape)
 	if err := dec(in); err != nil {
 		return nil, err
 	}
 	if interceptor == nil {
-		return srv.(ShapesServiceServer).Part(ctx, in)
+		return srv.(FormsServiceServer).Part(ctx, in)
 	}
 	info := &grpc.UnaryServerInfo{
 		Server:     srv,
-		FullMethod: ShapesService_Part_FullMethodName,
+		FullMethod: FormsService_Part_FullMethodName,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ShapesServiceServer).Part(ctx, req.(*Shape))
+		return srv.(FormsServiceServer).Part(ctx, req.(*Shape))
 	}
 	return interceptor(ctx, in, info, handler)
 }
 
-func _ShapesService_Patch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+func _FormsService_Patch_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(PatchRequest)
 	if err := dec(in); err != nil {
 		return nil, err
 	}
 	if interceptor == nil {
-		return srv.(ShapesServiceServer).Patch(ctx, in)
+		return srv.(FormsServiceServer).Patch(ctx, in)
 	}
 	info := &grpc.UnaryServerInfo{
 		Server:     srv,
-		FullMethod: ShapesService_Patch_FullMethodName,
+		FullMethod: FormsService_Patch_FullMethodName,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ShapesServiceServer).Patch(ctx, req.(*PatchRequest))
+		return srv.(FormsServiceServer).Patch(ctx, req.(*PatchRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
 
-func _ShapesService_Sum_Handler(srv interface{}, stream grpc.ServerStream) error {
-	return srv.(ShapesServiceServer).Sum(&grpc.GenericServerStream[Shape, SumResponse]{ServerStream: stream})
+func _FormsService_Sum_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(FormsServiceServer).Sum(&grpc.GenericServerStream[Shape, SumResponse]{ServerStream: stream})
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type ShapesService_SumServer = grpc.ClientStreamingServer[Shape, SumResponse]
+type FormsService_SumServer = grpc.ClientStreamingServer[Shape, SumResponse]
 
-func _ShapesService_Chat_Handler(srv interface{}, stream grpc.ServerStream) error {
-	return srv.(ShapesServiceServer).Chat(&grpc.GenericServerStream[Shape, Shape]{ServerStream: stream})
+func _FormsService_Chat_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(FormsServiceServer).Chat(&grpc.GenericServerStream[Shape, Shape]{ServerStream: stream})
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type ShapesService_ChatServer = grpc.BidiStreamingServer[Shape, Shape]
+type FormsService_ChatServer = grpc.BidiStreamingServer[Shape, Shape]
 
-func _ShapesService_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
+func _FormsService_Watch_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(Shape)
 	if err := stream.RecvMsg(m); err != nil {
 		return err
 	}
-	return srv.(ShapesServiceServer).Watch(m, &grpc.GenericServerStream[Shape, Shape]{ServerStream: stream})
+	return srv.(FormsServiceServer).Watch(m, &grpc.GenericServerStream[Shape, Shape]{ServerStream: stream})
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type ShapesService_WatchServer = grpc.ServerStreamingServer[Shape]
+type FormsService_WatchServer = grpc.ServerStreamingServer[Shape]
 
-func _ShapesService_Download_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+func _FormsService_Download_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(Shape)
 	if err := dec(in); err != nil {
 		return nil, err
 	}
 	if interceptor == nil {
-		return srv.(ShapesServiceServer).Download(ctx, in)
+		return srv.(FormsServiceServer).Download(ctx, in)
 	}
 	info := &grpc.UnaryServerInfo{
 		Server:     srv,
-		FullMethod: ShapesService_Download_FullMethodName,
+		FullMethod: FormsService_Download_FullMethodName,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ShapesServiceServer).Download(ctx, req.(*Shape))
+		return srv.(FormsServiceServer).Download(ctx, req.(*Shape))
 	}
 	return interceptor(ctx, in, info, handler)
 }
 
-func _ShapesService_DownloadParts_Handler(srv interface{}, stream grpc.ServerStream) error {
+func _FormsService_DownloadParts_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(Shape)
 	if err := stream.RecvMsg(m); err != nil {
 		return err
 	}
-	return srv.(ShapesServiceServer).DownloadParts(m, &grpc.GenericServerStream[Shape, httpbody.HttpBody]{ServerStream: stream})
+	return srv.(FormsServiceServer).DownloadParts(m, &grpc.GenericServerStream[Shape, httpbody.HttpBody]{ServerStream: stream})
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type ShapesService_DownloadPartsServer = grpc.ServerStreamingServer[httpbody.HttpBody]
+type FormsService_DownloadPartsServer = grpc.ServerStreamingServer[httpbody.HttpBody]
 
-func _ShapesService_Keep_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+func _FormsService_Keep_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(File)
 	if err := dec(in); err != nil {
 		return nil, err
 	}
 	if interceptor == nil {
-		return srv.(ShapesServiceServer).Keep(ctx, in)
+		return srv.(FormsServiceServer).Keep(ctx, in)
 	}
 	info := &grpc.UnaryServerInfo{
 		Server:     srv,
-		FullMethod: ShapesService_Keep_FullMethodName,
+		FullMethod: FormsService_Keep_FullMethodName,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ShapesServiceServer).Keep(ctx, req.(*File))
+		return srv.(FormsServiceServer).Keep(ctx, req.(*File))
 	}
 	return interceptor(ctx, in, info, handler)
 }
 
-func _ShapesService_KeepParts_Handler(srv interface{}, stream grpc.ServerStream) error {
+func _FormsService_KeepParts_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(File)
 	if err := stream.RecvMsg(m); err != nil {
 		return err
 	}
-	return srv.(ShapesServiceServer).KeepParts(m, &grpc.GenericServerStream[File, File]{ServerStream: stream})
+	return srv.(FormsServiceServer).KeepParts(m, &grpc.GenericServerStream[File, File]{ServerStream: stream})
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type ShapesService_KeepPartsServer = grpc.ServerStreamingServer[File]
+type FormsService_KeepPartsServer = grpc.ServerStreamingServer[File]
 
-func _ShapesService_Upload_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+func _FormsService_Upload_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(httpbody.HttpBody)
 	if err := dec(in); err != nil {
 		return nil, err
 	}
 	if interceptor == nil {
-		return srv.(ShapesServiceServer).Upload(ctx, in)
+		return srv.(FormsServiceServer).Upload(ctx, in)
 	}
 	info := &grpc.UnaryServerInfo{
 		Server:     srv,
-		FullMethod: ShapesService_Upload_FullMethodName,
+		FullMethod: FormsService_Upload_FullMethodName,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ShapesServiceServer).Upload(ctx, req.(*httpbody.HttpBody))
+		return srv.(FormsServiceServer).Upload(ctx, req.(*httpbody.HttpBody))
 	}
 	return interceptor(ctx, in, info, handler)
 }
 
-func _ShapesService_UploadParts_Handler(srv interface{}, stream grpc.ServerStream) error {
-	return srv.(ShapesServiceServer).UploadParts(&grpc.GenericServerStream[httpbody.HttpBody, SumResponse]{ServerStream: stream})
+func _FormsService_UploadParts_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(FormsServiceServer).UploadParts(&grpc.GenericServerStream[httpbody.HttpBody, SumResponse]{ServerStream: stream})
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type ShapesService_UploadPartsServer = grpc.ClientStreamingServer[httpbody.HttpBody, SumResponse]
+type FormsService_UploadPartsServer = grpc.ClientStreamingServer[httpbody.HttpBody, SumResponse]
 
-func _ShapesService_Pipe_Handler(srv interface{}, stream grpc.ServerStream) error {
-	return srv.(ShapesServiceServer).Pipe(&grpc.GenericServerStream[httpbody.HttpBody, httpbody.HttpBody]{ServerStream: stream})
+func _FormsService_Pipe_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(FormsServiceServer).Pipe(&grpc.GenericServerStream[httpbody.HttpBody, httpbody.HttpBody]{ServerStream: stream})
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type ShapesService_PipeServer = grpc.BidiStreamingServer[httpbody.HttpBody, httpbody.HttpBody]
+type FormsService_PipeServer = grpc.BidiStreamingServer[httpbody.HttpBody, httpbody.HttpBody]
 
-func _ShapesService_Legacy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+func _FormsService_Legacy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(LegacyRequest)
 	if err := dec(in); err != nil {
 		return nil, err
 	}
 	if interceptor == nil {
-		return srv.(ShapesServiceServer).Legacy(ctx, in)
+		return srv.(FormsServiceServer).Legacy(ctx, in)
 	}
 	info := &grpc.UnaryServerInfo{
 		Server:     srv,
-		FullMethod: ShapesService_Legacy_FullMethodName,
+		FullMethod: FormsService_Legacy_FullMethodName,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ShapesServiceServer).Legacy(ctx, req.(*LegacyRequest))
+		return srv.(FormsServiceServer).Legacy(ctx, req.(*LegacyRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
 
-func _ShapesService_LegacySum_Handler(srv interface{}, stream grpc.ServerStream) error {
-	return srv.(ShapesServiceServer).LegacySum(&grpc.GenericServerStream[LegacyRequest, emptypb.Empty]{ServerStream: stream})
+func _FormsService_LegacySum_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(FormsServiceServer).LegacySum(&grpc.GenericServerStream[LegacyRequest, emptypb.Empty]{ServerStream: stream})
 }
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type ShapesService_LegacySumServer = grpc.ClientStreamingServer[LegacyRequest, emptypb.Empty]
+type FormsService_LegacySumServer = grpc.ClientStreamingServer[LegacyRequest, emptypb.Empty]
 
-// ShapesService_ServiceDesc is the grpc.ServiceDesc for ShapesService service.
+// FormsService_ServiceDesc is the grpc.ServiceDesc for FormsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
-var ShapesService_ServiceDesc = grpc.ServiceDesc{
-	ServiceName: "shapes.v1.ShapesService",
-	HandlerType: (*ShapesServiceServer)(nil),
+var FormsService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "forms.v1.FormsService",
+	HandlerType: (*FormsServiceServer)(nil),
 	Methods: []grpc.MethodDesc{
 		{
 			MethodName: "Echo",
-			Handler:    _ShapesService_Echo_Handler,
+			Handler:    _FormsService_Echo_Handler,
 		},
 		{
 			MethodName: "Get",
-			Handler:    _ShapesService_Get_Handler,
+			Handler:    _FormsService_Get_Handler,
 		},
 		{
 			MethodName: "Part",
-			Handler:    _ShapesService_Part_Handler,
+			Handler:    _FormsService_Part_Handler,
 		},
 		{
 			MethodName: "Patch",
-			Handler:    _ShapesService_Patch_Handler,
+			Handler:    _FormsService_Patch_Handler,
 		},
 		{
 			MethodName: "Download",
-			Handler:    _ShapesService_Download_Handler,
+			Handler:    _FormsService_Download_Handler,
 		},
 		{
 			MethodName: "Keep",
-			Handler:    _ShapesService_Keep_Handler,
+			Handler:    _FormsService_Keep_Handler,
 		},
 		{
 			MethodName: "Upload",
-			Handler:    _ShapesService_Upload_Handler,
+			Handler:    _FormsService_Upload_Handler,
 		},
 		{
 			MethodName: "Legacy",
-			Handler:    _ShapesService_Legacy_Handler,
+			Handler:    _FormsService_Legacy_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "Sum",
-			Handler:       _ShapesService_Sum_Handler,
+			Handler:       _FormsService_Sum_Handler,
 			ClientStreams: true,
 		},
 		{
 			StreamName:    "Chat",
-			Handler:       _ShapesService_Chat_Handler,
+			Handler:       _FormsService_Chat_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
 		},
 		{
 			StreamName:    "Watch",
-			Handler:       _ShapesService_Watch_Handler,
+			Handler:       _FormsService_Watch_Handler,
 			ServerStreams: true,
 		},
 		{
 			StreamName:    "DownloadParts",
-			Handler:       _ShapesService_DownloadParts_Handler,
+			Handler:       _FormsService_DownloadParts_Handler,
 			ServerStreams: true,
 		},
 		{
 			StreamName:    "KeepParts",
-			Handler:       _ShapesService_KeepParts_Handler,
+			Handler:       _FormsService_KeepParts_Handler,
 			ServerStreams: true,
 		},
 		{
 			StreamName:    "UploadParts",
-			Handler:       _ShapesService_UploadParts_Handler,
+			Handler:       _FormsService_UploadParts_Handler,
 			ClientStreams: true,
 		},
 		{
 			StreamName:    "Pipe",
-			Handler:       _ShapesService_Pipe_Handler,
+			Handler:       _FormsService_Pipe_Handler,
 			ServerStreams: true,
 			ClientStreams: true,
 		},
 		{
 			StreamName:    "LegacySum",
-			Handler:       _ShapesService_LegacySum_Handler,
+			Handler:       _FormsService_LegacySum_Handler,
 			ClientStreams: true,
 		},
 	},
-	Metadata: "shapes/v1/shapes.proto",
+	Metadata: "forms/v1/forms.proto",
 }

@@ -1,4 +1,4 @@
-package shapes_test
+package forms_test
 
 import (
 	"encoding/json"

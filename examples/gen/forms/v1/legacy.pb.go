@@ -2,9 +2,9 @@
 // versions:
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
-// source: shapes/v1/legacy.proto
+// source: forms/v1/legacy.proto
 
-package shapesv1
+package formsv1
 
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -33,7 +33,7 @@ type LegacyRequest struct {
 
 func (x *LegacyRequest) Reset() {
 	*x = LegacyRequest{}
-	mi := &file_shapes_v1_legacy_proto_msgTypes[0]
+	mi := &file_forms_v1_legacy_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -45,7 +45,7 @@ func (x *LegacyRequest) String() string {
 func (*LegacyRequest) ProtoMessage() {}
 
 func (x *LegacyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_shapes_v1_legacy_proto_msgTypes[0]
+	mi := &file_forms_v1_legacy_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -58,7 +58,7 @@ func (x *LegacyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LegacyRequest.ProtoReflect.Descriptor instead.
 func (*LegacyRequest) Descriptor() ([]byte, []int) {
-	return file_shapes_v1_legacy_proto_rawDescGZIP(), []int{0}
+	return file_forms_v1_legacy_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *LegacyRequest) GetId() string {
@@ -91,7 +91,7 @@ type LegacyPart struct {
 
 func (x *LegacyPart) Reset() {
 	*x = LegacyPart{}
-	mi := &file_shapes_v1_legacy_proto_msgTypes[1]
+	mi := &file_forms_v1_legacy_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -103,7 +103,7 @@ func (x *LegacyPart) String() string {
 func (*LegacyPart) ProtoMessage() {}
 
 func (x *LegacyPart) ProtoReflect() protoreflect.Message {
-	mi := &file_shapes_v1_legacy_proto_msgTypes[1]
+	mi := &file_forms_v1_legacy_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -116,7 +116,7 @@ func (x *LegacyPart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LegacyPart.ProtoReflect.Descriptor instead.
 func (*LegacyPart) Descriptor() ([]byte, []int) {
-	return file_shapes_v1_legacy_proto_rawDescGZIP(), []int{1}
+	return file_forms_v1_legacy_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *LegacyPart) GetSize() int32 {
@@ -136,7 +136,7 @@ type LegacyResponse struct {
 
 func (x *LegacyResponse) Reset() {
 	*x = LegacyResponse{}
-	mi := &file_shapes_v1_legacy_proto_msgTypes[2]
+	mi := &file_forms_v1_legacy_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -148,7 +148,7 @@ func (x *LegacyResponse) String() string {
 func (*LegacyResponse) ProtoMessage() {}
 
 func (x *LegacyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_shapes_v1_legacy_proto_msgTypes[2]
+	mi := &file_forms_v1_legacy_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -161,7 +161,7 @@ func (x *LegacyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LegacyResponse.ProtoReflect.Descriptor instead.
 func (*LegacyResponse) Descriptor() ([]byte, []int) {
-	return file_shapes_v1_legacy_proto_rawDescGZIP(), []int{2}
+	return file_forms_v1_legacy_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *LegacyResponse) GetId() string {
@@ -171,41 +171,41 @@ func (x *LegacyResponse) GetId() string {
 	return ""
 }
 
-var File_shapes_v1_legacy_proto protoreflect.FileDescriptor
+var File_forms_v1_legacy_proto protoreflect.FileDescriptor
 
-const file_shapes_v1_legacy_proto_rawDesc = "" +
+const file_forms_v1_legacy_proto_rawDesc = "" +
 	"\n" +
-	"\x16shapes/v1/legacy.proto\x12\tshapes.v1\"^\n" +
+	"\x15forms/v1/legacy.proto\x12\bforms.v1\"]\n" +
 	"\rLegacyRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x02(\tR\x02id\x12\x12\n" +
-	"\x04note\x18\x02 \x01(\tR\x04note\x12)\n" +
-	"\x04part\x18\x03 \x01(\v2\x15.shapes.v1.LegacyPartR\x04part\" \n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12(\n" +
+	"\x04part\x18\x03 \x01(\v2\x14.forms.v1.LegacyPartR\x04part\" \n" +
 	"\n" +
 	"LegacyPart\x12\x12\n" +
 	"\x04size\x18\x01 \x02(\x05R\x04size\" \n" +
 	"\x0eLegacyResponse\x12\x0e\n" +
-	"\x02id\x18\x01 \x02(\tR\x02idB>Z<github.com/betmakers/paddock/examples/gen/shapes/v1;shapesv1"
+	"\x02id\x18\x01 \x02(\tR\x02idB<Z:github.com/betmakers/paddock/examples/gen/forms/v1;formsv1"
 
 var (
-	file_shapes_v1_legacy_proto_rawDescOnce sync.Once
-	file_shapes_v1_legacy_proto_rawDescData []byte
+	file_forms_v1_legacy_proto_rawDescOnce sync.Once
+	file_forms_v1_legacy_proto_rawDescData []byte
 )
 
-func file_shapes_v1_legacy_proto_rawDescGZIP() []byte {
-	file_shapes_v1_legacy_proto_rawDescOnce.Do(func() {
-		file_shapes_v1_legacy_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_shapes_v1_legacy_proto_rawDesc), len(file_shapes_v1_legacy_proto_rawDesc)))
+func file_forms_v1_legacy_proto_rawDescGZIP() []byte {
+	file_forms_v1_legacy_proto_rawDescOnce.Do(func() {
+		file_forms_v1_legacy_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_forms_v1_legacy_proto_rawDesc), len(file_forms_v1_legacy_proto_rawDesc)))
 	})
-	return file_shapes_v1_legacy_proto_rawDescData
+	return file_forms_v1_legacy_proto_rawDescData
 }
 
-var file_shapes_v1_legacy_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
-var file_shapes_v1_legacy_proto_goTypes = []any{
-	(*LegacyRequest)(nil),  // 0: shapes.v1.LegacyRequest
-	(*LegacyPart)(nil),     // 1: shapes.v1.LegacyPart
-	(*LegacyResponse)(nil), // 2: shapes.v1.LegacyResponse
+var file_forms_v1_legacy_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_forms_v1_legacy_proto_goTypes = []any{
+	(*LegacyRequest)(nil),  // 0: forms.v1.LegacyRequest
+	(*LegacyPart)(nil),     // 1: forms.v1.LegacyPart
+	(*LegacyResponse)(nil), // 2: forms.v1.LegacyResponse
 }
-var file_shapes_v1_legacy_proto_depIdxs = []int32{
-	1, // 0: shapes.v1.LegacyRequest.part:type_name -> shapes.v1.LegacyPart
+var file_forms_v1_legacy_proto_depIdxs = []int32{
+	1, // 0: forms.v1.LegacyRequest.part:type_name -> forms.v1.LegacyPart
 	1, // [1:1] is the sub-list for method output_type
 	1, // [1:1] is the sub-list for method input_type
 	1, // [1:1] is the sub-list for extension type_name
@@ -213,26 +213,26 @@ var file_shapes_v1_legacy_proto_depIdxs = []int32{
 	0, // [0:1] is the sub-list for field type_name
 }
 
-func init() { file_shapes_v1_legacy_proto_init() }
-func file_shapes_v1_legacy_proto_init() {
-	if File_shapes_v1_legacy_proto != nil {
+func init() { file_forms_v1_legacy_proto_init() }
+func file_forms_v1_legacy_proto_init() {
+	if File_forms_v1_legacy_proto != nil {
 		return
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
-			RawDescriptor: unsafe.Slice(unsafe.StringData(file_shapes_v1_legacy_proto_rawDesc), len(file_shapes_v1_legacy_proto_rawDesc)),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_forms_v1_legacy_proto_rawDesc), len(file_forms_v1_legacy_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
-		GoTypes:           file_shapes_v1_legacy_proto_goTypes,
-		DependencyIndexes: file_shapes_v1_legacy_proto_depIdxs,
-		MessageInfos:      file_shapes_v1_legacy_proto_msgTypes,
+		GoTypes:           file_forms_v1_legacy_proto_goTypes,
+		DependencyIndexes: file_forms_v1_legacy_proto_depIdxs,
+		MessageInfos:      file_forms_v1_legacy_proto_msgTypes,
 	}.Build()
-	File_shapes_v1_legacy_proto = out.File
-	file_shapes_v1_legacy_proto_goTypes = nil
-	file_shapes_v1_legacy_proto_depIdxs = nil
+	File_forms_v1_legacy_proto = out.File
+	file_forms_v1_legacy_proto_goTypes = nil
+	file_forms_v1_legacy_proto_depIdxs = nil
 }

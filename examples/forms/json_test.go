@@ -1,4 +1,4 @@
-package shapes_test
+package forms_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	shapesv1 "github.com/betmakers/paddock/examples/gen/shapes/v1"
+	formsv1 "github.com/betmakers/paddock/examples/gen/forms/v1"
 )
 
 // A body is judged by what is in it, with or without a Content-Length.
@@ -51,9 +51,9 @@ func TestUnknownNamesOfEnums(t *testing.T) {
 		`{"innerByNumber":{"7":{"kind":"k"}}}`:                               "inner_by_number.kind",
 		`{"chosen":{"kind":"k"}}`:                                            "chosen.kind",
 		`{"optionalKind":"k"}`:                                               "optional_kind",
-		`{"any":{"@type":"a/shapes.v1.Inner","kind":"k"}}`:                   "any.kind",
-		`{"any":{"kind":"k","new":1,"@type":"a/shapes.v1.Inner"}}`:           "any.kind",
-		`{"any":{"@type":"a/shapes.v1.Shape","new":1,"inner":{"kind":"k"}}}`: "any.inner.kind",
+		`{"any":{"@type":"a/forms.v1.Inner","kind":"k"}}`:                   "any.kind",
+		`{"any":{"kind":"k","new":1,"@type":"a/forms.v1.Inner"}}`:           "any.kind",
+		`{"any":{"@type":"a/forms.v1.Shape","new":1,"inner":{"kind":"k"}}}`: "any.inner.kind",
 		"{\"object\":{\"kind\":\"k\"},\"value\":{\"kind\":[1]},\"kinds\":[null,\"k\"]}": "",
 	} {
 		want := "the value of " + field + " is no name of its enum"
@@ -69,7 +69,7 @@ func TestUnknownNamesOfEnums(t *testing.T) {
 		`{"object":{"kind":"KIND_Z"},"value":"KIND_Z","name":"KIND_Z","labels":{"kind":"KIND_Z"},"new":1}`,
 		`{"new":{"inner":{"kind":"KIND_Z"}}}`, `{"nothing":null,"new":1}`, `{"nothing":"NULL_VALUE","new":1}`,
 		`{"inner":null,"inners":[],"kinds":null,"kindByName":null,"any":null,"maybe":null,"at":"2026-01-01T00:00:00Z","new":1}`,
-		`{"any":{"@type":"a/google.protobuf.Any","value":{"@type":"a/shapes.v1.Inner","kind":"KIND_A"}},"new":1}`,
+		`{"any":{"@type":"a/google.protobuf.Any","value":{"@type":"a/forms.v1.Inner","kind":"KIND_A"}},"new":1}`,
 		`{"any":{"@type":"a/google.protobuf.StringValue","value":"KIND_Z"},"new":1}`,
 	} {
 		if got := do(t, svc, "POST", "/v1/echo", strings.NewReader(body)); got.status != 200 {
@@ -157,19 +157,19 @@ func TestFieldsAsAnswers(t *testing.T) {
 // An answer that is no JSON is INTERNAL to the caller, in the log and in the metric, and nobody gets its text.
 func TestAnswersThatAreNoJSON(t *testing.T) {
 	t.Parallel()
-	for name, answer := range map[string]*shapesv1.Shape{
+	for name, answer := range map[string]*formsv1.Shape{
 		"no UTF-8":          {Name: "hunter2\xff"},
 		"unlinked Any":      {Any: &anypb.Any{TypeUrl: "type.googleapis.com/hunter2.Type", Value: []byte{8, 1}}},
-		"broken Any":        {Any: &anypb.Any{TypeUrl: "type.googleapis.com/shapes.v1.Inner", Value: []byte{0xff}}},
+		"broken Any":        {Any: &anypb.Any{TypeUrl: "type.googleapis.com/forms.v1.Inner", Value: []byte{0xff}}},
 		"time out of range": {At: &timestamppb.Timestamp{Seconds: math.MaxInt64}},
 		"duration":          {Lasts: &durationpb.Duration{Seconds: math.MaxInt64}},
 		"NaN":               {Value: structpb.NewNumberValue(math.NaN())},
 		"no value":          {Value: &structpb.Value{}},
-		"deep":              {Inners: []*shapesv1.Inner{{Id: "\xff"}}},
+		"deep":              {Inners: []*formsv1.Inner{{Id: "\xff"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			svc := serve(t, &shapes{answer: func(context.Context, *shapesv1.Shape) (*shapesv1.Shape, error) { return answer, nil }})
+			svc := serve(t, &shapes{answer: func(context.Context, *formsv1.Shape) (*formsv1.Shape, error) { return answer, nil }})
 			for _, path := range []string{"/v1/echo", "/v1/watch"} {
 				if got := do(t, svc, "GET", path, nil); got.status != 500 || !strings.Contains(got.body, `"INTERNAL"`) || strings.Contains(got.body, "hunter2") {
 					t.Errorf("%s: got %d %s", path, got.status, got.body)
@@ -186,7 +186,7 @@ func TestAnswersThatAreNoJSON(t *testing.T) {
 			}
 			failed := 0.0
 			for _, method := range []string{"Echo", "Watch", "Part"} {
-				failed += svc.Metric("rpc_server_call_duration_seconds", "rpc_method", "shapes.v1.ShapesService/"+method, "rpc_status_code", "INTERNAL")
+				failed += svc.Metric("rpc_server_call_duration_seconds", "rpc_method", "forms.v1.FormsService/"+method, "rpc_status_code", "INTERNAL")
 			}
 			if len(lines) != 3 || failed != 3 {
 				t.Errorf("%d lines, and %v calls failed, want 3", len(lines), failed)

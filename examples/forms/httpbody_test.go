@@ -1,4 +1,4 @@
-package shapes_test
+package forms_test
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	shapesv1 "github.com/betmakers/paddock/examples/gen/shapes/v1"
+	formsv1 "github.com/betmakers/paddock/examples/gen/forms/v1"
 )
 
 // An HttpBody is the body of the answer itself.
@@ -89,7 +89,7 @@ func TestHTTPBodyInJSON(t *testing.T) {
 // A download that fails under way is cut: nothing of the error is in the file, and the caller sees that it is not complete.
 func TestDownloadThatFails(t *testing.T) {
 	t.Parallel()
-	svc := serve(t, &shapes{parts: func(_ *shapesv1.Shape, stream shapesv1.ShapesService_DownloadPartsServer) error {
+	svc := serve(t, &shapes{parts: func(_ *formsv1.Shape, stream formsv1.FormsService_DownloadPartsServer) error {
 		if err := stream.Send(&httpbody.HttpBody{Data: []byte("part")}); err != nil {
 			return err
 		}

@@ -1,4 +1,4 @@
-package shapes_test
+package forms_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	shapesv1 "github.com/betmakers/paddock/examples/gen/shapes/v1"
+	formsv1 "github.com/betmakers/paddock/examples/gen/forms/v1"
 )
 
 // A stream of messages is one JSON value after the other, with or without a Content-Length.
@@ -81,28 +81,28 @@ func TestUnreadableMessageOfAStream(t *testing.T) {
 func TestClientStreamEndsWithItsHandler(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		ends   func(shapesv1.ShapesService_SumServer) error
+		ends   func(formsv1.FormsService_SumServer) error
 		status int
 		body   string
 	}{
-		"an error behind the answer": {func(stream shapesv1.ShapesService_SumServer) error {
-			if err := stream.SendAndClose(&shapesv1.SumResponse{Count: 7}); err != nil {
+		"an error behind the answer": {func(stream formsv1.FormsService_SumServer) error {
+			if err := stream.SendAndClose(&formsv1.SumResponse{Count: 7}); err != nil {
 				return err
 			}
 			return status.Error(codes.Aborted, "too late")
 		}, 409, "too late"},
-		"two answers": {func(stream shapesv1.ShapesService_SumServer) error {
-			_ = stream.SendAndClose(&shapesv1.SumResponse{Count: 7})
-			return stream.SendAndClose(&shapesv1.SumResponse{Count: 8})
+		"two answers": {func(stream formsv1.FormsService_SumServer) error {
+			_ = stream.SendAndClose(&formsv1.SumResponse{Count: 7})
+			return stream.SendAndClose(&formsv1.SumResponse{Count: 8})
 		}, 500, "INTERNAL"},
-		"no answer": {func(shapesv1.ShapesService_SumServer) error { return nil }, 500, "INTERNAL"},
-		"an answer": {func(stream shapesv1.ShapesService_SumServer) error {
-			return stream.SendAndClose(&shapesv1.SumResponse{Count: 7})
+		"no answer": {func(formsv1.FormsService_SumServer) error { return nil }, 500, "INTERNAL"},
+		"an answer": {func(stream formsv1.FormsService_SumServer) error {
+			return stream.SendAndClose(&formsv1.SumResponse{Count: 7})
 		}, 200, `"count":7`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			svc := serve(t, &shapes{sum: func(stream shapesv1.ShapesService_SumServer) error {
+			svc := serve(t, &shapes{sum: func(stream formsv1.FormsService_SumServer) error {
 				stream.SetTrailer(metadata.Pairs("trails", "1"))
 				return tc.ends(stream)
 			}})
@@ -149,7 +149,7 @@ func TestMetadataOfErrors(t *testing.T) {
 func TestStreamThatFailsUnderWay(t *testing.T) {
 	t.Parallel()
 	calls := 0
-	svc := serve(t, &shapes{answer: func(_ context.Context, in *shapesv1.Shape) (*shapesv1.Shape, error) {
+	svc := serve(t, &shapes{answer: func(_ context.Context, in *formsv1.Shape) (*formsv1.Shape, error) {
 		if calls++; calls > 1 {
 			return nil, status.Error(codes.Aborted, "again")
 		}

@@ -2,11 +2,11 @@
 // versions:
 // 	protoc-gen-go v1.36.12
 // 	protoc        (unknown)
-// source: shapes/v1/shapes.proto
+// source: forms/v1/forms.proto
 
 // A service for the tests of REST: it has messages, routes and streams of each shape.
 
-package shapesv1
+package formsv1
 
 import (
 	_ "github.com/betmakers/paddock/proto/paddock/v1"
@@ -66,11 +66,11 @@ func (x Kind) String() string {
 }
 
 func (Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_shapes_v1_shapes_proto_enumTypes[0].Descriptor()
+	return file_forms_v1_forms_proto_enumTypes[0].Descriptor()
 }
 
 func (Kind) Type() protoreflect.EnumType {
-	return &file_shapes_v1_shapes_proto_enumTypes[0]
+	return &file_forms_v1_forms_proto_enumTypes[0]
 }
 
 func (x Kind) Number() protoreflect.EnumNumber {
@@ -79,15 +79,15 @@ func (x Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Kind.Descriptor instead.
 func (Kind) EnumDescriptor() ([]byte, []int) {
-	return file_shapes_v1_shapes_proto_rawDescGZIP(), []int{0}
+	return file_forms_v1_forms_proto_rawDescGZIP(), []int{0}
 }
 
 type Shape struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Kind          Kind                   `protobuf:"varint,2,opt,name=kind,proto3,enum=shapes.v1.Kind" json:"kind,omitempty"`
-	Kinds         []Kind                 `protobuf:"varint,3,rep,packed,name=kinds,proto3,enum=shapes.v1.Kind" json:"kinds,omitempty"`
-	KindByName    map[string]Kind        `protobuf:"bytes,4,rep,name=kind_by_name,json=kindByName,proto3" json:"kind_by_name,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value,enum=shapes.v1.Kind"`
+	Kind          Kind                   `protobuf:"varint,2,opt,name=kind,proto3,enum=forms.v1.Kind" json:"kind,omitempty"`
+	Kinds         []Kind                 `protobuf:"varint,3,rep,packed,name=kinds,proto3,enum=forms.v1.Kind" json:"kinds,omitempty"`
+	KindByName    map[string]Kind        `protobuf:"bytes,4,rep,name=kind_by_name,json=kindByName,proto3" json:"kind_by_name,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value,enum=forms.v1.Kind"`
 	Big           int64                  `protobuf:"varint,5,opt,name=big,proto3" json:"big,omitempty"`
 	Bigs          []int64                `protobuf:"varint,6,rep,packed,name=bigs,proto3" json:"bigs,omitempty"`
 	Ratio         float64                `protobuf:"fixed64,7,opt,name=ratio,proto3" json:"ratio,omitempty"`
@@ -112,7 +112,7 @@ type Shape struct {
 	Maybe         *wrapperspb.StringValue `protobuf:"bytes,23,opt,name=maybe,proto3" json:"maybe,omitempty"`
 	Mask          *fieldmaskpb.FieldMask  `protobuf:"bytes,24,opt,name=mask,proto3" json:"mask,omitempty"`
 	Names         []string                `protobuf:"bytes,25,rep,name=names,proto3" json:"names,omitempty"`
-	OptionalKind  *Kind                   `protobuf:"varint,26,opt,name=optional_kind,json=optionalKind,proto3,enum=shapes.v1.Kind,oneof" json:"optional_kind,omitempty"`
+	OptionalKind  *Kind                   `protobuf:"varint,26,opt,name=optional_kind,json=optionalKind,proto3,enum=forms.v1.Kind,oneof" json:"optional_kind,omitempty"`
 	Nothing       structpb.NullValue      `protobuf:"varint,27,opt,name=nothing,proto3,enum=google.protobuf.NullValue" json:"nothing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -120,7 +120,7 @@ type Shape struct {
 
 func (x *Shape) Reset() {
 	*x = Shape{}
-	mi := &file_shapes_v1_shapes_proto_msgTypes[0]
+	mi := &file_forms_v1_forms_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -132,7 +132,7 @@ func (x *Shape) String() string {
 func (*Shape) ProtoMessage() {}
 
 func (x *Shape) ProtoReflect() protoreflect.Message {
-	mi := &file_shapes_v1_shapes_proto_msgTypes[0]
+	mi := &file_forms_v1_forms_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -145,7 +145,7 @@ func (x *Shape) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Shape.ProtoReflect.Descriptor instead.
 func (*Shape) Descriptor() ([]byte, []int) {
-	return file_shapes_v1_shapes_proto_rawDescGZIP(), []int{0}
+	return file_forms_v1_forms_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *Shape) GetName() string {
@@ -375,7 +375,7 @@ func (*Shape_Chosen) isShape_Choice() {}
 type Inner struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Kind          Kind                   `protobuf:"varint,2,opt,name=kind,proto3,enum=shapes.v1.Kind" json:"kind,omitempty"`
+	Kind          Kind                   `protobuf:"varint,2,opt,name=kind,proto3,enum=forms.v1.Kind" json:"kind,omitempty"`
 	Within        *Inner                 `protobuf:"bytes,3,opt,name=within,proto3" json:"within,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -383,7 +383,7 @@ type Inner struct {
 
 func (x *Inner) Reset() {
 	*x = Inner{}
-	mi := &file_shapes_v1_shapes_proto_msgTypes[1]
+	mi := &file_forms_v1_forms_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -395,7 +395,7 @@ func (x *Inner) String() string {
 func (*Inner) ProtoMessage() {}
 
 func (x *Inner) ProtoReflect() protoreflect.Message {
-	mi := &file_shapes_v1_shapes_proto_msgTypes[1]
+	mi := &file_forms_v1_forms_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -408,7 +408,7 @@ func (x *Inner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inner.ProtoReflect.Descriptor instead.
 func (*Inner) Descriptor() ([]byte, []int) {
-	return file_shapes_v1_shapes_proto_rawDescGZIP(), []int{1}
+	return file_forms_v1_forms_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Inner) GetId() string {
@@ -442,7 +442,7 @@ type PatchRequest struct {
 
 func (x *PatchRequest) Reset() {
 	*x = PatchRequest{}
-	mi := &file_shapes_v1_shapes_proto_msgTypes[2]
+	mi := &file_forms_v1_forms_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -454,7 +454,7 @@ func (x *PatchRequest) String() string {
 func (*PatchRequest) ProtoMessage() {}
 
 func (x *PatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_shapes_v1_shapes_proto_msgTypes[2]
+	mi := &file_forms_v1_forms_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -467,7 +467,7 @@ func (x *PatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PatchRequest.ProtoReflect.Descriptor instead.
 func (*PatchRequest) Descriptor() ([]byte, []int) {
-	return file_shapes_v1_shapes_proto_rawDescGZIP(), []int{2}
+	return file_forms_v1_forms_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *PatchRequest) GetShape() *Shape {
@@ -495,7 +495,7 @@ type SumResponse struct {
 
 func (x *SumResponse) Reset() {
 	*x = SumResponse{}
-	mi := &file_shapes_v1_shapes_proto_msgTypes[3]
+	mi := &file_forms_v1_forms_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -507,7 +507,7 @@ func (x *SumResponse) String() string {
 func (*SumResponse) ProtoMessage() {}
 
 func (x *SumResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_shapes_v1_shapes_proto_msgTypes[3]
+	mi := &file_forms_v1_forms_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -520,7 +520,7 @@ func (x *SumResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SumResponse.ProtoReflect.Descriptor instead.
 func (*SumResponse) Descriptor() ([]byte, []int) {
-	return file_shapes_v1_shapes_proto_rawDescGZIP(), []int{3}
+	return file_forms_v1_forms_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SumResponse) GetCount() int32 {
@@ -554,7 +554,7 @@ type File struct {
 
 func (x *File) Reset() {
 	*x = File{}
-	mi := &file_shapes_v1_shapes_proto_msgTypes[4]
+	mi := &file_forms_v1_forms_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -566,7 +566,7 @@ func (x *File) String() string {
 func (*File) ProtoMessage() {}
 
 func (x *File) ProtoReflect() protoreflect.Message {
-	mi := &file_shapes_v1_shapes_proto_msgTypes[4]
+	mi := &file_forms_v1_forms_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -579,7 +579,7 @@ func (x *File) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use File.ProtoReflect.Descriptor instead.
 func (*File) Descriptor() ([]byte, []int) {
-	return file_shapes_v1_shapes_proto_rawDescGZIP(), []int{4}
+	return file_forms_v1_forms_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *File) GetName() string {
@@ -596,17 +596,17 @@ func (x *File) GetContent() *httpbody.HttpBody {
 	return nil
 }
 
-var File_shapes_v1_shapes_proto protoreflect.FileDescriptor
+var File_forms_v1_forms_proto protoreflect.FileDescriptor
 
-const file_shapes_v1_shapes_proto_rawDesc = "" +
+const file_forms_v1_forms_proto_rawDesc = "" +
 	"\n" +
-	"\x16shapes/v1/shapes.proto\x12\tshapes.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x18paddock/v1/options.proto\x1a\x16shapes/v1/legacy.proto\"\x9c\n" +
+	"\x14forms/v1/forms.proto\x12\bforms.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x18paddock/v1/options.proto\x1a\x15forms/v1/legacy.proto\"\x91\n" +
 	"\n" +
 	"\x05Shape\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12#\n" +
-	"\x04kind\x18\x02 \x01(\x0e2\x0f.shapes.v1.KindR\x04kind\x12%\n" +
-	"\x05kinds\x18\x03 \x03(\x0e2\x0f.shapes.v1.KindR\x05kinds\x12B\n" +
-	"\fkind_by_name\x18\x04 \x03(\v2 .shapes.v1.Shape.KindByNameEntryR\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\"\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x0e.forms.v1.KindR\x04kind\x12$\n" +
+	"\x05kinds\x18\x03 \x03(\x0e2\x0e.forms.v1.KindR\x05kinds\x12A\n" +
+	"\fkind_by_name\x18\x04 \x03(\v2\x1f.forms.v1.Shape.KindByNameEntryR\n" +
 	"kindByName\x12\x10\n" +
 	"\x03big\x18\x05 \x01(\x03R\x03big\x12\x12\n" +
 	"\x04bigs\x18\x06 \x03(\x03R\x04bigs\x12\x14\n" +
@@ -614,14 +614,14 @@ const file_shapes_v1_shapes_proto_rawDesc = "" +
 	"\x03raw\x18\b \x01(\fR\x03raw\x12\x12\n" +
 	"\x04raws\x18\t \x03(\fR\x04raws\x12\x12\n" +
 	"\x04flag\x18\n" +
-	" \x01(\bR\x04flag\x12&\n" +
-	"\x05inner\x18\v \x01(\v2\x10.shapes.v1.InnerR\x05inner\x12(\n" +
-	"\x06inners\x18\f \x03(\v2\x10.shapes.v1.InnerR\x06inners\x12K\n" +
-	"\x0finner_by_number\x18\r \x03(\v2#.shapes.v1.Shape.InnerByNumberEntryR\rinnerByNumber\x124\n" +
-	"\x06labels\x18\x0e \x03(\v2\x1c.shapes.v1.Shape.LabelsEntryR\x06labels\x12\x14\n" +
+	" \x01(\bR\x04flag\x12%\n" +
+	"\x05inner\x18\v \x01(\v2\x0f.forms.v1.InnerR\x05inner\x12'\n" +
+	"\x06inners\x18\f \x03(\v2\x0f.forms.v1.InnerR\x06inners\x12J\n" +
+	"\x0finner_by_number\x18\r \x03(\v2\".forms.v1.Shape.InnerByNumberEntryR\rinnerByNumber\x123\n" +
+	"\x06labels\x18\x0e \x03(\v2\x1b.forms.v1.Shape.LabelsEntryR\x06labels\x12\x14\n" +
 	"\x04text\x18\x0f \x01(\tH\x00R\x04text\x12\x18\n" +
-	"\x06number\x18\x10 \x01(\x05H\x00R\x06number\x12*\n" +
-	"\x06chosen\x18\x11 \x01(\v2\x10.shapes.v1.InnerH\x00R\x06chosen\x12*\n" +
+	"\x06number\x18\x10 \x01(\x05H\x00R\x06number\x12)\n" +
+	"\x06chosen\x18\x11 \x01(\v2\x0f.forms.v1.InnerH\x00R\x06chosen\x12*\n" +
 	"\x02at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12/\n" +
 	"\x05lasts\x18\x13 \x01(\v2\x19.google.protobuf.DurationR\x05lasts\x12/\n" +
 	"\x06object\x18\x14 \x01(\v2\x17.google.protobuf.StructR\x06object\x12,\n" +
@@ -629,26 +629,26 @@ const file_shapes_v1_shapes_proto_rawDesc = "" +
 	"\x03any\x18\x16 \x01(\v2\x14.google.protobuf.AnyR\x03any\x122\n" +
 	"\x05maybe\x18\x17 \x01(\v2\x1c.google.protobuf.StringValueR\x05maybe\x12.\n" +
 	"\x04mask\x18\x18 \x01(\v2\x1a.google.protobuf.FieldMaskR\x04mask\x12\x14\n" +
-	"\x05names\x18\x19 \x03(\tR\x05names\x129\n" +
-	"\roptional_kind\x18\x1a \x01(\x0e2\x0f.shapes.v1.KindH\x01R\foptionalKind\x88\x01\x01\x124\n" +
-	"\anothing\x18\x1b \x01(\x0e2\x1a.google.protobuf.NullValueR\anothing\x1aN\n" +
+	"\x05names\x18\x19 \x03(\tR\x05names\x128\n" +
+	"\roptional_kind\x18\x1a \x01(\x0e2\x0e.forms.v1.KindH\x01R\foptionalKind\x88\x01\x01\x124\n" +
+	"\anothing\x18\x1b \x01(\x0e2\x1a.google.protobuf.NullValueR\anothing\x1aM\n" +
 	"\x0fKindByNameEntry\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12%\n" +
-	"\x05value\x18\x02 \x01(\x0e2\x0f.shapes.v1.KindR\x05value:\x028\x01\x1aR\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12$\n" +
+	"\x05value\x18\x02 \x01(\x0e2\x0e.forms.v1.KindR\x05value:\x028\x01\x1aQ\n" +
 	"\x12InnerByNumberEntry\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\x05R\x03key\x12&\n" +
-	"\x05value\x18\x02 \x01(\v2\x10.shapes.v1.InnerR\x05value:\x028\x01\x1a9\n" +
+	"\x03key\x18\x01 \x01(\x05R\x03key\x12%\n" +
+	"\x05value\x18\x02 \x01(\v2\x0f.forms.v1.InnerR\x05value:\x028\x01\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
 	"\x06choiceB\x10\n" +
-	"\x0e_optional_kind\"f\n" +
+	"\x0e_optional_kind\"d\n" +
 	"\x05Inner\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12#\n" +
-	"\x04kind\x18\x02 \x01(\x0e2\x0f.shapes.v1.KindR\x04kind\x12(\n" +
-	"\x06within\x18\x03 \x01(\v2\x10.shapes.v1.InnerR\x06within\"s\n" +
-	"\fPatchRequest\x12&\n" +
-	"\x05shape\x18\x01 \x01(\v2\x10.shapes.v1.ShapeR\x05shape\x12;\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\"\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x0e.forms.v1.KindR\x04kind\x12'\n" +
+	"\x06within\x18\x03 \x01(\v2\x0f.forms.v1.InnerR\x06within\"r\n" +
+	"\fPatchRequest\x12%\n" +
+	"\x05shape\x18\x01 \x01(\v2\x0f.forms.v1.ShapeR\x05shape\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\"^\n" +
 	"\vSumResponse\x12\x14\n" +
@@ -663,53 +663,53 @@ const file_shapes_v1_shapes_proto_rawDesc = "" +
 	"\n" +
 	"\x06KIND_A\x10\x01\x12\n" +
 	"\n" +
-	"\x06KIND_B\x10\x022\xbd\x14\n" +
-	"\rShapesService\x12\xba\x03\n" +
-	"\x04Echo\x12\x10.shapes.v1.Shape\x1a\x10.shapes.v1.Shape\"\x8d\x03\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\x80\x03:\x01*Z\x15:\x04name\"\r/v1/echo/nameZ\x15:\x04kind\"\r/v1/echo/kindZ\x17:\x05kinds\"\x0e/v1/echo/kindsZ%:\fkind_by_name\"\x15/v1/echo/kind_by_nameZ\x13:\x03big\"\f/v1/echo/bigZ\x15:\x04bigs\"\r/v1/echo/bigsZ\x17:\x05ratio\"\x0e/v1/echo/ratioZ\x13:\x03raw\"\f/v1/echo/rawZ\x15:\x04flag\"\r/v1/echo/flagZ\x17:\x05inner\"\x0e/v1/echo/innerZ\x19:\x06inners\"\x0f/v1/echo/innersZ+:\x0finner_by_number\"\x18/v1/echo/inner_by_numberZ%:\finner.within\"\x15/v1/echo/inner/withinZ\n" +
-	"\x12\b/v1/echo\"\b/v1/echo\x12\xc9\x02\n" +
-	"\x03Get\x12\x10.shapes.v1.Shape\x1a\x10.shapes.v1.Shape\"\x9d\x02\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\x90\x02Z\x1d:\x01*\"\x18/v1/things/{name}:cancelZ&\x12$/v1/shelved/{name=shelves/*/books/*}Z\x14\x12\x12/v1/deep/{name=**}Z!\x12\x1f/v1/deep/{name=under/**}:withinZ\x16\x12\x14/v1/inner/{inner.id}Z\x1e\x12\x1c/v1/two/{name}/of/{inner.id}Z\x12\x12\x10/v1/kinds/{kind}Z\x1a\x12\x18/v1/{name}:custom:customZ\x13\x12\x11/v1/odd~$@/{name}\x12\x11/v1/things/{name}\x12\xb6\x04\n" +
-	"\x04Part\x12\x10.shapes.v1.Shape\x1a\x10.shapes.v1.Shape\"\x89\x04\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\xfc\x03:\x01*Z\x18:\x01*b\x04kind\"\r/v1/part/kindZ\x1a:\x01*b\x05kinds\"\x0e/v1/part/kindsZ(:\x01*b\fkind_by_name\"\x15/v1/part/kind_by_nameZ\x16:\x01*b\x03big\"\f/v1/part/bigZ\x18:\x01*b\x04bigs\"\r/v1/part/bigsZ\x1a:\x01*b\x05ratio\"\x0e/v1/part/ratioZ\x16:\x01*b\x03raw\"\f/v1/part/rawZ\x18:\x01*b\x04raws\"\r/v1/part/rawsZ\x18:\x01*b\x04flag\"\r/v1/part/flagZ\x1a:\x01*b\x05inner\"\x0e/v1/part/innerZ\x1c:\x01*b\x06inners\"\x0f/v1/part/innersZ.:\x01*b\x0finner_by_number\"\x18/v1/part/inner_by_numberZ\x1c:\x01*b\x06labels\"\x0f/v1/part/labelsZ\x1a:\x01*b\x05value\"\x0e/v1/part/valueZ\x1a:\x01*b\x05maybe\"\x0e/v1/part/maybeZ(:\x01*b\finner.within\"\x15/v1/part/inner/withinb\x04name\"\r/v1/part/name\x12g\n" +
-	"\x05Patch\x12\x17.shapes.v1.PatchRequest\x1a\x17.shapes.v1.PatchRequest\",\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02 :\x05shape2\x17/v1/shapes/{shape.name}\x12K\n" +
-	"\x03Sum\x12\x10.shapes.v1.Shape\x1a\x16.shapes.v1.SumResponse\"\x18\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\f:\x01*\"\a/v1/sum(\x01\x12I\n" +
-	"\x04Chat\x12\x10.shapes.v1.Shape\x1a\x10.shapes.v1.Shape\"\x19\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/chat(\x010\x01\x12b\n" +
-	"\x05Watch\x12\x10.shapes.v1.Shape\x1a\x10.shapes.v1.Shape\"3\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02'Z\x1ab\x06inners\x12\x10/v1/watch/inners\x12\t/v1/watch0\x01\x12U\n" +
-	"\bDownload\x12\x10.shapes.v1.Shape\x1a\x14.google.api.HttpBody\"!\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/download/{name}\x12Y\n" +
-	"\rDownloadParts\x12\x10.shapes.v1.Shape\x1a\x14.google.api.HttpBody\"\x1e\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/parts/{name}0\x01\x12p\n" +
-	"\x04Keep\x12\x0f.shapes.v1.File\x1a\x0f.shapes.v1.File\"F\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02::\acontentZ\x14:\x01*\"\x0f/v1/json/{name}b\acontent\"\x10/v1/files/{name}\x12e\n" +
-	"\tKeepParts\x12\x0f.shapes.v1.File\x1a\x0f.shapes.v1.File\"4\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02(:\acontentb\acontent\"\x14/v1/fileparts/{name}0\x01\x12Q\n" +
+	"\x06KIND_B\x10\x022\xa4\x14\n" +
+	"\fFormsService\x12\xb8\x03\n" +
+	"\x04Echo\x12\x0f.forms.v1.Shape\x1a\x0f.forms.v1.Shape\"\x8d\x03\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\x80\x03:\x01*Z\x15:\x04name\"\r/v1/echo/nameZ\x15:\x04kind\"\r/v1/echo/kindZ\x17:\x05kinds\"\x0e/v1/echo/kindsZ%:\fkind_by_name\"\x15/v1/echo/kind_by_nameZ\x13:\x03big\"\f/v1/echo/bigZ\x15:\x04bigs\"\r/v1/echo/bigsZ\x17:\x05ratio\"\x0e/v1/echo/ratioZ\x13:\x03raw\"\f/v1/echo/rawZ\x15:\x04flag\"\r/v1/echo/flagZ\x17:\x05inner\"\x0e/v1/echo/innerZ\x19:\x06inners\"\x0f/v1/echo/innersZ+:\x0finner_by_number\"\x18/v1/echo/inner_by_numberZ%:\finner.within\"\x15/v1/echo/inner/withinZ\n" +
+	"\x12\b/v1/echo\"\b/v1/echo\x12\xc7\x02\n" +
+	"\x03Get\x12\x0f.forms.v1.Shape\x1a\x0f.forms.v1.Shape\"\x9d\x02\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\x90\x02Z\x1d:\x01*\"\x18/v1/things/{name}:cancelZ&\x12$/v1/shelved/{name=shelves/*/books/*}Z\x14\x12\x12/v1/deep/{name=**}Z!\x12\x1f/v1/deep/{name=under/**}:withinZ\x16\x12\x14/v1/inner/{inner.id}Z\x1e\x12\x1c/v1/two/{name}/of/{inner.id}Z\x12\x12\x10/v1/kinds/{kind}Z\x1a\x12\x18/v1/{name}:custom:customZ\x13\x12\x11/v1/odd~$@/{name}\x12\x11/v1/things/{name}\x12\xb4\x04\n" +
+	"\x04Part\x12\x0f.forms.v1.Shape\x1a\x0f.forms.v1.Shape\"\x89\x04\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\xfc\x03:\x01*Z\x18:\x01*b\x04kind\"\r/v1/part/kindZ\x1a:\x01*b\x05kinds\"\x0e/v1/part/kindsZ(:\x01*b\fkind_by_name\"\x15/v1/part/kind_by_nameZ\x16:\x01*b\x03big\"\f/v1/part/bigZ\x18:\x01*b\x04bigs\"\r/v1/part/bigsZ\x1a:\x01*b\x05ratio\"\x0e/v1/part/ratioZ\x16:\x01*b\x03raw\"\f/v1/part/rawZ\x18:\x01*b\x04raws\"\r/v1/part/rawsZ\x18:\x01*b\x04flag\"\r/v1/part/flagZ\x1a:\x01*b\x05inner\"\x0e/v1/part/innerZ\x1c:\x01*b\x06inners\"\x0f/v1/part/innersZ.:\x01*b\x0finner_by_number\"\x18/v1/part/inner_by_numberZ\x1c:\x01*b\x06labels\"\x0f/v1/part/labelsZ\x1a:\x01*b\x05value\"\x0e/v1/part/valueZ\x1a:\x01*b\x05maybe\"\x0e/v1/part/maybeZ(:\x01*b\finner.within\"\x15/v1/part/inner/withinb\x04name\"\r/v1/part/name\x12e\n" +
+	"\x05Patch\x12\x16.forms.v1.PatchRequest\x1a\x16.forms.v1.PatchRequest\",\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02 :\x05shape2\x17/v1/shapes/{shape.name}\x12I\n" +
+	"\x03Sum\x12\x0f.forms.v1.Shape\x1a\x15.forms.v1.SumResponse\"\x18\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\f:\x01*\"\a/v1/sum(\x01\x12G\n" +
+	"\x04Chat\x12\x0f.forms.v1.Shape\x1a\x0f.forms.v1.Shape\"\x19\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/chat(\x010\x01\x12`\n" +
+	"\x05Watch\x12\x0f.forms.v1.Shape\x1a\x0f.forms.v1.Shape\"3\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02'Z\x1ab\x06inners\x12\x10/v1/watch/inners\x12\t/v1/watch0\x01\x12T\n" +
+	"\bDownload\x12\x0f.forms.v1.Shape\x1a\x14.google.api.HttpBody\"!\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/download/{name}\x12X\n" +
+	"\rDownloadParts\x12\x0f.forms.v1.Shape\x1a\x14.google.api.HttpBody\"\x1e\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/parts/{name}0\x01\x12n\n" +
+	"\x04Keep\x12\x0e.forms.v1.File\x1a\x0e.forms.v1.File\"F\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02::\acontentZ\x14:\x01*\"\x0f/v1/json/{name}b\acontent\"\x10/v1/files/{name}\x12c\n" +
+	"\tKeepParts\x12\x0e.forms.v1.File\x1a\x0e.forms.v1.File\"4\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02(:\acontentb\acontent\"\x14/v1/fileparts/{name}0\x01\x12Q\n" +
 	"\x06Upload\x12\x14.google.api.HttpBody\x1a\x14.google.api.HttpBody\"\x1b\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
-	"/v1/upload\x12_\n" +
-	"\vUploadParts\x12\x14.google.api.HttpBody\x1a\x16.shapes.v1.SumResponse\" \x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/uploadparts(\x01\x12Q\n" +
-	"\x04Pipe\x12\x14.google.api.HttpBody\x1a\x14.google.api.HttpBody\"\x19\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/pipe(\x010\x01\x12\x91\x01\n" +
-	"\x06Legacy\x12\x18.shapes.v1.LegacyRequest\x1a\x19.shapes.v1.LegacyResponse\"R\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02FZ\x0f:\x01*\"\n" +
+	"/v1/upload\x12^\n" +
+	"\vUploadParts\x12\x14.google.api.HttpBody\x1a\x15.forms.v1.SumResponse\" \x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/uploadparts(\x01\x12Q\n" +
+	"\x04Pipe\x12\x14.google.api.HttpBody\x1a\x14.google.api.HttpBody\"\x19\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/pipe(\x010\x01\x12\x8f\x01\n" +
+	"\x06Legacy\x12\x17.forms.v1.LegacyRequest\x1a\x18.forms.v1.LegacyResponse\"R\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02FZ\x0f:\x01*\"\n" +
 	"/v1/legacyZ\x14:\x01*\"\x0f/v1/legacy/{id}Z\x11\x12\x0f/v1/legacy/{id}\x12\n" +
-	"/v1/legacy\x12_\n" +
-	"\tLegacySum\x12\x18.shapes.v1.LegacyRequest\x1a\x16.google.protobuf.Empty\"\x1e\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/legacysum(\x01B>Z<github.com/betmakers/paddock/examples/gen/shapes/v1;shapesv1b\x06proto3"
+	"/v1/legacy\x12^\n" +
+	"\tLegacySum\x12\x17.forms.v1.LegacyRequest\x1a\x16.google.protobuf.Empty\"\x1e\x9a\xb1\x19\x02\x18\x01\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/legacysum(\x01B<Z:github.com/betmakers/paddock/examples/gen/forms/v1;formsv1b\x06proto3"
 
 var (
-	file_shapes_v1_shapes_proto_rawDescOnce sync.Once
-	file_shapes_v1_shapes_proto_rawDescData []byte
+	file_forms_v1_forms_proto_rawDescOnce sync.Once
+	file_forms_v1_forms_proto_rawDescData []byte
 )
 
-func file_shapes_v1_shapes_proto_rawDescGZIP() []byte {
-	file_shapes_v1_shapes_proto_rawDescOnce.Do(func() {
-		file_shapes_v1_shapes_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_shapes_v1_shapes_proto_rawDesc), len(file_shapes_v1_shapes_proto_rawDesc)))
+func file_forms_v1_forms_proto_rawDescGZIP() []byte {
+	file_forms_v1_forms_proto_rawDescOnce.Do(func() {
+		file_forms_v1_forms_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_forms_v1_forms_proto_rawDesc), len(file_forms_v1_forms_proto_rawDesc)))
 	})
-	return file_shapes_v1_shapes_proto_rawDescData
+	return file_forms_v1_forms_proto_rawDescData
 }
 
-var file_shapes_v1_shapes_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_shapes_v1_shapes_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
-var file_shapes_v1_shapes_proto_goTypes = []any{
-	(Kind)(0),                      // 0: shapes.v1.Kind
-	(*Shape)(nil),                  // 1: shapes.v1.Shape
-	(*Inner)(nil),                  // 2: shapes.v1.Inner
-	(*PatchRequest)(nil),           // 3: shapes.v1.PatchRequest
-	(*SumResponse)(nil),            // 4: shapes.v1.SumResponse
-	(*File)(nil),                   // 5: shapes.v1.File
-	nil,                            // 6: shapes.v1.Shape.KindByNameEntry
-	nil,                            // 7: shapes.v1.Shape.InnerByNumberEntry
-	nil,                            // 8: shapes.v1.Shape.LabelsEntry
+var file_forms_v1_forms_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_forms_v1_forms_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_forms_v1_forms_proto_goTypes = []any{
+	(Kind)(0),                      // 0: forms.v1.Kind
+	(*Shape)(nil),                  // 1: forms.v1.Shape
+	(*Inner)(nil),                  // 2: forms.v1.Inner
+	(*PatchRequest)(nil),           // 3: forms.v1.PatchRequest
+	(*SumResponse)(nil),            // 4: forms.v1.SumResponse
+	(*File)(nil),                   // 5: forms.v1.File
+	nil,                            // 6: forms.v1.Shape.KindByNameEntry
+	nil,                            // 7: forms.v1.Shape.InnerByNumberEntry
+	nil,                            // 8: forms.v1.Shape.LabelsEntry
 	(*timestamppb.Timestamp)(nil),  // 9: google.protobuf.Timestamp
 	(*durationpb.Duration)(nil),    // 10: google.protobuf.Duration
 	(*structpb.Struct)(nil),        // 11: google.protobuf.Struct
@@ -719,67 +719,67 @@ var file_shapes_v1_shapes_proto_goTypes = []any{
 	(*fieldmaskpb.FieldMask)(nil),  // 15: google.protobuf.FieldMask
 	(structpb.NullValue)(0),        // 16: google.protobuf.NullValue
 	(*httpbody.HttpBody)(nil),      // 17: google.api.HttpBody
-	(*LegacyRequest)(nil),          // 18: shapes.v1.LegacyRequest
-	(*LegacyResponse)(nil),         // 19: shapes.v1.LegacyResponse
+	(*LegacyRequest)(nil),          // 18: forms.v1.LegacyRequest
+	(*LegacyResponse)(nil),         // 19: forms.v1.LegacyResponse
 	(*emptypb.Empty)(nil),          // 20: google.protobuf.Empty
 }
-var file_shapes_v1_shapes_proto_depIdxs = []int32{
-	0,  // 0: shapes.v1.Shape.kind:type_name -> shapes.v1.Kind
-	0,  // 1: shapes.v1.Shape.kinds:type_name -> shapes.v1.Kind
-	6,  // 2: shapes.v1.Shape.kind_by_name:type_name -> shapes.v1.Shape.KindByNameEntry
-	2,  // 3: shapes.v1.Shape.inner:type_name -> shapes.v1.Inner
-	2,  // 4: shapes.v1.Shape.inners:type_name -> shapes.v1.Inner
-	7,  // 5: shapes.v1.Shape.inner_by_number:type_name -> shapes.v1.Shape.InnerByNumberEntry
-	8,  // 6: shapes.v1.Shape.labels:type_name -> shapes.v1.Shape.LabelsEntry
-	2,  // 7: shapes.v1.Shape.chosen:type_name -> shapes.v1.Inner
-	9,  // 8: shapes.v1.Shape.at:type_name -> google.protobuf.Timestamp
-	10, // 9: shapes.v1.Shape.lasts:type_name -> google.protobuf.Duration
-	11, // 10: shapes.v1.Shape.object:type_name -> google.protobuf.Struct
-	12, // 11: shapes.v1.Shape.value:type_name -> google.protobuf.Value
-	13, // 12: shapes.v1.Shape.any:type_name -> google.protobuf.Any
-	14, // 13: shapes.v1.Shape.maybe:type_name -> google.protobuf.StringValue
-	15, // 14: shapes.v1.Shape.mask:type_name -> google.protobuf.FieldMask
-	0,  // 15: shapes.v1.Shape.optional_kind:type_name -> shapes.v1.Kind
-	16, // 16: shapes.v1.Shape.nothing:type_name -> google.protobuf.NullValue
-	0,  // 17: shapes.v1.Inner.kind:type_name -> shapes.v1.Kind
-	2,  // 18: shapes.v1.Inner.within:type_name -> shapes.v1.Inner
-	1,  // 19: shapes.v1.PatchRequest.shape:type_name -> shapes.v1.Shape
-	15, // 20: shapes.v1.PatchRequest.update_mask:type_name -> google.protobuf.FieldMask
-	17, // 21: shapes.v1.File.content:type_name -> google.api.HttpBody
-	0,  // 22: shapes.v1.Shape.KindByNameEntry.value:type_name -> shapes.v1.Kind
-	2,  // 23: shapes.v1.Shape.InnerByNumberEntry.value:type_name -> shapes.v1.Inner
-	1,  // 24: shapes.v1.ShapesService.Echo:input_type -> shapes.v1.Shape
-	1,  // 25: shapes.v1.ShapesService.Get:input_type -> shapes.v1.Shape
-	1,  // 26: shapes.v1.ShapesService.Part:input_type -> shapes.v1.Shape
-	3,  // 27: shapes.v1.ShapesService.Patch:input_type -> shapes.v1.PatchRequest
-	1,  // 28: shapes.v1.ShapesService.Sum:input_type -> shapes.v1.Shape
-	1,  // 29: shapes.v1.ShapesService.Chat:input_type -> shapes.v1.Shape
-	1,  // 30: shapes.v1.ShapesService.Watch:input_type -> shapes.v1.Shape
-	1,  // 31: shapes.v1.ShapesService.Download:input_type -> shapes.v1.Shape
-	1,  // 32: shapes.v1.ShapesService.DownloadParts:input_type -> shapes.v1.Shape
-	5,  // 33: shapes.v1.ShapesService.Keep:input_type -> shapes.v1.File
-	5,  // 34: shapes.v1.ShapesService.KeepParts:input_type -> shapes.v1.File
-	17, // 35: shapes.v1.ShapesService.Upload:input_type -> google.api.HttpBody
-	17, // 36: shapes.v1.ShapesService.UploadParts:input_type -> google.api.HttpBody
-	17, // 37: shapes.v1.ShapesService.Pipe:input_type -> google.api.HttpBody
-	18, // 38: shapes.v1.ShapesService.Legacy:input_type -> shapes.v1.LegacyRequest
-	18, // 39: shapes.v1.ShapesService.LegacySum:input_type -> shapes.v1.LegacyRequest
-	1,  // 40: shapes.v1.ShapesService.Echo:output_type -> shapes.v1.Shape
-	1,  // 41: shapes.v1.ShapesService.Get:output_type -> shapes.v1.Shape
-	1,  // 42: shapes.v1.ShapesService.Part:output_type -> shapes.v1.Shape
-	3,  // 43: shapes.v1.ShapesService.Patch:output_type -> shapes.v1.PatchRequest
-	4,  // 44: shapes.v1.ShapesService.Sum:output_type -> shapes.v1.SumResponse
-	1,  // 45: shapes.v1.ShapesService.Chat:output_type -> shapes.v1.Shape
-	1,  // 46: shapes.v1.ShapesService.Watch:output_type -> shapes.v1.Shape
-	17, // 47: shapes.v1.ShapesService.Download:output_type -> google.api.HttpBody
-	17, // 48: shapes.v1.ShapesService.DownloadParts:output_type -> google.api.HttpBody
-	5,  // 49: shapes.v1.ShapesService.Keep:output_type -> shapes.v1.File
-	5,  // 50: shapes.v1.ShapesService.KeepParts:output_type -> shapes.v1.File
-	17, // 51: shapes.v1.ShapesService.Upload:output_type -> google.api.HttpBody
-	4,  // 52: shapes.v1.ShapesService.UploadParts:output_type -> shapes.v1.SumResponse
-	17, // 53: shapes.v1.ShapesService.Pipe:output_type -> google.api.HttpBody
-	19, // 54: shapes.v1.ShapesService.Legacy:output_type -> shapes.v1.LegacyResponse
-	20, // 55: shapes.v1.ShapesService.LegacySum:output_type -> google.protobuf.Empty
+var file_forms_v1_forms_proto_depIdxs = []int32{
+	0,  // 0: forms.v1.Shape.kind:type_name -> forms.v1.Kind
+	0,  // 1: forms.v1.Shape.kinds:type_name -> forms.v1.Kind
+	6,  // 2: forms.v1.Shape.kind_by_name:type_name -> forms.v1.Shape.KindByNameEntry
+	2,  // 3: forms.v1.Shape.inner:type_name -> forms.v1.Inner
+	2,  // 4: forms.v1.Shape.inners:type_name -> forms.v1.Inner
+	7,  // 5: forms.v1.Shape.inner_by_number:type_name -> forms.v1.Shape.InnerByNumberEntry
+	8,  // 6: forms.v1.Shape.labels:type_name -> forms.v1.Shape.LabelsEntry
+	2,  // 7: forms.v1.Shape.chosen:type_name -> forms.v1.Inner
+	9,  // 8: forms.v1.Shape.at:type_name -> google.protobuf.Timestamp
+	10, // 9: forms.v1.Shape.lasts:type_name -> google.protobuf.Duration
+	11, // 10: forms.v1.Shape.object:type_name -> google.protobuf.Struct
+	12, // 11: forms.v1.Shape.value:type_name -> google.protobuf.Value
+	13, // 12: forms.v1.Shape.any:type_name -> google.protobuf.Any
+	14, // 13: forms.v1.Shape.maybe:type_name -> google.protobuf.StringValue
+	15, // 14: forms.v1.Shape.mask:type_name -> google.protobuf.FieldMask
+	0,  // 15: forms.v1.Shape.optional_kind:type_name -> forms.v1.Kind
+	16, // 16: forms.v1.Shape.nothing:type_name -> google.protobuf.NullValue
+	0,  // 17: forms.v1.Inner.kind:type_name -> forms.v1.Kind
+	2,  // 18: forms.v1.Inner.within:type_name -> forms.v1.Inner
+	1,  // 19: forms.v1.PatchRequest.shape:type_name -> forms.v1.Shape
+	15, // 20: forms.v1.PatchRequest.update_mask:type_name -> google.protobuf.FieldMask
+	17, // 21: forms.v1.File.content:type_name -> google.api.HttpBody
+	0,  // 22: forms.v1.Shape.KindByNameEntry.value:type_name -> forms.v1.Kind
+	2,  // 23: forms.v1.Shape.InnerByNumberEntry.value:type_name -> forms.v1.Inner
+	1,  // 24: forms.v1.FormsService.Echo:input_type -> forms.v1.Shape
+	1,  // 25: forms.v1.FormsService.Get:input_type -> forms.v1.Shape
+	1,  // 26: forms.v1.FormsService.Part:input_type -> forms.v1.Shape
+	3,  // 27: forms.v1.FormsService.Patch:input_type -> forms.v1.PatchRequest
+	1,  // 28: forms.v1.FormsService.Sum:input_type -> forms.v1.Shape
+	1,  // 29: forms.v1.FormsService.Chat:input_type -> forms.v1.Shape
+	1,  // 30: forms.v1.FormsService.Watch:input_type -> forms.v1.Shape
+	1,  // 31: forms.v1.FormsService.Download:input_type -> forms.v1.Shape
+	1,  // 32: forms.v1.FormsService.DownloadParts:input_type -> forms.v1.Shape
+	5,  // 33: forms.v1.FormsService.Keep:input_type -> forms.v1.File
+	5,  // 34: forms.v1.FormsService.KeepParts:input_type -> forms.v1.File
+	17, // 35: forms.v1.FormsService.Upload:input_type -> google.api.HttpBody
+	17, // 36: forms.v1.FormsService.UploadParts:input_type -> google.api.HttpBody
+	17, // 37: forms.v1.FormsService.Pipe:input_type -> google.api.HttpBody
+	18, // 38: forms.v1.FormsService.Legacy:input_type -> forms.v1.LegacyRequest
+	18, // 39: forms.v1.FormsService.LegacySum:input_type -> forms.v1.LegacyRequest
+	1,  // 40: forms.v1.FormsService.Echo:output_type -> forms.v1.Shape
+	1,  // 41: forms.v1.FormsService.Get:output_type -> forms.v1.Shape
+	1,  // 42: forms.v1.FormsService.Part:output_type -> forms.v1.Shape
+	3,  // 43: forms.v1.FormsService.Patch:output_type -> forms.v1.PatchRequest
+	4,  // 44: forms.v1.FormsService.Sum:output_type -> forms.v1.SumResponse
+	1,  // 45: forms.v1.FormsService.Chat:output_type -> forms.v1.Shape
+	1,  // 46: forms.v1.FormsService.Watch:output_type -> forms.v1.Shape
+	17, // 47: forms.v1.FormsService.Download:output_type -> google.api.HttpBody
+	17, // 48: forms.v1.FormsService.DownloadParts:output_type -> google.api.HttpBody
+	5,  // 49: forms.v1.FormsService.Keep:output_type -> forms.v1.File
+	5,  // 50: forms.v1.FormsService.KeepParts:output_type -> forms.v1.File
+	17, // 51: forms.v1.FormsService.Upload:output_type -> google.api.HttpBody
+	4,  // 52: forms.v1.FormsService.UploadParts:output_type -> forms.v1.SumResponse
+	17, // 53: forms.v1.FormsService.Pipe:output_type -> google.api.HttpBody
+	19, // 54: forms.v1.FormsService.Legacy:output_type -> forms.v1.LegacyResponse
+	20, // 55: forms.v1.FormsService.LegacySum:output_type -> google.protobuf.Empty
 	40, // [40:56] is the sub-list for method output_type
 	24, // [24:40] is the sub-list for method input_type
 	24, // [24:24] is the sub-list for extension type_name
@@ -787,13 +787,13 @@ var file_shapes_v1_shapes_proto_depIdxs = []int32{
 	0,  // [0:24] is the sub-list for field type_name
 }
 
-func init() { file_shapes_v1_shapes_proto_init() }
-func file_shapes_v1_shapes_proto_init() {
-	if File_shapes_v1_shapes_proto != nil {
+func init() { file_forms_v1_forms_proto_init() }
+func file_forms_v1_forms_proto_init() {
+	if File_forms_v1_forms_proto != nil {
 		return
 	}
-	file_shapes_v1_legacy_proto_init()
-	file_shapes_v1_shapes_proto_msgTypes[0].OneofWrappers = []any{
+	file_forms_v1_legacy_proto_init()
+	file_forms_v1_forms_proto_msgTypes[0].OneofWrappers = []any{
 		(*Shape_Text)(nil),
 		(*Shape_Number)(nil),
 		(*Shape_Chosen)(nil),
@@ -802,18 +802,18 @@ func file_shapes_v1_shapes_proto_init() {
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
-			RawDescriptor: unsafe.Slice(unsafe.StringData(file_shapes_v1_shapes_proto_rawDesc), len(file_shapes_v1_shapes_proto_rawDesc)),
+			RawDescriptor: unsafe.Slice(unsafe.StringData(file_forms_v1_forms_proto_rawDesc), len(file_forms_v1_forms_proto_rawDesc)),
 			NumEnums:      1,
 			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
-		GoTypes:           file_shapes_v1_shapes_proto_goTypes,
-		DependencyIndexes: file_shapes_v1_shapes_proto_depIdxs,
-		EnumInfos:         file_shapes_v1_shapes_proto_enumTypes,
-		MessageInfos:      file_shapes_v1_shapes_proto_msgTypes,
+		GoTypes:           file_forms_v1_forms_proto_goTypes,
+		DependencyIndexes: file_forms_v1_forms_proto_depIdxs,
+		EnumInfos:         file_forms_v1_forms_proto_enumTypes,
+		MessageInfos:      file_forms_v1_forms_proto_msgTypes,
 	}.Build()
-	File_shapes_v1_shapes_proto = out.File
-	file_shapes_v1_shapes_proto_goTypes = nil
-	file_shapes_v1_shapes_proto_depIdxs = nil
+	File_forms_v1_forms_proto = out.File
+	file_forms_v1_forms_proto_goTypes = nil
+	file_forms_v1_forms_proto_depIdxs = nil
 }
