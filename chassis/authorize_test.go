@@ -256,7 +256,7 @@ func TestExplain(t *testing.T) {
 		{svc, gate.Unary("Alice")[1:] + "&caller=user:alice", []string{"allowed: "}},
 		{svc, gate.Stream("Public")[1:], []string{"allowed: ", "open to anybody"}},
 		{audit, named + "&caller=wallet", []string{"let in, because CHASSIS_AUTHORIZATION is audit, but would be refused: ", "may not call"}},
-		{off, gate.Unary("Default")[1:], []string{"allowed: ", "mutual TLS is off"}},
+		{off, gate.Unary("Default")[1:], []string{"allowed: ", "no own trust domain is set"}},
 		{svc, "test.gate.v1.GateService/Nothing", []string{"there is no method"}},
 	} {
 		expectAll(t, do(t, test.svc.HTTP(), "GET", "http://admin/debug/authorize?method="+test.query, "").String(), test.want...)
