@@ -90,7 +90,7 @@ func conformance(t testing.TB, service chassis.Service, opts Options, run func(n
 		{"a stop loses no call", drain}, // the service has stopped after it
 		{"nothing is left running", nothingLeft},
 	} {
-		run(check.name, func(t testing.TB) { check.run(t, c) })
+		run(check.name, func(t testing.TB) { t.Helper(); check.run(t, c) })
 	}
 }
 

@@ -29,12 +29,12 @@ func callers(t testing.TB, c *conformer) {
 			conn, caller = c.svc.ConnAs(as), contract.Caller{ID: fullID(as)}
 		}
 		for _, m := range c.methods {
-			try(t, c, conn, m, caller)
+			try(t, conn, m, caller)
 		}
 	}
 }
 
-func try(t testing.TB, c *conformer, conn *grpc.ClientConn, m *contract.Method, caller contract.Caller) {
+func try(t testing.TB, conn *grpc.ClientConn, m *contract.Method, caller contract.Caller) {
 	t.Helper()
 	ctx, cancel := bounded(t)
 	defer cancel()

@@ -47,17 +47,17 @@ func oldTLS(t testing.TB, c *conformer) {
 			t.Logf("there is no %s port", port)
 			continue
 		}
-		if err := handshake(c, ctx, port, tls.VersionTLS13); err != nil { // else a refusal would prove nothing
+		if err := handshake(ctx, c, port, tls.VersionTLS13); err != nil { // else a refusal would prove nothing
 			t.Errorf("the %s port does not take TLS 1.3: %v", port, err)
 		}
-		if err := handshake(c, ctx, port, tls.VersionTLS12); err == nil {
+		if err := handshake(ctx, c, port, tls.VersionTLS12); err == nil {
 			t.Errorf("the %s port takes TLS 1.2", port)
 		}
 	}
 }
 
 // handshake makes a TLS handshake of one version and closes the connection.
-func handshake(c *conformer, ctx context.Context, port string, version uint16) error {
+func handshake(ctx context.Context, c *conformer, port string, version uint16) error {
 	raw, err := c.svc.network.dial(ctx, port)
 	if err != nil {
 		return err
@@ -161,7 +161,7 @@ func drain(t testing.TB, c *conformer) {
 			continue
 		}
 		conn := c.svc.ConnAs(as)
-		go func() { ended <- hold(t, c, conn, m) }()
+		go func() { ended <- hold(t, conn, m) }()
 		select {
 		case <-c.probe.blocked:
 			held++
@@ -182,7 +182,7 @@ func drain(t testing.TB, c *conformer) {
 	}
 }
 
-func hold(t testing.TB, c *conformer, conn *grpc.ClientConn, m *contract.Method) error {
+func hold(t testing.TB, conn *grpc.ClientConn, m *contract.Method) error {
 	t.Helper()
 	ctx, cancel := bounded(t)
 	defer cancel()

@@ -38,7 +38,7 @@ func secrets(t testing.TB, c *conformer) {
 			err := call(ctx, c.svc.ConnAs(as), m, mode, message)
 			cancel()
 			if err != nil {
-				search(t, c, canary, "the error of "+m.Name, fmt.Sprint(err, status.Convert(err).Proto()))
+				search(t, canary, "the error of "+m.Name, fmt.Sprint(err, status.Convert(err).Proto()))
 			}
 		}
 		if c.probe.count(m) == before {
@@ -46,17 +46,17 @@ func secrets(t testing.TB, c *conformer) {
 		}
 	}
 	c.settle(t)
-	search(t, c, canary, "the log", string(c.svc.seen.lines.copy()))
+	search(t, canary, "the log", string(c.svc.seen.lines.copy()))
 	for _, span := range c.svc.Spans() {
-		search(t, c, canary, "span "+span.Name(), fmt.Sprint(span.Name(), span.Attributes(), span.Events(), span.Links(), span.Status()))
+		search(t, canary, "span "+span.Name(), fmt.Sprint(span.Name(), span.Attributes(), span.Events(), span.Links(), span.Status()))
 	}
 	for _, page := range []string{"/metrics", "/debug/", "/debug/status.json", "/debug/config", "/debug/pprof/goroutine?debug=2"} {
-		search(t, c, canary, page, c.page(t, page))
+		search(t, canary, page, c.page(t, page))
 	}
 }
 
 // search fails the test if text contains a canary, and shows its surroundings.
-func search(t testing.TB, c *conformer, canary, where, text string) {
+func search(t testing.TB, canary, where, text string) {
 	t.Helper()
 	for _, secret := range []string{canary, base64.StdEncoding.EncodeToString([]byte(canary)), fmt.Sprint(secretNumber)} {
 		if i := strings.Index(text, secret); i >= 0 {

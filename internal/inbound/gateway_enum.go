@@ -72,10 +72,10 @@ func namesEnum(field protoreflect.FieldDescriptor) bool {
 	return field.Enum() != nil && field.Enum().FullName() != nullValue
 }
 
-// errNoEnum is the error of a field, by its path, that has no name of its enum.
-type errNoEnum string
+// noEnumError is the error of a field, by its path, that has no name of its enum.
+type noEnumError string
 
-func (e errNoEnum) Error() string {
+func (e noEnumError) Error() string {
 	if e == "" {
 		return "the value is no name of its enum"
 	}
@@ -153,7 +153,7 @@ func (s enumSearch) value(field protoreflect.FieldDescriptor, path string) error
 			return err
 		}
 		if name, ok := value.(string); ok && field.Enum().Values().ByName(protoreflect.Name(name)) == nil {
-			return errNoEnum(strings.TrimPrefix(path, "."))
+			return noEnumError(strings.TrimPrefix(path, "."))
 		}
 		return nil
 	case field.Message() != nil:

@@ -263,11 +263,11 @@ func enumNumber(data []byte, enum protoreflect.EnumDescriptor) (protoreflect.Enu
 		if known := enum.Values().ByName(protoreflect.Name(name)); known != nil {
 			return known.Number(), nil
 		}
-		return 0, errNoEnum("")
+		return 0, noEnumError("")
 	}
 	var number int32
 	if err := json.Unmarshal(data, &number); err != nil {
-		return 0, errNoEnum("")
+		return 0, noEnumError("")
 	}
 	return protoreflect.EnumNumber(number), nil
 }
