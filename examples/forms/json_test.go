@@ -37,20 +37,20 @@ func TestUnknownNamesOfEnums(t *testing.T) {
 	t.Parallel()
 	svc := serve(t, &shapes{})
 	for body, field := range map[string]string{
-		`{"kind":"KIND_Z"}`:                                                  "kind",
-		`{"kind":"1"}`:                                                       "kind",
-		`{"kind":""}`:                                                        "kind",
-		`{"new":1,"kind":"KIND_Z"}`:                                          "kind",
-		`{"kind":"KIND_Z","new":[{"kind":{}}]}`:                              "kind",
-		`{"kinds":["KIND_A","KIND_Z"]}`:                                      "kinds[1]",
-		`{"kindByName":{"hunter2":"KIND_Z"}}`:                                "kind_by_name",
-		`{"kind_by_name":{"a":"KIND_Z"}}`:                                    "kind_by_name",
-		`{"inner":{"kind":"KIND_Z"}}`:                                        "inner.kind",
-		`{"inner":{"within":{"kind":"KIND_Z"}}}`:                             "inner.within.kind",
-		`{"inners":[{},{"new":1,"kind":"k"}]}`:                               "inners[1].kind",
-		`{"innerByNumber":{"7":{"kind":"k"}}}`:                               "inner_by_number.kind",
-		`{"chosen":{"kind":"k"}}`:                                            "chosen.kind",
-		`{"optionalKind":"k"}`:                                               "optional_kind",
+		`{"kind":"KIND_Z"}`:                                                 "kind",
+		`{"kind":"1"}`:                                                      "kind",
+		`{"kind":""}`:                                                       "kind",
+		`{"new":1,"kind":"KIND_Z"}`:                                         "kind",
+		`{"kind":"KIND_Z","new":[{"kind":{}}]}`:                             "kind",
+		`{"kinds":["KIND_A","KIND_Z"]}`:                                     "kinds[1]",
+		`{"kindByName":{"hunter2":"KIND_Z"}}`:                               "kind_by_name",
+		`{"kind_by_name":{"a":"KIND_Z"}}`:                                   "kind_by_name",
+		`{"inner":{"kind":"KIND_Z"}}`:                                       "inner.kind",
+		`{"inner":{"within":{"kind":"KIND_Z"}}}`:                            "inner.within.kind",
+		`{"inners":[{},{"new":1,"kind":"k"}]}`:                              "inners[1].kind",
+		`{"innerByNumber":{"7":{"kind":"k"}}}`:                              "inner_by_number.kind",
+		`{"chosen":{"kind":"k"}}`:                                           "chosen.kind",
+		`{"optionalKind":"k"}`:                                              "optional_kind",
 		`{"any":{"@type":"a/forms.v1.Inner","kind":"k"}}`:                   "any.kind",
 		`{"any":{"kind":"k","new":1,"@type":"a/forms.v1.Inner"}}`:           "any.kind",
 		`{"any":{"@type":"a/forms.v1.Shape","new":1,"inner":{"kind":"k"}}}`: "any.inner.kind",
@@ -144,7 +144,7 @@ func TestFieldsAsAnswers(t *testing.T) {
 			t.Errorf("%s of %s: got %d %q, no JSON", tc[0], tc[1], got.status, got.body)
 			continue
 		}
-		text, _ := json.Marshal(compact)
+		text, _ := json.Marshal(compact) //nolint:errchkjson // what it was decoded from was JSON
 		if got.status != 200 || string(text) != tc[2] {
 			t.Errorf("%s of %s: got %d %s, want %s", tc[0], tc[1], got.status, text, tc[2])
 		}
