@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -27,7 +26,7 @@ func (f *fixture) counters(t testing.TB) map[string]float64 {
 	}
 	all := map[string]float64{}
 	for _, family := range families {
-		if family.GetType() != dto.MetricType_COUNTER {
+		if family.GetType().String() != "COUNTER" {
 			continue
 		}
 		for _, m := range family.GetMetric() {
