@@ -197,7 +197,7 @@ func (a *App) handler() http.Handler {
 	}
 	var rest http.Handler = &a.edge
 	if a.gateway != nil {
-		rest = a.gateway
+		rest = inbound.GatewayHandler(a.gateway)
 	}
 	a.edge.Routes, a.edge.Fallback = a.below, a.root
 	if a.below == nil {
