@@ -51,9 +51,9 @@ func ofClientStream(received string) bool {
 }
 
 func noteHeaders(note func(aspect, a, b string), kind string, a, b http.Header) {
-	names := maps.Clone(a)
-	maps.Copy(names, b)
-	for _, name := range slices.Sorted(maps.Keys(names)) {
+	names := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b)) // either may be nil
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
 		if !slices.Contains(framing, name) {
 			note(kind+" "+name, values(a, name), values(b, name))
 		}

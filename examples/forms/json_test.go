@@ -104,6 +104,8 @@ func TestFieldsAsRequests(t *testing.T) {
 		{"inners", `[{"id":"a"}]`, `"inners":[{"id":"a"`}, {"inners", `[{"kind":"KIND_Z"}]`, ""}, {"inners", `[null]`, ""},
 		{"inner_by_number", `{"-7":{"id":"a"}}`, `"innerByNumber":{"-7":{"id":"a"`}, {"inner_by_number", `{"x":{}}`, ""}, {"inner_by_number", `{"1":{},"01":{}}`, ""},
 		{"inner/within", `{"id":"a"}`, `"within":{"id":"a"`},
+		{"inner", ``, `"inner":{"id":""`}, {"inner", " \n", `"inner":{"id":""`}, {"inner/within", ``, `"within":{"id":""`}, {"inners", ``, `"inners":[]`}, {"name", ``, `"name":""`},
+		{"kind_by_name", `{`, ""}, {"kind_by_name", `{"a":1`, ""}, {"kind_by_name", `{"a":1}x`, ""}, {"kind_by_name", `{"a":1}{}`, ""}, {"kind_by_name", "{\"\xff\":1}", ""},
 	} {
 		for framing, reader := range framings {
 			got := do(t, svc, "POST", "/v1/echo/"+tc[0], reader(tc[1]))

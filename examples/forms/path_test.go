@@ -63,6 +63,11 @@ func TestEncodedPaths(t *testing.T) {
 	if got := do(t, svc, "POST", "/v1/things/a%2Fb:cancel", strings.NewReader("{}")); got.status != 200 || !strings.Contains(got.body, `"a/b"`) {
 		t.Errorf("with a verb: got %d %s", got.status, got.body)
 	}
+	for method, want := range map[string]int{"HEAD": 200, "OPTIONS": 204, "PUT": 405} {
+		if got := do(t, svc, method, "/v1/odd%7E%24%40/x%2Fy", nil); got.status != want {
+			t.Errorf("%s: got %d, want %d", method, got.status, want)
+		}
+	}
 	for _, path := range []string{"/v1/things%2Fa", "/v1%2Fthings/a", "/v1/things/a/b", "/v1/things/%ff", "/v1/shelved/shelves%2Fa/books/b"} {
 		if got := do(t, svc, "GET", path, nil); got.status != 404 && got.status != 400 {
 			t.Errorf("%s: got %d %s", path, got.status, got.body)

@@ -83,14 +83,15 @@ func rawTarget(v any) (proto.Message, bool) {
 	return message, ok
 }
 
-// decodeWhole decodes a body of one value. A body without one is an empty message, for which the
-// gateway has io.EOF.
+// decodeWhole decodes a body of one value. A body without one is an empty message, also where it is
+// a field, for which the gateway has io.EOF.
 func (m *jsonMarshaler) decodeWhole(r io.Reader, v any) error {
 	data, err := readAll(r)
 	if err != nil {
 		return err
 	}
 	if len(bytes.TrimLeft(data, " \t\r\n")) == 0 {
+		setEmpty(v)
 		return io.EOF
 	}
 	return m.Unmarshal(data, v)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -113,6 +114,18 @@ func (m *jsonMarshaler) intoField(data []byte, target any) error {
 	return m.into(data, pointer.Elem())
 }
 
+// setEmpty sets the field that target points to, if it has an unset message.
+func setEmpty(target any) {
+	pointer := reflect.ValueOf(target)
+	if pointer.Kind() != reflect.Pointer || pointer.Elem().Kind() != reflect.Pointer || !pointer.Elem().IsNil() {
+		return
+	}
+	field := pointer.Elem()
+	if _, ok := field.Interface().(proto.Message); ok {
+		field.Set(reflect.New(field.Type().Elem()))
+	}
+}
+
 func (m *jsonMarshaler) into(data []byte, field reflect.Value) error {
 	if message, ok := field.Interface().(proto.Message); ok {
 		return m.intoMessage(data, field, message)
@@ -195,6 +208,13 @@ func takesNull(v any) bool {
 }
 
 func (m *jsonMarshaler) intoMap(data []byte, field reflect.Value) error {
+	var whole json.RawMessage
+	if err := json.Unmarshal(data, &whole); err != nil { // the entries may end before the data do
+		return err
+	}
+	if !utf8.Valid(data) { // which encoding/json would replace in a key
+		return errKey
+	}
 	entries := json.NewDecoder(bytes.NewReader(data))
 	if token, err := entries.Token(); err != nil || token != json.Delim('{') {
 		return errors.Join(err, errObject)

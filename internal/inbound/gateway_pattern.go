@@ -10,7 +10,7 @@ import (
 // empty for none. It calls no handler.
 func GatewayPattern(mux *gateway.ServeMux, r *http.Request) string {
 	asked := &askedRoute{header: http.Header{}}
-	mux.ServeHTTP(asked, r)
+	GatewayHandler(mux).ServeHTTP(asked, r)
 	return asked.pattern
 }
 
