@@ -12,14 +12,16 @@ import (
 	"github.com/betmakers/paddock/chassis"
 )
 
-// startChassisGRPC serves handler by the chassis with everything on and returns the address of its gRPC port.
+// startChassisGRPC serves handler by the chassis with everything on and returns the address of its
+// gRPC port.
 func startChassisGRPC(handler *echo) func(context.Context, setup) (string, error) {
 	return func(ctx context.Context, _ setup) (string, error) {
 		return startChassis(ctx, "CHASSIS_GRPC_ADDR", handler)
 	}
 }
 
-// startChassisREST serves Echo by the chassis with everything on and returns the address of its REST port.
+// startChassisREST serves Echo by the chassis with everything on and returns the address of its
+// REST port.
 func startChassisREST(ctx context.Context, _ setup) (string, error) {
 	return startChassis(ctx, "CHASSIS_HTTP_ADDR", &echo{})
 }
@@ -71,8 +73,8 @@ type dropExport struct{}
 func (dropExport) ExportSpans(context.Context, []sdktrace.ReadOnlySpan) error { return nil }
 func (dropExport) Shutdown(context.Context) error                             { return nil }
 
-// chassisEnv returns the settings of the chassis in the server process: those of production, with ports of its own.
-// What it logs goes to the process's standard output, which is /dev/null.
+// chassisEnv returns the settings of the chassis in the server process: those of production, with
+// ports of its own. What it logs goes to the process's standard output, which is /dev/null.
 func chassisEnv(transport string) func(certDir) []string {
 	return func(dir certDir) []string {
 		env := []string{

@@ -22,7 +22,8 @@ import (
 	"github.com/betmakers/paddock/chassis"
 )
 
-// Here the process that is measured is the client. It calls a bare grpc-go server in the parent, over one connection.
+// Here the process that is measured is the client. It calls a bare grpc-go server in the parent,
+// over one connection.
 
 // clientContenders measure what a call costs its caller.
 func clientContenders() []contender {
@@ -78,7 +79,8 @@ func bareClient(timeout time.Duration, options ...grpc.DialOption) func(context.
 	}
 }
 
-// assembledClient is what a careful team puts together: traces, metrics, a deadline and a retry policy.
+// assembledClient is what a careful team puts together: traces, metrics, a deadline and a retry
+// policy.
 func assembledClient(ctx context.Context, s setup) (echoCall, error) {
 	metrics := grpcprom.NewClientMetrics(grpcprom.WithClientHandlingTimeHistogram())
 	if err := prometheus.NewRegistry().Register(metrics); err != nil {

@@ -15,18 +15,22 @@ import (
 
 // contender is one server, or one client, to measure.
 type contender struct {
-	// name is kind/transport/what: "grpc/mtls/assembled". The kind chooses the load generator, the transport TLS.
+	// name is kind/transport/what: "grpc/mtls/assembled". The kind chooses the load generator, the
+	// transport TLS.
 	name string
-	// baseline names the contender that this one's figures are compared with; its own name for a baseline.
+	// baseline names the contender that this one's figures are compared with; its own name for a
+	// baseline.
 	baseline string
-	// like names the contender without features that has as many stream workers; empty where the baseline is that.
+	// like names the contender without features that has as many stream workers; empty where the
+	// baseline is that.
 	like string
 	// request is the message of each gRPC call, nil for that of Echo.
 	request *request
-	// start runs in the server process. It listens on a loopback port and returns its address; the server then runs
-	// until the process ends.
+	// start runs in the server process. It listens on a loopback port and returns its address; the
+	// server then runs until the process ends.
 	start func(ctx context.Context, s setup) (addr string, err error)
-	// client runs in the process in place of start where what is measured is a client, and returns what makes a call.
+	// client runs in the process in place of start where what is measured is a client, and returns
+	// what makes a call.
 	client func(ctx context.Context, s setup) (echoCall, error)
 	// env is added to the server process's environment.
 	env func(dir certDir) []string
@@ -88,8 +92,8 @@ func contenders() []contender {
 	return append(withDefaults(list), clientContenders()...)
 }
 
-// shapes are calls whose costs an echo hides: handlers that look at their context, requests with secrets, and calls that
-// wait. Both sides have the same stream workers.
+// shapes are calls whose costs an echo hides: handlers that look at their context, requests with
+// secrets, and calls that wait. Both sides have the same stream workers.
 func shapes() []contender {
 	var list []contender
 	for _, shape := range []struct {
@@ -117,8 +121,8 @@ func shapes() []contender {
 	return list
 }
 
-// workerContenders answers one question: should a server set grpc.NumStreamWorkers? Handlers that return at once are
-// where it can win, handlers that wait are where it can lose.
+// workerContenders answers one question: should a server set grpc.NumStreamWorkers? Handlers that
+// return at once are where it can win, handlers that wait are where it can lose.
 func workerContenders() []contender {
 	var list []contender
 	for _, handler := range []struct {
@@ -140,8 +144,8 @@ func workerContenders() []contender {
 	return withDefaults(list)
 }
 
-// streamDescContenders compares a unary method registered by its MethodDesc with one registered as a StreamDesc that
-// streams in neither direction.
+// streamDescContenders compares a unary method registered by its MethodDesc with one registered as
+// a StreamDesc that streams in neither direction.
 func streamDescContenders() []contender {
 	var list []contender
 	for _, transport := range []string{"plain", "mtls"} {

@@ -9,13 +9,14 @@ import (
 	"testing"
 )
 
-// What the chassis may cost. Allocations do not depend on the machine: they are held to the number, which proves that
-// a call allocates no more than it did. Bytes vary with the sizes of pools and are held within 50.
+// What the chassis may cost. Allocations do not depend on the machine: they are held to the number,
+// which proves that a call allocates no more than it did. Bytes vary with the sizes of pools and
+// are held within 50.
 //
-// CPU is a ratio within one run, for servers against grpc-go with the same stream workers. It is 1.3 to 1.4 for them,
-// 1.9 for REST and 1.2 to 1.3 for clients, and on a busy machine a median is off by a quarter and more. So the limits
-// are half as much again: they prove that no call costs twice what it did, and not that it costs what
-// docs/performance.md says.
+// CPU is a ratio within one run, for servers against grpc-go with the same stream workers. It is
+// 1.3 to 1.4 for them, 1.9 for REST and 1.2 to 1.3 for clients, and on a busy machine a median is
+// off by a quarter and more. So the limits are half as much again: they prove that no call costs
+// twice what it did, and not that it costs what docs/performance.md says.
 const (
 	mostAllocs    = 4
 	mostBytes     = 750

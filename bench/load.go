@@ -18,16 +18,16 @@ type load struct {
 	conns []caller
 }
 
-// caller is one connection. It makes calls, several at once where the protocol can, as long as more says so, and
-// returns when the last answer is there, with the number of calls that the server refused as UNAVAILABLE. Not for concurrent
-// use.
+// caller is one connection. It makes calls, several at once where the protocol can, as long as more
+// says so, and returns when the last answer is there, with the number of calls that the server
+// refused as UNAVAILABLE. Not for concurrent use.
 type caller interface {
 	call(more func() bool) (refused int, err error)
 	close() error
 }
 
-// dial opens the connections. Every turn has its own, so that a server's rules on idle or old ones do not meddle, and
-// opens them before the turn is measured.
+// dial opens the connections. Every turn has its own, so that a server's rules on idle or old ones
+// do not meddle, and opens them before the turn is measured.
 func dial(c contender, addr string, certs certDir) (*load, error) {
 	protocol, count := "h2", connections
 	if c.rest() {

@@ -15,9 +15,10 @@ import (
 	echov1 "github.com/betmakers/paddock/bench/proto/echo/v1"
 )
 
-// grpcCaller speaks just enough HTTP/2 to make unary calls cheaply: one goroutine, no locks, no allocations per call.
-// A grpc-go client costs as much CPU as the server, would be the bottleneck, and the server's batches of work would
-// then depend on it. Each call has a deadline-free header block like grpc-go's own client, without traceparent.
+// grpcCaller speaks just enough HTTP/2 to make unary calls cheaply: one goroutine, no locks, no
+// allocations per call. A grpc-go client costs as much CPU as the server, would be the bottleneck,
+// and the server's batches of work would then depend on it. Each call has a deadline-free header
+// block like grpc-go's own client, without traceparent.
 type grpcCaller struct {
 	conn   net.Conn
 	in     *bufio.Reader
@@ -66,7 +67,8 @@ func newGRPCCaller(conn net.Conn, atOnce int, req *request) *grpcCaller {
 	return c
 }
 
-// request is what a gRPC call sends. The answer is an EchoResponse, which is an EchoRequest by another name.
+// request is what a gRPC call sends. The answer is an EchoResponse, which is an EchoRequest by
+// another name.
 type request struct {
 	method  string
 	message proto.Message

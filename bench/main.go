@@ -29,7 +29,8 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-// run is the program without the process: it measures what args ask for and writes the report to out.
+// run is the program without the process: it measures what args ask for and writes the report to
+// out.
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	rounds := flags.Int("rounds", 25, "`n` rounds; every contender has one turn in each")

@@ -31,8 +31,8 @@ type result struct {
 	samples []sample
 }
 
-// measure starts a process for every contender and lets them take turns. Which one begins moves on with every round, so
-// that nobody always follows the same neighbour.
+// measure starts a process for every contender and lets them take turns. Which one begins moves on
+// with every round, so that nobody always follows the same neighbour.
 func measure(ctx context.Context, list []contender, p plan) (results []result, err error) {
 	if p.rounds < 1 || p.calls < 1 {
 		return nil, fmt.Errorf("%d rounds of %d calls: expected at least one of each", p.rounds, p.calls)
@@ -104,7 +104,8 @@ type ran struct {
 	refused int
 }
 
-// drive returns what has the contender do its work: the generator for a server, itself for a client.
+// drive returns what has the contender do its work: the generator for a server, itself for a
+// client.
 func drive(c contender, p *process, certs certDir) (driver, error) {
 	if c.client != nil {
 		return remote{p}, nil

@@ -21,8 +21,8 @@ type process struct {
 	decoder  *json.Decoder
 }
 
-// startProcess starts this binary again as the contender c, a client of target or a server, and waits until it is there. Its standard output, which takes
-// the access log, goes to /dev/null.
+// startProcess starts this binary again as the contender c, a client of target or a server, and
+// waits until it is there. Its standard output, which takes the access log, goes to /dev/null.
 func startProcess(c contender, certs certDir, target string, on cores.Pair) (*process, error) {
 	binary, err := os.Executable()
 	if err != nil {

@@ -32,8 +32,8 @@ const (
 // commandCalls has a client make n calls.
 func commandCalls(n int) string { return strconv.Itoa(n) }
 
-// usage is what the process used since it started. The answer to its start carries only Addr, that to commandCalls only
-// Failed, which is empty if the calls succeeded.
+// usage is what the process used since it started. The answer to its start carries only Addr, that
+// to commandCalls only Failed, which is empty if the calls succeeded.
 type usage struct {
 	Addr    string
 	Failed  string
@@ -42,7 +42,8 @@ type usage struct {
 	Bytes   uint64
 }
 
-// serve is the server process: it starts the named contender and answers commands until the parent closes the pipe.
+// serve is the server process: it starts the named contender and answers commands until the parent
+// closes the pipe.
 func serve(name string) error {
 	commands, answers := os.NewFile(commandFD, "commands"), os.NewFile(answerFD, "answers")
 	if commands == nil || answers == nil {
@@ -107,9 +108,9 @@ func start(name string) (started, error) {
 	return started{}, errors.New("no such contender")
 }
 
-// measureSelf keeps its own cost out of the turn: memory statistics are read before the first and after the last
-// reading of the CPU. What a call leaves for later, such as log lines in a buffer, belongs to the turn, so the end
-// waits for it.
+// measureSelf keeps its own cost out of the turn: memory statistics are read before the first and
+// after the last reading of the CPU. What a call leaves for later, such as log lines in a buffer,
+// belongs to the turn, so the end waits for it.
 func measureSelf(command string) usage {
 	var u usage
 	if command == commandBegin {

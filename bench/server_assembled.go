@@ -22,8 +22,8 @@ import (
 	echov1 "github.com/betmakers/paddock/bench/proto/echo/v1"
 )
 
-// startAssembled returns the start function of what a careful team puts together from the usual parts: traces, metrics, one
-// log line per call with its trace id, and recovery.
+// startAssembled returns the start function of what a careful team puts together from the usual
+// parts: traces, metrics, one log line per call with its trace id, and recovery.
 func startAssembled(more ...grpc.ServerOption) func(context.Context, setup) (string, error) {
 	return func(_ context.Context, s setup) (string, error) { return serveAssembled(s, more) }
 }

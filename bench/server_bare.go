@@ -17,7 +17,8 @@ type echo struct {
 	echov1.UnimplementedEchoServiceServer
 	// block is how long a call waits, as if for a database; 0 answers at once.
 	block time.Duration
-	// looks has a call make a context of its own and ask it for Done, as every database driver and every client does.
+	// looks has a call make a context of its own and ask it for Done, as every database driver and
+	// every client does.
 	looks bool
 }
 
@@ -65,13 +66,14 @@ func streamWorkers(n uint32) func(*bareServer) {
 	}
 }
 
-// asStream registers Echo as a stream in neither direction, which is the same unary call on the wire.
+// asStream registers Echo as a stream in neither direction, which is the same unary call on the
+// wire.
 func asStream(b *bareServer) {
 	b.desc = streamDesc(b.desc)
 }
 
-// streamDesc turns every unary method into a stream in neither direction. Unlike grpc-go, which does the same for a
-// MethodDesc, it leaves the handler in charge of sending the answer.
+// streamDesc turns every unary method into a stream in neither direction. Unlike grpc-go, which
+// does the same for a MethodDesc, it leaves the handler in charge of sending the answer.
 func streamDesc(desc *grpc.ServiceDesc) *grpc.ServiceDesc {
 	streams := *desc
 	streams.Methods, streams.Streams = nil, slices.Clone(desc.Streams)

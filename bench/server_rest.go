@@ -31,7 +31,8 @@ func startREST(_ context.Context, s setup) (string, error) {
 	return serveHTTP(s, mux)
 }
 
-// startGatewayTCP is grpc-gateway in front of a bare gRPC server on another port of the same process.
+// startGatewayTCP is grpc-gateway in front of a bare gRPC server on another port of the same
+// process.
 func startGatewayTCP(ctx context.Context, s setup) (string, error) {
 	addr, err := serveGRPC(setup{}, &echov1.EchoService_ServiceDesc, &echo{})
 	if err != nil {

@@ -19,9 +19,10 @@ import (
 	echov1 "github.com/betmakers/paddock/bench/proto/echo/v1"
 )
 
-// Who wraps a method's handler wants to see every call end as its caller does. From grpc-go 1.84 on the handler of a
-// MethodDesc is called before the request is received, so it sees a request that cannot be decoded, which older
-// versions refused before. It does not see that its answer could not be sent; the handler of a StreamDesc does.
+// Who wraps a method's handler wants to see every call end as its caller does. From grpc-go 1.84 on
+// the handler of a MethodDesc is called before the request is received, so it sees a request that
+// cannot be decoded, which older versions refused before. It does not see that its answer could not
+// be sent; the handler of a StreamDesc does.
 func TestWhatAHandlerSees(t *testing.T) {
 	good := framedMessage(echoRequest.message)
 	tests := []struct {
@@ -70,8 +71,8 @@ func TestWhatAHandlerSees(t *testing.T) {
 	}
 }
 
-// serveWatched serves Echo with a wrapped handler that tells seen the code of each call. It returns a connection, and
-// a function that stops the server and waits for its handlers.
+// serveWatched serves Echo with a wrapped handler that tells seen the code of each call. It returns
+// a connection, and a function that stops the server and waits for its handlers.
 func serveWatched(t *testing.T, kind string, seen chan<- string) (net.Conn, func()) {
 	t.Helper()
 	desc := watchMethod(echov1.EchoService_ServiceDesc, seen)

@@ -223,8 +223,8 @@ func (a *access) connect(t *testing.T, who accessIdentity, by way) *accessClient
 // lifeOfExpiring is long enough to make the connections, and short enough to wait for.
 const lifeOfExpiring = 6 * time.Second
 
-// noAnswer is when a client that waits for an answer takes it that there is none: before the server gives up its wait for
-// a body.
+// noAnswer is when a client that waits for an answer takes it that there is none: before the server
+// gives up its wait for a body.
 const noAnswer = 10 * time.Second
 
 // request makes a request on the connection. A body that is not sent is announced alone.
@@ -356,7 +356,8 @@ func (rawCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// untilCut is a connection by HTTP/2 whose client is not told to go: it uses the connection for as long as there is one.
+// untilCut is a connection by HTTP/2 whose client is not told to go: it uses the connection for as
+// long as there is one.
 type untilCut struct {
 	net.Conn
 	head []byte // of the frame that is read, or what is left of it

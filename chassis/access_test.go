@@ -13,11 +13,13 @@ import (
 	vaultv1 "github.com/betmakers/paddock/chassis/internal/proto/vault/v1"
 )
 
-// The table of docs/access.md: each identity, by each way in, with each body. It is made of what real servers answer over
-// loopback, in production's settings, and the test fails where the page says something else.
+// The table of docs/access.md: each identity, by each way in, with each body. It is made of what
+// real servers answer over loopback, in production's settings, and the test fails where the page
+// says something else.
 //
-// What is read before the decision is seen from both ends. A client announces a body, sends none of it, and is answered:
-// then the answer was made without it. Another sends all of it, and the server counts what it takes off the connection.
+// What is read before the decision is seen from both ends. A client announces a body, sends none of
+// it, and is answered: then the answer was made without it. Another sends all of it, and the server
+// counts what it takes off the connection.
 
 // The identities. Each may have a certificate, a token, or both.
 type accessIdentity struct {
@@ -46,8 +48,9 @@ const (
 
 const (
 	largeSize = 4_000_000
-	// What a server may have taken of a body that it refuses: what its transport holds for a handler that reads. These are
-	// the record of TLS and the buffer of net/http, the windows of HTTP/2 in net/http, and those of grpc-go.
+	// What a server may have taken of a body that it refuses: what its transport holds for a
+	// handler that reads. These are the record of TLS and the buffer of net/http, the windows of
+	// HTTP/2 in net/http, and those of grpc-go.
 	heldByHTTP1 = 64 << 10
 	heldByHTTP2 = 1<<20 + 64<<10
 	heldByGRPC  = 128 << 10
@@ -72,7 +75,8 @@ func requestWay(port, protocol, method, path string) way {
 	}}
 }
 
-// accessWays are the ways in. Those of HTTP are asked by both of its protocols, which must answer alike.
+// accessWays are the ways in. Those of HTTP are asked by both of its protocols, which must answer
+// alike.
 var accessWays = []struct {
 	name  string
 	reads bool // a caller that is let in is answered when its body has been read
@@ -122,8 +126,9 @@ func refused(answer string) bool {
 
 const noConnection = "no connection"
 
-// What is read before it is decided whether a caller may call, and the answer: nothing, and the same one. No other test runs
-// beside it: a connection is cut 10 s after its certificate has ended, and all that have one are asked before.
+// What is read before it is decided whether a caller may call, and the answer: nothing, and the
+// same one. No other test runs beside it: a connection is cut 10 s after its certificate has ended,
+// and all that have one are asked before.
 func TestWhatIsReadBeforeTheDecision(t *testing.T) {
 	a := startAccess(t)
 	rows := accessRows()

@@ -193,7 +193,8 @@ func TestErrorsOfASetupThatFails(t *testing.T) {
 	}
 }
 
-// registrations are all methods of App that register, with what they say late where they return something to use.
+// registrations are all methods of App that register, with what they say late where they return
+// something to use.
 func registrations(ctx context.Context) map[string]func(*chassis.App) error {
 	idle := func(context.Context) error { return nil }
 	routes := func(context.Context, *gateway.ServeMux, *grpc.ClientConn) error { panic("it has no effect") }
@@ -217,7 +218,8 @@ func registrations(ctx context.Context) map[string]func(*chassis.App) error {
 	}
 }
 
-// hasValue are the registrations that return an error, themselves or with the first use of what they return.
+// hasValue are the registrations that return an error, themselves or with the first use of what
+// they return.
 var hasValue = []string{"Dial", "DialRequired", "Resource", "HTTPClient"}
 
 // A method that is not in the list is one that no test of being late has seen.
@@ -251,7 +253,8 @@ func TestLateRegistrationPanics(t *testing.T) {
 	svc.Stop() // the panics have left no lock
 }
 
-// A goroutine that Setup has left behind must not end a process that stops, with the services beside.
+// A goroutine that Setup has left behind must not end a process that stops, with the services
+// beside.
 func TestRegistrationAfterTheEndHasNoEffect(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -285,7 +288,8 @@ func TestRegistrationAfterTheEndHasNoEffect(t *testing.T) {
 	}
 }
 
-// The same for a Setup that was left behind itself, as it did not return when its context had ended.
+// The same for a Setup that was left behind itself, as it did not return when its context had
+// ended.
 func TestSetupThatWasLeftBehindRegistersNothing(t *testing.T) {
 	t.Parallel()
 	entered, release, late := make(chan struct{}), make(chan struct{}), make(chan map[string]error, 1)

@@ -54,7 +54,8 @@ func startAudited(t *testing.T, settings env) *audited {
 	return a
 }
 
-// records stops the service and returns what it has recorded of calls, without what differs from run to run.
+// records stops the service and returns what it has recorded of calls, without what differs from
+// run to run.
 func (a *audited) records(t *testing.T) []map[string]any {
 	t.Helper()
 	a.Stop()
@@ -184,8 +185,8 @@ func TestAuditLogOfEachIdentity(t *testing.T) {
 	}
 }
 
-// What is no ordinary call: one of nothing there is, a stream, one that its handler denies, what the audit mode of
-// authorization lets in, a probe.
+// What is no ordinary call: one of nothing there is, a stream, one that its handler denies, what
+// the audit mode of authorization lets in, a probe.
 func TestAuditLogOfOtherCalls(t *testing.T) {
 	t.Parallel()
 	a := startAudited(t, env{"CHASSIS_AUTHORIZATION": "audit", "CHASSIS_RATE_LIMIT": "limited=1/m"})
@@ -282,8 +283,9 @@ func TestAuditLogOfDeniedCallsAndChanges(t *testing.T) {
 	}
 }
 
-// Where nothing may run that is not recorded, a call that runs is in the file before its handler does; while the file
-// cannot be written calls and changes are refused, the service is not ready, and says why; then it is as before.
+// Where nothing may run that is not recorded, a call that runs is in the file before its handler
+// does; while the file cannot be written calls and changes are refused, the service is not ready,
+// and says why; then it is as before.
 func TestAuditLogThatRefuses(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "logs")
@@ -364,7 +366,8 @@ func TestAuditLogThatRefuses(t *testing.T) {
 	}
 }
 
-// On standard output records are whole lines of JSON among the lines of the log, whatever the format and the level.
+// On standard output records are whole lines of JSON among the lines of the log, whatever the
+// format and the level.
 func TestAuditLogOnStandardOutput(t *testing.T) {
 	t.Parallel()
 	for _, format := range []string{"json", "text"} {

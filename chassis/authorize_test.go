@@ -42,8 +42,8 @@ func gated() chassis.Service {
 	}}
 }
 
-// attempt calls the unary method or the stream of a policy and tells how it went: "." let in, "U" told to say who it
-// is, "D" denied.
+// attempt calls the unary method or the stream of a policy and tells how it went: "." let in, "U"
+// told to say who it is, "D" denied.
 type attempt func(t *testing.T, policy string, stream bool) string
 
 func byGRPC(conn *grpc.ClientConn, header ...string) attempt {
@@ -90,7 +90,8 @@ func byREST(client *http.Client, scheme string, header ...string) attempt {
 	}
 }
 
-// withoutID is the configuration of a caller whose certificate the authority has signed, but that has no SPIFFE ID.
+// withoutID is the configuration of a caller whose certificate the authority has signed, but that
+// has no SPIFFE ID.
 func withoutID(svc *chassistest.Running, ca *chassistest.CA) *tls.Config {
 	id := ca.Identity("nobody", func(c *x509.Certificate) { c.URIs = nil })
 	config := svc.TLS()
@@ -106,8 +107,9 @@ func withoutCertificate(svc *chassistest.Running) *tls.Config {
 
 func bearer(token string) []string { return []string{"Authorization", "Bearer " + token} }
 
-// Who gets in: each identity, at each method, by each way in, unary and stream. The columns are those of gate.Policies:
-// default, public, callers web, team-*, spiffe://other.example/web, user:alice and user:*.
+// Who gets in: each identity, at each method, by each way in, unary and stream. The columns are
+// those of gate.Policies: default, public, callers web, team-*, spiffe://other.example/web,
+// user:alice and user:*.
 func TestWhoMayCall(t *testing.T) {
 	t.Parallel()
 	ca := chassistest.NewCA(t)

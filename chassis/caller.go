@@ -9,7 +9,8 @@ import (
 // Caller is who makes a call, as far as that was proved. The zero value is a caller that has proved
 // nothing.
 type Caller struct {
-	// ID is the SPIFFE ID that mutual TLS has proved, as in spiffe://example.org/web. Empty for none.
+	// ID is the SPIFFE ID that mutual TLS has proved, as in spiffe://example.org/web. Empty for
+	// none.
 	ID string
 
 	// Subject is that of an accepted bearer token, by REST. Empty for none.

@@ -30,7 +30,8 @@ func (l from) Accept() (net.Conn, error) {
 
 func (c fromConn) RemoteAddr() net.Addr { return c.addr }
 
-// limited runs a service and returns what connects to one of its ports from an address, and what reads its metrics.
+// limited runs a service and returns what connects to one of its ports from an address, and what
+// reads its metrics.
 func limited(t *testing.T, port string, settings ...string) (dial func(ip string) net.Conn, metrics func() string) {
 	t.Helper()
 	addrs := make(chan net.Addr, 1)
@@ -65,7 +66,8 @@ func rawRequest(t *testing.T, addr, text string) string {
 	return string(answer)
 }
 
-// served reports whether a connection was taken: the server says something on it when it is spoken to.
+// served reports whether a connection was taken: the server says something on it when it is spoken
+// to.
 func served(conn net.Conn, port string) bool {
 	hello := "GET /v1/say HTTP/1.1\r\nHost: a\r\n\r\n"
 	if port == "grpc" {
@@ -76,8 +78,8 @@ func served(conn net.Conn, port string) bool {
 	return n == 1
 }
 
-// A port has as many connections as it may have, a place that is given back can be had again, however the connection
-// ended, and the probes have no limit.
+// A port has as many connections as it may have, a place that is given back can be had again,
+// however the connection ended, and the probes have no limit.
 func TestMaxConnections(t *testing.T) {
 	t.Parallel()
 	for _, port := range []string{"http", "grpc"} {
@@ -127,8 +129,8 @@ func TestBrokenHandshakesKeepNoPlace(t *testing.T) {
 	}
 }
 
-// The limit of an address is that of a network of 64 bits of IPv6, and loopback has none: a proxy of the same pod
-// brings everybody's connections from there.
+// The limit of an address is that of a network of 64 bits of IPv6, and loopback has none: a proxy
+// of the same pod brings everybody's connections from there.
 func TestMaxConnectionsPerAddress(t *testing.T) {
 	t.Parallel()
 	dial, metrics := limited(t, "http", "CHASSIS_MAX_CONNECTIONS_PER_ADDRESS=2", "CHASSIS_MAX_CONNECTIONS=0")

@@ -68,7 +68,8 @@ func TestNoCORS(t *testing.T) {
 	}
 }
 
-// A preflight is answered from the routes, without an identity, whether the gateway or Handle has them.
+// A preflight is answered from the routes, without an identity, whether the gateway or Handle has
+// them.
 func TestPreflights(t *testing.T) {
 	t.Parallel()
 	service := speaks(&echo.Service{}, func(app *chassis.App) { app.Handle("DELETE /report/{id}", answering("gone"), "web") })

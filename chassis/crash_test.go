@@ -12,8 +12,8 @@ import (
 	"github.com/betmakers/paddock/chassis"
 )
 
-// A crash while Setup runs must leave behind the steps that were taken, and what Setup has logged. The chassis catches a
-// panic in Setup's own goroutine, and can do nothing about one elsewhere.
+// A crash while Setup runs must leave behind the steps that were taken, and what Setup has logged.
+// The chassis catches a panic in Setup's own goroutine, and can do nothing about one elsewhere.
 func TestLinesBeforeACrashInSetup(t *testing.T) {
 	const mode = "PADDOCK_TEST_CRASH"
 	if os.Getenv(mode) != "" {

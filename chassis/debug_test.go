@@ -20,7 +20,8 @@ import (
 	"github.com/betmakers/paddock/internal/inbound"
 )
 
-// debugStatus asks for a debug page as from elsewhere, which is what makes the guard look at who asks.
+// debugStatus asks for a debug page as from elsewhere, which is what makes the guard look at who
+// asks.
 func debugStatus(t *testing.T, svc *chassistest.Running, as string) int {
 	t.Helper()
 	return do(t, svc.HTTPAs(as), "GET", "https://admin/debug/status.json", "", "X-Forwarded-For", "10.0.0.1").status
@@ -62,8 +63,8 @@ func TestDebugPageShowsTheStepsOfACall(t *testing.T) {
 	}
 }
 
-// Patterns of CHASSIS_DEBUG_CALLERS are those of a contract's callers: no * in a trust domain, where it would let in
-// whoever runs an authority, and no users, whom no certificate proves.
+// Patterns of CHASSIS_DEBUG_CALLERS are those of a contract's callers: no * in a trust domain,
+// where it would let in whoever runs an authority, and no users, whom no certificate proves.
 func TestDebugCallersFollowTheContract(t *testing.T) {
 	t.Parallel()
 	for _, pattern := range []string{"spiffe://*/sre", "spiffe://test*/sre", "spiffe://*", "spiffe://test", "s?e", "[a-z]re", "spiffe://TEST/sre", "user:alice", "../sre", "https://test/sre"} {
@@ -102,7 +103,8 @@ func TestDebugWithoutLoopback(t *testing.T) {
 	}
 }
 
-// In production the log is turned down by an identity alone, as faults are set: a process beside the service is none.
+// In production the log is turned down by an identity alone, as faults are set: a process beside
+// the service is none.
 func TestLogLevelInProductionNeedsAnIdentity(t *testing.T) {
 	t.Parallel()
 	identified := env{"CHASSIS_ADMIN_TLS": "true", "CHASSIS_DEBUG_CALLERS": "ops-*"}

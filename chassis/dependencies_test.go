@@ -69,7 +69,8 @@ type still struct{ id *mtls.Identity }
 
 func (s still) Identity() (*mtls.Identity, error) { return s.id, nil }
 
-// replica is one of several instances of till, at an address of its own, with a way to wallet of its own.
+// replica is one of several instances of till, at an address of its own, with a way to wallet of
+// its own.
 type replica struct {
 	host, port string
 	ca         *chassistest.CA
@@ -180,7 +181,8 @@ func (s *switched) Accept() (net.Conn, error) {
 	return c, err
 }
 
-// says returns what the instance says of itself, to anyone and to its operators, and whether it is ready.
+// says returns what the instance says of itself, to anyone and to its operators, and whether it is
+// ready.
 func (r *replica) says() (string, bool) {
 	probe, ready := r.page("/readyz?verbose")
 	status, _ := r.page("/debug/status.json") // which has why a check fails
@@ -210,7 +212,8 @@ func (r *replica) reach(t *testing.T, ready bool, want string) {
 	})
 }
 
-// A hard dependency over real connections: it holds the start, an instance that loses it leaves, the rest stays.
+// A hard dependency over real connections: it holds the start, an instance that loses it leaves,
+// the rest stays.
 func TestDialRequired(t *testing.T) {
 	t.Parallel()
 	for name, secure := range map[string]bool{"plain": false, "TLS": true} {

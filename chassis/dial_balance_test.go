@@ -16,9 +16,10 @@ import (
 	"github.com/betmakers/paddock/chassis/chassistest"
 )
 
-// One of three replicas becomes fifty times slower. Within ten seconds at the most (three on a machine with time to
-// spare) it has few calls, as it may be merely cold, and once it is fast again it has its share back within twenty,
-// without anybody's hands. It runs in real time; internal/balance has the same in no time, with tighter bounds.
+// One of three replicas becomes fifty times slower. Within ten seconds at the most (three on a
+// machine with time to spare) it has few calls, as it may be merely cold, and once it is fast again
+// it has its share back within twenty, without anybody's hands. It runs in real time;
+// internal/balance has the same in no time, with tighter bounds.
 func TestDialOneSlowReplica(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -83,7 +84,8 @@ func serveTCP(t *testing.T, w *wallet) string {
 	return listener.Addr().String()
 }
 
-// steadily makes 300 calls a second, whatever becomes of them, and returns how long each took, in order.
+// steadily makes 300 calls a second, whatever becomes of them, and returns how long each took, in
+// order.
 func (d *dialler) steadily(t *testing.T, lasts time.Duration) (durations []time.Duration) {
 	t.Helper()
 	var mu sync.Mutex

@@ -9,8 +9,8 @@ import (
 	"github.com/betmakers/paddock/chassis/internal/echo"
 )
 
-// The first retry and the first failure of another service show: their counters are there before the first call, for the
-// methods that are linked into the program and not its own.
+// The first retry and the first failure of another service show: their counters are there before
+// the first call, for the methods that are linked into the program and not its own.
 func TestCountersOfDialledServicesStartAtZero(t *testing.T) {
 	t.Parallel()
 	svc := start(t, echoes(&echo.Service{}, func(app *chassis.App) {

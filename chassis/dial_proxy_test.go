@@ -16,8 +16,8 @@ import (
 	"github.com/betmakers/paddock/chassis/chassistest"
 )
 
-// Services of the mesh are called without the proxy that third parties are asked through. The environment's proxy is read
-// once in a process, so the calls are made in another one.
+// Services of the mesh are called without the proxy that third parties are asked through. The
+// environment's proxy is read once in a process, so the calls are made in another one.
 func TestDialUsesNoProxy(t *testing.T) {
 	if os.Getenv("PADDOCK_TEST_PROXIED") != "" {
 		callThroughProxy(t)
@@ -36,7 +36,8 @@ func TestDialUsesNoProxy(t *testing.T) {
 	}
 }
 
-// callThroughProxy makes a call of a service and a request to a third party, neither of which exists.
+// callThroughProxy makes a call of a service and a request to a third party, neither of which
+// exists.
 func callThroughProxy(t *testing.T) {
 	var client *http.Client
 	d := &dialler{}

@@ -16,8 +16,8 @@ import (
 	"github.com/betmakers/paddock/chassis/chassistest"
 )
 
-// However a service fails, it gets no more than a tenth of its calls in retries, and half of the tokens beside for what
-// fails at once. Where it fails seldom, callers hardly notice.
+// However a service fails, it gets no more than a tenth of its calls in retries, and half of the
+// tokens beside for what fails at once. Where it fails seldom, callers hardly notice.
 func TestDialRetryBudget(t *testing.T) {
 	t.Parallel()
 	const calls, spare = 2000, 50
@@ -105,8 +105,8 @@ func TestDialHedges(t *testing.T) {
 	}
 }
 
-// A server says by its answer when, and whether, a call is sent again. Without it the second of three attempts comes
-// within a tenth of a second.
+// A server says by its answer when, and whether, a call is sent again. Without it the second of
+// three attempts comes within a tenth of a second.
 func TestDialObeysPushBack(t *testing.T) {
 	t.Parallel()
 	pushBack := func(value string) func(ctx context.Context) error {

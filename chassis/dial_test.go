@@ -251,7 +251,8 @@ func TestDialBoundsMessages(t *testing.T) {
 	}
 }
 
-// The deadline is the contract's, the setting's where it has none, and the caller's where that is earlier.
+// The deadline is the contract's, the setting's where it has none, and the caller's where that is
+// earlier.
 func TestDialDeadlines(t *testing.T) {
 	t.Parallel()
 	var left time.Duration
@@ -288,7 +289,8 @@ func TestDialDeadlines(t *testing.T) {
 	}
 }
 
-// listen serves wallet without a chassis, which would have deadlines of its own, and returns its target.
+// listen serves wallet without a chassis, which would have deadlines of its own, and returns its
+// target.
 func listen(t *testing.T, seen func(context.Context)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -87,8 +87,9 @@ func announce(t *testing.T, client *http.Client, url string, header ...string) r
 	return send(t, client, req)
 }
 
-// An answer to a caller that may not call is made without its body: each way in, each identity that is not enough,
-// and each body: none, one that is announced and does not come, one that cannot be read.
+// An answer to a caller that may not call is made without its body: each way in, each identity that
+// is not enough, and each body: none, one that is announced and does not come, one that cannot be
+// read.
 func TestDecidedBeforeTheBody(t *testing.T) {
 	t.Parallel()
 	ca := chassistest.NewCA(t)
@@ -156,7 +157,8 @@ func lower(header []string) []string {
 	return lowered
 }
 
-// What a certificate that has ended gets is no answer at all, and what the ports of operators answer needs no body.
+// What a certificate that has ended gets is no answer at all, and what the ports of operators
+// answer needs no body.
 func TestPortsOfOperatorsReadNoBody(t *testing.T) {
 	t.Parallel()
 	svc := start(t, edge(), nil)
@@ -226,7 +228,8 @@ func TestUnreadableRequestsAreNamed(t *testing.T) {
 	}
 }
 
-// Guesses of tokens and bodies that cannot be read take from the bucket of their address; a good token has its own.
+// Guesses of tokens and bodies that cannot be read take from the bucket of their address; a good
+// token has its own.
 func TestGuessesAreLimited(t *testing.T) {
 	t.Parallel()
 	for name, attack := range map[string]struct {
@@ -315,8 +318,8 @@ func TestHandleWithCallersThatAreNone(t *testing.T) {
 	}), nil), `HTTP pattern "GET /a"`, `callers have "spiffe://*/web"`)
 }
 
-// A page of another site does nothing in the name of a browser's user; programs, pages of the own host, and those
-// that the operator trusts do.
+// A page of another site does nothing in the name of a browser's user; programs, pages of the own
+// host, and those that the operator trusts do.
 func TestCrossSiteRequests(t *testing.T) {
 	t.Parallel()
 	ca := chassistest.NewCA(t)
@@ -389,7 +392,8 @@ func TestMethodIsNotOverridden(t *testing.T) {
 	}
 }
 
-// Text that is not UTF-8 is the caller's mistake wherever it stands, and nobody hears of it but the caller.
+// Text that is not UTF-8 is the caller's mistake wherever it stands, and nobody hears of it but the
+// caller.
 func TestInvalidUTF8(t *testing.T) {
 	t.Parallel()
 	svc := start(t, edge(), nil)
@@ -412,7 +416,8 @@ func TestInvalidUTF8(t *testing.T) {
 	}
 }
 
-// The limit of a method is one of what is received: a body is not read beyond it, and a message not decoded.
+// The limit of a method is one of what is received: a body is not read beyond it, and a message not
+// decoded.
 func TestMaxRequestBoundsWhatIsReceived(t *testing.T) {
 	t.Parallel()
 	svc := start(t, edge(), env{"CHASSIS_POLICY_OVERRIDES": policy(`"public": true, "max_request_bytes": 1024`)})
@@ -436,7 +441,8 @@ func TestMaxRequestBoundsWhatIsReceived(t *testing.T) {
 	expectAll(t, do(t, rest, "GET", "http://admin/metrics", "").body, `chassis_rpc_rejected_total{reason="too_large",rpc_method="vault.v1.VaultService/Store"} 2`)
 }
 
-// A message that is too large is not decoded. No other test runs beside this one, which counts what the process allocates.
+// A message that is too large is not decoded. No other test runs beside this one, which counts what
+// the process allocates.
 func TestTooLargeIsNotDecoded(t *testing.T) {
 	svc := start(t, edge(), env{"CHASSIS_POLICY_OVERRIDES": policy(`"public": true, "max_request_bytes": 1024`)})
 	client := vaultv1.NewVaultServiceClient(svc.Conn())

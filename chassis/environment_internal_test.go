@@ -17,8 +17,8 @@ func bare(t *testing.T, environ ...string) (*instance, error) {
 	return i, err
 }
 
-// Development opens what production keeps closed, so it is guessed only where nobody else can reach the process and no
-// environment has given it certificates.
+// Development opens what production keeps closed, so it is guessed only where nobody else can reach
+// the process and no environment has given it certificates.
 func TestEnvironmentIsGuessedClosed(t *testing.T) {
 	for _, tc := range []struct {
 		environ string

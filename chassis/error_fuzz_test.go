@@ -12,7 +12,8 @@ import (
 	"github.com/betmakers/paddock/chassis"
 )
 
-// Whatever another process sends as a status, it is decoded, and handed on with the same code, message and reason.
+// Whatever another process sends as a status, it is decoded, and handed on with the same code,
+// message and reason.
 func FuzzErrorOf(f *testing.F) {
 	raw, err := proto.Marshal(full().GRPCStatus().Proto())
 	if err != nil {

@@ -56,7 +56,8 @@ var errorCases = map[string]struct {
 	"a reason": {chassis.Reason(echo.Busy), chassis.Error{Code: codes.Unavailable, Domain: "test.v1", Reason: "BUSY", Message: "BUSY"}},
 }
 
-// fails is a service whose calls fail with what is returned at that moment; streams after one answer.
+// fails is a service whose calls fail with what is returned at that moment; streams after one
+// answer.
 func fails(returned func() error) chassis.Service {
 	return echoes(&echo.Service{
 		OnSay: func(context.Context, string) (string, error) { return "", returned() },
@@ -140,8 +141,8 @@ func TestErrorAsProblem(t *testing.T) {
 	}
 }
 
-// The error of a stream under way is the problem that an answer would be, as its last line. What has no form in JSON is
-// left out rather than the error.
+// The error of a stream under way is the problem that an answer would be, as its last line. What
+// has no form in JSON is left out rather than the error.
 func TestErrorInARESTStream(t *testing.T) {
 	t.Parallel()
 	withForeign := full().GRPCStatus().Proto()
@@ -178,7 +179,8 @@ type noToken struct{}
 
 func (noToken) Verify(context.Context, string) (string, error) { return "", errors.New("no") }
 
-// A service calls another and returns its error: the caller of the first can tell what the second said.
+// A service calls another and returns its error: the caller of the first can tell what the second
+// said.
 func TestErrorAcrossAHop(t *testing.T) {
 	t.Parallel()
 	help := &errdetails.Help{Links: []*errdetails.Help_Link{{Url: "https://example.org"}}}
@@ -269,7 +271,8 @@ func TestNilErrorIsOneOfTheService(t *testing.T) {
 	}
 }
 
-// A nil pointer returned as an error is a common mistake, and panics only when somebody asks it for its text.
+// A nil pointer returned as an error is a common mistake, and panics only when somebody asks it for
+// its text.
 func TestErrorThatPanicsWhenAsked(t *testing.T) {
 	t.Parallel()
 	svc := start(t, fails(func() error { return (*custom)(nil) }), nil)

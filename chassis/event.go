@@ -113,8 +113,8 @@ func (l *lifecycle) emit(step Step, detail string, err error) {
 	l.notify(log, e)
 }
 
-// notify calls OnEvent and waits for it, in a goroutine of its own: neither a panic in it nor the end
-// of its goroutine, as by the FailNow of a test, may prevent the stop.
+// notify calls OnEvent and waits for it, in a goroutine of its own: neither a panic in it nor the
+// end of its goroutine, as by the FailNow of a test, may prevent the stop.
 func (l *lifecycle) notify(log *slog.Logger, e Event) {
 	if l.onEvent == nil {
 		return

@@ -13,8 +13,8 @@ import (
 	"github.com/betmakers/paddock/chassis/chassistest"
 )
 
-// The tote calls the wallet. Each proves to the other who it is, and the context of the request that
-// the call is made for takes its deadline and its trace along.
+// The tote calls the wallet. Each proves to the other who it is, and the context of the request
+// that the call is made for takes its deadline and its trace along.
 func ExampleApp_Dial() {
 	wallet := chassistest.Start(nil, walletService(), chassistest.Options{})
 	defer wallet.Stop()
@@ -50,8 +50,8 @@ func ExampleApp_Dial() {
 	// Output: the wallet answers spiffe://test/tote
 }
 
-// A method tells its callers apart by what they have proved. What they say of themselves in metadata
-// proves nothing.
+// A method tells its callers apart by what they have proved. What they say of themselves in
+// metadata proves nothing.
 func ExampleCallerOf() {
 	svc := chassistest.Start(nil, walletService(), chassistest.Options{})
 	defer svc.Stop()

@@ -10,8 +10,8 @@ import (
 	"github.com/betmakers/paddock/chassis"
 )
 
-// A handler returns an Error, also wrapped. Its caller gets code, reason and message; the cause and the text
-// around it are for the log alone.
+// A handler returns an Error, also wrapped. Its caller gets code, reason and message; the cause and
+// the text around it are for the log alone.
 func ExampleError() {
 	err := fmt.Errorf("saying: %w", &chassis.Error{
 		Code: codes.NotFound, Domain: "bet.v1", Reason: "NO_BET", Message: "there is no bet 7",

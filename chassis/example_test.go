@@ -77,8 +77,8 @@ func ExampleRun() {
 
 func odds(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, r.PathValue("race"), "3/1") }
 
-// A route is as closed as a method: open to the callers that it names, and where it names none, to the
-// services of the own trust domain. HandlePublic opens one to everybody.
+// A route is as closed as a method: open to the callers that it names, and where it names none, to
+// the services of the own trust domain. HandlePublic opens one to everybody.
 func ExampleApp_Handle() {
 	svc := chassistest.Start(nil, chassis.Service{
 		Name: "tote",
@@ -104,8 +104,8 @@ func ExampleApp_Handle() {
 	// mail 403 Forbidden
 }
 
-// A third party is called with the context of the request that it is called for: then its call is in
-// the same trace, and ends in time for an answer.
+// A third party is called with the context of the request that it is called for: then its call is
+// in the same trace, and ends in time for an answer.
 func ExampleApp_HTTPClient() {
 	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintln(w, "paid")

@@ -75,8 +75,8 @@ func ExampleApp_Health() {
 	// readyz check failed
 }
 
-// A stream without an end of its own ends when the service begins to stop. Its client has time to go
-// on with another instance, and is not cut off.
+// A stream without an end of its own ends when the service begins to stop. Its client has time to
+// go on with another instance, and is not cut off.
 func ExampleDraining() {
 	svc := chassistest.Start(nil, chassis.Service{
 		Name: "tote",

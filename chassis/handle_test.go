@@ -13,7 +13,8 @@ import (
 	"github.com/betmakers/paddock/chassis/chassistest"
 )
 
-// A plain handler decides about the body of its request: net/http's own server would leave it to it, too.
+// A plain handler decides about the body of its request: net/http's own server would leave it to
+// it, too.
 func TestHandleTakesBodiesAsTheyCome(t *testing.T) {
 	t.Parallel()
 	const large = 10 << 20 // more than a message may have

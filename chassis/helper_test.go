@@ -32,7 +32,8 @@ func echoes(impl *echo.Service, more ...func(*chassis.App)) chassis.Service {
 	}}
 }
 
-// setsUp is a service that serves nothing of its own, and has a worker because a service does something.
+// setsUp is a service that serves nothing of its own, and has a worker because a service does
+// something.
 func setsUp(setup func(*chassis.App)) chassis.Service {
 	return chassis.Service{Name: "bare", Setup: func(_ context.Context, app *chassis.App) error {
 		setup(app)
@@ -133,8 +134,8 @@ func await[T any](t *testing.T, ch <-chan T, what string) T {
 	}
 }
 
-// eventually waits until done reports true, and fails the test, instead of hanging, where it never does. It is for what
-// has no event to wait for, such as what the other end of a socket has seen.
+// eventually waits until done reports true, and fails the test, instead of hanging, where it never
+// does. It is for what has no event to wait for, such as what the other end of a socket has seen.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !done(); {

@@ -7,7 +7,8 @@ import (
 	"github.com/betmakers/paddock/internal/inbound"
 )
 
-// The printed commands are of the first method that the one who copies them may call. If there is none, they say who may.
+// The printed commands are of the first method that the one who copies them may call. If there is
+// none, they say who may.
 func TestMethodToTry(t *testing.T) {
 	method := func(name string, public bool, callers ...string) *inbound.Method {
 		m := &contract.Method{Name: name, FullMethod: "/" + name, Public: public}

@@ -13,8 +13,8 @@ import (
 	"github.com/betmakers/paddock/chassis/internal/echo"
 )
 
-// withProtocols is a client of svc that speaks the protocols that choose switches on. HTTP/2 without TLS it speaks
-// without asking, as a proxy does.
+// withProtocols is a client of svc that speaks the protocols that choose switches on. HTTP/2
+// without TLS it speaks without asking, as a proxy does.
 func withProtocols(svc *chassistest.Running, choose func(*http.Protocols)) *http.Client {
 	client := svc.HTTP()
 	protocols := new(http.Protocols)
@@ -48,8 +48,9 @@ func TestHTTP2WithoutTLS(t *testing.T) {
 	}
 }
 
-// A stop ends HTTP/2 without TLS as it does with TLS: the request under way is answered, and an idle connection gets a
-// GOAWAY, which a closed connection without one would have lost requests for.
+// A stop ends HTTP/2 without TLS as it does with TLS: the request under way is answered, and an
+// idle connection gets a GOAWAY, which a closed connection without one would have lost requests
+// for.
 func TestHTTP2WithoutTLSAtAStop(t *testing.T) {
 	t.Parallel()
 	begun, release := make(chan struct{}), make(chan struct{})
@@ -96,7 +97,8 @@ func TestHTTP2WithoutTLSAtAStop(t *testing.T) {
 
 const typeSettings, typeGoAway = 4, 7
 
-// readFrames returns the types of the frames that come. The channel is closed at the end of the connection.
+// readFrames returns the types of the frames that come. The channel is closed at the end of the
+// connection.
 func readFrames(conn net.Conn) <-chan byte {
 	types := make(chan byte, 100)
 	go func() {

@@ -120,7 +120,8 @@ func TestHTTPClientRedirects(t *testing.T) {
 	}
 }
 
-// Where a redirect leads to another host, that host learns neither the API key nor the query of the first.
+// Where a redirect leads to another host, that host learns neither the API key nor the query of the
+// first.
 func TestHTTPClientRedirectsWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	_, client := asksThirdParty(t, nil)
@@ -149,8 +150,8 @@ func TestHTTPClientRedirectsWithoutSecrets(t *testing.T) {
 	}
 }
 
-// hops are servers of which each but the last redirects to the next one. Names of the same host take turns with other
-// names.
+// hops are servers of which each but the last redirects to the next one. Names of the same host
+// take turns with other names.
 func hops(t *testing.T, code int, last http.HandlerFunc, hosts ...string) (first string) {
 	t.Helper()
 	next := ""
@@ -169,8 +170,8 @@ func hops(t *testing.T, code int, last http.HandlerFunc, hosts ...string) (first
 	return next
 }
 
-// Of a request that another host has had its hand in, no host gets more than which form of the answer is wanted: any
-// other name of a header may be that of a credential.
+// Of a request that another host has had its hand in, no host gets more than which form of the
+// answer is wanted: any other name of a header may be that of a credential.
 func TestHTTPClientRedirectsWithFewHeaders(t *testing.T) {
 	t.Parallel()
 	_, client := asksThirdParty(t, nil)
@@ -208,7 +209,8 @@ func TestHTTPClientRedirectsWithFewHeaders(t *testing.T) {
 	}
 }
 
-// A body goes to no other host. The answer that redirects is the answer then; one without a body is followed.
+// A body goes to no other host. The answer that redirects is the answer then; one without a body is
+// followed.
 func TestHTTPClientRedirectsWithoutBody(t *testing.T) {
 	t.Parallel()
 	_, client := asksThirdParty(t, nil)
@@ -256,8 +258,8 @@ func TestHTTPClientRedirectsWithoutBody(t *testing.T) {
 	}
 }
 
-// The client trusts the system's roots, and the test's server has none of those; the rule is that of the client all
-// the same.
+// The client trusts the system's roots, and the test's server has none of those; the rule is that
+// of the client all the same.
 func TestHTTPClientKeepsTLS(t *testing.T) {
 	t.Parallel()
 	_, client := asksThirdParty(t, nil)

@@ -28,14 +28,15 @@ import (
 	"github.com/betmakers/paddock/chassis/internal/harness"
 )
 
-// onLoopback runs a service on ports of the loopback interface, without TLS, and returns the address of its REST port.
+// onLoopback runs a service on ports of the loopback interface, without TLS, and returns the
+// address of its REST port.
 func onLoopback(t *testing.T, service chassis.Service, settings ...string) string {
 	t.Helper()
 	return listening(t, service, func(_ string, l net.Listener) net.Listener { return l }, settings...)["http"]
 }
 
-// listening runs a service on ports of the loopback interface, without TLS, whose listeners are what wrap makes of
-// them. It returns the addresses of its ports by their names.
+// listening runs a service on ports of the loopback interface, without TLS, whose listeners are
+// what wrap makes of them. It returns the addresses of its ports by their names.
 func listening(t *testing.T, service chassis.Service, wrap func(port string, l net.Listener) net.Listener, settings ...string) map[string]string {
 	t.Helper()
 	addrs := map[string]string{}
@@ -68,8 +69,8 @@ func listening(t *testing.T, service chassis.Service, wrap func(port string, l n
 
 var schemes = map[string]string{"http": "false", "https": "true"} // HTTP/1.1 and HTTP/2
 
-// A stream by REST is not cut while its handler is quiet, and neither its last message nor its error is lost; nor is
-// a call that takes longer than a write may.
+// A stream by REST is not cut while its handler is quiet, and neither its last message nor its
+// error is lost; nor is a call that takes longer than a write may.
 func TestQuietCallsByREST(t *testing.T) {
 	t.Parallel()
 	for scheme, secure := range schemes {
@@ -194,7 +195,8 @@ func (g *shutGate) Close() error {
 	return g.Conn.Close()
 }
 
-// A connection that takes nothing is closed, also where the reset of a stream would have to go over it.
+// A connection that takes nothing is closed, also where the reset of a stream would have to go over
+// it.
 func TestConnectionsThatTakeNothingAreClosed(t *testing.T) {
 	t.Parallel()
 	for scheme, secure := range schemes {
@@ -284,7 +286,8 @@ func TestAnnouncedBodiesArriveWhole(t *testing.T) {
 	}
 }
 
-// WebSockets outlive every timeout, and a stop neither waits for them nor names them as calls that it cut.
+// WebSockets outlive every timeout, and a stop neither waits for them nor names them as calls that
+// it cut.
 func TestHijackedConnectionsAtAStop(t *testing.T) {
 	for name, wait := range map[string]func(ctx context.Context, conn net.Conn){
 		"a handler that listens": func(ctx context.Context, _ net.Conn) { <-chassis.Draining(ctx) },
@@ -356,7 +359,8 @@ func streams(_ context.Context, mux *gateway.ServeMux, conn *grpc.ClientConn) er
 	})
 }
 
-// What is wrong with the body of a request is told without the words of the parser and the network, and quotes nothing.
+// What is wrong with the body of a request is told without the words of the parser and the network,
+// and quotes nothing.
 func TestUnreadableBodiesOfStreams(t *testing.T) {
 	t.Parallel()
 	service := echoes(&echo.Service{})

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// slowConn holds back what comes while it is told to, as a busy machine does. By then the read has ended, and no deadline
-// of it counts any more.
+// slowConn holds back what comes while it is told to, as a busy machine does. By then the read has
+// ended, and no deadline of it counts any more.
 type slowConn struct {
 	net.Conn
 	slow             atomic.Bool

@@ -39,8 +39,9 @@ type tokens struct{}
 
 func (tokens) Verify(_ context.Context, token string) (string, error) { return token, nil }
 
-// The place of middleware in the order of a call: inside of what is counted and logged, outside of the identity. It sees
-// requests of the gateway, of Handle and of nothing, and what it changes of the request counts.
+// The place of middleware in the order of a call: inside of what is counted and logged, outside of
+// the identity. It sees requests of the gateway, of Handle and of nothing, and what it changes of
+// the request counts.
 func TestHTTPMiddleware(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
@@ -159,7 +160,8 @@ func TestHTTPMistakesOfAService(t *testing.T) {
 	}
 }
 
-// incoming returns the metadata that a handler has of a request with two headers of its own and cookies.
+// incoming returns the metadata that a handler has of a request with two headers of its own and
+// cookies.
 func incoming(t *testing.T, change func(*chassis.Service)) metadata.MD {
 	t.Helper()
 	got := make(chan metadata.MD, 1)
@@ -260,7 +262,8 @@ func TestGatewayOptions(t *testing.T) {
 	}
 }
 
-// A body that waits for 100 Continue is asked for where it is wanted, and not where the request is refused.
+// A body that waits for 100 Continue is asked for where it is wanted, and not where the request is
+// refused.
 func TestExpectContinue(t *testing.T) {
 	t.Parallel()
 	svc := start(t, speaks(&echo.Service{}, func(app *chassis.App) { app.Handle("POST /closed", answering("in"), "web") }), nil)
@@ -285,7 +288,8 @@ func TestExpectContinue(t *testing.T) {
 	}
 }
 
-// Trailers of a handler arrive for who accepts them (RFC 9110 section 6.5.1), beside what SetHTTP sets.
+// Trailers of a handler arrive for who accepts them (RFC 9110 section 6.5.1), beside what SetHTTP
+// sets.
 func TestTrailersByREST(t *testing.T) {
 	t.Parallel()
 	svc := start(t, speaks(says(func(ctx context.Context) error {

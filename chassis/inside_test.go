@@ -42,7 +42,8 @@ func charging(handle func(error) error) chassis.Service {
 
 func asItCame(err error) error { return err }
 
-// A dependency that fails tells callers from outside nothing about the mesh. Callers within get the error, and the log has it.
+// A dependency that fails tells callers from outside nothing about the mesh. Callers within get the
+// error, and the log has it.
 func TestFailedDependencyStaysInside(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -81,7 +82,8 @@ func TestFailedDependencyStaysInside(t *testing.T) {
 	}
 }
 
-// What another service says on purpose goes on to callers from outside: with a code of its own, or with a reason.
+// What another service says on purpose goes on to callers from outside: with a code of its own, or
+// with a reason.
 func TestStatusOfADependencyGoesOn(t *testing.T) {
 	t.Parallel()
 	var fails error

@@ -16,7 +16,8 @@ import (
 	"github.com/betmakers/paddock/chassis"
 )
 
-// What libraries log in a process of Main is part of the service's log, and nothing else stands beside it.
+// What libraries log in a process of Main is part of the service's log, and nothing else stands
+// beside it.
 func TestLibrariesLogThroughTheService(t *testing.T) {
 	const mode = "PADDOCK_TEST_LIBRARIES"
 	if os.Getenv(mode) != "" {

@@ -227,7 +227,8 @@ func TestOneServiceTwice(t *testing.T) {
 	}
 }
 
-// An OnEvent that ends its goroutine, as a test does that fails, does not keep the service from its end.
+// An OnEvent that ends its goroutine, as a test does that fails, does not keep the service from its
+// end.
 func TestOnEventThatEndsItsGoroutine(t *testing.T) {
 	t.Parallel()
 	service, ctx := echoes(&echo.Service{}), t.Context()

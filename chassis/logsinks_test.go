@@ -30,8 +30,8 @@ func (fragile) Handle(context.Context, slog.Record) error { panic("broken too") 
 func (f fragile) WithAttrs([]slog.Attr) slog.Handler      { return f }
 func (f fragile) WithGroup(string) slog.Handler           { return f }
 
-// A sink has each line that the service logs: those of its start, the access log and its own. What a
-// value or another sink does wrong costs neither a line nor a call, and the end closes the sinks.
+// A sink has each line that the service logs: those of its start, the access log and its own. What
+// a value or another sink does wrong costs neither a line nor a call, and the end closes the sinks.
 func TestLogSinksGetEveryLine(t *testing.T) {
 	t.Parallel()
 	var all bytes.Buffer // of one goroutine until the service has ended
@@ -126,7 +126,8 @@ func TestLogSinksThatHang(t *testing.T) {
 	}
 }
 
-// A sink has the rest of the stop's time to close, because it may have to write or to send what it has gathered.
+// A sink has the rest of the stop's time to close, because it may have to write or to send what it
+// has gathered.
 func TestTimeOfASinksClose(t *testing.T) {
 	t.Parallel()
 	left := time.Duration(0)

@@ -34,10 +34,10 @@ const (
 // log becomes that of gRPC and of the packages log and log/slog, unless their destination was set
 // before.
 //
-// SIGTERM and SIGINT stop the service gracefully, a second one exits at once. A second SIGTERM within
-// a second of the first counts as the same: some programs signal a process and its group. -help lists every
-// setting, -version prints the build, and -check-config reads the settings, reports mistakes and
-// exits.
+// SIGTERM and SIGINT stop the service gracefully, a second one exits at once. A second SIGTERM
+// within a second of the first counts as the same: some programs signal a process and its group.
+// -help lists every setting, -version prints the build, and -check-config reads the settings,
+// reports mistakes and exits.
 func Main(ctx context.Context, service Service) {
 	libraries := new(libraryLogs)
 	libraries.takeGRPC()

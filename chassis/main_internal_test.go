@@ -262,7 +262,8 @@ func TestABuildWithoutAVersionHasNone(t *testing.T) {
 	}
 }
 
-// A second SIGTERM right after the first is the same one, as timeout(1) sends it. Others exit at once.
+// A second SIGTERM right after the first is the same one, as timeout(1) sends it. Others exit at
+// once.
 func TestSecondSignal(t *testing.T) {
 	for name, test := range map[string]struct {
 		first, second os.Signal

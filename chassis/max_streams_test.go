@@ -20,7 +20,8 @@ func (chatting) Watch(_ *vaultv1.WatchRequest, stream vaultv1.VaultService_Watch
 	return nil
 }
 
-// A client that holds many streams has its unary calls answered beside them, on the same connection.
+// A client that holds many streams has its unary calls answered beside them, on the same
+// connection.
 func TestCallsBesideManyStreams(t *testing.T) {
 	t.Parallel()
 	svc := start(t, chassis.Service{Name: "vault", Setup: func(_ context.Context, app *chassis.App) error {

@@ -164,7 +164,8 @@ func (f *onFiles) presenting(cert *tls.Certificate, protocol string) *tls.Config
 	return &tls.Config{RootCAs: roots, ServerName: "echo", Certificates: []tls.Certificate{*cert}, NextProtos: []string{protocol}}
 }
 
-// What a caller has proved counts for as long as it is true: each way of calling, on connections that are open already.
+// What a caller has proved counts for as long as it is true: each way of calling, on connections
+// that are open already.
 func TestEndOfWhatWasProved(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -272,8 +273,9 @@ func until(t *testing.T, what string, condition func() bool) {
 	}
 }
 
-// A client whose certificate is replaced in time loses no call when the authority of its old one goes: it has made a
-// new connection with the new one by then. Nothing that other callers prove is touched.
+// A client whose certificate is replaced in time loses no call when the authority of its old one
+// goes: it has made a new connection with the new one by then. Nothing that other callers prove is
+// touched.
 func TestEndOfOneIsNotOfOthers(t *testing.T) {
 	t.Parallel()
 	f, cert := startOnFiles(t, time.Hour)
@@ -368,8 +370,9 @@ func TestEndOfAToken(t *testing.T) {
 	}
 }
 
-// A bearer token ends what a plain handler goes on sending, and a connection that it has taken over, on public routes
-// too. A download of a known length is no stream, and neither is a request that is not answered yet.
+// A bearer token ends what a plain handler goes on sending, and a connection that it has taken
+// over, on public routes too. A download of a known length is no stream, and neither is a request
+// that is not answered yet.
 func TestEndOfATokenInPlainHandlers(t *testing.T) {
 	t.Parallel()
 	later := make(chan struct{})

@@ -12,7 +12,8 @@ const protectionMetric = "chassis_protection_off"
 
 var protections = []string{"authorization", "admission", "mtls", "rest_tls", "production", "faults"}
 
-// What a setting switches off is told of at the start, in a metric and on the debug page. What is on is not.
+// What a setting switches off is told of at the start, in a metric and on the debug page. What is
+// on is not.
 func TestProtectionsThatAreOffAreTold(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -75,7 +75,8 @@ func twin(name string, change func(*descriptorpb.FieldOptions)) (protoreflect.Se
 	return file.Services().Get(0), protoregistry.GlobalFiles.RegisterFile(file)
 }
 
-// serviceOf answers Store as services do: it logs with the context of the call, and refuses in words of its own.
+// serviceOf answers Store as services do: it logs with the context of the call, and refuses in
+// words of its own.
 func serviceOf(d protoreflect.ServiceDescriptor, log *slog.Logger) *grpc.ServiceDesc {
 	method := d.Methods().Get(0)
 	return &grpc.ServiceDesc{ServiceName: string(d.FullName()), Metadata: d.ParentFile().Path(), HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{{
@@ -151,7 +152,8 @@ func startTwins(tb testing.TB) (marked, plain func(context.Context, proto.Messag
 	return call(both.marked), call(both.plain)
 }
 
-// A caller pays for no more work with a field that is marked than with one that is not, whatever it puts there.
+// A caller pays for no more work with a field that is marked than with one that is not, whatever it
+// puts there.
 func TestMarksCostNothing(t *testing.T) {
 	marked, plain := startTwins(t)
 	for name, body := range bodies() {

@@ -28,8 +28,8 @@ func (b *bank) Store(ctx context.Context, in *vaultv1.StoreRequest) (*vaultv1.St
 	return nil, status.Error(codes.FailedPrecondition, "the account is closed")
 }
 
-// What a caller sends, in a credential or in a marked field, takes nothing out of the log: neither what the chassis has
-// proved nor what the service wrote.
+// What a caller sends, in a credential or in a marked field, takes nothing out of the log: neither
+// what the chassis has proved nor what the service wrote.
 func TestCallersEraseNothing(t *testing.T) {
 	for _, format := range []string{"json", "text"} {
 		t.Run(format, func(t *testing.T) {
@@ -105,7 +105,8 @@ func TestLongLinesAreCut(t *testing.T) {
 	}
 }
 
-// What a service prints into a text is its own word, and stays. The documentation says so; this is what it means.
+// What a service prints into a text is its own word, and stays. The documentation says so; this is
+// what it means.
 func TestPrintedSecretsStay(t *testing.T) {
 	out := &capture{TB: t}
 	svc := chassistest.Start(out, chassis.Service{Name: "vault", Setup: func(_ context.Context, app *chassis.App) error {

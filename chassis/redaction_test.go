@@ -53,8 +53,8 @@ type vault struct {
 
 type wrapped struct{ Request proto.Message }
 
-// careless does what how says with a message that has secrets. It prints no message into a text: that is the
-// service's own word, and stays.
+// careless does what how says with a message that has secrets. It prints no message into a text:
+// that is the service's own word, and stays.
 func (v *vault) careless(ctx context.Context, how string, m proto.Message) error {
 	md, _ := metadata.FromIncomingContext(ctx)
 	span := oteltrace.SpanFromContext(ctx)

@@ -55,7 +55,8 @@ func answering(text string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) })
 }
 
-// RFC 9110 sections 9.3.2, 9.3.7 and 15.5.6, over the routes of the gateway and the patterns of Handle together.
+// RFC 9110 sections 9.3.2, 9.3.7 and 15.5.6, over the routes of the gateway and the patterns of
+// Handle together.
 func TestMethodsOfAPath(t *testing.T) {
 	t.Parallel()
 	svc := start(t, speaks(&echo.Service{}, func(app *chassis.App) {
@@ -131,7 +132,8 @@ func TestMethodsOfPlainHandlers(t *testing.T) {
 	}
 }
 
-// The writer of a route that was added to the gateway by hand is that of net/http, so that a WebSocket library works there.
+// The writer of a route that was added to the gateway by hand is that of net/http, so that a
+// WebSocket library works there.
 func TestWritersOfGatewayRoutes(t *testing.T) {
 	t.Parallel()
 	abilities := make(chan string, 1)

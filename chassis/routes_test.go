@@ -38,7 +38,8 @@ var (
 	verb   = declare("test.verb.v1.VerbService", declaredRoute{"Sell", "post", "/v1/items/{value}:sell"}, declaredRoute{"Put", "put", "/v1/items/{value}"})
 )
 
-// httpOption is the option google.api.http as far as these tests need it: this module's binaries do not link it.
+// httpOption is the option google.api.http as far as these tests need it: this module's binaries do
+// not link it.
 func httpOption() protoreflect.ExtensionType {
 	text := func(name string, number int32) *descriptorpb.FieldDescriptorProto {
 		return &descriptorpb.FieldDescriptorProto{
@@ -88,7 +89,8 @@ func declare(name string, routes ...declaredRoute) declaring {
 	return declaring{name, desc, routes}
 }
 
-// gatewayTo registers the routes of services, each answered with its method's name. No start may call them.
+// gatewayTo registers the routes of services, each answered with its method's name. No start may
+// call them.
 func gatewayTo(services ...declaring) func(context.Context, *gateway.ServeMux, *grpc.ClientConn) error {
 	return func(_ context.Context, mux *gateway.ServeMux, _ *grpc.ClientConn) (err error) {
 		for _, s := range services {

@@ -20,9 +20,9 @@ import (
 // too, which is called in the place of Verify. A stream then ends with its token, within a second.
 // With Verify, or a zero time, it goes on.
 type TokenVerifier interface {
-	// Verify returns the subject of a token that is accepted. An error refuses the caller. It is for the
-	// log, and must not quote the token. Verify is called concurrently, for each REST call that brings a
-	// token, and ctx ends with the call's time.
+	// Verify returns the subject of a token that is accepted. An error refuses the caller. It is
+	// for the log, and must not quote the token. Verify is called concurrently, for each REST call
+	// that brings a token, and ctx ends with the call's time.
 	Verify(ctx context.Context, token string) (subject string, err error)
 }
 

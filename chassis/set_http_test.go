@@ -27,7 +27,8 @@ func says(set func(ctx context.Context) error) *echo.Service {
 	}
 }
 
-// What a handler says of its HTTP answer is what the client gets, by HTTP/1 and HTTP/2, and what is counted.
+// What a handler says of its HTTP answer is what the client gets, by HTTP/1 and HTTP/2, and what is
+// counted.
 func TestSetHTTP(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -71,7 +72,8 @@ func TestSetHTTP(t *testing.T) {
 	}
 }
 
-// A stream has the status and the header of the handler before its first message, and refuses them after it.
+// A stream has the status and the header of the handler before its first message, and refuses them
+// after it.
 func TestSetHTTPOfAStream(t *testing.T) {
 	t.Parallel()
 	late := make(chan error, 1)
@@ -105,7 +107,8 @@ func TestSetHTTPByGRPC(t *testing.T) {
 	}
 }
 
-// An error has its own status. What was said of the answer that it replaces must not stay: a proxy would keep the error.
+// An error has its own status. What was said of the answer that it replaces must not stay: a proxy
+// would keep the error.
 func TestSetHTTPOfAFailure(t *testing.T) {
 	t.Parallel()
 	svc := start(t, speaks(says(func(ctx context.Context) error {

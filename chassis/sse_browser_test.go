@@ -49,8 +49,8 @@ type visited struct {
 	State    int    // of the EventSource in the end: 2 is closed
 }
 
-// A browser's own EventSource: it gets each message once, goes on after an error where it was, and stops at the end,
-// without a line of code for that.
+// A browser's own EventSource: it gets each message once, goes on after an error where it was, and
+// stops at the end, without a line of code for that.
 func TestEventSourceOfABrowser(t *testing.T) {
 	command := browser(t)
 	for protocol, settings := range map[string]env{"http/1.1": {}, "h2": {"CHASSIS_HTTP_TLS": "true"}} {

@@ -225,8 +225,8 @@ func TestEndOfStreamIsFinal(t *testing.T) {
 	}
 }
 
-// What fails before the first event has the status of the error; what fails later is an event. Of the errors that the
-// same request gets again the browser makes no further attempt.
+// What fails before the first event has the status of the error; what fails later is an event. Of
+// the errors that the same request gets again the browser makes no further attempt.
 func TestErrorsOfEvents(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -321,7 +321,8 @@ func TestHeartbeats(t *testing.T) {
 	}
 }
 
-// A handler that says nothing for a second does not keep its client waiting for the answer's beginning.
+// A handler that says nothing for a second does not keep its client waiting for the answer's
+// beginning.
 func TestQuietHandlerIsOpened(t *testing.T) {
 	t.Parallel()
 	svc := start(t, feeds(feed{follow: func(_ *feedv1.FollowRequest, s followStream) error {
@@ -336,7 +337,8 @@ func TestQuietHandlerIsOpened(t *testing.T) {
 	}
 }
 
-// The service stops: its clients are asked to come back, and that is no error, however the handler ends.
+// The service stops: its clients are asked to come back, and that is no error, however the handler
+// ends.
 func TestEventsAtTheStop(t *testing.T) {
 	t.Parallel()
 	for name, ends := range map[string]func(context.Context) error{

@@ -52,7 +52,8 @@ func wordyService(t *testing.T, mtls string) *chassistest.Running {
 	}}, settings)
 }
 
-// A status that is larger than its client takes arrives, cut and with a mark. A client that takes all gets all.
+// A status that is larger than its client takes arrives, cut and with a mark. A client that takes
+// all gets all.
 func TestStatusesFitTheirClients(t *testing.T) {
 	t.Parallel()
 	for _, mtls := range []string{"", "off"} {

@@ -81,7 +81,8 @@ func TestHangingStopFunctionIsBounded(t *testing.T) {
 	close(release)
 }
 
-// A Setup that ignores its context is logged at once when a stop is asked for, and named when the time is up.
+// A Setup that ignores its context is logged at once when a stop is asked for, and named when the
+// time is up.
 func TestSetupThatHoldsUpTheStop(t *testing.T) {
 	t.Parallel()
 	inSetup, release, left := make(chan struct{}), make(chan struct{}), make(chan struct{})
@@ -132,7 +133,8 @@ func TestSetupThatEndsDuringTheStop(t *testing.T) {
 	expectSteps(t, svc.Events(), startOrder[:4], stopOrder)
 }
 
-// A panic in Setup, and an end of its goroutine, are failed starts like any other: logged, with every step of the stop.
+// A panic in Setup, and an end of its goroutine, are failed starts like any other: logged, with
+// every step of the stop.
 func TestSetupThatPanics(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -171,7 +173,8 @@ func TestSetupThatPanics(t *testing.T) {
 	}
 }
 
-// A panic of a stop function, of a worker or of OnEvent ends in the error and the log, with every step of the stop.
+// A panic of a stop function, of a worker or of OnEvent ends in the error and the log, with every
+// step of the stop.
 func TestPanicsAtTheEnd(t *testing.T) {
 	t.Parallel()
 	service := setsUp(func(app *chassis.App) {

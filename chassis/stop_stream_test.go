@@ -22,7 +22,8 @@ import (
 // shortly is a stop in which streams have 2 s, and their handlers as much to come back.
 var shortly = env{"CHASSIS_SHUTDOWN_TIMEOUT": "7s"}
 
-// Streams alone never make a stop that cuts calls: what does not listen to Draining is ended while there is time.
+// Streams alone never make a stop that cuts calls: what does not listen to Draining is ended while
+// there is time.
 func TestStreamsThatDoNotListenAreEnded(t *testing.T) {
 	t.Parallel()
 	big := strings.Repeat("x", 32<<10)
@@ -193,7 +194,8 @@ func TestPlainHTTPThatIsCutIsNamed(t *testing.T) {
 	}
 }
 
-// A REST call that is cut before its handler was called, or when it has answered, is named by its route.
+// A REST call that is cut before its handler was called, or when it has answered, is named by its
+// route.
 func TestRESTCallThatIsCutIsNamed(t *testing.T) {
 	t.Parallel()
 	svc := start(t, echoes(&echo.Service{}), env{"CHASSIS_SHUTDOWN_TIMEOUT": "3100ms"})
@@ -223,7 +225,8 @@ func TestRESTCallThatIsCutIsNamed(t *testing.T) {
 	await(t, answered, "the client hears of it")
 }
 
-// Plain HTTP handlers are told of the stop, and have the time to end in good order, their connection hijacked or not.
+// Plain HTTP handlers are told of the stop, and have the time to end in good order, their
+// connection hijacked or not.
 func TestPlainHTTPListensToDraining(t *testing.T) {
 	t.Parallel()
 	entered := make(chan struct{})

@@ -90,8 +90,8 @@ func TestDrainingOutsideOfACall(t *testing.T) {
 	}
 }
 
-// While load balancers take notice, the service says that it is not ready, and serves: up to the end of the delay, at which
-// the test holds it.
+// While load balancers take notice, the service says that it is not ready, and serves: up to the
+// end of the delay, at which the test holds it.
 func TestServesDuringTheDrainDelay(t *testing.T) {
 	t.Parallel()
 	const delay = 100 * time.Millisecond

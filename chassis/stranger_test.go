@@ -14,8 +14,9 @@ import (
 	"github.com/betmakers/paddock/health"
 )
 
-// A stranger decides neither what is recorded nor what the baggage of calls further in is; a service of the own trust
-// domain does, a person at a machine of its own, and anyone where a setting says so.
+// A stranger decides neither what is recorded nor what the baggage of calls further in is; a
+// service of the own trust domain does, a person at a machine of its own, and anyone where a
+// setting says so.
 func TestStrangersTraceAndBaggage(t *testing.T) {
 	t.Parallel()
 	seen := make(chan string, 1)

@@ -9,7 +9,8 @@ import (
 	"github.com/betmakers/paddock/chassis/internal/echo"
 )
 
-// A REST call has the deadline that its caller names, by either header; the gateway does not set another.
+// A REST call has the deadline that its caller names, by either header; the gateway does not set
+// another.
 func TestCallersTimeoutByREST(t *testing.T) {
 	t.Parallel()
 	left := make(chan time.Duration, 1)

@@ -27,7 +27,8 @@ func (unwritable) Watch(in *vaultv1.WatchRequest, stream vaultv1.VaultService_Wa
 	return stream.Send(&vaultv1.WatchResponse{Receipt: "hunter2\xff"})
 }
 
-// An answer that cannot be written is a failure of the call, to its caller, in the log and in the metric alike.
+// An answer that cannot be written is a failure of the call, to its caller, in the log and in the
+// metric alike.
 func TestAnswerThatIsNoJSON(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// The time that hanging tasks may take is bounded, so that those behind them have a live context and time of their own.
+// The time that hanging tasks may take is bounded, so that those behind them have a live context
+// and time of their own.
 func TestTasksThatHangLeaveTheOthersTheirShare(t *testing.T) {
 	for name, test := range map[string]struct {
 		time  time.Duration

@@ -18,7 +18,8 @@ import (
 	"github.com/betmakers/paddock/internal/catalog"
 )
 
-// A degraded check is shown, logged once and measured, and takes no readiness: also not where it failed before.
+// A degraded check is shown, logged once and measured, and takes no readiness: also not where it
+// failed before.
 func TestDegraded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lost := errors.New("no connection")

@@ -22,7 +22,8 @@ const (
 	unknown    = healthpb.HealthCheckResponse_SERVICE_UNKNOWN
 )
 
-// dial serves m over an in-memory connection and returns the server and a client, both gone after the test.
+// dial serves m over an in-memory connection and returns the server and a client, both gone after
+// the test.
 func dial(t *testing.T, m *health.Monitor) (*grpc.Server, healthpb.HealthClient) {
 	t.Helper()
 	listener, server := bufconn.Listen(1<<16), grpc.NewServer()

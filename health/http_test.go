@@ -84,8 +84,8 @@ func TestNoProbeRunsOnARequestsWay(t *testing.T) {
 	}
 }
 
-// Anyone may ask a probe, so it says nothing of what a check says: neither why it failed nor why it is degraded or
-// panicked. Operators read it in Status and in the log.
+// Anyone may ask a probe, so it says nothing of what a check says: neither why it failed nor why it
+// is degraded or panicked. Operators read it in Status and in the log.
 func TestProbesWithholdReasons(t *testing.T) {
 	const reason = "dial tcp db-7.internal:5432\n[+]db ok"
 	for name, probe := range map[string]func(context.Context) error{

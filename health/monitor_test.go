@@ -38,7 +38,8 @@ func add(t *testing.T, m *health.Monitor, checks ...health.Check) {
 	}
 }
 
-// started runs the checks, serving, up to their first results, and stops them at the end of the test.
+// started runs the checks, serving, up to their first results, and stops them at the end of the
+// test.
 func started(t *testing.T, m *health.Monitor) {
 	t.Helper()
 	m.Start(t.Context())

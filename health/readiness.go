@@ -115,7 +115,8 @@ type verdict struct {
 	failing                 []string
 }
 
-// settle computes readiness and notifies the gRPC watchers. The caller holds r.mu, or has just made r.
+// settle computes readiness and notifies the gRPC watchers. The caller holds r.mu, or has just made
+// r.
 func (r *readiness) settle() verdict {
 	v := verdict{serving: r.serving}
 	for _, rec := range r.records {

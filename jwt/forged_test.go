@@ -32,8 +32,8 @@ func signed(t testing.TB, key jose.JSONWebKey, payload string, more map[jose.Hea
 	return text
 }
 
-// Tokens that have deceived verifiers elsewhere, beside those of TestBadTokens. None is taken, and none has another server
-// asked for a key.
+// Tokens that have deceived verifiers elsewhere, beside those of TestBadTokens. None is taken, and
+// none has another server asked for a key.
 func TestForgedTokens(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64

@@ -38,7 +38,8 @@ func fuzzVerifier(t testing.TB, i *issuer) *jwt.Verifier {
 	return v
 }
 
-// Whatever comes as a token: no panic, no subject but from a signature of the issuer's, no error that quotes it.
+// Whatever comes as a token: no panic, no subject but from a signature of the issuer's, no error
+// that quotes it.
 func FuzzVerify(f *testing.F) {
 	key, stranger := fuzzKey(f), newKey(f, "ec")
 	i := newIssuer(key)

@@ -22,7 +22,8 @@ import (
 
 const audience = "bets"
 
-// issuer is an OpenID Connect provider, as far as keys go. It is an http.Handler and an http.RoundTripper.
+// issuer is an OpenID Connect provider, as far as keys go. It is an http.Handler and an
+// http.RoundTripper.
 type issuer struct {
 	url       string
 	fetches   atomic.Int64 // of keys

@@ -236,8 +236,8 @@ func TestNoGoroutineIsLeft(t *testing.T) {
 	}
 }
 
-// Tokens of unknown keys wait for the issuer, a few at a time: the others are refused at once, and known keys wait
-// for nothing.
+// Tokens of unknown keys wait for the issuer, a few at a time: the others are refused at once, and
+// known keys wait for nothing.
 func TestFewUnknownKeysWait(t *testing.T) {
 	bubble(t, func(t *testing.T, i *issuer, v *jwt.Verifier, key jose.JSONWebKey) {
 		i.answerWith(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })

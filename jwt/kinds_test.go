@@ -31,7 +31,8 @@ func (i *issuer) typed(t testing.TB, key jose.JSONWebKey, typ any, changes map[s
 	return token
 }
 
-// What a token is for is told by its type and its claims. The good ones are in the shapes of issuers that are common.
+// What a token is for is told by its type and its claims. The good ones are in the shapes of
+// issuers that are common.
 func TestKindsOfTokens(t *testing.T) {
 	t.Parallel()
 	key := newKey(t, "ec")

@@ -164,7 +164,8 @@ func TestByGRPC(t *testing.T) {
 	}
 }
 
-// What a token says is told to the handler and to nobody else; why it is refused stands in the log and not in the answer.
+// What a token says is told to the handler and to nobody else; why it is refused stands in the log
+// and not in the answer.
 func TestTokensStayOutOfTelemetry(t *testing.T) {
 	t.Parallel()
 	key := newKey(t, "ec")

@@ -78,8 +78,8 @@ func watchOnce(t *testing.T, addr, in string) (string, error) {
 	return out.GetValue(), nil
 }
 
-// The service's own stream interceptors run inside the pass: what they refuse is logged and counted, a panic in them is
-// answered for, and they know the caller's deadline and the stop.
+// The service's own stream interceptors run inside the pass: what they refuse is logged and
+// counted, a panic in them is answered for, and they know the caller's deadline and the stop.
 func TestOwnStreamInterceptors(t *testing.T) {
 	leakcheck.Check(t)
 	for name, chained := range map[string]grpc.ServerOption{
@@ -148,8 +148,8 @@ func TestStreamsWithoutOptions(t *testing.T) {
 	}
 }
 
-// One pass serves several servers, each with an implementation and interceptors of its own, and its calls are counted
-// together and once.
+// One pass serves several servers, each with an implementation and interceptors of its own, and its
+// calls are counted together and once.
 func TestSeveralServers(t *testing.T) {
 	leakcheck.Check(t)
 	registry := prometheus.NewRegistry()

@@ -71,8 +71,8 @@ func NewServer(cfg Config) (*Server, error) {
 // Options returns options for grpc.NewServer. Put them before your own, and only once: a server has
 // one grpc.InTapHandle, which these options set, and grpc.NewServer panics if there is another.
 //
-// A grpc.UnknownServiceHandler of your own takes the place of theirs, and its calls do not run through
-// the pass.
+// A grpc.UnknownServiceHandler of your own takes the place of theirs, and its calls do not run
+// through the pass.
 //
 // Calls of methods that are not registered are observed as one method, `_OTHER`, and streams end
 // at the deadline of their contract. Your own interceptors stay in the server's options. They run

@@ -49,7 +49,8 @@ func (c *collector) got(path string, part []byte) bool {
 	return bytes.Contains(c.bodies[path], part)
 }
 
-// export starts telemetry under the process's own environment, which the exporters read, with an endpoint in it.
+// export starts telemetry under the process's own environment, which the exporters read, with an
+// endpoint in it.
 func export(t *testing.T, endpoint string, cfg telemetry.Config) *telemetry.Telemetry {
 	t.Helper()
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)

@@ -388,7 +388,8 @@ func TestACallbackOfAMeterThatFails(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// By reflection, as the package that names the callback's type would be one more direct requirement of the module.
+			// By reflection, as the package that names the callback's type would be one more direct
+			// requirement of the module.
 			register := reflect.ValueOf(meter.RegisterCallback)
 			observe := reflect.MakeFunc(register.Type().In(0), func([]reflect.Value) []reflect.Value {
 				callback()

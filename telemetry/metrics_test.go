@@ -146,8 +146,8 @@ func TestServicesOfOneProcessShareNothing(t *testing.T) {
 	}
 }
 
-// In OpenMetrics a counter x_total and a gauge x are one family of two types, which makes the answer malformed for its
-// reference parser. Both names and values stay.
+// In OpenMetrics a counter x_total and a gauge x are one family of two types, which makes the
+// answer malformed for its reference parser. Both names and values stay.
 func TestFamiliesOfOpenMetricsAreDistinct(t *testing.T) {
 	tel := start(t, telemetry.Config{})
 	counter := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "jobs_total", Help: "Jobs."}, []string{"kind"})

@@ -8,9 +8,9 @@ import (
 )
 
 // To OpenMetrics a counter x_total is the family x. A gauge x beside it makes the whole answer
-// malformed, and client_golang's own Go collector has such a pair: go_memstats_alloc_bytes. The counter
-// is then told as of unknown type, in every format. Its name and value, which is what queries have,
-// stay.
+// malformed, and client_golang's own Go collector has such a pair: go_memstats_alloc_bytes. The
+// counter is then told as of unknown type, in every format. Its name and value, which is what
+// queries have, stay.
 
 // distinctFamilies is a prometheus.Gatherer of families that OpenMetrics can tell apart. Its type
 // parameter is client_model's, which the module does not require by itself.

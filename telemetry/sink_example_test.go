@@ -14,8 +14,8 @@ import (
 	"github.com/betmakers/paddock/telemetry"
 )
 
-// Bets go to a file of their own, errors to a tracker, and to a second one where the first fails. All
-// of it stands on standard output too.
+// Bets go to a file of their own, errors to a tracker, and to a second one where the first fails.
+// All of it stands on standard output too.
 func ExampleSink() {
 	var bets, tracker bytes.Buffer // a file and a client, elsewhere
 	ctx := context.Background()

@@ -70,7 +70,8 @@ func plainHandler(out io.Writer) slog.Handler {
 
 func sinks(s ...telemetry.Sink) telemetry.Config { return telemetry.Config{Sinks: s} }
 
-// A sink gets what standard output gets: redacted, correlated, each key once, and nothing that fails.
+// A sink gets what standard output gets: redacted, correlated, each key once, and nothing that
+// fails.
 func TestASinkGetsWhatStandardOutputGets(t *testing.T) {
 	out, extra := &buffer{}, &buffer{}
 	cfg := sinks(telemetry.Sink{Name: "extra", Handler: plainHandler(extra)})
@@ -494,7 +495,8 @@ type leveler func() slog.Level
 
 func (l leveler) Level() slog.Level { return l() }
 
-// A Level that panics costs neither the process nor the record, and one that always does is an error of the start.
+// A Level that panics costs neither the process nor the record, and one that always does is an
+// error of the start.
 func TestLevelOfASinkThatPanics(t *testing.T) {
 	var sick atomic.Bool
 	var taken atomic.Int64

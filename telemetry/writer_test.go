@@ -104,7 +104,8 @@ func TestStalledOutputCostsLinesAndNothingElse(t *testing.T) {
 	})
 }
 
-// Lines may be lost while the only others are in the hands of the output; the report must not wait for a next line.
+// Lines may be lost while the only others are in the hands of the output; the report must not wait
+// for a next line.
 func TestLossIsReportedWithoutAnotherLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &stalled{release: make(chan struct{})}

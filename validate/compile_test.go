@@ -15,8 +15,8 @@ import (
 	"github.com/betmakers/paddock/validate"
 )
 
-// A rule that makes no sense ends the start. The message is registered for good, so that the test runs in a process of
-// its own.
+// A rule that makes no sense ends the start. The message is registered for good, so that the test
+// runs in a process of its own.
 func TestRuleThatCannotBeCompiled(t *testing.T) {
 	if inProcessOfItsOwn(t) {
 		return

@@ -100,7 +100,8 @@ func rejected(t testing.TB, svc *chassistest.Running, method string) {
 
 const ownProcess = "VALIDATE_TEST_OWN_PROCESS"
 
-// inProcessOfItsOwn runs the test that calls it in another process, and reports whether it has: the caller returns then.
+// inProcessOfItsOwn runs the test that calls it in another process, and reports whether it has: the
+// caller returns then.
 func inProcessOfItsOwn(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(ownProcess) != "" {

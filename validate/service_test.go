@@ -44,7 +44,8 @@ func TestByServerStream(t *testing.T) {
 	rejected(t, svc, "validatetest.v1.BetService/WatchBets")
 }
 
-// What a client streams is checked message by message: what came before has been taken, and the handler is told.
+// What a client streams is checked message by message: what came before has been taken, and the
+// handler is told.
 func TestByClientStream(t *testing.T) {
 	t.Parallel()
 	svc := start(t)

@@ -11,8 +11,9 @@ import (
 	"google.golang.org/grpc"
 )
 
-// beginnings are the times from the arrivals of calls to the beginnings of their handlers, with what the chassis does in
-// between. A call arrives when its span begins: the service must record all of them.
+// beginnings are the times from the arrivals of calls to the beginnings of their handlers, with
+// what the chassis does in between. A call arrives when its span begins: the service must record
+// all of them.
 type beginnings struct {
 	mu    sync.Mutex
 	calls int

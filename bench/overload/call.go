@@ -77,8 +77,8 @@ type phase struct {
 	lasts time.Duration
 }
 
-// schedule returns the calls of one phase after the other. They come independently of each other, as those of many users
-// do, and the same ones in every run.
+// schedule returns the calls of one phase after the other. They come independently of each other,
+// as those of many users do, and the same ones in every run.
 func schedule(deadline time.Duration, phases ...phase) (all [][]call) {
 	random := rand.New(rand.NewPCG(1, 2))
 	worth := []float64{critical: .2, normal: .5, sheddable: .3}

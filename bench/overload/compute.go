@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// calibrate returns the turns that take a second of CPU. It counts the time of the process and not that of the clock, for
-// a neighbour on the same core would make the work too small; nothing else runs yet.
+// calibrate returns the turns that take a second of CPU. It counts the time of the process and not
+// that of the clock, for a neighbour on the same core would make the work too small; nothing else
+// runs yet.
 func calibrate() int {
 	const enough = 50 * time.Millisecond
 	for turns := 1 << 20; ; turns *= 2 {

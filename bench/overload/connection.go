@@ -14,8 +14,8 @@ import (
 	overloadv1 "github.com/betmakers/paddock/bench/proto/overload/v1"
 )
 
-// connection is one caller's way to the service: one connection by gRPC, and by REST one of HTTP/2 or as many of HTTP/1.1
-// as it takes.
+// connection is one caller's way to the service: one connection by gRPC, and by REST one of HTTP/2
+// or as many of HTTP/1.1 as it takes.
 type connection struct {
 	grpc   *grpc.ClientConn
 	work   overloadv1.WorkServiceClient

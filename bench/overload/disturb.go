@@ -52,7 +52,8 @@ func neighbour(ctx context.Context, _ *process) error {
 	return nil
 }
 
-// beNeighbour computes with two threads for each processor for some 100 ms, rests as long, and does not end.
+// beNeighbour computes with two threads for each processor for some 100 ms, rests as long, and does
+// not end.
 func beNeighbour() error {
 	random := rand.New(rand.NewPCG(5, 6))
 	threads := 2 * runtime.NumCPU()

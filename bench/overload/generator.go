@@ -25,7 +25,8 @@ var callers = [...]struct {
 	small: {"small", .1, 2},
 }
 
-// mostOutstanding bounds the calls that the generator has under way. It is several times what the deadline lets pile up.
+// mostOutstanding bounds the calls that the generator has under way. It is several times what the
+// deadline lets pile up.
 const mostOutstanding = 4096
 
 // generator sends calls over connections that are open.
@@ -60,7 +61,8 @@ func (g *generator) close() error {
 	return errors.Join(errs...)
 }
 
-// open sends every call when it is due, whatever became of those before, and returns when all have ended.
+// open sends every call when it is due, whatever became of those before, and returns when all have
+// ended.
 func (g *generator) open(ctx context.Context, phases ...[]call) error {
 	var calls sync.WaitGroup
 	defer calls.Wait()

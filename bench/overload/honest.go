@@ -48,7 +48,8 @@ func runHonest(ctx context.Context, out io.Writer, p plan, dir certs.Dir, shapes
 	return nil
 }
 
-// measure sends the calls of s to a fresh process, which may use the whole machine, and waits until all have ended.
+// measure sends the calls of s to a fresh process, which may use the whole machine, and waits until
+// all have ended.
 func (s shape) measure(ctx context.Context, lasts time.Duration, dir certs.Dir, admission string) (r honestResult, err error) {
 	env := []string{
 		envWorkers + "=" + strconv.Itoa(s.workers), "CHASSIS_CALL_TIMEOUT=5m",

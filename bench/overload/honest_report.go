@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// honestColumns are the figures of an honest shape, each with a number for every value of CHASSIS_ADMISSION.
+// honestColumns are the figures of an honest shape, each with a number for every value of
+// CHASSIS_ADMISSION.
 var honestColumns = []struct {
 	name string
 	of   func(honestResult) string

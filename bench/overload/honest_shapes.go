@@ -7,7 +7,8 @@ import (
 
 const ms = time.Millisecond
 
-// shape is a load that a service has enough of everything for, or that lacks something through no fault of its callers.
+// shape is a load that a service has enough of everything for, or that lacks something through no
+// fault of its callers.
 type shape struct {
 	name    string
 	loads   func(lasts time.Duration) []load

@@ -9,7 +9,8 @@ import (
 	"github.com/betmakers/paddock/bench/internal/certs"
 )
 
-// No honest call is refused, on whatever machine. What is lost besides is the machine's doing, and not asserted.
+// No honest call is refused, on whatever machine. What is lost besides is the machine's doing, and
+// not asserted.
 func TestHonestCallsAreNotRefused(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes half a minute")

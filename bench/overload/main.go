@@ -22,7 +22,8 @@ func main() {
 	exit(run(ctx, os.Args[1:], os.Stdout))
 }
 
-// playPart does not return in a process that was started to be the service, or a neighbour on the machine.
+// playPart does not return in a process that was started to be the service, or a neighbour on the
+// machine.
 func playPart() {
 	if shape := os.Getenv(envShape); shape != "" {
 		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -42,7 +43,8 @@ func exit(err error) {
 	os.Exit(0)
 }
 
-// run is the program without the process: it measures what args ask for and writes the tables to out.
+// run is the program without the process: it measures what args ask for and writes the tables to
+// out.
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("overload", flag.ContinueOnError)
 	names := flags.String("shape", "", "shapes to measure, by comma: honest or overload for all of a table; none for both tables\nhonest: "+

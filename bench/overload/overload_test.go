@@ -14,9 +14,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// bound is the least that an overload must leave. Others can take the service's core, so nothing counts calls per second:
-// what the service spends on calls that are answered in time is compared with what it has. What others take still costs
-// calls their deadlines, so that a bound has room for the share of the wanted core that they had.
+// bound is the least that an overload must leave. Others can take the service's core, so nothing
+// counts calls per second: what the service spends on calls that are answered in time is compared
+// with what it has. What others take still costs calls their deadlines, so that a bound has room
+// for the share of the wanted core that they had.
 type bound struct{ alone, room float64 }
 
 var (

@@ -23,7 +23,8 @@ type probes struct {
 	lastError    error
 }
 
-// watch probes p until ctx ends, each kind once a second and each time on a new connection, as the kubelet does.
+// watch probes p until ctx ends, each kind once a second and each time on a new connection, as the
+// kubelet does.
 func watch(ctx context.Context, p *process, dir certs.Dir) probes {
 	kinds := []func(context.Context) error{
 		func(ctx context.Context) error { return p.get(ctx, "/readyz", nil) },

@@ -28,8 +28,8 @@ type process struct {
 // unset leaves CHASSIS_ADMISSION as the environment has it.
 const unset = "default"
 
-// start runs the service where on says, with the settings of production and of env, and returns when it is ready.
-// What it logs goes to /dev/null.
+// start runs the service where on says, with the settings of production and of env, and returns
+// when it is ready. What it logs goes to /dev/null.
 func start(ctx context.Context, on cores.Pair, dir certs.Dir, shape, admission string, env ...string) (*process, error) {
 	p := new(process)
 	for _, addr := range []*string{&p.grpc, &p.http, &p.admin} {
@@ -101,7 +101,8 @@ func (p *process) waitReady(ctx context.Context) error {
 	}
 }
 
-// get asks the admin port, on a connection of its own, expects 200, and has read read the answer unless it is nil.
+// get asks the admin port, on a connection of its own, expects 200, and has read read the answer
+// unless it is nil.
 func (p *process) get(ctx context.Context, path string, read func(io.Reader) error) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.admin+path, http.NoBody)
 	if err != nil {
@@ -153,8 +154,8 @@ func (p *process) usage() usage {
 	return u
 }
 
-// waited returns how long the threads of a process were ready to run and did not: what neighbours on the machine cost
-// it.
+// waited returns how long the threads of a process were ready to run and did not: what neighbours
+// on the machine cost it.
 func waited(pid int) (total time.Duration) {
 	threads, err := procfs.AllThreads(pid)
 	if err != nil {

@@ -39,7 +39,8 @@ func (r *result) perSecond(p plan) float64 {
 	return float64(count(r.overload, ok)) / (last.cpu - first.cpu).Seconds()
 }
 
-// useful returns the share of the works that were begun whose callers still waited when they were done.
+// useful returns the share of the works that were begun whose callers still waited when they were
+// done.
 func (r *result) useful() float64 {
 	return float64(count(r.overload, is(served))+count(r.calm, is(served))) / max(r.begun, 1)
 }
@@ -47,8 +48,9 @@ func (r *result) useful() float64 {
 // latest is how late a call may have been sent that counts in the order.
 const latest = 50 * time.Millisecond
 
-// critical returns which share was served of the critical calls for which there was room: in each half second as many as
-// calls were served at all. Others on the machine can make room scarce, and calls late.
+// critical returns which share was served of the critical calls for which there was room: in each
+// half second as many as calls were served at all. Others on the machine can make room scarce, and
+// calls late.
 func (r *result) critical() float64 {
 	inTime := func(c call) bool { return c.lag <= latest }
 	best, room := 0, 0
@@ -71,7 +73,8 @@ func firstAfter(calls []call, end time.Duration) int {
 	return n
 }
 
-// recovery returns the time from begin to the end of the first window whose calls were served, all but one in a hundred.
+// recovery returns the time from begin to the end of the first window whose calls were served, all
+// but one in a hundred.
 func recovery(calls []call, begin time.Duration) (time.Duration, bool) {
 	for len(calls) > 0 {
 		window := int((calls[0].due - begin) / recoveryWindow)
@@ -114,7 +117,8 @@ func share(calls []call, f filter) float64 {
 	return float64(count(calls, f)) / float64(len(calls))
 }
 
-// quantile returns the least time that the share q of the calls does not exceed, 0 if there are none.
+// quantile returns the least time that the share q of the calls does not exceed, 0 if there are
+// none.
 func quantile(calls []call, q float64, of func(call) time.Duration) time.Duration {
 	if len(calls) == 0 {
 		return 0
@@ -209,7 +213,8 @@ func (r *result) cells(p plan) []cell {
 	}
 }
 
-// core tells which share of the time between two looks the service had its core, and waited for it while others had it.
+// core tells which share of the time between two looks the service had its core, and waited for it
+// while others had it.
 func core(from, to usage) string {
 	between := to.at.Sub(from.at).Seconds()
 	return percent((to.cpu-from.cpu).Seconds()/between) + ", " + percent((to.waited-from.waited).Seconds()/between)

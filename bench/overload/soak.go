@@ -31,8 +31,9 @@ const (
 // reconnect is how soon clients try again to reach a replica that was restarted.
 var reconnect = backoff.Config{BaseDelay: 100 * ms, Multiplier: 1.6, Jitter: .2, MaxDelay: time.Second} //nolint:gochecknoglobals // it does not change
 
-// soak sends all honest shapes, mixed, to two replicas, while a neighbour takes the processors now and then, the
-// processes stand still, certificates are renewed, and the replicas are restarted one after the other, twice.
+// soak sends all honest shapes, mixed, to two replicas, while a neighbour takes the processors now
+// and then, the processes stand still, certificates are renewed, and the replicas are restarted one
+// after the other, twice.
 func soak(ctx context.Context, out io.Writer, lasts time.Duration, dir certs.Dir) error {
 	s := &soaked{dir: dir, lasts: lasts}
 	defer s.stop()
@@ -108,7 +109,8 @@ type reading struct {
 	heap, goroutines, queued float64
 }
 
-// dial opens the callers' connections: by gRPC to both replicas by turns, by REST to one that is ready.
+// dial opens the callers' connections: by gRPC to both replicas by turns, by REST to one that is
+// ready.
 func (s *soaked) dial(ctx context.Context) (*generator, error) {
 	g := &generator{send: s.send}
 	addresses := resolver.State{}
@@ -155,7 +157,8 @@ func (s *soaked) send(ctx context.Context, conn *connection, c *call) error {
 	return sendHonest(ctx, &to, c)
 }
 
-// notice looks which replica is ready, as a load balancer does. One that does not answer stays as it was.
+// notice looks which replica is ready, as a load balancer does. One that does not answer stays as
+// it was.
 func (s *soaked) notice(ctx context.Context) error {
 	var all sync.WaitGroup
 	for i := range s.replicas {
@@ -252,7 +255,8 @@ func (s *soaked) sample(ctx context.Context) {
 	}
 }
 
-// report prints what became of the calls and of the processes. It fails if a call was refused or lost.
+// report prints what became of the calls and of the processes. It fails if a call was refused or
+// lost.
 func (s *soaked) report(ctx context.Context, out io.Writer, calls []call) error {
 	for i := range s.replicas {
 		seen, err := s.replicas[i].scrape(ctx)

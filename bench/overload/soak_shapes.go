@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// soakLoads are the honest shapes mixed, each with fewer calls and with time for a machine that others take.
+// soakLoads are the honest shapes mixed, each with fewer calls and with time for a machine that
+// others take.
 func soakLoads() []load {
 	const patience = 10 * time.Second
 	slow := func(at time.Duration, _ *rand.Rand) ask { // a dependency that is slow for 20 s of each minute, and then hangs for 10

@@ -11,7 +11,8 @@ import (
 // timelineStep is how finely a timeline tells.
 const timelineStep = 500 * time.Millisecond
 
-// printTimeline writes what became of the calls of each half second, overload and calm one after the other.
+// printTimeline writes what became of the calls of each half second, overload and calm one after
+// the other.
 func printTimeline(out io.Writer, shape string, r result) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "\n%s, admission %s\n%8s %8s %8s %8s %8s  %-38s  %-20s  %s\n", shape, r.admission,

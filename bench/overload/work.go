@@ -76,7 +76,8 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// mixed is long work each tenth time: by turns, so that as much is to be done in each second of a load as in its peak.
+// mixed is long work each tenth time: by turns, so that as much is to be done in each second of a
+// load as in its peak.
 func mixed(short, long func()) func() {
 	var turn atomic.Int64
 	return func() {

@@ -28,8 +28,8 @@ type CA struct {
 	key  *ecdsa.PrivateKey
 }
 
-// NewCA makes an authority with its own key. Only services and callers that get it trust it. A nil t
-// is as for [Start].
+// NewCA makes an authority with its own key. Only services and callers that get it trust it. A nil
+// t is as for [Start].
 func NewCA(t testing.TB) *CA { //nolint:thelper // t may be nil
 	t = testOr(t)
 	t.Helper()

@@ -70,8 +70,9 @@ type Running struct {
 // Start runs service and returns when it is ready for calls. If it cannot start, the test fails at
 // once.
 //
-// An Example has no test to pass: it gives nil, to [TryStart] and [Begin] too. Then what would fail a
-// test panics, the log goes nowhere, and [Running.Stop] has to be called, as no end of a test does it.
+// An Example has no test to pass: it gives nil, to [TryStart] and [Begin] too. Then what would fail
+// a test panics, the log goes nowhere, and [Running.Stop] has to be called, as no end of a test
+// does it.
 func Start(t testing.TB, service chassis.Service, opts Options) *Running { //nolint:thelper // t may be nil
 	t = testOr(t)
 	t.Helper()

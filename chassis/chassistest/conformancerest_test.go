@@ -69,7 +69,8 @@ func describeRouted() *grpc.ServiceDesc {
 	return desc
 }
 
-// httpOption is the option google.api.http as far as the test needs it: this module's binaries do not link it.
+// httpOption is the option google.api.http as far as the test needs it: this module's binaries do
+// not link it.
 func httpOption() protoreflect.ExtensionType {
 	http := field("http", 72295728, descriptorpb.FieldDescriptorProto_TYPE_MESSAGE, ".google.api.HttpRule")
 	get := field("get", 2, descriptorpb.FieldDescriptorProto_TYPE_STRING, "")

@@ -1,7 +1,7 @@
 package chassistest
 
-// These tests look inside because a machine cannot be made to stand still when a test wants it to: the stalls are beats of
-// the watch that are given to it.
+// These tests look inside because a machine cannot be made to stand still when a test wants it to:
+// the stalls are beats of the watch that are given to it.
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// loadReport drives a load for ten seconds of virtual time whose calls fail at those times, after stalls, and returns what it
-// reports.
+// loadReport drives a load for ten seconds of virtual time whose calls fail at those times, after
+// stalls, and returns what it reports.
 func loadReport(t *testing.T, fails, stalls []span) (failures, logs string) {
 	t.Helper()
 	fake := &recorder{TB: t}

@@ -42,7 +42,8 @@ func TestRollingRestartOfAServiceWithoutREST(t *testing.T) {
 	chassistest.RollingRestart(t, plain, chassistest.RestartOptions{Lag: shortLag})
 }
 
-// A replica that does not wait for the endpoints to follow is found out by the clients that connect.
+// A replica that does not wait for the endpoints to follow is found out by the clients that
+// connect.
 func TestRollingRestartFailsForLostCalls(t *testing.T) {
 	t.Parallel()
 	errs := new(fakeTB).run(func(t testing.TB) {

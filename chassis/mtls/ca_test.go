@@ -165,7 +165,8 @@ func (l *lines) String() string {
 
 func (l *lines) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
-// eventually waits for what another goroutine is about to bring. Its bound is only ever spent by a test that fails.
+// eventually waits for what another goroutine is about to bring. Its bound is only ever spent by a
+// test that fails.
 func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -179,7 +180,8 @@ func eventually(t testing.TB, what string, condition func() bool) {
 	}
 }
 
-// metric returns the value of a series of a registry, -1 if there is none. Label values are given without names.
+// metric returns the value of a series of a registry, -1 if there is none. Label values are given
+// without names.
 func metric(t testing.TB, registry *prometheus.Registry, name string, labels ...string) float64 {
 	t.Helper()
 	families, err := registry.Gather()

@@ -13,8 +13,8 @@ import (
 	"github.com/betmakers/paddock/chassis/mtls"
 )
 
-// handshake connects client to a server with the given configurations over loopback, exchanges one byte each way so that
-// both sides know the other's verdict, and returns the errors of both.
+// handshake connects client to a server with the given configurations over loopback, exchanges one
+// byte each way so that both sides know the other's verdict, and returns the errors of both.
 func handshake(t *testing.T, server, client *tls.Config) (serverErr, clientErr error) {
 	t.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")

@@ -205,7 +205,8 @@ func FuzzParseRevocations(f *testing.F) {
 	})
 }
 
-// The recipe of docs/production.md makes a list that is taken, and a renewed one that still revokes.
+// The recipe of docs/production.md makes a list that is taken, and a renewed one that still
+// revokes.
 func TestRecipeForAList(t *testing.T) {
 	if _, err := exec.LookPath("openssl"); err != nil {
 		if os.Getenv("CI") == "true" {

@@ -181,11 +181,12 @@ func TestDevelopmentTightensPermissions(t *testing.T) {
 	}
 }
 
-// childDir names the folder in which a child process of TestDevelopmentAuthorityIsMadeOnce starts a service.
+// childDir names the folder in which a child process of TestDevelopmentAuthorityIsMadeOnce starts a
+// service.
 const childDir = "MTLS_TEST_CHILD_DIR"
 
-// TestDevelopmentAuthorityIsMadeOnce starts processes at the same moment in an empty folder: all must come to trust the
-// one authority.
+// TestDevelopmentAuthorityIsMadeOnce starts processes at the same moment in an empty folder: all
+// must come to trust the one authority.
 func TestDevelopmentAuthorityIsMadeOnce(t *testing.T) {
 	if dir := os.Getenv(childDir); dir != "" {
 		identity, err := develop(t, mtls.DevelopmentConfig{Service: "child", Dir: dir}).Identity()
@@ -204,8 +205,8 @@ func TestDevelopmentAuthorityIsMadeOnce(t *testing.T) {
 	})
 }
 
-// TestDevelopmentAuthorityIsMadeOnceInAProcess does the same with services of one process, which start closer together.
-// They lock each other out by the same means as processes do.
+// TestDevelopmentAuthorityIsMadeOnceInAProcess does the same with services of one process, which
+// start closer together. They lock each other out by the same means as processes do.
 func TestDevelopmentAuthorityIsMadeOnceInAProcess(t *testing.T) {
 	for range 20 {
 		dir := filepath.Join(t.TempDir(), "ca")

@@ -1,6 +1,7 @@
 package mtls
 
-// ParseCertificates is here for the fuzz test: through files it would try a thousand times fewer inputs.
+// ParseCertificates is here for the fuzz test: through files it would try a thousand times fewer
+// inputs.
 var ParseCertificates = parseCertificates
 
 // ParseRevocations returns how many issuers have lists in data.

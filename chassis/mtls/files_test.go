@@ -335,8 +335,8 @@ func TestSeveralSourcesInOneProcess(t *testing.T) {
 	ok(t, third.Close())
 }
 
-// TestRotationUnderTraffic replaces certificate and authority while a connection makes calls: none of them fails, and
-// new connections see what is in force.
+// TestRotationUnderTraffic replaces certificate and authority while a connection makes calls: none
+// of them fails, and new connections see what is in force.
 func TestRotationUnderTraffic(t *testing.T) {
 	leakcheck.Check(t)
 	before, after, dir := newCA(t, "before"), newCA(t, "after"), t.TempDir()

@@ -110,7 +110,8 @@ func TestLeafRules(t *testing.T) {
 	}
 }
 
-// An authority that names a trust domain vouches for that one alone, wherever in the chain it stands.
+// An authority that names a trust domain vouches for that one alone, wherever in the chain it
+// stands.
 func TestAuthoritiesAreBoundToTheirDomain(t *testing.T) {
 	of := func(domain string) leaf { return uris("spiffe://" + domain) }
 	ours, nameless := newCA(t, "ours", of("ours.example")), newCA(t, "nameless")

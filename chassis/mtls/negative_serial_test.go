@@ -26,7 +26,8 @@ func negative(t *testing.T, cert *x509.Certificate) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
-// A root with a negative serial number spoils no bundle: it is skipped, with a warning, and the others are trusted.
+// A root with a negative serial number spoils no bundle: it is skipped, with a warning, and the
+// others are trusted.
 func TestRootWithNegativeSerialNumber(t *testing.T) {
 	own, old, dir := newCA(t, "own"), newCA(t, "old"), t.TempDir()
 	m := materialOf(t, own.issue(t, uris("spiffe://example.org/wallet")), own)

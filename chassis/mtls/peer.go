@@ -67,8 +67,8 @@ func (a *AuthInfo) Valid(now time.Time) error { return a.proof.valid(now) }
 // it reconnects then.
 func (a *AuthInfo) Leaving(now time.Time) bool { return a.proof.leaving(now) }
 
-// HeaderListLimit returns the size of headers that the client has said to take, in bytes, and 0 if it
-// takes any, or for a connection of other credentials than [ServerCredentials].
+// HeaderListLimit returns the size of headers that the client has said to take, in bytes, and 0 if
+// it takes any, or for a connection of other credentials than [ServerCredentials].
 func (a *AuthInfo) HeaderListLimit() int {
 	if a.settings == nil {
 		return 0

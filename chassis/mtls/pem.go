@@ -36,8 +36,8 @@ func parseCertificates(data []byte) ([]*x509.Certificate, error) {
 
 // parseAuthorities is parseCertificates for a bundle of roots. A certificate with a negative serial
 // number, which crypto/x509 refuses and some old authorities have, is skipped: nobody that it has
-// issued is trusted, and the others of the bundle still are. The result names those that were skipped,
-// by their place in the file from 1 on. If there is no other, it is an error.
+// issued is trusted, and the others of the bundle still are. The result names those that were
+// skipped, by their place in the file from 1 on. If there is no other, it is an error.
 func parseAuthorities(data []byte) (certs []*x509.Certificate, skipped []int, err error) {
 	ders, whole := blocksOf(certificateBlock, data)
 	if whole != nil {

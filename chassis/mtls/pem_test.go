@@ -7,8 +7,9 @@ import (
 	"github.com/betmakers/paddock/chassis/mtls"
 )
 
-// FuzzParseCertificates holds the parser to two rules: what it accepts has a certificate for every block that begins as one,
-// and cutting an accepted list short never yields a shorter list, unless the cut is between blocks.
+// FuzzParseCertificates holds the parser to two rules: what it accepts has a certificate for every
+// block that begins as one, and cutting an accepted list short never yields a shorter list, unless
+// the cut is between blocks.
 func FuzzParseCertificates(f *testing.F) {
 	one, two := newCA(f, "one"), newCA(f, "two")
 	both := certPEM(one.cert, two.cert)

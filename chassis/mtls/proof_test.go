@@ -27,7 +27,8 @@ type connection struct {
 	auth   *mtls.AuthInfo
 }
 
-// connect makes a connection as a gRPC server has it, to a client that presents cert. It works in a bubble.
+// connect makes a connection as a gRPC server has it, to a client that presents cert. It works in a
+// bubble.
 func connect(t testing.TB, src *source, cert tls.Certificate) connection {
 	t.Helper()
 	creds, err := mtls.ServerCredentials(src, mtls.ObserverOptions{})
@@ -59,8 +60,8 @@ func (c connection) read() <-chan string {
 
 const goAway = "\x00\x00\x08\x07\x00\x00\x00\x00\x00\x7f\xff\xff\xff\x00\x00\x00\x00"
 
-// A client is asked to go before its certificate ends, is no longer valid when it has, and is cut soon after. What
-// ends may be an authority's certificate.
+// A client is asked to go before its certificate ends, is no longer valid when it has, and is cut
+// soon after. What ends may be an authority's certificate.
 func TestProofEndsWithItsCertificates(t *testing.T) {
 	for name, issue := range map[string]func(*testing.T, *ca) tls.Certificate{
 		"the leaf": func(t *testing.T, root *ca) tls.Certificate { return root.issue(t, uris("spiffe://example.org/web")) },
@@ -179,8 +180,8 @@ func BenchmarkValid(b *testing.B) {
 	}
 }
 
-// A client that has renewed its certificate loses no call when the authority of its old one goes: it is told to make
-// a new connection, and does.
+// A client that has renewed its certificate loses no call when the authority of its old one goes:
+// it is told to make a new connection, and does.
 func TestRenewedClientLosesNoCall(t *testing.T) {
 	leakcheck.Check(t)
 	before, after := newCA(t, "before"), newCA(t, "after")
@@ -212,7 +213,8 @@ func TestRenewedClientLosesNoCall(t *testing.T) {
 	eventually(t, "a connection with the new certificate", func() bool { return say() == "after" })
 }
 
-// The same for HTTPS, where the server ends connections in good order and the listener cuts what is left.
+// The same for HTTPS, where the server ends connections in good order and the listener cuts what is
+// left.
 func TestListenerCutsWhatHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		root, other := newCA(t, "root"), newCA(t, "other")

@@ -13,8 +13,8 @@ import (
 	"github.com/betmakers/paddock/chassis/mtls"
 )
 
-// Who a service is does not change while it runs: not by files of another service, another trust domain, a
-// development authority, or nobody at all.
+// Who a service is does not change while it runs: not by files of another service, another trust
+// domain, a development authority, or nobody at all.
 func TestReplacementByAnotherIsRefused(t *testing.T) {
 	own := newCA(t, "production")
 	for name, other := range map[string]leaf{

@@ -26,7 +26,8 @@ import (
 	"github.com/betmakers/paddock/internal/leakcheck"
 )
 
-// serveGRPC runs a gRPC server with src's certificates and returns its address. Every unary call goes through handler.
+// serveGRPC runs a gRPC server with src's certificates and returns its address. Every unary call
+// goes through handler.
 func serveGRPC(t *testing.T, src mtls.Source, opts mtls.ObserverOptions, handler func(context.Context), more ...grpc.ServerOption) string {
 	t.Helper()
 	creds, err := mtls.ServerCredentials(src, opts)
@@ -61,7 +62,8 @@ func call(t *testing.T, addr string, creds credentials.TransportCredentials) err
 	return err
 }
 
-// presenting returns a client's configuration that trusts src's roots and presents cert whatever the server asks for.
+// presenting returns a client's configuration that trusts src's roots and presents cert whatever
+// the server asks for.
 func presenting(src *source, cert tls.Certificate, changes ...func(*tls.Config)) *tls.Config {
 	config := &tls.Config{
 		RootCAs: src.Load().Roots, ServerName: "localhost", NextProtos: []string{"h2"},
@@ -253,7 +255,8 @@ func TestPeerIDWithoutTLS(t *testing.T) {
 	checkPeerID(t, peer.NewContext(t.Context(), &peer.Peer{AuthInfo: fakeInfo{"bets"}}), "")
 }
 
-// serveHTTPS runs an HTTPS server behind Listener and returns its address. It answers with the caller's identity.
+// serveHTTPS runs an HTTPS server behind Listener and returns its address. It answers with the
+// caller's identity.
 func serveHTTPS(t *testing.T, src mtls.Source, opts mtls.ListenerOptions) string {
 	t.Helper()
 	inner, err := net.Listen("tcp", "127.0.0.1:0")

@@ -112,7 +112,8 @@ func (a *agent) FetchX509SVID(_ *workload.X509SVIDRequest, stream grpc.ServerStr
 	}
 }
 
-// delivery is what an agent answers: an identity, the roots of its domain, and those of federated domains.
+// delivery is what an agent answers: an identity, the roots of its domain, and those of federated
+// domains.
 func delivery(t *testing.T, id string, cert tls.Certificate, federated map[string]*ca, roots ...*ca) *workload.X509SVIDResponse {
 	t.Helper()
 	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
@@ -250,7 +251,8 @@ func TestSPIFFERefusesABadDelivery(t *testing.T) {
 	}
 }
 
-// TestSPIFFETrustsEachDomainForItsOwn checks that the roots of a federated domain vouch for its identities alone.
+// TestSPIFFETrustsEachDomainForItsOwn checks that the roots of a federated domain vouch for its
+// identities alone.
 func TestSPIFFETrustsEachDomainForItsOwn(t *testing.T) {
 	leakcheck.Check(t)
 	root, partner, stranger := spiffeCA(t, "example.org"), spiffeCA(t, "partner.org"), spiffeCA(t, "stranger.org")

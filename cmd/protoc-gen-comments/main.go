@@ -1,6 +1,6 @@
-// Command protoc-gen-comments is a plugin of protoc and buf. It keeps the comments of .proto files in the binary, where the
-// chassis finds them for the description of the REST interface: protoc-gen-go leaves them out. It needs no installation in
-// a module that requires Paddock:
+// Command protoc-gen-comments is a plugin of protoc and buf. It keeps the comments of .proto files
+// in the binary, where the chassis finds them for the description of the REST interface:
+// protoc-gen-go leaves them out. It needs no installation in a module that requires Paddock:
 //
 //	# buf.gen.yaml
 //	plugins:
@@ -8,8 +8,8 @@
 //	    out: gen
 //	    opt: paths=source_relative
 //
-// It takes the options of protoc-gen-go, and writes NAME.comments.pb.go beside NAME.pb.go, for files that have comments.
-// Comments between (-- and --) and lines for linters are left out.
+// It takes the options of protoc-gen-go, and writes NAME.comments.pb.go beside NAME.pb.go, for
+// files that have comments. Comments between (-- and --) and lines for linters are left out.
 package main
 
 import (
@@ -76,7 +76,8 @@ func write(plugin *protogen.Plugin, file *protogen.File) error {
 	return nil
 }
 
-// lines writes a text as a sum of literals, one for each part that ends with a line or has 100 bytes.
+// lines writes a text as a sum of literals, one for each part that ends with a line or has 100
+// bytes.
 func lines(g *protogen.GeneratedFile, text string) {
 	for text != "" {
 		end := min(len(text), 100)

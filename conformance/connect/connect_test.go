@@ -17,8 +17,8 @@ import (
 
 const module = "connectrpc.com/conformance"
 
-// Every case passes that grpc-go passes, but for those on the list. It builds some large programs, so it runs with make
-// conformance only.
+// Every case passes that grpc-go passes, but for those on the list. It builds some large programs,
+// so it runs with make conformance only.
 func TestConnect(t *testing.T) {
 	if !report.Long() {
 		t.Skip("make conformance runs this")

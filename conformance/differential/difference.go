@@ -44,7 +44,8 @@ func differences(reference, chassis *answer) []difference {
 	return found
 }
 
-// ofClientStream reports whether a method reads a stream. How much of it the handler has read when the call fails is chance.
+// ofClientStream reports whether a method reads a stream. How much of it the handler has read when
+// the call fails is chance.
 func ofClientStream(received string) bool {
 	method, _, _ := strings.Cut(received, " ")
 	return method == "Collect" || method == "Chat" || method == "Uploads"
@@ -67,9 +68,9 @@ func values(h http.Header, name string) string {
 	return fmt.Sprintf("%q", h[name])
 }
 
-// noteBodies compares bodies as JSON where they are JSON. Errors are compared by code, text and details, in whatever form
-// each side sends them: as a body, or as the last line of a stream. Where one side alone fails, that is the difference.
-// It reports whether a side has failed.
+// noteBodies compares bodies as JSON where they are JSON. Errors are compared by code, text and
+// details, in whatever form each side sends them: as a body, or as the last line of a stream. Where
+// one side alone fails, that is the difference. It reports whether a side has failed.
 func noteBodies(note func(aspect, a, b string), reference, chassis *answer) (failed bool) {
 	a, b := split(reference.body), split(chassis.body)
 	status, problem := last(a, reference.status, statusOf), last(b, chassis.status, problemOf)
@@ -162,7 +163,8 @@ var errorID = regexp.MustCompile(`\bid [0-9a-f]{16}\b`)
 // address is that of a side, which its handlers see.
 var address = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
 
-// split returns the JSON values of a body, each without blanks and with sorted keys. What is no JSON is one value.
+// split returns the JSON values of a body, each without blanks and with sorted keys. What is no
+// JSON is one value.
 func split(body []byte) []string {
 	body = address.ReplaceAll(body, []byte("ADDRESS"))
 	decoder := json.NewDecoder(bytes.NewReader(body))

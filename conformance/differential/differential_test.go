@@ -49,8 +49,8 @@ func (p *pair) hold(t *testing.T, differences *known.List, requests []request) c
 // everywhere is the section of what differs in all answers: their requests count as equal.
 const everywhere = "everywhere"
 
-// The table and generated requests: nothing differs but what is on the list, and all that is on the list is needed by the
-// table. SEED is another seed of the generator, and REQUESTS another number.
+// The table and generated requests: nothing differs but what is on the list, and all that is on the
+// list is needed by the table. SEED is another seed of the generator, and REQUESTS another number.
 func TestDifferential(t *testing.T) {
 	p, differences := startPair(t), known.Read(t, list)
 	counted := new(report.Table)
@@ -85,8 +85,8 @@ func number(t *testing.T, name string, otherwise int) int {
 	return n
 }
 
-// holdStarts starts services with templates that the gateway serves, one by one, so that a start which is refused is a
-// difference like others.
+// holdStarts starts services with templates that the gateway serves, one by one, so that a start
+// which is refused is a difference like others.
 func holdStarts(t *testing.T, differences *known.List) counts {
 	t.Helper()
 	c := counts{differences: map[string]int{}}

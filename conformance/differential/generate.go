@@ -79,7 +79,8 @@ func (g *generator) chance(n int) bool { return g.IntN(n) == 0 }
 
 func pick[T any](g *generator, from []T) T { return from[g.IntN(len(from))] }
 
-// request makes one request of a random route. Most can be served; the others are near to one that can.
+// request makes one request of a random route. Most can be served; the others are near to one that
+// can.
 func (g *generator) request() request {
 	b := pick(g, g.bindings)
 	r := request{method: b.verb, target: g.path(b)}

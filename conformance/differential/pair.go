@@ -84,8 +84,9 @@ func startClient(tb testing.TB) *http.Transport {
 	return client
 }
 
-// startReference serves parts by a plain gateway over a plain server. Its JSON has the options of the chassis's: fields
-// without a value are sent where they have a default, and unset messages are left out.
+// startReference serves parts by a plain gateway over a plain server. Its JSON has the options of
+// the chassis's: fields without a value are sent where they have a default, and unset messages are
+// left out.
 func startReference(tb testing.TB, parts []part) side {
 	tb.Helper()
 	impl := new(service)

@@ -30,10 +30,12 @@ import (
 	shapesv1 "github.com/betmakers/paddock/conformance/proto/shapes/v1"
 )
 
-// requestID is where the header From arrives, which numbers requests here, so that what a handler has received is known to be of it.
+// requestID is where the header From arrives, which numbers requests here, so that what a handler
+// has received is known to be of it.
 const requestID = "grpcgateway-from"
 
-// service implements the services of shapes.v1. It keeps what its handlers have received, by request.
+// service implements the services of shapes.v1. It keeps what its handlers have received, by
+// request.
 type service struct {
 	shapesv1.UnimplementedMessageServiceServer
 	shapesv1.UnimplementedRouteServiceServer
@@ -230,7 +232,8 @@ func end(call metadataSetter, script *shapesv1.Script) error {
 	return st.Err()
 }
 
-// details are of every kind that google.rpc has, one that is not of google.rpc, and one of a well-known type.
+// details are of every kind that google.rpc has, one that is not of google.rpc, and one of a
+// well-known type.
 func details() []protoadapt.MessageV1 {
 	return []protoadapt.MessageV1{
 		protoadapt.MessageV1Of(&errdetails.ErrorInfo{Reason: "NO_STOCK", Domain: "shapes.test", Metadata: map[string]string{"sku": "7"}}),
@@ -248,8 +251,8 @@ func details() []protoadapt.MessageV1 {
 	}
 }
 
-// hop is what grpc-go adds between the gateway and the server, which are two only on the plain side.
-// requestID differs in each request.
+// hop is what grpc-go adds between the gateway and the server, which are two only on the plain
+// side. requestID differs in each request.
 var hop = []string{":authority", "content-type", "grpc-accept-encoding", "user-agent", requestID}
 
 // note is an answer. It lists what the caller has sent, if script says so.

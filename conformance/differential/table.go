@@ -21,7 +21,8 @@ func table() []request {
 	)
 }
 
-// scalarRequests have every type in a path, in a query and in a body, with values of it, at its limits, and others.
+// scalarRequests have every type in a path, in a query and in a body, with values of it, at its
+// limits, and others.
 func scalarRequests() []request {
 	values := map[string][]string{
 		"int32":       {"0", "-1", "2147483647", "-2147483648", "2147483648", "1.0", "1e3", "0x1f", "010", "+1", "x", "%201", "1_000"},

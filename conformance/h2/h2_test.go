@@ -35,9 +35,10 @@ const (
 	skipped result = "skipped"
 )
 
-// Every case passes that the reference passes, but for those on the list. h2spec sends and reads at the same time, so some
-// cases fail by chance, on every server: what counts is a case that fails each time and that the reference has ever passed.
-// Without make conformance, only the parts are run that depend on no chance, once.
+// Every case passes that the reference passes, but for those on the list. h2spec sends and reads at
+// the same time, so some cases fail by chance, on every server: what counts is a case that fails
+// each time and that the reference has ever passed. Without make conformance, only the parts are
+// run that depend on no chance, once.
 func TestH2Spec(t *testing.T) {
 	list := known.Read(t, "differences.txt")
 	counted := new(report.Table)

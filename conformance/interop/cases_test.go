@@ -19,7 +19,8 @@ type testCase struct {
 	run  func(ctx context.Context, c *client)
 }
 
-// client is the connection of a case, and how to make another like it; nil where there can be but one.
+// client is the connection of a case, and how to make another like it; nil where there can be but
+// one.
 type client struct {
 	conn    *grpc.ClientConn
 	another func() *grpc.ClientConn
@@ -70,7 +71,8 @@ func cases() []testCase {
 	return list
 }
 
-// soak makes large calls on the connections that channel returns. How long they take is not the question.
+// soak makes large calls on the connections that channel returns. How long they take is not the
+// question.
 func soak(ctx context.Context, channel func() (*grpc.ClientConn, func())) {
 	interop.DoSoakTest(ctx, interop.SoakTestConfig{
 		RequestSize: 271828, ResponseSize: 314159, NumWorkers: 1, Iterations: 10,

@@ -1,5 +1,5 @@
-// Package openapi_test holds the OpenAPI documents of services to public validators, and a client that is generated from
-// one to a running service. make openapi runs it.
+// Package openapi_test holds the OpenAPI documents of services to public validators, and a client
+// that is generated from one to a running service. make openapi runs it.
 package openapi_test
 
 import (

@@ -86,7 +86,8 @@ func fetch(t *testing.T, url string) []byte {
 	return body
 }
 
-// bigDocument returns the document of a service with every kind of field and route: that of the tests of internal/openapi.
+// bigDocument returns the document of a service with every kind of field and route: that of the
+// tests of internal/openapi.
 func bigDocument(t *testing.T) []byte {
 	t.Helper()
 	data, err := os.ReadFile("../../internal/openapi/testdata/notes.binpb")

@@ -207,7 +207,8 @@ func zipped(t *testing.T, text string) string {
 	return out.String()
 }
 
-// Connections beyond the limit are closed, a place that is given back can be had at once, and the probes have no limit.
+// Connections beyond the limit are closed, a place that is given back can be had at once, and the
+// probes have no limit.
 func TestAttackConnections(t *testing.T) {
 	t.Parallel()
 	const limit = 50
@@ -247,8 +248,8 @@ func TestAttackConnections(t *testing.T) {
 	}
 }
 
-// marked are bodies that once made the redaction work: each is sent to a method whose fields are marked, and to one that
-// is the same without marks.
+// marked are bodies that once made the redaction work: each is sent to a method whose fields are
+// marked, and to one that is the same without marks.
 func marked() map[string][]string {
 	entries := func(n int, format string) (list []string) {
 		for i := range n {
@@ -265,7 +266,8 @@ func marked() map[string][]string {
 	}
 }
 
-// A caller has no more work done by a field that is marked than by one that is not, whatever it puts there.
+// A caller has no more work done by a field that is marked than by one that is not, whatever it
+// puts there.
 func TestAttackMarks(t *testing.T) {
 	s := startTarget(t, testservice)
 	conn := dial(t, s.grpc, s.caller)

@@ -20,7 +20,8 @@ import (
 	hellov1 "github.com/betmakers/paddock/examples/gen/hello/v1"
 )
 
-// Requests for /debug that come from here by TCP, and in truth from elsewhere, or that mean it by another name.
+// Requests for /debug that come from here by TCP, and in truth from elsewhere, or that mean it by
+// another name.
 func TestAttackDebug(t *testing.T) {
 	t.Parallel()
 	s := startTarget(t, hello)
@@ -81,7 +82,8 @@ func TestAttackDebug(t *testing.T) {
 	s.answersStrangers(t, "after them")
 }
 
-// Behind a proxy that says nothing, loopback proves nobody: with the setting for it nothing is shown.
+// Behind a proxy that says nothing, loopback proves nobody: with the setting for it nothing is
+// shown.
 func TestAttackDebugThroughASilentProxy(t *testing.T) {
 	t.Parallel()
 	s := startTarget(t, hello, "CHASSIS_DEBUG_LOOPBACK=false")
@@ -135,7 +137,8 @@ func TestAttackWhatIsServedInProduction(t *testing.T) {
 	}
 }
 
-// Headers by which a caller of REST would set what only the chassis or a caller of gRPC sets. None reaches a handler.
+// Headers by which a caller of REST would set what only the chassis or a caller of gRPC sets. None
+// reaches a handler.
 func TestAttackMetadata(t *testing.T) {
 	t.Parallel()
 	s := startTarget(t, testservice)
@@ -200,7 +203,8 @@ func TestAttackRateLimit(t *testing.T) {
 	}
 }
 
-// What callers send stands in lines of the log as text: it makes no line of its own, and moves no cursor.
+// What callers send stands in lines of the log as text: it makes no line of its own, and moves no
+// cursor.
 func TestAttackLog(t *testing.T) {
 	t.Parallel()
 	const forged = "\n{\"level\":\"ERROR\",\"msg\":\"forged\"}\x1b[2J\u009b\u202e"

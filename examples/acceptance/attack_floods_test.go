@@ -14,7 +14,8 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// flooder is a connection whose frames are gathered and sent many at a time. It reads nothing but to throw it away.
+// flooder is a connection whose frames are gathered and sent many at a time. It reads nothing but
+// to throw it away.
 type flooder struct {
 	*http2.Framer
 	port   string
@@ -140,8 +141,8 @@ var floods = []struct {
 	}},
 }
 
-// flood sends on one connection after the other what the server takes, until the time has come and something was sent. It
-// returns how many frames the server has taken.
+// flood sends on one connection after the other what the server takes, until the time has come and
+// something was sent. It returns how many frames the server has taken.
 func (s target) flood(port string, once, again func(*flooder), until time.Time) (sent int64) {
 	for sent == 0 || time.Now().Before(until) {
 		conn, err := tls.Dial("tcp", s.addr(port), h2(s.caller))
@@ -171,8 +172,9 @@ func (s target) flood(port string, once, again func(*flooder), until time.Time) 
 	return sent
 }
 
-// Frames of every kind, as many as go, on connections with a good certificate to both ports: the process keeps its memory,
-// answers those who come new, and is as before when they have gone. No other test runs beside it.
+// Frames of every kind, as many as go, on connections with a good certificate to both ports: the
+// process keeps its memory, answers those who come new, and is as before when they have gone. No
+// other test runs beside it.
 func TestAttackFloods(t *testing.T) {
 	const connections, most = 2, 160 * mib
 	s := startTarget(t, hello)

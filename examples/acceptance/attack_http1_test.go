@@ -19,8 +19,9 @@ var refused = []int{400, 404, 405, 411, 413, 414, 415, 417, 426, 431, 501, 505}
 // postHello is the begin of a request with a body.
 const postHello = "POST /v1/hello HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
-// http1 are requests that parsers have been led astray with. Behind each one stands another, which must not be answered
-// where the first is refused: what a server takes for a body, a proxy may have taken for a request, or the other way round.
+// http1 are requests that parsers have been led astray with. Behind each one stands another, which
+// must not be answered where the first is refused: what a server takes for a body, a proxy may have
+// taken for a request, or the other way round.
 var http1 = []struct {
 	name, sends string
 	want        []int // nil: refused
@@ -138,7 +139,8 @@ func statusesOf(answers []byte) (statuses []int) {
 	return statuses
 }
 
-// Paths by which what is guarded by its path was reached elsewhere. Not one leads to a handler, or to another host.
+// Paths by which what is guarded by its path was reached elsewhere. Not one leads to a handler, or
+// to another host.
 func TestAttackPaths(t *testing.T) {
 	t.Parallel()
 	s := startTarget(t, hello)
@@ -166,7 +168,8 @@ func TestAttackPaths(t *testing.T) {
 	}
 }
 
-// An encoded slash is a part of the segment that it stands in, as google/api/http.proto has it: it leads to no other route.
+// An encoded slash is a part of the segment that it stands in, as google/api/http.proto has it: it
+// leads to no other route.
 func TestEncodedSlashesAreText(t *testing.T) {
 	t.Parallel()
 	s := startTarget(t, hello)

@@ -16,7 +16,8 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// leaf returns a certificate that is like those of a.issue but for its URIs, which need not be such, and what change says.
+// leaf returns a certificate that is like those of a.issue but for its URIs, which need not be
+// such, and what change says.
 func (a *authority) leaf(t testing.TB, change func(*x509.Certificate), uris ...string) tls.Certificate {
 	t.Helper()
 	var names []asn1.RawValue
@@ -74,7 +75,8 @@ var badIDs = [][]string{
 	{"spiffe://example.org/" + strings.Repeat("a", 2100)},
 }
 
-// badLeaves are certificates of an ID in order that X.509-SVID forbids, or that are for something else.
+// badLeaves are certificates of an ID in order that X.509-SVID forbids, or that are for something
+// else.
 var badLeaves = map[string]func(*x509.Certificate){
 	"an authority":        func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = true, true },
 	"keyCertSign":         func(c *x509.Certificate) { c.KeyUsage |= x509.KeyUsageCertSign },
@@ -121,7 +123,8 @@ func TestAttackIdentities(t *testing.T) {
 	if calls := s.log.all(line("call")); len(calls) != 0 {
 		t.Errorf("calls were made: %v", calls)
 	}
-	// The control: the same certificate with nothing wrong in it, and lookalikes, who come in as what they are.
+	// The control: the same certificate with nothing wrong in it, and lookalikes, who come in as
+	// what they are.
 	for _, uri := range []string{"spiffe://example.org/web", "spiffe://example.orgx/web", "spiffe://evil.example.org/web", "spiffe://xn--exmple-cua.org/web"} {
 		if err := tryCall(within(t), s.grpc, credentials.NewTLS(s.ours.client(s.ours.leaf(t, nil, uri)))); err != nil {
 			t.Errorf("%s: %v", uri, err)

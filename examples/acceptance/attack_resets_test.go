@@ -19,8 +19,8 @@ import (
 	hellov1 "github.com/betmakers/paddock/examples/gen/hello/v1"
 )
 
-// Calls that are begun in great number and reset a moment later take nothing from a caller beside them, and leave nothing
-// behind: not of the places of those that run, and not of a resource.
+// Calls that are begun in great number and reset a moment later take nothing from a caller beside
+// them, and leave nothing behind: not of the places of those that run, and not of a resource.
 func TestAttackResets(t *testing.T) {
 	const connections, calls = 2, 240
 	s := startTarget(t, testservice)
@@ -98,8 +98,8 @@ func (s target) reset(port string, calls int, send func(*flooder)) error {
 	return err
 }
 
-// innocent makes calls of both kinds for as long as attacks go on, and 100 at least, each of which must be answered. So many
-// attackers attack again and again meanwhile.
+// innocent makes calls of both kinds for as long as attacks go on, and 100 at least, each of which
+// must be answered. So many attackers attack again and again meanwhile.
 func (s target) innocent(t *testing.T, attackers int, attack func()) (answered int64) {
 	t.Helper()
 	const callers, least = 4, 100
@@ -136,7 +136,8 @@ func (s target) innocent(t *testing.T, attackers int, attack func()) (answered i
 	return count.Load()
 }
 
-// A caller that gives its calls up before they can be answered says nothing about the service: the others are not refused.
+// A caller that gives its calls up before they can be answered says nothing about the service: the
+// others are not refused.
 func TestAttackHaste(t *testing.T) {
 	s := startTarget(t, testservice)
 	client := hellov1.NewHelloServiceClient(dial(t, s.grpc, s.caller))

@@ -13,8 +13,8 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// The attacks are tables: a line more is an attack more. What each of them was found by, and what else is tried elsewhere,
-// is in docs/attacks.md; `make attack` runs all of it.
+// The attacks are tables: a line more is an attack more. What each of them was found by, and what
+// else is tried elsewhere, is in docs/attacks.md; `make attack` runs all of it.
 
 // attackTime is how long a flood goes on: what ATTACK says, or the short form.
 func attackTime(t testing.TB) time.Duration {
@@ -52,7 +52,8 @@ func (p *process) addr(port string) string {
 	return p.rest
 }
 
-// answersStrangers makes calls by new connections, by gRPC and REST, each of which must be answered.
+// answersStrangers makes calls by new connections, by gRPC and REST, each of which must be
+// answered.
 func (s target) answersStrangers(t testing.TB, when string) {
 	t.Helper()
 	if err := tryCall(within(t), s.grpc, credentials.NewTLS(s.caller)); err != nil {

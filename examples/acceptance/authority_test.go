@@ -34,7 +34,8 @@ func newAuthority(t testing.TB, name string) *authority {
 	return &authority{cert: sign(t, template, template, key, key), key: key}
 }
 
-// issue returns a certificate of spiffe://example.org/name, good for servers and clients, that expires after life.
+// issue returns a certificate of spiffe://example.org/name, good for servers and clients, that
+// expires after life.
 func (a *authority) issue(t testing.TB, name string, life time.Duration) tls.Certificate {
 	t.Helper()
 	key := newKey(t)

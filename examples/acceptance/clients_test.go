@@ -31,7 +31,8 @@ func within(t testing.TB) context.Context {
 	return ctx
 }
 
-// developer returns what a client needs in development: the certificate that the service has put on disk for it.
+// developer returns what a client needs in development: the certificate that the service has put on
+// disk for it.
 func (p *process) developer() *tls.Config {
 	p.t.Helper()
 	dir := filepath.Join(p.home, ".local", "state", "paddock", "ca")
@@ -136,8 +137,9 @@ type load struct {
 	traces []string // of the calls that were done
 }
 
-// startLoad makes rate calls a second, at most atOnce of them at a time: a machine that is too busy for them is given fewer,
-// and not a queue that grows until calls miss their deadlines. A call returns its trace id, empty for none.
+// startLoad makes rate calls a second, at most atOnce of them at a time: a machine that is too busy
+// for them is given fewer, and not a queue that grows until calls miss their deadlines. A call
+// returns its trace id, empty for none.
 func startLoad(rate, atOnce int, call func(context.Context) (traceID string, err error)) *load {
 	l := &load{stop: make(chan struct{})}
 	room := make(chan struct{}, atOnce)

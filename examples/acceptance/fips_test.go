@@ -11,8 +11,8 @@ import (
 
 var fipsOn = regexp.MustCompile(`"FIPS 140-3",\s*"value": "on"`)
 
-// A service runs on Go's FIPS 140-3 module, also where everything else is refused: development authority, mutual TLS,
-// REST by TLS, and a stop in good order.
+// A service runs on Go's FIPS 140-3 module, also where everything else is refused: development
+// authority, mutual TLS, REST by TLS, and a stop in good order.
 func TestFIPS(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"on", "only"} {

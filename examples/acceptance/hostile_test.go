@@ -21,10 +21,11 @@ import (
 	hellov1 "github.com/betmakers/paddock/examples/gen/hello/v1"
 )
 
-// These clients have a good certificate, and take what they can get with it. None runs beside other tests, whose
-// machine they would take away.
+// These clients have a good certificate, and take what they can get with it. None runs beside other
+// tests, whose machine they would take away.
 
-// answersNewClients makes calls by new connections, and tells what the slowest took: far below a second on an idle machine.
+// answersNewClients makes calls by new connections, and tells what the slowest took: far below a
+// second on an idle machine.
 func (p *process) answersNewClients(when string) {
 	p.t.Helper()
 	var slowest time.Duration
@@ -40,7 +41,8 @@ func (p *process) answersNewClients(when string) {
 	p.t.Logf("%s: new clients have their answer within %s", when, slowest.Round(time.Millisecond))
 }
 
-// inUse returns what the process holds of memory for its heap and stacks when all garbage is collected.
+// inUse returns what the process holds of memory for its heap and stacks when all garbage is
+// collected.
 func (p *process) inUse() float64 {
 	p.t.Helper()
 	if status, _, err := p.get("/debug/pprof/heap?gc=1"); err != nil || status != http.StatusOK {
@@ -50,8 +52,9 @@ func (p *process) inUse() float64 {
 	return series["go_memstats_heap_alloc_bytes"] + series["go_memstats_stack_inuse_bytes"]
 }
 
-// memoryReturns waits until the process holds little of what it took. It never holds quite as little as before: the runtime
-// keeps the descriptors of goroutines, and the flight recorder has seen something.
+// memoryReturns waits until the process holds little of what it took. It never holds quite as
+// little as before: the runtime keeps the descriptors of goroutines, and the flight recorder has
+// seen something.
 func (p *process) memoryReturns(before, during float64) {
 	p.t.Helper()
 	const room = 16 * mib
@@ -132,7 +135,8 @@ func TestRapidResets(t *testing.T) {
 	p.memoryReturns(before, during)
 }
 
-// resets opens and resets streams on one connection until the server has enough or the time has come.
+// resets opens and resets streams on one connection until the server has enough or the time has
+// come.
 func resets(addr string, config *tls.Config, until time.Time, streams *atomic.Int64) {
 	conn, err := tls.Dial("tcp", addr, h2(config))
 	if err != nil {
@@ -157,7 +161,8 @@ func resets(addr string, config *tls.Config, until time.Time, streams *atomic.In
 	}
 }
 
-// requestHeader returns the header of a call that needs nothing of what came before it on its connection.
+// requestHeader returns the header of a call that needs nothing of what came before it on its
+// connection.
 func requestHeader(path string) []byte {
 	var block bytes.Buffer
 	enc := hpack.NewEncoder(&block)
@@ -233,7 +238,8 @@ func readNothing(t *testing.T, p *process, streams uint32, message []byte) *tls.
 	return conn
 }
 
-// Calls whose header comes and whose message never does: they wait for ever, and nobody waits for them.
+// Calls whose header comes and whose message never does: they wait for ever, and nobody waits for
+// them.
 func TestCallsWithoutAMessage(t *testing.T) {
 	const connections, streamsEach = 4, 250
 	p := start(t, hello, "CHASSIS_LOG_REQUESTS=failed")

@@ -24,9 +24,9 @@ import (
 	hellov1 "github.com/betmakers/paddock/examples/gen/hello/v1"
 )
 
-// One of three replicas dies without a word, under load by Dial. Calls that may be repeated all succeed, wherever they
-// were. Of the others those are lost that were under way at the dead one, and no more. It runs alone: calls have the
-// two seconds of their contract, also on a busy machine.
+// One of three replicas dies without a word, under load by Dial. Calls that may be repeated all
+// succeed, wherever they were. Of the others those are lost that were under way at the dead one,
+// and no more. It runs alone: calls have the two seconds of their contract, also on a busy machine.
 func TestReplicaIsKilled(t *testing.T) {
 	ca := chassistest.NewCA(t)
 	files := writeIdentity(t, ca, "testservice")
@@ -70,7 +70,8 @@ func TestReplicaIsKilled(t *testing.T) {
 	}
 }
 
-// dialReplicas returns a client by Dial, of a service that finds the replicas under their addresses.
+// dialReplicas returns a client by Dial, of a service that finds the replicas under their
+// addresses.
 func dialReplicas(t *testing.T, ca *chassistest.CA, addresses []string) hellov1.HelloServiceClient {
 	t.Helper()
 	var client hellov1.HelloServiceClient

@@ -11,8 +11,9 @@ import (
 // unset removes the settings of the ports that launch has given: an empty one counts as none.
 var unset = []string{"CHASSIS_GRPC_ADDR=", "CHASSIS_HTTP_ADDR=", "CHASSIS_ADMIN_ADDR=", "CHASSIS_ENVIRONMENT=development"}
 
-// Two copies of a service and one that calls it start at once on one machine, without a setting. All are reachable, and find
-// each other by name; a copy that is killed does no harm, and one that comes later is found.
+// Two copies of a service and one that calls it start at once on one machine, without a setting.
+// All are reachable, and find each other by name; a copy that is killed does no harm, and one that
+// comes later is found.
 func TestServicesOfOneMachine(t *testing.T) {
 	home := t.TempDir()
 	env := append([]string{"HOME=" + home}, unset...)
@@ -75,7 +76,8 @@ func TestWhoHasThePort(t *testing.T) {
 	}
 }
 
-// timeout(1) sends SIGTERM to the process and to its group: the service stops gracefully all the same.
+// timeout(1) sends SIGTERM to the process and to its group: the service stops gracefully all the
+// same.
 func TestTheSameSignalTwice(t *testing.T) {
 	t.Parallel()
 	p := start(t, hello)

@@ -43,7 +43,8 @@ func TestHeadersAreBounded(t *testing.T) {
 		t.Errorf("admin port: status %d, %v", got, err)
 	}
 	raw := dialRaw(t, p.grpc, p.developer())
-	// One field many times over, which takes few bytes on the wire. A list of several frames ends the whole connection.
+	// One field many times over, which takes few bytes on the wire. A list of several frames ends
+	// the whole connection.
 	many := slices.Repeat([]hpack.HeaderField{{Name: "x-long", Value: long[:mib>>10]}}, 24)
 	raw.call(1, "/hello.v1.HelloService/SayHello", many...)
 	raw.until("the stream to be refused", func(f http2.Frame) bool {

@@ -14,7 +14,8 @@ var hello, frontdesk, testservice string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	// The tests wait for processes most of the time: more of them at once than there are processors costs nothing.
+	// The tests wait for processes most of the time: more of them at once than there are processors
+	// costs nothing.
 	_ = flag.Set("test.parallel", "8")
 	os.Exit(run(m))
 }

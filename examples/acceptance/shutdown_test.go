@@ -39,9 +39,9 @@ func (p *process) steps() []string {
 	return steps
 }
 
-// A replica leaves while its callers go on: those by gRPC spread over two replicas and never stop, those by REST leave
-// some time after readiness is off, as a load balancer makes them. It runs alone, so that REST has left before the drain
-// delay is over on any machine.
+// A replica leaves while its callers go on: those by gRPC spread over two replicas and never stop,
+// those by REST leave some time after readiness is off, as a load balancer makes them. It runs
+// alone, so that REST has left before the drain delay is over on any machine.
 func TestReplicaLeavesUnderLoad(t *testing.T) {
 	spans := newCollector(t)
 	leaving := start(t, hello, spans.env(), "CHASSIS_DRAIN_DELAY=12s", "CHASSIS_SHUTDOWN_TIMEOUT=40s")
@@ -193,7 +193,8 @@ func checkTraces(t *testing.T, c *collector, traces []string, served ...*process
 	}
 }
 
-// A stream by REST is told like any other, and its caller gets the error as the last line of the answer.
+// A stream by REST is told like any other, and its caller gets the error as the last line of the
+// answer.
 func TestStreamByRESTIsTold(t *testing.T) {
 	t.Parallel()
 	p := start(t, hello)

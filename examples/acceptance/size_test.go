@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// mostBytes is how large a small service may be. Compression, server-sent events and the metrics of bounded resources are in it. Whatever calls a method by a name that is
-// only known at run time, as templates do, costs more than that, because the linker then keeps every exported method.
+// mostBytes is how large a small service may be. Compression, server-sent events and the metrics of
+// bounded resources are in it. Whatever calls a method by a name that is only known at run time, as
+// templates do, costs more than that, because the linker then keeps every exported method.
 const mostBytes = 20_500_000
 
 func TestBinaryIsSmall(t *testing.T) {

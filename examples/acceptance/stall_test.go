@@ -26,7 +26,8 @@ func TestStandardOutputThatNobodyReads(t *testing.T) {
 		t.Fatal("no line was dropped")
 	}
 	p.log.resume()
-	// How many are lost is only known when there is room again, so the count of the notices catches up.
+	// How many are lost is only known when there is room again, so the count of the notices catches
+	// up.
 	await(t, "the log to say how many lines were lost", func() bool {
 		told := 0.0
 		for _, e := range p.log.all(line("log lines dropped, standard output was not read")) {

@@ -1,5 +1,6 @@
-// Command adopt is a service that keeps its own main, its own grpc.Server and its own http.Server, and has
-// taken up package middleware. What it took is marked: the rest is plain grpc-go and net/http.
+// Command adopt is a service that keeps its own main, its own grpc.Server and its own http.Server,
+// and has taken up package middleware. What it took is marked: the rest is plain grpc-go and
+// net/http.
 package main
 
 import (

@@ -18,7 +18,8 @@ import (
 	"github.com/betmakers/paddock/middleware"
 )
 
-// The service answers, its calls are measured and logged, and a stop ends a stream that would go on for hours.
+// The service answers, its calls are measured and logged, and a stop ends a stream that would go on
+// for hours.
 func TestAdopt(t *testing.T) {
 	log := new(output)
 	calls, requests := listen(t), listen(t)

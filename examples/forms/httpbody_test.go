@@ -86,7 +86,8 @@ func TestHTTPBodyInJSON(t *testing.T) {
 	}
 }
 
-// A download that fails under way is cut: nothing of the error is in the file, and the caller sees that it is not complete.
+// A download that fails under way is cut: nothing of the error is in the file, and the caller sees
+// that it is not complete.
 func TestDownloadThatFails(t *testing.T) {
 	t.Parallel()
 	svc := serve(t, &shapes{parts: func(_ *formsv1.Shape, stream formsv1.FormsService_DownloadPartsServer) error {

@@ -118,7 +118,8 @@ func TestFieldsAsRequests(t *testing.T) {
 	}
 }
 
-// One field as the body of an answer has the JSON that it has within its message, also where it is not set.
+// One field as the body of an answer has the JSON that it has within its message, also where it is
+// not set.
 func TestFieldsAsAnswers(t *testing.T) {
 	t.Parallel()
 	svc := serve(t, &shapes{})
@@ -156,7 +157,8 @@ func TestFieldsAsAnswers(t *testing.T) {
 	}
 }
 
-// An answer that is no JSON is INTERNAL to the caller, in the log and in the metric, and nobody gets its text.
+// An answer that is no JSON is INTERNAL to the caller, in the log and in the metric, and nobody
+// gets its text.
 func TestAnswersThatAreNoJSON(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string]*formsv1.Shape{

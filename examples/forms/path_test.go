@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// A path means what google/api/http.proto says: a variable of one segment is decoded, one of several keeps its %2F.
+// A path means what google/api/http.proto says: a variable of one segment is decoded, one of
+// several keeps its %2F.
 func TestEncodedPaths(t *testing.T) {
 	t.Parallel()
 	svc := serve(t, &shapes{})

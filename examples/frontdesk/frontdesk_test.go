@@ -14,7 +14,8 @@ import (
 	hellov1 "github.com/betmakers/paddock/examples/gen/hello/v1"
 )
 
-// hello stands in for the service of that name: a whole service, with what a test wants for an answer.
+// hello stands in for the service of that name: a whole service, with what a test wants for an
+// answer.
 type hello struct {
 	hellov1.UnimplementedHelloServiceServer
 }

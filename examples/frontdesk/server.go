@@ -15,8 +15,8 @@ type server struct {
 	hello hellov1.HelloServiceClient
 }
 
-// Welcome passes its context on, and with it the trace and what is left of its time. What hello refuses it refuses for
-// the same reason.
+// Welcome passes its context on, and with it the trace and what is left of its time. What hello
+// refuses it refuses for the same reason.
 func (s *server) Welcome(ctx context.Context, req *frontdeskv1.WelcomeRequest) (*frontdeskv1.WelcomeResponse, error) {
 	deadline, _ := ctx.Deadline() // the contract has one
 	s.log.DebugContext(ctx, "welcoming", "seconds_left", time.Until(deadline).Seconds())

@@ -30,8 +30,8 @@ func Example_gateway() {
 	// {"message":"Hello, Ada!"}
 }
 
-// A reason that the proto declares comes back to a client in Go as the same error, and to one of REST
-// as problem details.
+// A reason that the proto declares comes back to a client in Go as the same error, and to one of
+// REST as problem details.
 func Example_reason() {
 	svc := chassistest.Start(nil, greetService(), chassistest.Options{})
 	defer svc.Stop()

@@ -13,7 +13,8 @@ import (
 
 func main() { chassis.Main(context.Background(), Service()) }
 
-// config has the settings of this service. Run it with -help to see them, with those of the chassis.
+// config has the settings of this service. Run it with -help to see them, with those of the
+// chassis.
 type config struct {
 	Database    chassis.Secret[string] `env:"DATABASE_URL, default=file:corner-shop.db" help:"A PostgreSQL URL, or the file of an embedded SQLite database, such as file:items.db."`
 	Connections int                    `env:"DATABASE_CONNECTIONS, default=10" min:"1" max:"1000" help:"Connections to the database that are used at once."`

@@ -72,7 +72,8 @@ var clients = map[string]func(ctx context.Context, url, text string) (string, er
 	},
 }
 
-// A message goes there and back between every server and every client, with and without middleware and CORS.
+// A message goes there and back between every server and every client, with and without middleware
+// and CORS.
 func TestWebSockets(t *testing.T) {
 	for setting, service := range map[string]chassis.Service{
 		"plain":           {Name: "sockets", Setup: register},
@@ -110,7 +111,8 @@ func passing(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(w, r) })
 }
 
-// run runs a service on loopback until the end of the test, and returns the address of its REST port.
+// run runs a service on loopback until the end of the test, and returns the address of its REST
+// port.
 func run(t *testing.T, service chassis.Service) string {
 	t.Helper()
 	t.Setenv("CHASSIS_ENVIRONMENT", "development")

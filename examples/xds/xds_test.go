@@ -25,8 +25,8 @@ import (
 	hellov1 "github.com/betmakers/paddock/examples/gen/hello/v1"
 )
 
-// bootstrap names the file that tells gRPC where the control plane is. gRPC reads the variable when the process begins,
-// and the file when it is first needed.
+// bootstrap names the file that tells gRPC where the control plane is. gRPC reads the variable when
+// the process begins, and the file when it is first needed.
 const bootstrap = "GRPC_XDS_BOOTSTRAP"
 
 // TestMain runs the tests in a process that has begun with the variable.
@@ -53,7 +53,8 @@ func again() int {
 	return 0
 }
 
-// Dial takes its endpoints from the control plane and follows them, and goes on checking whom it talks to.
+// Dial takes its endpoints from the control plane and follows them, and goes on checking whom it
+// talks to.
 func TestDial(t *testing.T) {
 	ca := chassistest.NewCA(t)
 	plane := startPlane(t)
@@ -121,7 +122,8 @@ func mustCall(t *testing.T, client hellov1.HelloServiceClient) {
 	}
 }
 
-// await polls until condition holds, for a minute at most. Real servers and connections do the work.
+// await polls until condition holds, for a minute at most. Real servers and connections do the
+// work.
 func await(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !condition(); time.Sleep(5 * time.Millisecond) {

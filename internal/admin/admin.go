@@ -38,7 +38,8 @@ type Config struct {
 	// for the page alone. Without any it has no card for them.
 	Steps []KV
 
-	// Contract returns the contract of the service as Markdown, at /debug/contract.md. Nil answers 404.
+	// Contract returns the contract of the service as Markdown, at /debug/contract.md. Nil answers
+	// 404.
 	Contract func() string
 
 	// Allow says whether the caller may see /debug from wherever it comes,

@@ -49,7 +49,8 @@ func (a auditor) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// begin records a change before it is made, and refuses one that cannot be recorded, where the log is for that.
+// begin records a change before it is made, and refuses one that cannot be recorded, where the log
+// is for that.
 func (a auditor) begin(change http.Handler) http.Handler {
 	if !a.log.Refuses() {
 		return change

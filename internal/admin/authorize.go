@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// explainer answers /debug/authorize?method=package.Service/Method&caller=…: whether a caller may call a method, and why.
-// A caller is a SPIFFE ID, the name of a service of the own trust domain, or user:SUBJECT; two of them, as a client
-// certificate and a bearer token make, are given by repeating the parameter. None is a caller without an identity.
+// explainer answers /debug/authorize?method=package.Service/Method&caller=…: whether a caller may
+// call a method, and why. A caller is a SPIFFE ID, the name of a service of the own trust domain,
+// or user:SUBJECT; two of them, as a client certificate and a bearer token make, are given by
+// repeating the parameter. None is a caller without an identity.
 type explainer struct {
 	explain func(method, id, subject string) (string, bool)
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/betmakers/paddock/internal/admin"
 )
 
-// A body that is announced and does not come keeps nobody from the answer, and where it is to be read its time ends.
+// A body that is announced and does not come keeps nobody from the answer, and where it is to be
+// read its time ends.
 func TestBodiesThatDoNotCome(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(admin.New(admin.Config{

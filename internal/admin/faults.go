@@ -34,7 +34,8 @@ func (s *faultSwitch) missing(w http.ResponseWriter) {
 	http.Error(w, "no faults can be injected into this service", http.StatusNotFound)
 }
 
-// add puts the rules of the body in force. Each must say when it ends, so that nobody has to remember it.
+// add puts the rules of the body in force. Each must say when it ends, so that nobody has to
+// remember it.
 func (s *faultSwitch) add(w http.ResponseWriter, r *http.Request) {
 	if s.set == nil {
 		s.missing(w)
@@ -73,7 +74,8 @@ func textOf(rules []*fault.Rule) string {
 	return strings.Join(texts, "; ")
 }
 
-// remove ends every rule, or the one that ?id= names. Whoever sees /debug may do that: a fault that ends harms nobody.
+// remove ends every rule, or the one that ?id= names. Whoever sees /debug may do that: a fault that
+// ends harms nobody.
 func (s *faultSwitch) remove(w http.ResponseWriter, r *http.Request) {
 	id := 0
 	if text := r.URL.Query().Get("id"); text != "" {

@@ -41,8 +41,9 @@ func (g *guard) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// logRefused logs a refused request whatever the log's level is: whoever turns the log down shall not be able to try
-// doors unseen. Suppressed is how many before it were not, as there were too many.
+// logRefused logs a refused request whatever the log's level is: whoever turns the log down shall
+// not be able to try doors unseen. Suppressed is how many before it were not, as there were too
+// many.
 func logRefused(logger *slog.Logger, r *http.Request, reason string, suppressed int) {
 	record := slog.NewRecord(time.Now(), slog.LevelWarn, "admin: debug request refused", 0)
 	record.AddAttrs(slog.String("reason", reason), slog.String("caller", callerOf(r)),
@@ -126,8 +127,8 @@ func localHost(host string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// What headers of proxies, balancers, meshes and content networks have in their names, once _ is - and capitals are
-// small. Browsers, curl and scrapers send none of them by themselves.
+// What headers of proxies, balancers, meshes and content networks have in their names, once _ is -
+// and capitals are small. Browsers, curl and scrapers send none of them by themselves.
 var (
 	proxyParts    = []string{"forward", "proxy", "client-ip", "clientip", "real-ip", "connecting-ip", "remote-ip", "remote-addr", "client-cert", "original-"}
 	proxyPrefixes = []string{"x-envoy-", "l5d-", "cf-", "x-amzn-", "x-amz-cf-", "x-azure-", "x-appengine-", "x-arr-", "x-akamai-", "fastly-", "x-real-", "x-client-"}

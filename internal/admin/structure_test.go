@@ -14,8 +14,8 @@ import (
 	"github.com/betmakers/paddock/internal/admin"
 )
 
-// FuzzStructure puts one text into every string of a snapshot: the elements and attributes of each page are those that any
-// other text gives.
+// FuzzStructure puts one text into every string of a snapshot: the elements and attributes of each
+// page are those that any other text gives.
 func FuzzStructure(f *testing.F) {
 	for _, text := range []string{hostile, "</td></tr></table>", `" onmouseover="alert(1)`, "' autofocus onfocus='", "<!--", "]]>", "&#60;b&#62;", "\x00<b>", "\xff<b>", "\r\n"} {
 		f.Add(text)
@@ -29,8 +29,8 @@ func FuzzStructure(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		// A prefix keeps the text from being a word that means something, such as "down"; what comes before the last slash
-		// of a method is its service.
+		// A prefix keeps the text from being a word that means something, such as "down"; what
+		// comes before the last slash of a method is its service.
 		text = "is " + strings.ReplaceAll(text, "/", "|")
 		for _, path := range paths {
 			page := pageWith(t, path, text)
@@ -54,7 +54,8 @@ func pageWith(t testing.TB, path, text string) []byte {
 	return call(h, "GET", path, "", "Accept", "text/html").Body.Bytes()
 }
 
-// fill sets every string in a value, gives every slice two items, and points every pointer at something.
+// fill sets every string in a value, gives every slice two items, and points every pointer at
+// something.
 func fill(v reflect.Value, text string) {
 	switch v.Kind() {
 	case reflect.String:
@@ -76,7 +77,8 @@ func fill(v reflect.Value, text string) {
 	}
 }
 
-// structure returns the tags of a page with the names of their attributes. It fails on an element that is not closed.
+// structure returns the tags of a page with the names of their attributes. It fails on an element
+// that is not closed.
 func structure(t testing.TB, page []byte) (tags []string) {
 	t.Helper()
 	decoder := xml.NewDecoder(bytes.NewReader(page))

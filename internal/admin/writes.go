@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// mostWritten is how much of an answer one deadline is for: a large answer to a slow reader is no stalled one.
+// mostWritten is how much of an answer one deadline is for: a large answer to a slow reader is no
+// stalled one.
 const mostWritten = 64 << 10
 
-// limitWrites gives each write of an answer its own deadline, so that readers who do not read hold nothing. Nothing
-// runs between writes: a profile may take as long as it is asked to.
+// limitWrites gives each write of an answer its own deadline, so that readers who do not read hold
+// nothing. Nothing runs between writes: a profile may take as long as it is asked to.
 func limitWrites(next http.Handler, timeout time.Duration) http.Handler {
 	if timeout <= 0 {
 		return next

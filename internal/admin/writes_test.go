@@ -62,7 +62,8 @@ func TestEachWriteHasADeadline(t *testing.T) {
 	}
 }
 
-// Readers that do not read hold nothing for longer than a write may take. Others are not cut, however often they come.
+// Readers that do not read hold nothing for longer than a write may take. Others are not cut,
+// however often they come.
 func TestReadersThatDoNotReadAreCut(t *testing.T) {
 	const silent = 10
 	page := strings.Repeat("metric 1\n", 1_000_000) // more than sockets hold

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// Short calls of many callers who wait for each answer fill the processors for good, and by chance their queue grows.
-// Nothing is gained by holding them back, so that ends soon and does not begin again, until the queue has been short.
+// Short calls of many callers who wait for each answer fill the processors for good, and by chance
+// their queue grows. Nothing is gained by holding them back, so that ends soon and does not begin
+// again, until the queue has been short.
 func TestGateLeavesABoundedQueueAlone(t *testing.T) {
 	const callers, each = 64, 20 * time.Microsecond
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same for each run
@@ -41,8 +42,9 @@ func TestGateLeavesABoundedQueueAlone(t *testing.T) {
 	}
 }
 
-// Goroutines that are more than calls can be open the gate, unless they may be the handshakes of connections that have
-// just come: clients that give up over HTTP/1.1 close their connection, and come again with a new one.
+// Goroutines that are more than calls can be open the gate, unless they may be the handshakes of
+// connections that have just come: clients that give up over HTTP/1.1 close their connection, and
+// come again with a new one.
 func TestGateTakesHandshakesForCalls(t *testing.T) {
 	for _, test := range []struct {
 		name       string

@@ -11,7 +11,8 @@ import (
 
 const ms = time.Millisecond
 
-// honest are loads of a service that has enough of everything, or lacks something for a while through no fault of its callers.
+// honest are loads of a service that has enough of everything, or lacks something for a while
+// through no fault of its callers.
 var honest = []struct {
 	name  string
 	kinds func(m *machine) []kind
@@ -94,7 +95,8 @@ var honest = []struct {
 	}, nil},
 }
 
-// No honest call is refused, and none is held back for longer than it would have waited for a processor.
+// No honest call is refused, and none is held back for longer than it would have waited for a
+// processor.
 func TestHonestLoads(t *testing.T) {
 	for _, procs := range processors(1, 2, 64) {
 		t.Run(strconv.Itoa(procs), func(t *testing.T) {

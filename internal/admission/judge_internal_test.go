@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A window in which calls die is not enough for an overload, but soon after one it is: until nobody has waited for some
-// time, on a line that is never without events.
+// A window in which calls die is not enough for an overload, but soon after one it is: until nobody
+// has waited for some time, on a line that is never without events.
 func TestOverloadIsForgotten(t *testing.T) {
 	var at time.Duration
 	j := judge{}

@@ -20,7 +20,8 @@ type held struct {
 	running  []*admission.Ticket
 }
 
-// hold returns a limiter that holds calls back until its runnable is zero. It must be called in a bubble of synctest.
+// hold returns a limiter that holds calls back until its runnable is zero. It must be called in a
+// bubble of synctest.
 func hold(t *testing.T) *held {
 	t.Helper()
 	h := new(held)
@@ -74,8 +75,8 @@ func (h *held) few(n int) {
 	h.running = h.running[:n]
 }
 
-// The next to run is the most critical; of those, one of the share that has the fewest running; of those, the one whose
-// turn it is; of one share, the oldest.
+// The next to run is the most critical; of those, one of the share that has the fewest running; of
+// those, the one whose turn it is; of one share, the oldest.
 func TestOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := hold(t)
@@ -159,7 +160,8 @@ func TestLeaveTwice(t *testing.T) {
 	}
 }
 
-// The line is bounded. The less critical fill a part of it, and one share half of that if there are others.
+// The line is bounded. The less critical fill a part of it, and one share half of that if there are
+// others.
 func TestLineIsBounded(t *testing.T) {
 	const capacity = 16384
 	synctest.Test(t, func(t *testing.T) {

@@ -16,7 +16,8 @@ import (
 
 // The tests drive a limiter in virtual time, so that what they find does not depend on the machine.
 
-// machine is a number of processors. What computes waits for one, and computes for a slice at a time.
+// machine is a number of processors. What computes waits for one, and computes for a slice at a
+// time.
 type machine struct {
 	procs   int
 	arrival time.Duration // of computing before a call comes to the limiter
@@ -24,8 +25,8 @@ type machine struct {
 	waiting atomic.Int64
 }
 
-// processors are the machines that loads are tried on. With the race detector it is one of them: make test tries all
-// without it, in a quarter of the time.
+// processors are the machines that loads are tried on. With the race detector it is one of them:
+// make test tries all without it, in a quarter of the time.
 func processors(all ...int) []int {
 	if race.Detector {
 		return []int{2}
@@ -74,7 +75,8 @@ func (m *machine) computes(d time.Duration) handler {
 	}
 }
 
-// waits is a handler that waits for something, and stops with its caller. It computes for a moment before and after.
+// waits is a handler that waits for something, and stops with its caller. It computes for a moment
+// before and after.
 func (m *machine) waits(d time.Duration) handler {
 	return func(ctx context.Context) error {
 		m.compute(cost)
@@ -170,7 +172,8 @@ func (r *result) call(m *machine, l *Limiter, k kind) {
 	}
 }
 
-// offer sends calls of each kind for some time, and returns what came of them when the last has ended.
+// offer sends calls of each kind for some time, and returns what came of them when the last has
+// ended.
 func offer(m *machine, l *Limiter, lasting time.Duration, kinds ...kind) []*result {
 	var all sync.WaitGroup
 	end := time.Now().Add(lasting)

@@ -41,8 +41,8 @@ var computing = []struct {
 	}, 2*ms + 3*cost, .75, .97, .8},
 }
 
-// At three times what it can, a service goes on doing what it can, the critical calls all, and callers that are refused
-// are told soon.
+// At three times what it can, a service goes on doing what it can, the critical calls all, and
+// callers that are refused are told soon.
 func TestOverload(t *testing.T) {
 	for _, procs := range processors(1, 2, 16) {
 		for _, work := range computing {

@@ -104,7 +104,8 @@ func TestPoolIsPatientWithBursts(t *testing.T) {
 	})
 }
 
-// A burst may come over some time: as long as all of it can be served none is refused, whatever it is worth.
+// A burst may come over some time: as long as all of it can be served none is refused, whatever it
+// is worth.
 func TestPoolIsPatientWithBurstsThatTakeTime(t *testing.T) {
 	for _, over := range []time.Duration{0, 100 * ms, 200 * ms, 300 * ms, 500 * ms} {
 		for _, worth := range []criticality.Level{criticality.Sheddable, criticality.Normal, criticality.Critical} {
@@ -131,7 +132,8 @@ func TestPoolIsPatientWithBurstsThatTakeTime(t *testing.T) {
 	}
 }
 
-// A patient resource refuses no call, and says which it would have refused. Neither does any once it is open.
+// A patient resource refuses no call, and says which it would have refused. Neither does any once
+// it is open.
 func TestPatientResource(t *testing.T) {
 	for _, opened := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// saturated are loads that take all processors, of whatever, for some time or for good, and of which every call can
-// be served all the same.
+// saturated are loads that take all processors, of whatever, for some time or for good, and of
+// which every call can be served all the same.
 var saturated = []struct {
 	name  string
 	kinds func(m *machine) []kind

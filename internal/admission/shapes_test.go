@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// hog has so many goroutines of something else compute all the time, each for so long at once, and returns when they
-// have ended.
+// hog has so many goroutines of something else compute all the time, each for so long at once, and
+// returns when they have ended.
 func (m *machine) hog(n int, each, lasting time.Duration) {
 	end := time.Now().Add(lasting)
 	var all sync.WaitGroup
@@ -22,7 +22,8 @@ func (m *machine) hog(n int, each, lasting time.Duration) {
 	all.Wait()
 }
 
-// A worker of the service that computes all the time is no reason to refuse calls: holding them back does not help.
+// A worker of the service that computes all the time is no reason to refuse calls: holding them
+// back does not help.
 func TestWorkOfSomethingElse(t *testing.T) {
 	for name, from := range map[string]time.Duration{"from the beginning": 0, "later": 3 * time.Second} {
 		t.Run(name, func(t *testing.T) {
@@ -49,7 +50,8 @@ func TestWorkOfSomethingElse(t *testing.T) {
 	}
 }
 
-// A burst that takes the processors for longer than a second is served, and so are others meanwhile.
+// A burst that takes the processors for longer than a second is served, and so are others
+// meanwhile.
 func TestBurstOfComputing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(2)

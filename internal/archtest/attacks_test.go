@@ -14,7 +14,8 @@ var (
 	testFunc = regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9]+)\(`)
 )
 
-// docs/attacks.md says by which test an attack is held: there are these tests, and it names every attack from outside.
+// docs/attacks.md says by which test an attack is held: there are these tests, and it names every
+// attack from outside.
 func TestAttacksAreTested(t *testing.T) {
 	const root = "../.."
 	tests := map[string]bool{}

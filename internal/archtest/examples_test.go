@@ -32,8 +32,8 @@ func TestEntryPointsHaveExamples(t *testing.T) {
 	}
 }
 
-// messagesWithRules are generated code of validate's own, in the place of a service's: there is none
-// that a user can import.
+// messagesWithRules are generated code of validate's own, in the place of a service's: there is
+// none that a user can import.
 const messagesWithRules = module + "validate/internal/proto/validatetest/v1"
 
 // What a newcomer copies compiles outside of the module: a file with examples of a public package

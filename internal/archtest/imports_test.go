@@ -13,7 +13,8 @@ import (
 
 const module = "github.com/betmakers/paddock/"
 
-// layer is how high a package stands: it may import what stands lower, and its own kind where kin says so.
+// layer is how high a package stands: it may import what stands lower, and its own kind where kin
+// says so.
 type layer struct {
 	name string
 	rank int
@@ -29,8 +30,8 @@ var (
 	program    = layer{"a program", 4, false}
 )
 
-// layerOf places a package. What is not named is a concern, the strictest place: a new package imports the foundation
-// alone until somebody decides otherwise here.
+// layerOf places a package. What is not named is a concern, the strictest place: a new package
+// imports the foundation alone until somebody decides otherwise here.
 func layerOf(path string) layer {
 	switch {
 	case path == "chassis", under(path, "chassis/internal"):

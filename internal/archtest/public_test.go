@@ -19,8 +19,8 @@ const root = "../.."
 // code, whose names are those of its proto.
 var notPublic = []string{"internal", "testdata", "bench", "cmd", "conformance", "examples", "proto", "third_party", "tools"}
 
-// publicPackages returns the folders of all packages that a user can import, those of nested modules
-// too.
+// publicPackages returns the folders of all packages that a user can import, those of nested
+// modules too.
 func publicPackages(t *testing.T) (paths []string) {
 	t.Helper()
 	err := filepath.WalkDir(root, func(dir string, entry fs.DirEntry, err error) error {

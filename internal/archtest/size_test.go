@@ -73,7 +73,8 @@ func TestFewNames(t *testing.T) {
 	t.Logf("%-20s %3d of %d", "all", sum, mostNamesInAll)
 }
 
-// exported returns the exported names at the top level of the package in dir, without methods and fields.
+// exported returns the exported names at the top level of the package in dir, without methods and
+// fields.
 func exported(t *testing.T, dir string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))

@@ -18,9 +18,9 @@ var (
 	exampleFile = regexp.MustCompile(`example.*_test\.go$`)
 )
 
-// The Go code of README and docs/ is code that is compiled and tested: each function, type and import
-// of it stands in a file of examples/ or in an example, but for white space. What is part of a function
-// only, as most of docs/ shows, is at least Go.
+// The Go code of README and docs/ is code that is compiled and tested: each function, type and
+// import of it stands in a file of examples/ or in an example, but for white space. What is part of
+// a function only, as most of docs/ shows, is at least Go.
 func TestSnippetsAreCompiledCode(t *testing.T) {
 	code := compiled(t)
 	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
@@ -60,8 +60,8 @@ func TestSnippetsAreCompiledCode(t *testing.T) {
 	}
 }
 
-// declarations returns the functions, types and imports that source is made of, nil if it is something
-// else.
+// declarations returns the functions, types and imports that source is made of, nil if it is
+// something else.
 func declarations(source string) (all []string) {
 	const head = "package p\n"
 	files := token.NewFileSet()

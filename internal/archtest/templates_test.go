@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// TestNoTemplates holds the size of services down. Templates call methods by names that are known at run time only, so with one of
-// these packages the linker keeps every exported method in the program: a sixth of the hello example.
-// Pages are written with internal/html.
+// TestNoTemplates holds the size of services down. Templates call methods by names that are known
+// at run time only, so with one of these packages the linker keeps every exported method in the
+// program: a sixth of the hello example. Pages are written with internal/html.
 func TestNoTemplates(t *testing.T) {
 	for _, p := range packages(t) {
 		for _, template := range []string{"text/template", "html/template"} {

@@ -303,8 +303,8 @@ func (l *Log) stall() {
 	l.stalled = l.writing
 }
 
-// tell logs when something begins to be wrong, and when it is over: at most so often, as a sink that is a little too slow
-// goes back and forth.
+// tell logs when something begins to be wrong, and when it is over: at most so often, as a sink
+// that is a little too slow goes back and forth.
 func (l *Log) tell() {
 	l.mu.Lock()
 	err, lost := l.trouble(), l.lost

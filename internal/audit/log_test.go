@@ -216,7 +216,8 @@ func TestASinkThatHangsDropsAndCounts(t *testing.T) {
 	})
 }
 
-// A call that must be recorded is refused while the sink hangs, at once where that is known, and let in afterwards.
+// A call that must be recorded is refused while the sink hangs, at once where that is known, and
+// let in afterwards.
 func TestASinkThatHangsRefusesAndComesBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := open(t, true)
@@ -260,7 +261,8 @@ func TestASinkThatHangsRefusesAndComesBack(t *testing.T) {
 	})
 }
 
-// A sink that fails, as a full disk does within a line, is tried again. Nothing that was taken is lost, in either mode.
+// A sink that fails, as a full disk does within a line, is tried again. Nothing that was taken is
+// lost, in either mode.
 func TestASinkThatFailsIsTriedAgain(t *testing.T) {
 	for _, refuse := range []bool{false, true} {
 		t.Run(fmt.Sprintf("refuse %t", refuse), func(t *testing.T) {
@@ -332,8 +334,8 @@ func TestDeniedCallsLeaveRoom(t *testing.T) {
 	})
 }
 
-// Denied calls, of which a stranger can make any number, fail nothing where calls must be recorded, and keep those waiting
-// for no longer than a quarter of the buffer takes to write.
+// Denied calls, of which a stranger can make any number, fail nothing where calls must be recorded,
+// and keep those waiting for no longer than a quarter of the buffer takes to write.
 func TestDeniedCallsAreNoTrouble(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		o := open(t, true)

@@ -13,7 +13,8 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// Whatever strangers call themselves, a record is one line of JSON of bounded length that shows as it is.
+// Whatever strangers call themselves, a record is one line of JSON of bounded length that shows as
+// it is.
 func TestARecordIsOneBoundedLine(t *testing.T) {
 	for name, hostile := range map[string]string{
 		"a new line":    "a\n{\"log\":\"audit\"}\r\n",

@@ -18,8 +18,8 @@ import (
 	"github.com/betmakers/paddock/internal/balance"
 )
 
-// A replica that becomes twenty times slower loses most of its calls within seconds. It keeps as many as would have
-// made it warm, and few once those are used up. It has its share back by itself.
+// A replica that becomes twenty times slower loses most of its calls within seconds. It keeps as
+// many as would have made it warm, and few once those are used up. It has its share back by itself.
 func TestSlowReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 3)
@@ -74,8 +74,8 @@ func TestTrickle(t *testing.T) {
 	})
 }
 
-// A replica that does well again is back soon: what comes late from before does not count, and what was long ago
-// neither.
+// A replica that does well again is back soon: what comes late from before does not count, and what
+// was long ago neither.
 func TestComesBackSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 3)
@@ -192,7 +192,8 @@ func seldom(d time.Duration) func(int64) error {
 	}
 }
 
-// A replica that answers nothing at all is noticed before the first of its calls has run out of time.
+// A replica that answers nothing at all is noticed before the first of its calls has run out of
+// time.
 func TestHangingReplica(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 3)

@@ -27,7 +27,8 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
-// TestCallAllocates bounds what an attempt costs over round_robin: what weighted_round_robin adds, and one object.
+// TestCallAllocates bounds what an attempt costs over round_robin: what weighted_round_robin adds,
+// and one object.
 func TestCallAllocates(t *testing.T) {
 	per := func(policy string) float64 { return testing.AllocsPerRun(2000, caller(t, policy)) }
 	least, most := per("round_robin"), per(balance.Name)

@@ -19,7 +19,8 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// day drives a policy without a transport and in virtual time, so that a day of calls takes seconds.
+// day drives a policy without a transport and in virtual time, so that a day of calls takes
+// seconds.
 type day struct {
 	*rand.Rand
 	*taken
@@ -59,7 +60,8 @@ func (c *inTurn) Pick(balancer.PickInfo) (balancer.PickResult, error) {
 
 var methodNames = []string{"fast", "slow", "rare", "poll"}
 
-// newDay skips the test with the race detector: a day is one goroutine, with millions of calls. make test runs it without.
+// newDay skips the test with the race detector: a day is one goroutine, with millions of calls.
+// make test runs it without.
 func newDay(t testing.TB, seed uint64, replicas int) *day {
 	t.Helper()
 	if race.Detector {
@@ -280,7 +282,8 @@ var (
 	seed = flag.Uint64("seed", 1, "of what is random")
 )
 
-// One replica of three that is slow, or fails, is found in the time that the calls take to prove it.
+// One replica of three that is slow, or fails, is found in the time that the calls take to prove
+// it.
 func TestSickReplicaIsFound(t *testing.T) {
 	slower := func(times int) answer {
 		return func(d *day, method string, replica int) (time.Duration, bool) {
@@ -342,7 +345,8 @@ func TestHalfStayInUse(t *testing.T) {
 	}
 }
 
-// A replica that stalls for less than a round is not taken out, and one that answers nothing any more is.
+// A replica that stalls for less than a round is not taken out, and one that answers nothing any
+// more is.
 func TestStall(t *testing.T) {
 	for lasts, want := range map[time.Duration]bool{800 * time.Millisecond: false, time.Minute: true} {
 		d := newDay(t, *seed, 3)

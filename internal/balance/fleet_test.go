@@ -33,8 +33,8 @@ const (
 	charge = "/test.v1.Test/Charge"
 )
 
-// fleet is a service of several replicas and a connection to it. It lives in a bubble of synctest, where seconds of load
-// take no time, and durations are exactly what the handlers make them.
+// fleet is a service of several replicas and a connection to it. It lives in a bubble of synctest,
+// where seconds of load take no time, and durations are exactly what the handlers make them.
 type fleet struct {
 	t        testing.TB
 	replicas []*replica

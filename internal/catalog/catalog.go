@@ -1,8 +1,10 @@
-// Package catalog lists every metric of the chassis once: name, type, unit, labels, meaning, since when and how
-// stable. The code that measures builds its collectors from an entry, and documentation, dashboards, alerts and tests
-// read the same entries, so that none of them can drift from what is exposed.
+// Package catalog lists every metric of the chassis once: name, type, unit, labels, meaning, since
+// when and how stable. The code that measures builds its collectors from an entry, and
+// documentation, dashboards, alerts and tests read the same entries, so that none of them can drift
+// from what is exposed.
 //
-// A name in this list is API. It is renamed only by emitting the old and the new name together for one major version.
+// A name in this list is API. It is renamed only by emitting the old and the new name together for
+// one major version.
 package catalog
 
 import (
@@ -30,7 +32,8 @@ const (
 	Experimental Stability = "experimental"
 )
 
-// Label is one label of a metric and the bound of its values: what a client sends must never widen it.
+// Label is one label of a metric and the bound of its values: what a client sends must never widen
+// it.
 type Label struct {
 	Name string
 	// Values tells, for a reader, which values occur and why there are not more of them.

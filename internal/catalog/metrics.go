@@ -1,6 +1,7 @@
 package catalog
 
-// durationBuckets are the boundaries that the OpenTelemetry semantic conventions advise for RPC and HTTP durations.
+// durationBuckets are the boundaries that the OpenTelemetry semantic conventions advise for RPC and
+// HTTP durations.
 var durationBuckets = []float64{.005, .01, .025, .05, .075, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10}
 
 var (

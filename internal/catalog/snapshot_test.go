@@ -15,8 +15,9 @@ var update = flag.Bool("update", false, "write the snapshot of the catalogue ane
 
 const snapshot = "testdata/promised.txt"
 
-// What the last release has promised stays: dashboards and rules that read it were installed with that release. A metric
-// is renamed by serving both names, and its old entry stays for one major version.
+// What the last release has promised stays: dashboards and rules that read it were installed with
+// that release. A metric is renamed by serving both names, and its old entry stays for one major
+// version.
 func TestPromisedMetricsStay(t *testing.T) {
 	if *update {
 		if err := os.WriteFile(snapshot, []byte(promises(catalog.All())), 0o600); err != nil {
@@ -86,7 +87,8 @@ func labelsOf(m catalog.Metric) (names []string) {
 	return names
 }
 
-// broken returns what of the promised metrics is gone or has changed. New metrics and new labels break nothing.
+// broken returns what of the promised metrics is gone or has changed. New metrics and new labels
+// break nothing.
 func broken(promised string, metrics []catalog.Metric) (complaints []string) {
 	now := map[string]catalog.Metric{}
 	for _, m := range metrics {

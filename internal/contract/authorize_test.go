@@ -35,7 +35,8 @@ var cells = []struct {
 	offMesh string // without one: mutual TLS is off
 	policy  string
 }{
-	// nobody | own: web bookmaker | other: web batch evil | no path | users: alice, service-like | both: own own other other
+	// nobody | own: web bookmaker | other: web batch evil | no path | users: alice, service-like |
+	// both: own own other other
 	{`- yy --- -- -- yy --`, `y yy yyy yy yy yy yy`, ``},
 	{`- yy --- -- -- yy --`, `y yy yyy yy yy yy yy`, `public: false`},
 	{`y yy yyy yy yy yy yy`, `y yy yyy yy yy yy yy`, `public: true`},

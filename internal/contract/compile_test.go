@@ -11,7 +11,8 @@ import (
 	"github.com/betmakers/paddock/internal/contract"
 )
 
-// What declarations make of a unary method whose timeout is 10 s by default: the nearer one wins, field by field.
+// What declarations make of a unary method whose timeout is 10 s by default: the nearer one wins,
+// field by field.
 func TestPrecedence(t *testing.T) {
 	const (
 		unsaid     = descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN
@@ -200,7 +201,8 @@ func TestServiceWithoutDescriptors(t *testing.T) {
 	}
 }
 
-// A name that is linked in as something else, and a method that its descriptor does not have, declare nothing.
+// A name that is linked in as something else, and a method that its descriptor does not have,
+// declare nothing.
 func TestDescriptorsThatDoNotFit(t *testing.T) {
 	if got := one(t, describe("paddock.v1.Policy", rpc{name: "Place"}), contract.Defaults{}); got.Public || got.Callers != nil {
 		t.Errorf("record is %+v", got)

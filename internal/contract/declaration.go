@@ -162,8 +162,8 @@ func (d declaration) checkRetry(m *Method) (errs []error) {
 	return errs
 }
 
-// applyRetries joins what the declarations say: how often from one, whether from another. safe is what the method says by
-// idempotency_level, which holds where no declaration says whether.
+// applyRetries joins what the declarations say: how often from one, whether from another. safe is
+// what the method says by idempotency_level, which holds where no declaration says whether.
 func (m *Method) applyRetries(declared []declaration, safe bool) {
 	if !m.Unary() {
 		return
@@ -186,8 +186,8 @@ func (m *Method) applyRetries(declared []declaration, safe bool) {
 	}
 }
 
-// applyHedge sets when a call is sent a second time, and finds what is wrong with that: it is known last whether a method
-// may be repeated. What a service says is for those of its methods that may.
+// applyHedge sets when a call is sent a second time, and finds what is wrong with that: it is known
+// last whether a method may be repeated. What a service says is for those of its methods that may.
 func (m *Method) applyHedge(declared []declaration) []error {
 	for _, d := range slices.Backward(declared) {
 		hedge := d.policy.GetRetry().GetHedgeAfter()
@@ -211,8 +211,8 @@ func (m *Method) applyHedge(declared []declaration) []error {
 
 func setsTimeout(d declaration) bool { return d.policy.GetTimeout() != nil }
 
-// checkWhole finds what is wrong with the declarations together. It tells of the method, whichever of them is about the
-// service, because others of the service may be right.
+// checkWhole finds what is wrong with the declarations together. It tells of the method, whichever
+// of them is about the service, because others of the service may be right.
 func checkWhole(m *Method, declared []declaration) []error {
 	o := m.Objectives
 	if m.Timeout <= 0 || o.Within <= m.Timeout {

@@ -10,7 +10,8 @@ import (
 	paddockv1 "github.com/betmakers/paddock/proto/paddock/v1"
 )
 
-// Each of these is wrong wherever it stands: in a method's option, in that of its service, and in an operator's override.
+// Each of these is wrong wherever it stands: in a method's option, in that of its service, and in
+// an operator's override.
 var wrong = []struct {
 	name   string
 	policy string
@@ -100,7 +101,8 @@ func TestWrongDeclarations(t *testing.T) {
 			desc := declare(t, "", rpc{name: "Place", policy: test.policy})
 			wantErrors(t, compileErr(desc, nil), fileOf(desc)+": "+desc.ServiceName+".Place: option (paddock.v1.method).", test.want)
 
-			// The service's own mistake is one, however many methods it has, and whether or not they stream.
+			// The service's own mistake is one, however many methods it has, and whether or not
+			// they stream.
 			desc = declare(t, test.policy, rpc{name: "Place"}, rpc{name: "Settle"}, rpc{name: "Watch", serverStreams: true})
 			wantErrors(t, compileErr(desc, nil), fileOf(desc)+": "+desc.ServiceName+": option (paddock.v1.service).", test.want)
 

@@ -77,7 +77,8 @@ func FuzzPattern(f *testing.F) {
 		if p.Match(contract.Caller{}, domain) {
 			t.Errorf("%q matches nobody's call", text)
 		}
-		// What was drawn, and what a mind set on getting in would try next: the pattern itself, and it in the own domain.
+		// What was drawn, and what a mind set on getting in would try next: the pattern itself, and
+		// it in the own domain.
 		for _, c := range []contract.Caller{c, {ID: id}, {Subject: subject}, {ID: text}, {ID: "spiffe://" + domain + "/" + text}, {ID: "spiffe://" + domain + "/" + id}, {Subject: strings.TrimPrefix(text, "user:")}} {
 			checkMatch(t, p, c, domain)
 		}

@@ -36,7 +36,8 @@ func fileOf(desc *grpc.ServiceDesc) string {
 	return pkg + "/bets.proto"
 }
 
-// declare links a service into the binary and returns it as generated code would. An empty defaults is no option.
+// declare links a service into the binary and returns it as generated code would. An empty defaults
+// is no option.
 func declare(t testing.TB, defaults string, methods ...rpc) *grpc.ServiceDesc {
 	t.Helper()
 	pkg := fmt.Sprintf("contracttest%d", files.Add(1))

@@ -106,7 +106,8 @@ type Objectives struct {
 // callers choose deadlines and retries.
 var infrastructure = []string{"grpc.", "google.", "opentelemetry."}
 
-// Infrastructure reports whether m belongs to gRPC, Google's APIs or telemetry and not to a service of the fleet.
+// Infrastructure reports whether m belongs to gRPC, Google's APIs or telemetry and not to a service
+// of the fleet.
 func (m *Method) Infrastructure() bool {
 	for _, prefix := range infrastructure {
 		if strings.HasPrefix(m.Name, prefix) {

@@ -8,9 +8,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Message sets the fields of to to those of from, and leaves nothing of what to had before: a handler may receive one
-// message after the other into the same one. Lists, maps and messages in them are shared, not
-// copied: the giver does not write to them again.
+// Message sets the fields of to to those of from, and leaves nothing of what to had before: a
+// handler may receive one message after the other into the same one. Lists, maps and messages in
+// them are shared, not copied: the giver does not write to them again.
 func Message(to, from any) error {
 	target, ok1 := to.(proto.Message)
 	source, ok2 := from.(proto.Message)

@@ -6,11 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// constant is what stands in the source of the program. Other packages cannot name the type, so all they can pass is a
-// constant.
+// constant is what stands in the source of the program. Other packages cannot name the type, so all
+// they can pass is a constant.
 type constant string
 
-// Part is what an element may hold: attributes, text, elements, or any of them together. The zero Part is nothing.
+// Part is what an element may hold: attributes, text, elements, or any of them together. The zero
+// Part is nothing.
 type Part struct{ attributes, content string }
 
 // Page returns a whole document: what <html lang="en"> holds.
@@ -19,9 +20,10 @@ func Page(parts ...Part) []byte {
 	return []byte("<!doctype html>\n" + El("html", lang, All(parts...)).content)
 }
 
-// El returns an element, named by its tag and its classes: "div", "td.num.small". It has its attributes and content in the
-// order of the parts; attributes may stand anywhere among them, and no name of them should be there twice. It panics for
-// script and style, whose text has no escaping.
+// El returns an element, named by its tag and its classes: "div", "td.num.small". It has its
+// attributes and content in the order of the parts; attributes may stand anywhere among them, and
+// no name of them should be there twice. It panics for script and style, whose text has no
+// escaping.
 func El(selector constant, parts ...Part) Part {
 	tag, classes, classed := strings.Cut(string(selector), ".")
 	if tag == "script" || tag == "style" {
@@ -64,7 +66,8 @@ func Each[T any](items []T, part func(T) Part) Part {
 	return All(parts...)
 }
 
-// If returns the parts as one if the condition holds, and nothing otherwise. They are made in either case.
+// If returns the parts as one if the condition holds, and nothing otherwise. They are made in
+// either case.
 func If(condition bool, parts ...Part) Part {
 	if !condition {
 		return Part{}
@@ -75,7 +78,8 @@ func If(condition bool, parts ...Part) Part {
 // Text returns text, shown as it is.
 func Text(s string) Part { return Part{content: escape(s)} }
 
-// Attr returns an attribute with a value from the source. One whose value is empty is written as its name alone.
+// Attr returns an attribute with a value from the source. One whose value is empty is written as
+// its name alone.
 func Attr(name, value constant) Part { return attribute(name, string(value)) }
 
 // Class returns the class attribute, of an element that has no classes in its selector.
@@ -94,8 +98,8 @@ func attribute(name constant, value string) Part {
 	return Part{attributes: " " + string(name) + `="` + escape(value) + `"`}
 }
 
-// escape makes text safe between tags and between quotes. What HTML cannot hold is shown as U+FFFD, which is what a browser
-// would do: bytes that are not UTF-8, control characters.
+// escape makes text safe between tags and between quotes. What HTML cannot hold is shown as U+FFFD,
+// which is what a browser would do: bytes that are not UTF-8, control characters.
 func escape(s string) string { return stdhtml.EscapeString(strings.Map(printable, s)) }
 
 func printable(r rune) rune {

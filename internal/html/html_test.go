@@ -86,8 +86,8 @@ func FuzzNothingLeavesItsPlace(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) { staysInPlace(t, s) })
 }
 
-// staysInPlace puts a string into every place that takes one, reads the page with a parser that is not ours, and expects
-// the elements that were written and in each place the string.
+// staysInPlace puts a string into every place that takes one, reads the page with a parser that is
+// not ours, and expects the elements that were written and in each place the string.
 func staysInPlace(t *testing.T, s string) {
 	t.Helper()
 	page := html.Page(html.El("p", html.Title(s), html.Value(s), html.Class(s), html.Text(s)), html.Leaf("b", s))
@@ -116,7 +116,8 @@ func staysInPlace(t *testing.T, s string) {
 	}
 }
 
-// shown is what a reader sees of a string: line ends are one character, and what cannot be written is U+FFFD.
+// shown is what a reader sees of a string: line ends are one character, and what cannot be written
+// is U+FFFD.
 func shown(s string) string {
 	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
 	var b strings.Builder

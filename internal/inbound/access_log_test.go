@@ -179,8 +179,8 @@ func TestWhichCallsLeaveALine(t *testing.T) {
 	}
 }
 
-// Calls that were refused for who makes them leave their line whatever the log's level is, in every sink, and no other
-// call does. Where no call is to leave a line, they leave none either.
+// Calls that were refused for who makes them leave their line whatever the log's level is, in every
+// sink, and no other call does. Where no call is to leave a line, they leave none either.
 func TestRefusedCallersLeaveALineAboveTheLevel(t *testing.T) {
 	const most = slog.LevelError + 100
 	for _, level := range []slog.Level{slog.LevelInfo, slog.LevelError, most} {

@@ -20,7 +20,8 @@ import (
 	"github.com/betmakers/paddock/internal/inbound"
 )
 
-// everything is the chain with all its parts at work: metrics, traces of which a share is recorded, lines.
+// everything is the chain with all its parts at work: metrics, traces of which a share is recorded,
+// lines.
 func everything(tb testing.TB, share float64, lines io.Writer) *fixture {
 	tb.Helper()
 	limit := uint64(share * (1 << 63))
@@ -53,7 +54,8 @@ func newReused(tb testing.TB) *reused {
 	return &reused{*newFakeStream(ctx)}
 }
 
-// A call that is not recorded costs the call itself, the method value that reads its message and the message.
+// A call that is not recorded costs the call itself, the method value that reads its message and
+// the message.
 func TestAllocationsOfThePass(t *testing.T) {
 	if race.Detector {
 		t.Skip("the race detector makes sync.Pool forget")
@@ -72,7 +74,8 @@ func TestAllocationsOfThePass(t *testing.T) {
 	}
 }
 
-// Faults and rate limits cost nothing where there are none, and a limit that holds allocates nothing either.
+// Faults and rate limits cost nothing where there are none, and a limit that holds allocates
+// nothing either.
 func TestAllocationsOfFaultsAndRateLimits(t *testing.T) {
 	if race.Detector {
 		t.Skip("the race detector makes sync.Pool forget")
@@ -126,7 +129,8 @@ func BenchmarkObserve(b *testing.B) {
 	}
 }
 
-// BenchmarkREST is a request through HTTP's pass and the call's, with the ServeMux but without JSON or a network.
+// BenchmarkREST is a request through HTTP's pass and the call's, with the ServeMux but without JSON
+// or a network.
 func BenchmarkREST(b *testing.B) {
 	for name, share := range map[string]float64{"unsampled": 0, "sampled-10%": .1} {
 		b.Run(name, func(b *testing.B) {
@@ -159,8 +163,8 @@ func (d discarded) Header() http.Header         { return d.header }
 func (d discarded) Write(p []byte) (int, error) { return len(p), nil }
 func (d discarded) WriteHeader(int)             {}
 
-// What a caller may ask for, and a handler may say, of the HTTP answer costs nothing where neither does: compression,
-// SetHTTP and CORS are paid by those who use them.
+// What a caller may ask for, and a handler may say, of the HTTP answer costs nothing where neither
+// does: compression, SetHTTP and CORS are paid by those who use them.
 func TestAllocationsOfTheRESTEdge(t *testing.T) {
 	if race.Detector {
 		t.Skip("the race detector makes sync.Pool forget")

@@ -81,7 +81,8 @@ type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
 
-// A call that cannot be recorded does not run, burns the objective, and is told to come again; a probe runs.
+// A call that cannot be recorded does not run, burns the objective, and is told to come again; a
+// probe runs.
 func TestACallThatCannotBeRecorded(t *testing.T) {
 	ran := 0
 	f := newChain(t, testHandlers{unary: func(_ context.Context, in *message) (*message, error) {
@@ -138,7 +139,8 @@ func TestAllocationsOfTheAuditLog(t *testing.T) {
 	}
 }
 
-// While the audit log cannot be written, every call is refused: a few lines say so, and how many there would be.
+// While the audit log cannot be written, every call is refused: a few lines say so, and how many
+// there would be.
 func TestCallsThatCannotBeRecordedDoNotFloodTheLog(t *testing.T) {
 	record, err := contract.Route("GET /own", true, nil)
 	if err != nil {
@@ -183,7 +185,8 @@ func TestCallsThatCannotBeRecordedDoNotFloodTheLog(t *testing.T) {
 	}
 }
 
-// A stream of a plain handler is recorded when it has become one, in whichever way, and a download is not.
+// A stream of a plain handler is recorded when it has become one, in whichever way, and a download
+// is not.
 func TestAuditOfAStreamOfAPlainHandler(t *testing.T) {
 	flushes := func(w http.ResponseWriter) {
 		for range 2 {

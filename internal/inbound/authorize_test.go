@@ -21,7 +21,8 @@ import (
 
 const auditedMetric = "chassis_rpc_audited_total"
 
-// policy declares, for every method of the test service or the given ones, what a paddock.v1.Policy in JSON says.
+// policy declares, for every method of the test service or the given ones, what a paddock.v1.Policy
+// in JSON says.
 func policy(t testing.TB, json string, methods ...string) func(*setup) {
 	t.Helper()
 	if methods == nil {
@@ -228,7 +229,8 @@ func TestBearerTokens(t *testing.T) {
 	}
 }
 
-// What a token says, or is, stays out of the log and of the answer; why it was refused is in the log alone.
+// What a token says, or is, stays out of the log and of the answer; why it was refused is in the
+// log alone.
 func TestTokensAreNotTold(t *testing.T) {
 	leakcheck.Check(t)
 	f := newChain(t, unreachable(t), policy(t, `{"callers": ["user:alice"]}`), withTokens)

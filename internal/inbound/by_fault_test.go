@@ -18,7 +18,8 @@ import (
 	"github.com/betmakers/paddock/internal/leakcheck"
 )
 
-// wantQuiet fails for lines at WARN or ERROR: whoever made the calls could make as many as it likes.
+// wantQuiet fails for lines at WARN or ERROR: whoever made the calls could make as many as it
+// likes.
 func (f *fixture) wantQuiet(t *testing.T) {
 	t.Helper()
 	for _, line := range append(f.log.records(t), f.lines.records(t)...) {
@@ -28,7 +29,8 @@ func (f *fixture) wantQuiet(t *testing.T) {
 	}
 }
 
-// What a caller does wrong, or does not wait for, is no failure of the service, whatever code gRPC has for it.
+// What a caller does wrong, or does not wait for, is no failure of the service, whatever code gRPC
+// has for it.
 func TestCallersFaultsAreNoErrors(t *testing.T) {
 	send := func(f *fixture, conn *grpc.ClientConn, messages ...any) error {
 		stream, err := conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true}, clientStream, grpc.ForceCodec(rawCodec{}))
@@ -75,7 +77,8 @@ func TestCallersFaultsAreNoErrors(t *testing.T) {
 	}
 }
 
-// Neither is what a handler makes of the end of a caller that does not wait; of the end of the method's own time it is.
+// Neither is what a handler makes of the end of a caller that does not wait; of the end of the
+// method's own time it is.
 func TestHastyCallersAreNoErrors(t *testing.T) {
 	for name, end := range map[string]func(context.Context) error{
 		"as it is":  func(ctx context.Context) error { return ctx.Err() },
@@ -201,7 +204,8 @@ func TestWhichDeadline(t *testing.T) {
 	}
 }
 
-// The transport keeps the deadline of a stream: the log tells the method's from the caller's all the same.
+// The transport keeps the deadline of a stream: the log tells the method's from the caller's all
+// the same.
 func TestWhichDeadlineOfAStream(t *testing.T) {
 	for name, test := range map[string]struct {
 		caller time.Duration

@@ -24,7 +24,8 @@ func takesTimeout(next http.Handler) http.Handler {
 	})
 }
 
-// The earliest of the caller's word, the server's limit for REST and the method's own ends the call.
+// The earliest of the caller's word, the server's limit for REST and the method's own ends the
+// call.
 func TestCallersTimeoutShortens(t *testing.T) {
 	for name, test := range map[string]struct {
 		header, value string

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// clocks are what becomes of the time when somebody sets the clock: the monotonic part, where there is one, goes on.
+// clocks are what becomes of the time when somebody sets the clock: the monotonic part, where there
+// is one, goes on.
 var clocks = map[string]time.Duration{"an hour back": -time.Hour, "an hour ahead": time.Hour}
 
 // A server goes on to report its load when the clock is set.

@@ -43,7 +43,8 @@ var asking = map[string]func(context.Context) (context.Context, context.CancelFu
 	},
 }
 
-// missing names what a context of a call does not have, of what it should have whatever has been asked of it.
+// missing names what a context of a call does not have, of what it should have whatever has been
+// asked of it.
 func missing(ctx context.Context, method string) (all []string) {
 	check := func(what string, ok bool) {
 		if !ok {

@@ -18,7 +18,8 @@ import (
 	"github.com/betmakers/paddock/internal/leakcheck"
 )
 
-// A call that a stop cuts is none that its caller has given up, whatever its handler makes of its ended context.
+// A call that a stop cuts is none that its caller has given up, whatever its handler makes of its
+// ended context.
 func TestCutCall(t *testing.T) {
 	for name, handler := range map[string]unaryFunc{
 		"returns the end": func(ctx context.Context, in *message) (*message, error) { <-ctx.Done(); return in, ctx.Err() },
@@ -85,7 +86,8 @@ func TestCutSparesOthers(t *testing.T) {
 	f.wantValue(t, rejectedMetric, nil, 0)
 }
 
-// A request whose handler is deaf is answered in its place, by either protocol, and what the handler says later is lost.
+// A request whose handler is deaf is answered in its place, by either protocol, and what the
+// handler says later is lost.
 func TestCutRequestIsAnswered(t *testing.T) {
 	for _, p := range protocols {
 		for kind, body := range map[string]func() io.Reader{
@@ -173,8 +175,8 @@ func TestCutPlainRequest(t *testing.T) {
 	}
 }
 
-// A plain handler that has its header may write to it at any moment, so nobody answers in its place: two that write to one
-// map end the process. The request is one that was cut all the same.
+// A plain handler that has its header may write to it at any moment, so nobody answers in its
+// place: two that write to one map end the process. The request is one that was cut all the same.
 func TestCutLeavesTheHeader(t *testing.T) {
 	for _, p := range protocols {
 		t.Run(p.name, func(t *testing.T) {

@@ -19,7 +19,8 @@ import (
 
 func withTimeout(d time.Duration) func(*setup) { return func(s *setup) { s.Timeout = d } }
 
-// inHandler runs a unary call of a method with a deadline of ten seconds, on a false clock, and returns how it ended.
+// inHandler runs a unary call of a method with a deadline of ten seconds, on a false clock, and
+// returns how it ended.
 func inHandler(t *testing.T, handler func(t *testing.T, ctx context.Context) error, caller ...time.Duration) error {
 	t.Helper()
 	leakcheck.Check(t)
@@ -149,7 +150,8 @@ func closed(done <-chan struct{}) bool {
 	}
 }
 
-// A context derived from a call's is cancelled by the timer itself, not by a goroutine that waits for it.
+// A context derived from a call's is cancelled by the timer itself, not by a goroutine that waits
+// for it.
 func TestDerivedContexts(t *testing.T) {
 	_ = inHandler(t, func(t *testing.T, ctx context.Context) error {
 		before := runtime.NumGoroutine()
@@ -196,7 +198,8 @@ func TestValuesPassThrough(t *testing.T) {
 	}
 }
 
-// The caller's going away ends the handler's context, whether or not the method's deadline is armed.
+// The caller's going away ends the handler's context, whether or not the method's deadline is
+// armed.
 func TestCallerGoesAway(t *testing.T) {
 	for name, asked := range map[string]bool{"waiting": true, "asking Err": false} {
 		t.Run(name, func(t *testing.T) {
@@ -304,8 +307,8 @@ func TestDraining(t *testing.T) {
 	}
 }
 
-// A call is begun however little time its caller has left: a service that was slow a moment ago may be fast now, and what a
-// call takes depends on what it asks for.
+// A call is begun however little time its caller has left: a service that was slow a moment ago may
+// be fast now, and what a call takes depends on what it asks for.
 func TestLittleTimeIsNoReasonToRefuse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		takes, ran := 500*time.Millisecond, 0

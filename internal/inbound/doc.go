@@ -20,8 +20,8 @@
 // [Method.Serve] reads as this list, and [Steps] has it for the debug page. Tests compare the
 // three. By REST, the steps from identity to authorize come before the request is read
 // (decide.go), and so they do for plain HTTP (route.go). Before them, and within observe, come
-// CORS and then the HTTP middleware of the service (surround.go). The interceptors of a stream run before
-// its messages are read, as it reads them itself.
+// CORS and then the HTTP middleware of the service (surround.go). The interceptors of a stream run
+// before its messages are read, as it reads them itself.
 //
 // Observe is one fused pass rather than a chain of interceptors and a stats.Handler: what depends
 // on the method alone is resolved once, when the method is registered, and a call costs one
@@ -32,7 +32,8 @@
 // What a call or a request is and remembers stands at the bottom (call.go, http_call.go,
 // method.go, server.go). A file for each concern has functions that work on it. On top are those
 // that put them in order: pass.go for a call, http.go for an HTTP request, rest.go and gateway.go
-// for REST, edge.go for what the port serves beside it, and server_serve.go and server_stop.go for who uses the package.
+// for REST, edge.go for what the port serves beside it, and server_serve.go and server_stop.go for
+// who uses the package.
 //
 // Server.Wrap gives the grpc.ServiceDesc whose handlers run the pass; HTTP is its counterpart for
 // plain HTTP.

@@ -52,8 +52,8 @@ var waits = map[string]streamFunc{
 	},
 }
 
-// A stream that does not listen to Draining is ended from outside, whatever its handler waits for, and its client is
-// told.
+// A stream that does not listen to Draining is ended from outside, whatever its handler waits for,
+// and its client is told.
 func TestEndStreams(t *testing.T) {
 	transports := map[string]func(*testing.T, testHandlers) (*fixture, grpc.ClientConnInterface){
 		"gRPC": func(t *testing.T, h testHandlers) (*fixture, grpc.ClientConnInterface) { return start(t, h) },
@@ -216,7 +216,8 @@ func TestHandlerThatBreaksAfterItsStreamWasEnded(t *testing.T) {
 	}
 }
 
-// An ended stream burns nothing of what its method promises: a stop is announced, and the client connects again.
+// An ended stream burns nothing of what its method promises: a stop is announced, and the client
+// connects again.
 func TestEndedStreamBurnsNoObjective(t *testing.T) {
 	entered := make(chan struct{})
 	f, conn := start(t, testHandlers{stream: func(s grpc.ServerStream) error {
@@ -232,7 +233,8 @@ func TestEndedStreamBurnsNoObjective(t *testing.T) {
 	f.wantValue(t, sloBadMetric, nil, 0)
 }
 
-// A stream that listens to Draining and ends in good order burns nothing either, and its line says why it has ended.
+// A stream that listens to Draining and ends in good order burns nothing either, and its line says
+// why it has ended.
 func TestStreamThatListensBurnsNoObjective(t *testing.T) {
 	entered := make(chan struct{})
 	f, conn := start(t, testHandlers{stream: func(s grpc.ServerStream) error {
@@ -254,7 +256,8 @@ func TestStreamThatListensBurnsNoObjective(t *testing.T) {
 	}
 }
 
-// Plain HTTP handlers are told of the stop too, and counted by their route, but for the time that they are in a call.
+// Plain HTTP handlers are told of the stop too, and counted by their route, but for the time that
+// they are in a call.
 func TestInFlight(t *testing.T) {
 	leakcheck.Check(t)
 	entered, release := make(chan struct{}), make(chan struct{})

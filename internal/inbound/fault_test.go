@@ -41,7 +41,8 @@ func (f *fixture) inject(t testing.TB, text string) {
 	f.SetFaults(rules)
 }
 
-// counting is a handler of each shape that counts its calls. Streams send five messages, or take what comes.
+// counting is a handler of each shape that counts its calls. Streams send five messages, or take
+// what comes.
 func counting(calls *atomic.Int64) testHandlers {
 	return testHandlers{
 		unary: func(_ context.Context, in *message) (*message, error) { calls.Add(1); return in, nil },
@@ -272,7 +273,8 @@ func TestFaultResetWithoutAConnectionToCut(t *testing.T) {
 	}
 }
 
-// A reset by REST is what net/http does for http.ErrAbortHandler, and leaves what was flushed before.
+// A reset by REST is what net/http does for http.ErrAbortHandler, and leaves what was flushed
+// before.
 func TestFaultResetsARequest(t *testing.T) {
 	for _, tc := range []struct {
 		path, rule string

@@ -14,8 +14,8 @@ const (
 	ownTrailers = 1 << 10
 )
 
-// fitStatus cuts a status to what its client takes. gRPC would reset the stream, and the client would
-// get nothing of it. What was cut is said in its message. REST has the status in a body.
+// fitStatus cuts a status to what its client takes. gRPC would reset the stream, and the client
+// would get nothing of it. What was cut is said in its message. REST has the status in a body.
 func fitStatus(c *call, out outcome) outcome {
 	if out.err == nil || c.http != nil {
 		return out

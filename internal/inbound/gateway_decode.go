@@ -105,8 +105,8 @@ func (m *jsonMarshaler) Unmarshal(data []byte, v any) error {
 	return m.intoField(data, v)
 }
 
-// unmarshal refuses unknown names of enums, which protojson ignores with unknown fields. Where there
-// are no unknown fields, it costs nothing to find that there are no such names.
+// unmarshal refuses unknown names of enums, which protojson ignores with unknown fields. Where
+// there are no unknown fields, it costs nothing to find that there are no such names.
 func (m *jsonMarshaler) unmarshal(data []byte, message proto.Message) error {
 	if !m.enums.within(message.ProtoReflect().Descriptor()) {
 		return m.UnmarshalOptions.Unmarshal(data, message)
@@ -125,8 +125,8 @@ func (m *jsonMarshaler) unmarshal(data []byte, message proto.Message) error {
 // firstPart is the size of the first allocation for a body, in bytes.
 const firstPart = 4 << 10
 
-// readAll reads a body to its end. Its allocations grow with the received data, because an announced
-// length is only the caller's claim.
+// readAll reads a body to its end. Its allocations grow with the received data, because an
+// announced length is only the caller's claim.
 func readAll(r io.Reader) ([]byte, error) {
 	body, ok := r.(*limitedBody)
 	if !ok {

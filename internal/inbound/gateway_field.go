@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// Where a route has one field as its body, the gateway hands over the Go value of the field. Its JSON
-// is that of the field within its message: a scalar's is that of its wrapper type.
+// Where a route has one field as its body, the gateway hands over the Go value of the field. Its
+// JSON is that of the field within its message: a scalar's is that of its wrapper type.
 
 // field encodes the Go value of a field.
 func (m *jsonMarshaler) field(v any) ([]byte, error) {

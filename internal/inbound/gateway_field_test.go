@@ -11,7 +11,8 @@ import (
 	"github.com/betmakers/paddock/internal/inbound"
 )
 
-// Where a field is the body, a body of nothing is an empty message. A field of another type stays unset.
+// Where a field is the body, a body of nothing is an empty message. A field of another type stays
+// unset.
 func TestEmptyBodyOfField(t *testing.T) {
 	for _, body := range []string{"", " \r\n\t"} {
 		var message *structpb.Struct

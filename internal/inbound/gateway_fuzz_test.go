@@ -39,7 +39,8 @@ func FuzzPlainPath(f *testing.F) {
 	})
 }
 
-// What protojson reads without unknown fields is read as by it, and what is refused beyond it is refused for a name alone.
+// What protojson reads without unknown fields is read as by it, and what is refused beyond it is
+// refused for a name alone.
 func FuzzJSONBody(f *testing.F) {
 	for _, body := range []string{
 		`{"name":"a","type":"TYPE_BOOL"}`, `{"type":"TYPE_Z"}`, `{"type":1,"new":[{"type":"x"}]}`, `{"options":{"ctype":"CORD","new":1}}`,

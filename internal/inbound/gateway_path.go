@@ -13,8 +13,8 @@ import (
 // it too, but %2F stays as it is: what is between two slashes can be told from what has one.
 // The gateway compares literals with the path as it was sent, and decodes each segment by itself.
 
-// GatewayHandler returns mux, a gateway of [Server.Gateway], for requests whose paths are encoded in
-// any way.
+// GatewayHandler returns mux, a gateway of [Server.Gateway], for requests whose paths are encoded
+// in any way.
 func GatewayHandler(mux *gateway.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.RawPath != "" {
@@ -31,8 +31,8 @@ func withRawPath(r *http.Request, path string) *http.Request {
 	return &changed
 }
 
-// plainPath decodes what has no meaning of its own in a path. %2F, %25 and %3A stay, because a slash
-// separates segments, a percent sign begins an escape, and a colon begins a verb.
+// plainPath decodes what has no meaning of its own in a path. %2F, %25 and %3A stay, because a
+// slash separates segments, a percent sign begins an escape, and a colon begins a verb.
 func plainPath(raw string) string {
 	var b strings.Builder
 	for {

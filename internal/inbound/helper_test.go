@@ -127,7 +127,8 @@ func (f *fixture) method(t testing.TB, name string) *inbound.Method {
 	return nil
 }
 
-// serve runs the chain in a real gRPC server, in memory, and returns a connection to it. Check the leaks first.
+// serve runs the chain in a real gRPC server, in memory, and returns a connection to it. Check the
+// leaks first.
 func (f *fixture) serve(t testing.TB) *grpc.ClientConn {
 	t.Helper()
 	listener := bufconn.Listen(1 << 20)
@@ -163,7 +164,8 @@ func start(t *testing.T, handlers testHandlers, changes ...func(*setup)) (*fixtu
 // labels are pairs of name and value.
 type labels map[string]string
 
-// value returns the value of a counter or gauge, or the number of observations of a histogram; zero if there is none.
+// value returns the value of a counter or gauge, or the number of observations of a histogram; zero
+// if there is none.
 func (f *fixture) value(t testing.TB, name string, want labels) float64 {
 	t.Helper()
 	families, err := f.registry.Gather()
@@ -196,14 +198,15 @@ func (f *fixture) wantValue(t testing.TB, name string, of labels, want float64) 
 	}
 }
 
-// settle waits until no call runs: grpc-go tells a caller that its message cannot be read before the call has ended.
+// settle waits until no call runs: grpc-go tells a caller that its message cannot be read before
+// the call has ended.
 func (f *fixture) settle(t testing.TB) {
 	t.Helper()
 	f.until(t, "no call runs", func() bool { return f.value(t, inFlightMetric, nil) == 0 })
 }
 
-// until waits for what a server does behind its answer, for which there is no event, and fails the test where it never
-// happens.
+// until waits for what a server does behind its answer, for which there is no event, and fails the
+// test where it never happens.
 func (f *fixture) until(t testing.TB, what string, happened func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !happened(); {

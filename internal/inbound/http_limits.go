@@ -114,9 +114,9 @@ func (b *limitedBody) len() (int, bool) {
 	return int(b.length), b.length >= 0 && (b.left < 0 || b.length <= b.left)
 }
 
-// unreadable records that the body could not be decoded, for err. The answer then quotes neither the
-// body nor the error, which may be of the network and have addresses. The handler of a stream does
-// not take what it has for all there was.
+// unreadable records that the body could not be decoded, for err. The answer then quotes neither
+// the body nor the error, which may be of the network and have addresses. The handler of a stream
+// does not take what it has for all there was.
 func (b *limitedBody) unreadable(err error) {
 	b.unread.Store(true)
 	if b.pipe == nil {

@@ -44,7 +44,8 @@ func TestBodyTooLarge(t *testing.T) {
 	f.wantValue(t, requestsMetric, labels{"http_response_status_code": "413"}, 4)
 }
 
-// send writes a request as it is and returns the answer, and whether the server closed the connection behind it.
+// send writes a request as it is and returns the answer, and whether the server closed the
+// connection behind it.
 func send(t *testing.T, url, request string) (*http.Response, bool) {
 	t.Helper()
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
@@ -71,7 +72,8 @@ func send(t *testing.T, url, request string) (*http.Response, bool) {
 	return response, err != nil
 }
 
-// A body that is announced and does not come holds a connection for its time and no longer, whoever waits for it.
+// A body that is announced and does not come holds a connection for its time and no longer, whoever
+// waits for it.
 func TestBodyTooSlow(t *testing.T) {
 	leakcheck.Check(t)
 	f := newChain(t, testHandlers{unary: echo, stream: func(grpc.ServerStream) error { return nil }})

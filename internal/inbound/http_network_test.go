@@ -24,7 +24,8 @@ type protocol struct {
 
 var protocols = []protocol{{"HTTP/1.1", false, false}, {"HTTP/1.1 and TLS", true, false}, {"HTTP/2", true, true}}
 
-// closing is how long a connection that takes nothing may be waited for when it is closed: crypto/tls wants to say goodbye.
+// closing is how long a connection that takes nothing may be waited for when it is closed:
+// crypto/tls wants to say goodbye.
 func (p protocol) closing() time.Duration {
 	if p.tls {
 		return 6 * time.Second
@@ -32,8 +33,9 @@ func (p protocol) closing() time.Duration {
 	return time.Second
 }
 
-// keepsAlive reports whether a second request comes by the same connection: the timeouts of bufconn do not say that they
-// pass, so that crypto/tls gives the connection up when net/http stops to wait for the caller's end of HTTP/1.
+// keepsAlive reports whether a second request comes by the same connection: the timeouts of bufconn
+// do not say that they pass, so that crypto/tls gives the connection up when net/http stops to wait
+// for the caller's end of HTTP/1.
 func (p protocol) keepsAlive() bool { return p.http2 || !p.tls }
 
 // certificate is one that clients of the tests take without asking.

@@ -18,8 +18,9 @@ import (
 	"github.com/betmakers/paddock/internal/inbound"
 )
 
-// A handler that fails halfway gives its caller no answer that could be taken for a whole one, and the request counts as
-// failed in metric, log and span, however much of the answer has gone out and by whatever protocol.
+// A handler that fails halfway gives its caller no answer that could be taken for a whole one, and
+// the request counts as failed in metric, log and span, however much of the answer has gone out and
+// by whatever protocol.
 func TestHandlersThatFailHalfway(t *testing.T) {
 	const rows = "row 1\nrow 2\n"
 	begin := map[string]func(http.ResponseWriter){
@@ -103,7 +104,8 @@ func TestHandlersThatFailAtOnce(t *testing.T) {
 	}
 }
 
-// A handler that cuts its connection itself has not failed, and what it flushed before counts as sent.
+// A handler that cuts its connection itself has not failed, and what it flushed before counts as
+// sent.
 func TestHandlersThatCut(t *testing.T) {
 	for name, tc := range map[string]struct {
 		begin  func(http.ResponseWriter)
@@ -141,7 +143,8 @@ func TestHandlersThatCut(t *testing.T) {
 	}
 }
 
-// upgraded asks for another protocol by hand, as a client of WebSocket does, and returns the connection with its answer.
+// upgraded asks for another protocol by hand, as a client of WebSocket does, and returns the
+// connection with its answer.
 func upgraded(t *testing.T, m *memoryServer) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	conn, err := m.listener.DialContext(t.Context())
@@ -175,7 +178,8 @@ func takeOver(t *testing.T, w http.ResponseWriter) (net.Conn, *bufio.ReadWriter)
 	return conn, buffers
 }
 
-// A connection that a handler takes over is its own, with no deadline left on it, and is observed like any other request.
+// A connection that a handler takes over is its own, with no deadline left on it, and is observed
+// like any other request.
 func TestHijackedConnections(t *testing.T) {
 	for name, server := range map[string]func(*http.Server){
 		"no timeout of the server": func(*http.Server) {},

@@ -12,7 +12,8 @@ import (
 	"github.com/betmakers/paddock/internal/inbound"
 )
 
-// A handler finds every method that the writers of net/http have, by a type assertion and under the same name and type.
+// A handler finds every method that the writers of net/http have, by a type assertion and under the
+// same name and type.
 func TestWriterHasTheMethodsOfNetHTTP(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, p protocol) {
 		m := serveBy(t, p, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -31,7 +32,8 @@ func TestWriterHasTheMethodsOfNetHTTP(t *testing.T) {
 	})
 }
 
-// A handler that waits for CloseNotify, as gin's Stream does, streams, and learns that its caller has gone.
+// A handler that waits for CloseNotify, as gin's Stream does, streams, and learns that its caller
+// has gone.
 func TestCloseNotify(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, p protocol) {
 		told := false

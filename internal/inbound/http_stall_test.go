@@ -21,8 +21,9 @@ import (
 
 var oneSecond = inbound.HTTPLimits{WriteTimeout: time.Second, BodyTimeout: time.Second, MaxBody: 100 << 20}
 
-// The time of a write runs while it waits for the reader, and not while the handler has nothing to write: neither before
-// the first byte, nor between two, nor on a connection between two requests. The server's own timeout is replaced.
+// The time of a write runs while it waits for the reader, and not while the handler has nothing to
+// write: neither before the first byte, nor between two, nor on a connection between two requests.
+// The server's own timeout is replaced.
 func TestQuietAnswersAreNotCut(t *testing.T) {
 	for name, change := range map[string]func(*http.Server){
 		"no timeout of the server": func(*http.Server) {},
@@ -276,7 +277,8 @@ func (m *memoryServer) post(t *testing.T, body io.Reader, header ...string) *htt
 	return m.do(t, r)
 }
 
-// An upload that moves is not cut, however long it takes: neither is one that waits because the handler does not read.
+// An upload that moves is not cut, however long it takes: neither is one that waits because the
+// handler does not read.
 func TestSlowUploadsAreNotCut(t *testing.T) {
 	eachProtocol(t, func(t *testing.T, p protocol) {
 		m := serveBy(t, p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -24,7 +24,8 @@ import (
 	"github.com/betmakers/paddock/internal/leakcheck"
 )
 
-// serveHTTP runs a handler behind the chain in a real HTTP server on loopback, and returns its address.
+// serveHTTP runs a handler behind the chain in a real HTTP server on loopback, and returns its
+// address.
 func (f *fixture) serveHTTP(t *testing.T, handler http.Handler, limits inbound.HTTPLimits) string {
 	t.Helper()
 	server := httptest.NewUnstartedServer(f.HTTP(handler, limits))

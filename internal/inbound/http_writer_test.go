@@ -19,7 +19,8 @@ import (
 	"github.com/betmakers/paddock/internal/leakcheck"
 )
 
-// A handler that ignores its context does not keep its caller waiting, and what it says later is lost.
+// A handler that ignores its context does not keep its caller waiting, and what it says later is
+// lost.
 func TestAnswerAtTheDeadline(t *testing.T) {
 	leakcheck.Check(t)
 	release := make(chan struct{})
@@ -88,8 +89,8 @@ func TestTheEarlierTimeoutAnswers(t *testing.T) {
 	}
 }
 
-// A handler that comes back when its time is over meets the answer that is made for it: there is one of the two, and they
-// do not write to the header at once.
+// A handler that comes back when its time is over meets the answer that is made for it: there is
+// one of the two, and they do not write to the header at once.
 func TestAnswersAtOneTime(t *testing.T) {
 	for range 300 {
 		synctest.Test(t, func(t *testing.T) {
@@ -176,7 +177,8 @@ func TestNoAnswerAtTheDeadlineOfAGoneCall(t *testing.T) {
 	})
 }
 
-// A stream's client goes away: the handler's context ends, and the request waits for the handler to return.
+// A stream's client goes away: the handler's context ends, and the request waits for the handler to
+// return.
 func TestRequestWaitsForTheHandlerOfItsStream(t *testing.T) {
 	leakcheck.Check(t)
 	var returned atomic.Bool

@@ -8,8 +8,9 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Calls that are being refused count as refused before they count as ended. A server that does nothing else while its load
-// is measured has served no calls, and not as many as there are numbers.
+// Calls that are being refused count as refused before they count as ended. A server that does
+// nothing else while its load is measured has served no calls, and not as many as there are
+// numbers.
 func TestLoadWhileCallsAreRefused(t *testing.T) {
 	var ended uint64
 	var cpu time.Duration

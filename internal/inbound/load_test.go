@@ -136,8 +136,9 @@ func TestNothingToReport(t *testing.T) {
 	}
 }
 
-// By the client's policy: a replica whose calls cost three times as much gets a third of the calls that the other gets, and
-// one that fails now and then fewer than one that does not, although failing costs no more.
+// By the client's policy: a replica whose calls cost three times as much gets a third of the calls
+// that the other gets, and one that fails now and then fewer than one that does not, although
+// failing costs no more.
 func TestClientsFollowLoad(t *testing.T) {
 	for name, test := range map[string]struct {
 		first       func(*message) error
@@ -162,7 +163,8 @@ func oneInEight() func(*message) error {
 	}
 }
 
-// followLoad fails unless the first of two replicas has a share of the calls between least and most.
+// followLoad fails unless the first of two replicas has a share of the calls between least and
+// most.
 func followLoad(t *testing.T, first func(*message) error, cost, least, most float64) {
 	synctest.Test(t, func(t *testing.T) {
 		replicas := []*busy{newBusy(t, cores(cost)/100, first), newBusy(t, cores(.2)/100, fine)}

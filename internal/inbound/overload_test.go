@@ -25,7 +25,8 @@ import (
 	"github.com/betmakers/paddock/internal/inbound"
 )
 
-// crowded is a limiter of a machine with one processor for which others wait while the test wants it so.
+// crowded is a limiter of a machine with one processor for which others wait while the test wants
+// it so.
 type crowded struct {
 	*admission.Limiter
 	runnable atomic.Int64
@@ -47,8 +48,8 @@ func newCrowded(reports bool) *crowded {
 
 func (b *crowded) limits(s *setup) { s.Admission = b.Limiter }
 
-// hold has the limiter hold calls back from now on. It must be called in a bubble of synctest. The calls that run in
-// the end run until the test is over.
+// hold has the limiter hold calls back from now on. It must be called in a bubble of synctest. The
+// calls that run in the end run until the test is over.
 func (b *crowded) hold(t *testing.T) {
 	t.Helper()
 	b.runnable.Store(1)
@@ -104,8 +105,8 @@ func onHold(t *testing.T, test func(t *testing.T, b *crowded)) {
 	synctest.Test(t, func(t *testing.T) { test(t, newCrowded(false)) })
 }
 
-// What is too much is refused, and everybody is told: the caller when to come back, the metrics why, and the objective
-// that a call was lost.
+// What is too much is refused, and everybody is told: the caller when to come back, the metrics
+// why, and the objective that a call was lost.
 func TestOverloadIsRefused(t *testing.T) {
 	onHold(t, func(t *testing.T, b *crowded) {
 		f := newChain(t, testHandlers{unary: echo}, b.limits)
@@ -185,8 +186,8 @@ func TestOverloadIsRefusedByREST(t *testing.T) {
 	})
 }
 
-// together makes so many calls at once, as a caller must who is to be refused: one call of who makes few is let in.
-// It returns the errors.
+// together makes so many calls at once, as a caller must who is to be refused: one call of who
+// makes few is let in. It returns the errors.
 func together(n int, do func() error) (errs []error) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -238,7 +239,8 @@ func TestDeniedCallsDoNotWait(t *testing.T) {
 	})
 }
 
-// A call that runs out of time while it is held back is one that the overload has cost, for the objectives too.
+// A call that runs out of time while it is held back is one that the overload has cost, for the
+// objectives too.
 func TestDeathInTheQueueIsOverload(t *testing.T) {
 	for name, test := range map[string]struct {
 		timeout time.Duration // of the method
@@ -346,7 +348,8 @@ func TestPlacesComeBack(t *testing.T) {
 	f.wantValue(t, "chassis_admission_running", nil, 0)
 }
 
-// grpc-go runs no handler for a message that is compressed in a way it does not know. Such a call takes no place.
+// grpc-go runs no handler for a message that is compressed in a way it does not know. Such a call
+// takes no place.
 func TestPermitOfACallWithoutHandler(t *testing.T) {
 	f, conn := start(t, unreachable(t), limited, func(s *setup) {
 		s.dial = append(s.dial, grpc.WithCompressor(unheardOf{})) //nolint:staticcheck // a compressor that is not registered
@@ -366,7 +369,8 @@ func (unheardOf) Type() string                   { return "unheard-of" }
 
 func limited(s *setup) { s.Admission = admission.New() }
 
-// What a call is worth is what its method declares, unless one of the own trust domain says otherwise.
+// What a call is worth is what its method declares, unless one of the own trust domain says
+// otherwise.
 func TestCriticality(t *testing.T) {
 	const own, other = "spiffe://example.org/web", "spiffe://example.org.evil/web"
 	tests := []struct {

@@ -140,7 +140,8 @@ type plain struct{}
 
 func (plain) Verify(context.Context, string) (string, error) { return "alice", nil }
 
-// A request on a connection whose proof has ended reaches no handler, a plain one either, and ends the connection.
+// A request on a connection whose proof has ended reaches no handler, a plain one either, and ends
+// the connection.
 func TestProofOfPlainHTTP(t *testing.T) {
 	f := newChain(t, testHandlers{})
 	handled := 0
@@ -160,7 +161,8 @@ func TestProofOfPlainHTTP(t *testing.T) {
 	}
 }
 
-// A caller whose proof has ended is nobody, and the line and the record of its refusal name it all the same.
+// A caller whose proof has ended is nobody, and the line and the record of its refusal name it all
+// the same.
 func TestRefusalsNameThePeerOfAnEndedProof(t *testing.T) {
 	p := &passport{identity: alice}
 	p.ended.Store(true)
@@ -222,8 +224,8 @@ func TestAllocationsOfProofs(t *testing.T) {
 	}
 }
 
-// A stream of a plain handler ends with the proof too, and only that: a download ends by itself, and so does what is not
-// answered yet.
+// A stream of a plain handler ends with the proof too, and only that: a download ends by itself,
+// and so does what is not answered yet.
 func TestProofEndsWithinAPlainStream(t *testing.T) {
 	events := func(w http.ResponseWriter) {
 		_, _ = w.Write([]byte("first"))
@@ -293,8 +295,8 @@ func TestProofEndsWithinAPlainStream(t *testing.T) {
 	}
 }
 
-// wantEndAfterAnHour waits, in a bubble, for a stream that ends with code when an hour is over, and not before. With OK it
-// must not end.
+// wantEndAfterAnHour waits, in a bubble, for a stream that ends with code when an hour is over, and
+// not before. With OK it must not end.
 func wantEndAfterAnHour(t *testing.T, ended <-chan error, code codes.Code) {
 	t.Helper()
 	time.Sleep(59 * time.Minute) // of a bubble

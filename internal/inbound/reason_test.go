@@ -13,7 +13,8 @@ import (
 	"github.com/betmakers/paddock/internal/leakcheck"
 )
 
-// rejected checks that one call was refused and counted, logged with its reason, and never reached the handler.
+// rejected checks that one call was refused and counted, logged with its reason, and never reached
+// the handler.
 func (f *fixture) rejected(t *testing.T, err error, method string, reason inbound.Reason, code codes.Code, label string) {
 	t.Helper()
 	f.settle(t)

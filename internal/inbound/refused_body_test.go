@@ -13,8 +13,8 @@ import (
 	"github.com/betmakers/paddock/internal/inbound"
 )
 
-// A refusal is answered where the body does not come, and where it comes the connection serves further requests, of
-// known length or not.
+// A refusal is answered where the body does not come, and where it comes the connection serves
+// further requests, of known length or not.
 func TestRefusalsAndTheirBodies(t *testing.T) {
 	t.Parallel()
 	f := newChain(t, testHandlers{})

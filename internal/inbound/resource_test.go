@@ -35,7 +35,8 @@ func pooled(t *testing.T, pool **inbound.Resource, changes ...func(*setup)) *fix
 	return f
 }
 
-// offerPooled sends calls at three times what the pool can serve, and returns how many ended with which code.
+// offerPooled sends calls at three times what the pool can serve, and returns how many ended with
+// which code.
 func offerPooled(t *testing.T, f *fixture, lasting time.Duration) map[codes.Code]int {
 	t.Helper()
 	var mu sync.Mutex
@@ -56,7 +57,8 @@ func offerPooled(t *testing.T, f *fixture, lasting time.Duration) map[codes.Code
 	return ended
 }
 
-// At three times what it can, a declared pool goes on serving what it can. What is refused counts as overload.
+// At three times what it can, a declared pool goes on serving what it can. What is refused counts
+// as overload.
 func TestOverloadOfAResource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var pool *inbound.Resource
@@ -75,8 +77,8 @@ func TestOverloadOfAResource(t *testing.T) {
 	})
 }
 
-// Whoever looks learns what was short: operators in log and metrics, callers of the own trust domain in the answer. Others
-// learn nothing of the inside.
+// Whoever looks learns what was short: operators in log and metrics, callers of the own trust
+// domain in the answer. Others learn nothing of the inside.
 func TestShortResourceIsNamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var pool *inbound.Resource

@@ -72,7 +72,8 @@ func newEvents(h *httpCall, m *Method, beats time.Duration) (*events, error) {
 	return e, nil
 }
 
-// writerOf returns the writer that the gateway has for an answer, which adds what the handler has set.
+// writerOf returns the writer that the gateway has for an answer, which adds what the handler has
+// set.
 func writerOf(h *httpCall) http.ResponseWriter {
 	if h.outer == nil {
 		return responseWriterOf(h)

@@ -53,7 +53,8 @@ func TestRESTStreams(t *testing.T) {
 			if err := stream.RecvMsg(new(message)); err != io.EOF {
 				t.Errorf("RecvMsg() = %v, want io.EOF", err)
 			}
-			// Generated code sends the one message of a server stream, and then asks RecvMsg how it went.
+			// Generated code sends the one message of a server stream, and then asks RecvMsg how it
+			// went.
 			if err := stream.SendMsg(new(message)); err != io.EOF && method != serverStream {
 				t.Errorf("SendMsg after the end = %v, want io.EOF", err)
 			}
@@ -247,7 +248,8 @@ func TestRESTStreamDraining(t *testing.T) {
 	}
 }
 
-// A handler may receive every message into the same one, as with gRPC: nothing is left of the one before.
+// A handler may receive every message into the same one, as with gRPC: nothing is left of the one
+// before.
 func TestRESTStreamIntoOneMessage(t *testing.T) {
 	var got []string
 	f, viaREST := rest(t, testHandlers{stream: func(s grpc.ServerStream) error {

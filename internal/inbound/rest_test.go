@@ -100,7 +100,8 @@ func TestRESTHeaderAndTrailer(t *testing.T) {
 	}
 }
 
-// What the gateway sends has come in at the handler, and does not go out with the calls that the handler makes.
+// What the gateway sends has come in at the handler, and does not go out with the calls that the
+// handler makes.
 func TestRESTMetadata(t *testing.T) {
 	for name, sent := range map[string]metadata.MD{"some": metadata.Pairs("authorization", "secret", "many", "1", "many", "2"), "none": nil} {
 		t.Run(name, func(t *testing.T) {

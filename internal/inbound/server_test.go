@@ -20,7 +20,8 @@ import (
 	"github.com/betmakers/paddock/internal/leakcheck"
 )
 
-// A chain without settings serves calls, and a service is wrapped before it is registered with grpc-go.
+// A chain without settings serves calls, and a service is wrapped before it is registered with
+// grpc-go.
 func ExampleServer_Wrap() {
 	chain, err := inbound.NewServer(inbound.Config{})
 	if err != nil {

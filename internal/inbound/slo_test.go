@@ -106,8 +106,9 @@ func TestWhatCountsForAnObjective(t *testing.T) {
 	}
 }
 
-// A caller that does not wait for as long as the contract says proves nothing about the service, whatever the handler
-// makes of its going. One that waits that long, or nearly, has its failure counted.
+// A caller that does not wait for as long as the contract says proves nothing about the service,
+// whatever the handler makes of its going. One that waits that long, or nearly, has its failure
+// counted.
 func TestHasteCountsForNoObjective(t *testing.T) {
 	const contract = `{"timeout": "2s", "slo": {"availability": 99.9, "latency": {"within": "0.5s", "ratio": 99}}}`
 	var (
@@ -194,7 +195,8 @@ func TestHasteByRESTCountsForNoObjective(t *testing.T) {
 	}
 }
 
-// A call that is refused before its handler was a caller's mistake, even where its code says otherwise.
+// A call that is refused before its handler was a caller's mistake, even where its code says
+// otherwise.
 func TestRefusedCallsCountForNoObjective(t *testing.T) {
 	t.Run("spent deadline", func(t *testing.T) {
 		leakcheck.Check(t)

@@ -75,8 +75,8 @@ func TestStepsHaveTheirFiles(t *testing.T) {
 	}
 }
 
-// The code takes the steps in the order of the list: a walk through Serve, and the functions that only put others in
-// order, meets the steps one after the other.
+// The code takes the steps in the order of the list: a walk through Serve, and the functions that
+// only put others in order, meets the steps one after the other.
 func TestStepsRunInTheirOrder(t *testing.T) {
 	pass, wrap := functions(t, "pass.go"), functions(t, "wrap.go")
 	spine := map[string]*ast.FuncDecl{

@@ -223,7 +223,8 @@ func request(t *testing.T, method, url string, body io.Reader, timeout string) (
 	return answer.StatusCode, string(text)
 }
 
-// The time of a REST stream is up for its caller too, where the handler goes on: the whole answer comes at once.
+// The time of a REST stream is up for its caller too, where the handler goes on: the whole answer
+// comes at once.
 func TestRESTStreamOfADeafHandler(t *testing.T) {
 	for whose, tc := range map[string]struct {
 		timeout string
@@ -256,7 +257,8 @@ func TestRESTStreamOfADeafHandler(t *testing.T) {
 	}
 }
 
-// A client stream whose body does not come is answered when its time is up, and not when that of bodies is.
+// A client stream whose body does not come is answered when its time is up, and not when that of
+// bodies is.
 func TestRESTStreamOfASlowBody(t *testing.T) {
 	for name, tc := range map[string]struct {
 		timeout string

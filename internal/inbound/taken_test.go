@@ -33,7 +33,8 @@ func (w taking) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return w.conn, bufio.NewReadWriter(bufio.NewReader(w.conn), bufio.NewWriter(w.conn)), nil
 }
 
-// The end of streams waits for no client that does not read, and nor does who begins a stream meanwhile.
+// The end of streams waits for no client that does not read, and nor does who begins a stream
+// meanwhile.
 func TestEndStreamsDoesNotWaitForConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newChain(t, testHandlers{})

@@ -86,8 +86,8 @@ func withMetadata(ctx context.Context, pairs ...string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, pairs...)
 }
 
-// A caller from outside of the own trust domain decides neither whether a call is recorded nor what goes on to
-// others. Its trace is linked, as OpenTelemetry has it for public endpoints.
+// A caller from outside of the own trust domain decides neither whether a call is recorded nor what
+// goes on to others. Its trace is linked, as OpenTelemetry has it for public endpoints.
 func TestTraceOfStrangersIsALink(t *testing.T) {
 	plain := peer.NewContext(t.Context(), &peer.Peer{})
 	for name, tc := range map[string]struct {
@@ -233,7 +233,8 @@ func TestFlagsPassThroughAServiceWithoutTracer(t *testing.T) {
 	}
 }
 
-// A child of a call that is not recorded comes from the service's provider, so that it can be recorded after all.
+// A child of a call that is not recorded comes from the service's provider, so that it can be
+// recorded after all.
 func TestSpanOfAnUnrecordedCallKnowsItsProvider(t *testing.T) {
 	leakcheck.Check(t)
 	spans := tracetest.NewSpanRecorder()

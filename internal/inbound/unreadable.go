@@ -88,8 +88,8 @@ func unreadableText(err string, number int, input protoreflect.MessageDescriptor
 	return text
 }
 
-// fieldsOf returns the names of the fields of a oneof, as JSON does not have its name. Of the gateway
-// it is the short one, of a message in input.
+// fieldsOf returns the names of the fields of a oneof, as JSON does not have its name. Of the
+// gateway it is the short one, of a message in input.
 func fieldsOf(oneof string, input protoreflect.MessageDescriptor) string {
 	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(oneof))
 	descriptor, ok := found.(protoreflect.OneofDescriptor)

@@ -61,7 +61,8 @@ func receive(s grpc.ServerStream) error {
 	}
 }
 
-// Every message of a client stream is checked. The call has begun by then, so it fails and is not refused.
+// Every message of a client stream is checked. The call has begun by then, so it fails and is not
+// refused.
 func TestInvalidMessageWithinAClientStream(t *testing.T) {
 	f, conn := start(t, testHandlers{stream: receive}, validating)
 	stream := openStream(t, conn, bidiStream)

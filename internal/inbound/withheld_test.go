@@ -109,7 +109,8 @@ func TestTextsForCallersFromOutside(t *testing.T) {
 	}
 }
 
-// An error of a third party that a handler returns has addresses in it, and a context's error has none.
+// An error of a third party that a handler returns has addresses in it, and a context's error has
+// none.
 func TestErrorsOfHTTPStayInside(t *testing.T) {
 	dial := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 1, 2, 3), Port: 443}, Err: errors.New("connection refused")}
 	for _, tc := range []struct {
@@ -160,7 +161,8 @@ func TestHeaderSentTwice(t *testing.T) {
 	}
 }
 
-// A text with gRPC's words in it again and again, as a caller can send one that is repeated, costs what it is long.
+// A text with gRPC's words in it again and again, as a caller can send one that is repeated, costs
+// what it is long.
 func TestWordsOfTheInsideCostNoMore(t *testing.T) {
 	cost := func(part string) uint64 {
 		text := strings.Repeat(part, 200_000/len(part))

@@ -9,11 +9,12 @@ import (
 	"time"
 )
 
-// Group is a set of goroutines that belong together: the one that ran [Group.Do] and all that it started, and those
-// started by them. Unlike a [Snapshot] it can be told from what other tests run at the same time. Make one with
-// [NewGroup]; its methods may be called concurrently.
+// Group is a set of goroutines that belong together: the one that ran [Group.Do] and all that it
+// started, and those started by them. Unlike a [Snapshot] it can be told from what other tests run
+// at the same time. Make one with [NewGroup]; its methods may be called concurrently.
 //
-// Membership is a profiler label. A goroutine that sets labels of its own leaves the group with all that it starts.
+// Membership is a profiler label. A goroutine that sets labels of its own leaves the group with all
+// that it starts.
 type Group struct{ mark string }
 
 const label = "leakcheck"
@@ -26,8 +27,8 @@ func (g *Group) Do(f func()) {
 	pprof.Do(context.Background(), pprof.Labels(label, g.mark), func(context.Context) { f() })
 }
 
-// Left returns the stacks of the goroutines of the group that still run, those with equal stacks as one, and nil where
-// there are none. It gives them up to five seconds to end.
+// Left returns the stacks of the goroutines of the group that still run, those with equal stacks as
+// one, and nil where there are none. It gives them up to five seconds to end.
 func (g *Group) Left() []string {
 	deadline := time.Now().Add(bound)
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {

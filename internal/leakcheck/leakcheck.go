@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// bound is how long a goroutine may take to end after the test has: long enough for a loaded machine and the
-// race detector, and only ever spent where there is a leak.
+// bound is how long a goroutine may take to end after the test has: long enough for a loaded
+// machine and the race detector, and only ever spent where there is a leak.
 const bound = 5 * time.Second
 
-// Check remembers the goroutines that run now and, once t and the clean-ups registered later are done, fails t with the
-// stacks of those that were added and do not end within five seconds. A test that has failed already is left alone:
-// what it skipped on its way out would only hide the cause.
+// Check remembers the goroutines that run now and, once t and the clean-ups registered later are
+// done, fails t with the stacks of those that were added and do not end within five seconds. A test
+// that has failed already is left alone: what it skipped on its way out would only hide the cause.
 func Check(t testing.TB) {
 	t.Helper()
 	before := Take()
@@ -29,9 +29,10 @@ func Check(t testing.TB) {
 	})
 }
 
-// Find returns the stacks of the goroutines that run now and did not when before was taken, in order of their ids, and
-// nil where there are none. It gives them up to five seconds to end. Goroutines of the testing package, of os/signal and of
-// the runtime's tracer are not counted; idle connections of http.DefaultTransport are closed first.
+// Find returns the stacks of the goroutines that run now and did not when before was taken, in
+// order of their ids, and nil where there are none. It gives them up to five seconds to end.
+// Goroutines of the testing package, of os/signal and of the runtime's tracer are not counted; idle
+// connections of http.DefaultTransport are closed first.
 func Find(before Snapshot) []string {
 	deadline := time.Now().Add(bound)
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Snapshot is the set of goroutines that ran at one moment. The zero value is empty: every goroutine counts as added.
+// Snapshot is the set of goroutines that ran at one moment. The zero value is empty: every
+// goroutine counts as added.
 type Snapshot struct{ ids map[string]bool }
 
 // Take returns the goroutines that run now, the caller's included.
@@ -17,8 +18,8 @@ func Take() Snapshot {
 	return Snapshot{ids}
 }
 
-// added returns the stacks of the goroutines that run now, are not in s and may be held against a test. The goroutine
-// that asks is never among them.
+// added returns the stacks of the goroutines that run now, are not in s and may be held against a
+// test. The goroutine that asks is never among them.
 func (s Snapshot) added() []string {
 	var added []string
 	for i, stack := range stacks() {
@@ -45,8 +46,9 @@ func id(stack string) string {
 	return number
 }
 
-// harmless reports whether the goroutine belongs to the process rather than to a test: it was started by the testing
-// package (another test, the alarm of -timeout), or runs once per process and never ends by design.
+// harmless reports whether the goroutine belongs to the process rather than to a test: it was
+// started by the testing package (another test, the alarm of -timeout), or runs once per process
+// and never ends by design.
 func harmless(stack string) bool {
 	for _, mark := range []string{
 		"\ncreated by testing.",

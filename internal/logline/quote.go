@@ -7,8 +7,9 @@ import (
 
 const hexDigits = "0123456789abcdef"
 
-// AppendString appends s as a JSON string. Control characters are escaped and bytes that are not UTF-8 replaced,
-// so that nothing a caller sends can break a line or a terminal, or have it shown in another order.
+// AppendString appends s as a JSON string. Control characters are escaped and bytes that are not
+// UTF-8 replaced, so that nothing a caller sends can break a line or a terminal, or have it shown
+// in another order.
 func AppendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	for i := 0; i < len(s); {

@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// annotation returns an option of protoc-gen-openapiv2 by its short name, nil where it is not set. Services that were
-// written for that generator have examples and limits in them.
+// annotation returns an option of protoc-gen-openapiv2 by its short name, nil where it is not set.
+// Services that were written for that generator have examples and limits in them.
 func annotation(d protoreflect.Descriptor, name protoreflect.FullName) protoreflect.Message {
 	v, ok := option(d, "grpc.gateway.protoc_gen_openapiv2.options."+name)
 	if !ok {

@@ -57,7 +57,8 @@ func describe(fd protoreflect.FieldDescriptor) string {
 	return strings.TrimSpace(says)
 }
 
-// describeEnum returns the comment of an enum, with a list of what its values mean, where they say so.
+// describeEnum returns the comment of an enum, with a list of what its values mean, where they say
+// so.
 func describeEnum(ed protoreflect.EnumDescriptor) string {
 	var list []string
 	for i := range ed.Values().Len() {
@@ -73,7 +74,8 @@ func describeEnum(ed protoreflect.EnumDescriptor) string {
 	return strings.TrimSpace(comment(ed) + "\n\n" + strings.Join(list, "\n"))
 }
 
-// summary is the first sentence of a method's comment, or its name in words: PlaceBet is "Place bet".
+// summary is the first sentence of a method's comment, or its name in words: PlaceBet is "Place
+// bet".
 func summary(method protoreflect.MethodDescriptor) string {
 	first, _, _ := strings.Cut(comment(method), "\n\n")
 	first = strings.Join(strings.Fields(first), " ")
@@ -86,7 +88,8 @@ func summary(method protoreflect.MethodDescriptor) string {
 	return words(string(method.Name()))
 }
 
-// words spells a name in camel case as words; runs of capitals stay: GetURLStats is "Get URL stats".
+// words spells a name in camel case as words; runs of capitals stay: GetURLStats is "Get URL
+// stats".
 func words(name string) string {
 	runes := []rune(name)
 	upper := func(i int) bool { return i < len(runes) && unicode.IsUpper(runes[i]) }

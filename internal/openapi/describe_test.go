@@ -72,7 +72,8 @@ func TestMethodsByGRPCAlone(t *testing.T) {
 		`{"description":"Does it. Twice.","method":"/notes.v1.Internal/Ping","serverStream":true,"summary":"Does it"}]`)
 }
 
-// A stream has both of its forms, and the header of a client that resumes where the method reads it.
+// A stream has both of its forms, and the header of a client that resumes where the method reads
+// it.
 func TestStreamsAreEventsToo(t *testing.T) {
 	for _, resumes := range []bool{false, true} {
 		doc := changed(t, func(file *descriptorpb.FileDescriptorProto) {

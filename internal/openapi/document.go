@@ -13,23 +13,26 @@ import (
 	"github.com/betmakers/paddock/internal/problem"
 )
 
-// StreamContentType is the media type under which the document describes server streams: one JSON object a line.
-// grpc-gateway sends it where the marshaler's StreamContentType returns it.
+// StreamContentType is the media type under which the document describes server streams: one JSON
+// object a line. grpc-gateway sends it where the marshaler's StreamContentType returns it.
 const StreamContentType = "application/x-ndjson"
 
 // Info heads a document. Title and Version are required by the format; empty ones are replaced.
 type Info struct {
 	Title, Version, Description string
-	// Terms returns what the contract says of a method, by "/package.Service/Method". Nil leaves it out.
+	// Terms returns what the contract says of a method, by "/package.Service/Method". Nil leaves it
+	// out.
 	Terms func(fullMethod string) (Terms, bool)
-	// MutualTLS and Bearer say by what callers can prove who they are: certificates and bearer tokens.
+	// MutualTLS and Bearer say by what callers can prove who they are: certificates and bearer
+	// tokens.
 	MutualTLS, Bearer bool
 }
 
-// Document returns the OpenAPI 3.1 document, as JSON, of the REST interface of the services, in their order. The same
-// arguments give the same bytes. Routes that cannot be described are left out, and the error names all of them: a
-// google.api.http option that is malformed, or names a field that its request has not. The document is there all the
-// same. A method and path that is declared twice is described once.
+// Document returns the OpenAPI 3.1 document, as JSON, of the REST interface of the services, in
+// their order. The same arguments give the same bytes. Routes that cannot be described are left
+// out, and the error names all of them: a google.api.http option that is malformed, or names a
+// field that its request has not. The document is there all the same. A method and path that is
+// declared twice is described once.
 func Document(info Info, services []protoreflect.ServiceDescriptor) ([]byte, error) {
 	b := builder{info: info, schemas: schemas{make(map[string]object)}, operations: make(map[string]int), shapes: make(map[string]pathShape)}
 	var tags, rest []any
@@ -91,7 +94,8 @@ type pathShape struct {
 
 var verbs = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
-// add describes a route. What OpenAPI 3.1 has no word for, such as the methods of custom patterns, is left out.
+// add describes a route. What OpenAPI 3.1 has no word for, such as the methods of custom patterns,
+// is left out.
 func (b *builder) add(r Route) error {
 	verb := strings.ToLower(r.HTTPMethod)
 	if !slices.Contains(verbs, verb) {
@@ -118,8 +122,8 @@ func (b *builder) add(r Route) error {
 	return nil
 }
 
-// unify names the parameters of a path as the first path of the same shape does: to OpenAPI, `/v1/notes/{name}` and
-// `/v1/notes/{note.name}` are one path, which may stand in a document once.
+// unify names the parameters of a path as the first path of the same shape does: to OpenAPI,
+// `/v1/notes/{name}` and `/v1/notes/{note.name}` are one path, which may stand in a document once.
 func (b *builder) unify(path string, params []pathParam) (string, []pathParam) {
 	shape := path
 	for _, p := range params {
@@ -249,7 +253,8 @@ func (b *builder) line(message object) object {
 	})
 }
 
-// problem returns a reference to the schema of RFC 9457 problem details, as package problem writes them.
+// problem returns a reference to the schema of RFC 9457 problem details, as package problem writes
+// them.
 func (b *builder) problem() object {
 	if _, ok := b.schemas.defined[problemName]; !ok {
 		b.schemas.defined[problemName] = problemSchema()

@@ -7,7 +7,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// byGRPC lists the methods of a service that declare no HTTP route, for readers who would miss them.
+// byGRPC lists the methods of a service that declare no HTTP route, for readers who would miss
+// them.
 func byGRPC(service protoreflect.ServiceDescriptor, routes []Route) (list []any) {
 	for i := range service.Methods().Len() {
 		m := service.Methods().Get(i)

@@ -12,8 +12,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// notes returns the services of testdata/notes as a binary has them that links the options of google.api: read twice,
-// since the options' extensions are in the same set.
+// notes returns the services of testdata/notes as a binary has them that links the options of
+// google.api: read twice, since the options' extensions are in the same set.
 func notes(t testing.TB) []protoreflect.ServiceDescriptor {
 	t.Helper()
 	files := read(t, new(protoregistry.Types))
@@ -60,7 +60,8 @@ func services(t testing.TB, files *protoregistry.Files) []protoreflect.ServiceDe
 	return all
 }
 
-// ruled returns a service with one method, GetNote of a GetNoteRequest, whose google.api.http a test fills in.
+// ruled returns a service with one method, GetNote of a GetNoteRequest, whose google.api.http a
+// test fills in.
 func ruled(t testing.TB, fill func(rule protoreflect.Message)) protoreflect.ServiceDescriptor {
 	t.Helper()
 	files := read(t, new(protoregistry.Types))

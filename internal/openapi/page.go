@@ -17,9 +17,10 @@ var assets embed.FS
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// Handler serves doc at /openapi.json and a page to read and try it at /docs, with the page's files below that. It answers
-// GET and HEAD, and 404 for any other path. The page refers to its neighbours relatively, so that it works behind a proxy
-// that adds a prefix, and calls the interface at the origin it came from.
+// Handler serves doc at /openapi.json and a page to read and try it at /docs, with the page's files
+// below that. It answers GET and HEAD, and 404 for any other path. The page refers to its
+// neighbours relatively, so that it works behind a proxy that adds a prefix, and calls the
+// interface at the origin it came from.
 func Handler(doc []byte) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /openapi.json", file("openapi.json", doc))
@@ -42,7 +43,8 @@ func asset(name string) http.Handler {
 	return file(name, content)
 }
 
-// file serves content that does not change while the process runs: to be asked for again each time, and sent once.
+// file serves content that does not change while the process runs: to be asked for again each time,
+// and sent once.
 func file(name string, content []byte) http.Handler {
 	tag := fmt.Sprintf(`"%x"`, sha256.Sum256(content))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -63,7 +63,8 @@ func TestOtherPathsAndMethods(t *testing.T) {
 	}
 }
 
-// The page must work under its own policy and without a network: no inline code, and every file that it names is served.
+// The page must work under its own policy and without a network: no inline code, and every file
+// that it names is served.
 func TestPageNeedsNothingFromElsewhere(t *testing.T) {
 	h := openapi.Handler(nil)
 	page := get(h, "/docs").Body.String()

@@ -51,7 +51,8 @@ func findField(md protoreflect.MessageDescriptor, path string) (protoreflect.Fie
 	return fd, nil
 }
 
-// queryParams describes the fields of a route's request that are neither in its path nor in its body.
+// queryParams describes the fields of a route's request that are neither in its path nor in its
+// body.
 func (b *builder) queryParams(r Route) []any {
 	if r.body == "*" {
 		return nil
@@ -86,8 +87,8 @@ type query struct {
 	params  []any
 }
 
-// walk adds the fields of a message that is at path, called name in a query. A message within itself ends it, as do
-// lists of messages, for which queries have no form.
+// walk adds the fields of a message that is at path, called name in a query. A message within
+// itself ends it, as do lists of messages, for which queries have no form.
 func (q *query) walk(md protoreflect.MessageDescriptor, path, name string, outer []protoreflect.FullName) {
 	for _, o := range outer {
 		if o == md.FullName() {

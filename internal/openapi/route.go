@@ -20,8 +20,8 @@ type Route struct {
 	responseBody string // name of the answer's field that is the body; empty for all of it
 }
 
-// Routes returns the routes of a service in the order of its declaration, additional bindings after their method's own.
-// The error names those whose path template is malformed, which are left out.
+// Routes returns the routes of a service in the order of its declaration, additional bindings after
+// their method's own. The error names those whose path template is malformed, which are left out.
 func Routes(service protoreflect.ServiceDescriptor) ([]Route, error) {
 	var routes []Route
 	var errs []error
@@ -100,8 +100,9 @@ func text(m protoreflect.Message, name protoreflect.Name) string {
 	return m.Get(fd).String()
 }
 
-// option returns the value of d's option of that full name, and whether it is set. It is found among the options that are
-// set rather than by a registry, so that it does not matter which Go type its extension was linked with.
+// option returns the value of d's option of that full name, and whether it is set. It is found
+// among the options that are set rather than by a registry, so that it does not matter which Go
+// type its extension was linked with.
 func option(d protoreflect.Descriptor, name protoreflect.FullName) (value protoreflect.Value, ok bool) {
 	d.Options().ProtoReflect().Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		if fd.FullName() == name {

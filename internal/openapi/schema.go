@@ -7,7 +7,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// schemas collects the schemas that a document refers to, by the full names of their messages and enums.
+// schemas collects the schemas that a document refers to, by the full names of their messages and
+// enums.
 type schemas struct{ defined map[string]object }
 
 // components returns what was collected, by name.
@@ -20,8 +21,8 @@ func (s *schemas) components() object {
 	return o
 }
 
-// message returns a schema for values of that type: well-known types as such, others by reference. The definition is
-// entered before its fields are read, so that a type may contain itself.
+// message returns a schema for values of that type: well-known types as such, others by reference.
+// The definition is entered before its fields are read, so that a type may contain itself.
 func (s *schemas) message(md protoreflect.MessageDescriptor) object {
 	if known, ok := wellKnown(md.FullName()); ok {
 		return known
@@ -87,7 +88,8 @@ func (s *schemas) field(fd protoreflect.FieldDescriptor) object {
 	}
 }
 
-// single returns the schema of one value by the JSON mapping of proto3: 64-bit integers are strings.
+// single returns the schema of one value by the JSON mapping of proto3: 64-bit integers are
+// strings.
 func (s *schemas) single(fd protoreflect.FieldDescriptor) object {
 	switch fd.Kind() {
 	case protoreflect.BoolKind:
@@ -140,7 +142,8 @@ func (s *schemas) enum(ed protoreflect.EnumDescriptor) object {
 	return obj("$ref", "#/components/schemas/"+name)
 }
 
-// oneofs returns for each oneof of md the constraint that at most one member is there: this one, that one, or none.
+// oneofs returns for each oneof of md the constraint that at most one member is there: this one,
+// that one, or none.
 func oneofs(md protoreflect.MessageDescriptor, omit map[string]bool) []any {
 	var all []any
 	for i := range md.Oneofs().Len() {

@@ -5,13 +5,15 @@ import (
 	"strings"
 )
 
-// template is a path template of google.api.http: literals, wildcards and variables, and a verb behind a colon.
+// template is a path template of google.api.http: literals, wildcards and variables, and a verb
+// behind a colon.
 type template struct {
 	segments []segment
 	verb     string
 }
 
-// segment is a literal, a wildcard (`*`, `**`), or a variable with segments of its own, which are never variables.
+// segment is a literal, a wildcard (`*`, `**`), or a variable with segments of its own, which are
+// never variables.
 type segment struct {
 	literal  string
 	wildcard bool
@@ -36,8 +38,8 @@ func parseTemplate(s string) (template, error) {
 	return template{segments, verb}, nil
 }
 
-// cutVerb cuts the verb off, as grpc-gateway does: it begins at the last colon of the last segment, and
-// behind a variable at the first.
+// cutVerb cuts the verb off, as grpc-gateway does: it begins at the last colon of the last segment,
+// and behind a variable at the first.
 func cutVerb(s string) (path, verb string, found bool) {
 	last := strings.LastIndexAny(s, "/}") + 1
 	i := strings.LastIndexByte(s[last:], ':')
@@ -115,8 +117,9 @@ type pathParam struct {
 	form  string // what the field looks like, where the parameter is only a part: notes/{name}
 }
 
-// openAPI returns the template as OpenAPI writes it, where a parameter is one segment: /v1/{name=notes/*} becomes
-// /v1/notes/{name}, so that the routes of two kinds of resources stay apart.
+// openAPI returns the template as OpenAPI writes it, where a parameter is one segment:
+// /v1/{name=notes/*} becomes /v1/notes/{name}, so that the routes of two kinds of resources stay
+// apart.
 func (t template) openAPI() (path string, params []pathParam) {
 	var b strings.Builder
 	bare := 0
@@ -144,7 +147,8 @@ func (t template) openAPI() (path string, params []pathParam) {
 	return b.String(), params
 }
 
-// expand writes a variable out as literals and parameters: one wildcard is named as the field, several are numbered.
+// expand writes a variable out as literals and parameters: one wildcard is named as the field,
+// several are numbered.
 func (s segment) expand() (form string, params []pathParam) {
 	wildcards := 0
 	for _, in := range s.inner {

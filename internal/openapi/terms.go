@@ -11,7 +11,8 @@ type Terms struct {
 	Deadline time.Duration // zero for none
 	Public   bool          // callers need no identity
 	Callers  string        // who may call, in words
-	// Availability and Latency are percentages, zero where nothing is promised; Within belongs to Latency.
+	// Availability and Latency are percentages, zero where nothing is promised; Within belongs to
+	// Latency.
 	Availability, Latency float64
 	Within                time.Duration
 }

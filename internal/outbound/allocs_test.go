@@ -19,8 +19,9 @@ import (
 	"github.com/betmakers/paddock/internal/outbound"
 )
 
-// passOptions are those of a connection with everything on: the pass, decoded errors, traces that are not recorded, and
-// what the chassis makes of a contract in gRPC's service config, a deadline and retries.
+// passOptions are those of a connection with everything on: the pass, decoded errors, traces that
+// are not recorded, and what the chassis makes of a contract in gRPC's service config, a deadline
+// and retries.
 func passOptions(tb testing.TB, timeout time.Duration) []grpc.DialOption {
 	tb.Helper()
 	methods, _, err := contract.Compile(testService(), contract.Defaults{Timeout: timeout})
@@ -71,9 +72,10 @@ func inTrace(ctx context.Context) context.Context {
 	return trace.ContextWithSpanContext(ctx, trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}}))
 }
 
-// The client's side costs at most six allocations more than gRPC's own, those of the header on its way and at the server
-// included. Whoever calls without it sets the deadline himself. Within a call whose time ends before the contract's there
-// is a second deadline, the one with the reserve, above gRPC's.
+// The client's side costs at most six allocations more than gRPC's own, those of the header on its
+// way and at the server included. Whoever calls without it sets the deadline himself. Within a call
+// whose time ends before the contract's there is a second deadline, the one with the reserve, above
+// gRPC's.
 func TestAllocationsOfTheClientsPass(t *testing.T) {
 	if race.Detector {
 		t.Skip("the race detector makes sync.Pool forget")
@@ -102,7 +104,8 @@ func TestAllocationsOfTheClientsPass(t *testing.T) {
 	}
 }
 
-// allocations returns those of a call, on both sides, which is made in run with a timeout of its own unless that is zero.
+// allocations returns those of a call, on both sides, which is made in run with a timeout of its
+// own unless that is zero.
 func allocations(t *testing.T, run func(do func(context.Context)), timeout time.Duration, dial ...grpc.DialOption) (each float64) {
 	t.Helper()
 	conn, in, out := bareServer(t, dial...), new(message), new(message)

@@ -22,7 +22,8 @@ import (
 
 const refusedMetric = "chassis_rpc_client_refused_total"
 
-// answered is the client's side of a connection that leads nowhere: what answer returns is what the service answers.
+// answered is the client's side of a connection that leads nowhere: what answer returns is what the
+// service answers.
 func answered(t *testing.T, answer grpc.UnaryInvoker, policies ...*paddockv1.Policy) *clientSide {
 	t.Helper()
 	return answeredAs(t, answer, false, policies...)
@@ -135,7 +136,8 @@ func TestDeadlineBudget(t *testing.T) {
 	}
 }
 
-// The contract's deadline is set where gRPC's service config does not have it, unless there is less time anyway.
+// The contract's deadline is set where gRPC's service config does not have it, unless there is less
+// time anyway.
 func TestContractDeadline(t *testing.T) {
 	const contract = 3 * time.Second
 	for name, test := range map[string]struct {
@@ -225,7 +227,8 @@ func TestDeadlineSpent(t *testing.T) {
 	})
 }
 
-// A call is sent however little time is left: the service may have become faster, and the question may be a quick one.
+// A call is sent however little time is left: the service may have become faster, and the question
+// may be a quick one.
 func TestLittleTimeIsSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		takes, sent := 500*time.Millisecond, 0

@@ -29,7 +29,8 @@ import (
 
 const clientMetric = "rpc_client_call_duration_seconds"
 
-// clientSide is the client's side of a connection to the test service, what it counts and what it records.
+// clientSide is the client's side of a connection to the test service, what it counts and what it
+// records.
 type clientSide struct {
 	*fixture // of the server, but with the client's registry
 	spans    *tracetest.SpanRecorder

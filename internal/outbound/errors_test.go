@@ -25,7 +25,8 @@ func decode(err error) (*decoded, bool) {
 	return &decoded{st}, ok
 }
 
-// Each way in which a client's call can tell of an error tells of a decoded one, and of others as they are.
+// Each way in which a client's call can tell of an error tells of a decoded one, and of others as
+// they are.
 func TestClientErrors(t *testing.T) {
 	stop := errors.New("unknown to decode")
 	for name, test := range map[string]struct {

@@ -144,7 +144,8 @@ func TestHedgeBudget(t *testing.T) {
 	})
 }
 
-// What the options ask for comes from the attempt that was taken, over a real transport, and each call's end is told once.
+// What the options ask for comes from the attempt that was taken, over a real transport, and each
+// call's end is told once.
 func TestHedgeOptions(t *testing.T) {
 	leakcheck.Check(t)
 	var seen sync.Map
@@ -194,7 +195,8 @@ func TestHedgeOptions(t *testing.T) {
 	wg.Wait()
 }
 
-// Without a protobuf message there is nothing to put a second answer into, so there is no second attempt.
+// Without a protobuf message there is nothing to put a second answer into, so there is no second
+// attempt.
 func TestHedgeNeedsMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sent := 0
@@ -209,8 +211,8 @@ func TestHedgeNeedsMessages(t *testing.T) {
 	})
 }
 
-// An interceptor that panics in the second attempt panics in the goroutine of the call, as it does in the first, and
-// neither attempt outlives the call.
+// An interceptor that panics in the second attempt panics in the goroutine of the call, as it does
+// in the first, and neither attempt outlives the call.
 func TestHedgePanics(t *testing.T) {
 	for name, panics := range map[string]int32{"the first": 1, "the second": 2} {
 		t.Run(name, func(t *testing.T) {

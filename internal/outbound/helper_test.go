@@ -133,7 +133,8 @@ func (f *fixture) method(t testing.TB, name string) *inbound.Method {
 	return nil
 }
 
-// serve runs the chain in a real gRPC server, in memory, and returns a connection to it. Check the leaks first.
+// serve runs the chain in a real gRPC server, in memory, and returns a connection to it. Check the
+// leaks first.
 func (f *fixture) serve(t testing.TB) *grpc.ClientConn {
 	t.Helper()
 	listener := bufconn.Listen(1 << 20)
@@ -169,7 +170,8 @@ func start(t *testing.T, handlers testHandlers, changes ...func(*setup)) (*fixtu
 // labels are pairs of name and value.
 type labels map[string]string
 
-// value returns the value of a counter or gauge, or the number of observations of a histogram; zero if there is none.
+// value returns the value of a counter or gauge, or the number of observations of a histogram; zero
+// if there is none.
 func (f *fixture) value(t testing.TB, name string, want labels) float64 {
 	t.Helper()
 	families, err := f.registry.Gather()
@@ -202,7 +204,8 @@ func (f *fixture) wantValue(t testing.TB, name string, of labels, want float64) 
 	}
 }
 
-// settle waits until no call runs: grpc-go tells a caller that its message cannot be read before the call has ended.
+// settle waits until no call runs: grpc-go tells a caller that its message cannot be read before
+// the call has ended.
 func (f *fixture) settle(t testing.TB) {
 	t.Helper()
 	for range 5000 {
@@ -323,7 +326,8 @@ func (s *fakeStream) RecvMsg(m any) error {
 	return nil
 }
 
-// everything is the chain with all its parts at work: metrics, traces of which a share is recorded, lines.
+// everything is the chain with all its parts at work: metrics, traces of which a share is recorded,
+// lines.
 func everything(tb testing.TB, share float64, lines io.Writer) *fixture {
 	tb.Helper()
 	limit := uint64(share * (1 << 63))

@@ -32,8 +32,8 @@ func passing(tb testing.TB, next http.RoundTripper) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// The pass costs what its deadline, its headers and its own request cost. The bare client has a timeout too: nobody
-// should have one without.
+// The pass costs what its deadline, its headers and its own request cost. The bare client has a
+// timeout too: nobody should have one without.
 func TestAllocationsOfTheHTTPClientsPass(t *testing.T) {
 	if race.Detector {
 		t.Skip("the race detector makes sync.Pool forget")

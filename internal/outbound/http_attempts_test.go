@@ -285,7 +285,8 @@ func TestHTTPClientLeavesSlowAnswers(t *testing.T) {
 	}
 }
 
-// outOfTime are transports whose requests fail of a time limit of the transport, and whether they may have been sent.
+// outOfTime are transports whose requests fail of a time limit of the transport, and whether they
+// may have been sent.
 func outOfTime(t *testing.T) map[string]struct {
 	*http.Transport
 	url, kind string
@@ -318,7 +319,8 @@ func outOfTime(t *testing.T) map[string]struct {
 	return all
 }
 
-// What the transport's own limits cut off is sent again: whatever it is if it was never sent, else what may be repeated.
+// What the transport's own limits cut off is sent again: whatever it is if it was never sent, else
+// what may be repeated.
 func TestHTTPClientRepeatsAfterTimeouts(t *testing.T) {
 	for name, test := range outOfTime(t) {
 		for _, method := range []string{"GET", "POST"} {
@@ -342,7 +344,8 @@ func TestHTTPClientRepeatsAfterTimeouts(t *testing.T) {
 	}
 }
 
-// A dependency that fails for good has no retries once the budget is spent, however long that lasts and whatever it fails of.
+// A dependency that fails for good has no retries once the budget is spent, however long that lasts
+// and whatever it fails of.
 func TestHTTPClientBudgetStaysSpent(t *testing.T) {
 	answer := func(status int) func(r *http.Request) (*http.Response, error) {
 		return func(r *http.Request) (*http.Response, error) { return replying(r, status), nil }

@@ -401,8 +401,8 @@ func TestHTTPClientMetricsAreShared(t *testing.T) {
 	}
 }
 
-// The errors of http.Client name the URL. Its query comes into no log and no answer of the call that is being served,
-// as long as the error stays one.
+// The errors of http.Client name the URL. Its query comes into no log and no answer of the call
+// that is being served, as long as the error stays one.
 func TestHTTPClientHidesTheQuery(t *testing.T) {
 	leakcheck.Check(t)
 	for name, next := range map[string]transportFunc{

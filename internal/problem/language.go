@@ -7,14 +7,16 @@ import (
 
 const maxRanges = 32 // of an Accept-Language that are looked at
 
-// prefers reports whether Accept-Language names the language of locale, and not after English, which is that of the text
-// for developers. A range takes in what is more special, as de does de-CH, and, for want of better, what is more general.
+// prefers reports whether Accept-Language names the language of locale, and not after English,
+// which is that of the text for developers. A range takes in what is more special, as de does
+// de-CH, and, for want of better, what is more general.
 func prefers(accept, locale string) bool {
 	quality := qualityOf(accept, locale)
 	return quality > 0 && quality >= qualityOf(accept, "en")
 }
 
-// qualityOf returns the q of the range of Accept-Language that fits tag most closely, zero if none does.
+// qualityOf returns the q of the range of Accept-Language that fits tag most closely, zero if none
+// does.
 func qualityOf(accept, tag string) float64 {
 	closest, quality := 0, 0.0
 	for i := 0; i < maxRanges && accept != ""; i++ {
@@ -28,7 +30,8 @@ func qualityOf(accept, tag string) float64 {
 	return quality
 }
 
-// fits returns how many bytes the two have in common where one is the other or its beginning, up to a dash.
+// fits returns how many bytes the two have in common where one is the other or its beginning, up to
+// a dash.
 func fits(a, b string) int {
 	if len(a) > len(b) {
 		a, b = b, a

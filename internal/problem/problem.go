@@ -1,4 +1,5 @@
-// Package problem writes errors to HTTP callers as RFC 9457 problem details, application/problem+json.
+// Package problem writes errors to HTTP callers as RFC 9457 problem details,
+// application/problem+json.
 package problem
 
 import (
@@ -14,7 +15,8 @@ const ContentType = "application/problem+json"
 
 // Problem is the content of the answer.
 type Problem struct {
-	// Type is a URN made of Domain and Reason. It is left out where there is none, which means about:blank.
+	// Type is a URN made of Domain and Reason. It is left out where there is none, which means
+	// about:blank.
 	Type   string `json:"type,omitempty"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
@@ -39,7 +41,8 @@ type Problem struct {
 
 // Violation is what is wrong with one field.
 type Violation struct {
-	// Field is its path by the names of the proto, which also holds where the field is not in the body.
+	// Field is its path by the names of the proto, which also holds where the field is not in the
+	// body.
 	Field  string `json:"field,omitempty"`
 	Detail string `json:"detail,omitempty"`
 	Reason string `json:"reason,omitempty"`

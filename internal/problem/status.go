@@ -20,8 +20,9 @@ const (
 	maxErrors = 100     // fields
 )
 
-// FromStatus returns the problem of an HTTP status that stands for st, whose code goes by the name code. Accept is the
-// caller's Accept-Language, which may be empty: it decides whether the detail is the localized message.
+// FromStatus returns the problem of an HTTP status that stands for st, whose code goes by the name
+// code. Accept is the caller's Accept-Language, which may be empty: it decides whether the detail
+// is the localized message.
 func FromStatus(httpStatus int, code string, st *status.Status, accept string, sc trace.SpanContext) Problem {
 	details := rpcstatus.Split(st)
 	p := New(httpStatus, code, shorten(st.Message(), maxDetail), sc)
@@ -39,8 +40,9 @@ func FromStatus(httpStatus int, code string, st *status.Status, accept string, s
 	return p
 }
 
-// typeOf names the type of a problem by its domain and reason. It is a name and no address: nothing is found there. What
-// does not fit into a URN as it is has no type, but still its domain and reason.
+// typeOf names the type of a problem by its domain and reason. It is a name and no address: nothing
+// is found there. What does not fit into a URN as it is has no type, but still its domain and
+// reason.
 func typeOf(domain, reason string) string {
 	if !isSimple(domain) || !isSimple(reason) {
 		return ""

@@ -1,5 +1,6 @@
-// Package protocomment finds the comments of a .proto in a binary. protoc-gen-go leaves them out of its descriptors, so
-// protoc-gen-comments puts them into a file of their own, which has no declarations, and registers it beside the others.
+// Package protocomment finds the comments of a .proto in a binary. protoc-gen-go leaves them out of
+// its descriptors, so protoc-gen-comments puts them into a file of their own, which has no
+// declarations, and registers it beside the others.
 package protocomment
 
 import (
@@ -14,8 +15,8 @@ import (
 // prefix makes the registered name of the comments of a file from its own.
 const prefix = "paddock/comments/"
 
-// Of returns the comment in front of a declaration, or else behind it, as [clean] leaves it. It is empty where the binary
-// has none.
+// Of returns the comment in front of a declaration, or else behind it, as [clean] leaves it. It is
+// empty where the binary has none.
 func Of(d protoreflect.Descriptor) string {
 	file := d.ParentFile()
 	if file == nil {
@@ -46,7 +47,8 @@ const (
 	valuesOfEnum, methodsOfService                             = 2, 2
 )
 
-// pathOf returns the path of a declaration in the descriptor of its file, nil for one that has none.
+// pathOf returns the path of a declaration in the descriptor of its file, nil for one that has
+// none.
 func pathOf(d protoreflect.Descriptor) protoreflect.SourcePath {
 	var path protoreflect.SourcePath
 	for {
@@ -95,8 +97,9 @@ func listOf(d, parent protoreflect.Descriptor) int32 {
 	}
 }
 
-// Extract returns the file of comments for a file that was compiled with its source: what [Of] reads and no more. Comments
-// within options are left out, as they are about the option. It reports false where there is none.
+// Extract returns the file of comments for a file that was compiled with its source: what [Of]
+// reads and no more. Comments within options are left out, as they are about the option. It reports
+// false where there is none.
 func Extract(file *descriptorpb.FileDescriptorProto) (comments *descriptorpb.FileDescriptorProto, found bool) {
 	info := new(descriptorpb.SourceCodeInfo)
 	for _, l := range file.GetSourceCodeInfo().GetLocation() {
@@ -138,8 +141,9 @@ func isDeclaration(path []int32) bool {
 // directives begin the lines of a comment that are for a tool and not for a reader.
 var directives = []string{"buf:lint:", "protolint:", "@exclude"}
 
-// clean removes what is not for the readers of an API: the blanks that begin a line, directives for tools, and internal
-// comments, which stand between (-- and --) as https://google.aip.dev/192 has it.
+// clean removes what is not for the readers of an API: the blanks that begin a line, directives for
+// tools, and internal comments, which stand between (-- and --) as https://google.aip.dev/192 has
+// it.
 func clean(text string) string {
 	for {
 		before, rest, found := strings.Cut(text, "(--")

@@ -79,8 +79,8 @@ func (l *Limiter) take(limit *Limit, key uint64, now time.Time) Decision {
 	return d
 }
 
-// whose tells callers apart. Who proves a user is counted as the user where the limit may be a user's, else as the
-// service.
+// whose tells callers apart. Who proves a user is counted as the user where the limit may be a
+// user's, else as the service.
 type whose struct {
 	limit       int
 	id, subject string
@@ -104,8 +104,9 @@ func (l *Limiter) key(limit int, c contract.Caller, addr net.Addr) uint64 {
 	return maphash.Comparable(l.seed, w)
 }
 
-// Network returns what of an address counts as one caller: all of an IPv6 network of 64 bits, as a single customer
-// gets no less than that, and an IPv4 address. Of what is no address it returns the same.
+// Network returns what of an address counts as one caller: all of an IPv6 network of 64 bits, as a
+// single customer gets no less than that, and an IPv4 address. Of what is no address it returns the
+// same.
 func Network(ip netip.Addr) netip.Addr {
 	ip = ip.Unmap()
 	if !ip.Is6() {
@@ -129,11 +130,13 @@ func (w *whose) from(addr net.Addr) {
 	}
 }
 
-// Policy returns the value of the header RateLimit-Policy of draft-ietf-httpapi-ratelimit-headers-10: the size of the
-// bucket, and the seconds in which it fills.
+// Policy returns the value of the header RateLimit-Policy of
+// draft-ietf-httpapi-ratelimit-headers-10: the size of the bucket, and the seconds in which it
+// fills.
 func (d Decision) Policy() string { return d.Limit.policy }
 
-// State returns the value of the header RateLimit of that draft: what is left, and the seconds until there is more.
+// State returns the value of the header RateLimit of that draft: what is left, and the seconds
+// until there is more.
 func (d Decision) State() string {
 	var b strings.Builder
 	b.WriteString(`"caller";r=`)

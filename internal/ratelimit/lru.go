@@ -1,7 +1,8 @@
 package ratelimit
 
-// lru is a map of fixed size, from which the key goes that was not used for the longest time. Entries stand in one slice
-// and are chained by their places in it, so that it holds nothing for the garbage collector to walk.
+// lru is a map of fixed size, from which the key goes that was not used for the longest time.
+// Entries stand in one slice and are chained by their places in it, so that it holds nothing for
+// the garbage collector to walk.
 type lru struct {
 	size    int
 	places  map[uint64]int32

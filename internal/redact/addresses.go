@@ -36,7 +36,8 @@ func maskAddresses(text string) string {
 // longestSearch is how far a quote, or the end of a password with spaces, is looked for.
 const longestSearch = 512
 
-// endOfToken returns the end of what begins at i: of a text in quotes, or of what is before the next space.
+// endOfToken returns the end of what begins at i: of a text in quotes, or of what is before the
+// next space.
 func endOfToken(text string, i int) int {
 	if isQuote(text[i]) {
 		limit := text[:min(len(text), i+longestSearch)]
@@ -96,8 +97,8 @@ func maskURL(token string) string {
 	return scheme + "://" + maskQuery(rest)
 }
 
-// userEnds returns where the user of a URL ends, and -1 if it has none. Passwords that have not been escaped may have
-// every sign in them, so it is the last @ that may be meant.
+// userEnds returns where the user of a URL ends, and -1 if it has none. Passwords that have not
+// been escaped may have every sign in them, so it is the last @ that may be meant.
 func userEnds(scheme, rest string) int {
 	authority := authorityOf(rest)
 	web := strings.HasSuffix(scheme, "http") || strings.HasSuffix(scheme, "https")
@@ -169,7 +170,8 @@ func forDriver(token string) bool {
 	return i > at+1 && i < len(token) && token[i] == '('
 }
 
-// startOfUser returns where a user may begin at the end of out: the password of a driver may have spaces in it.
+// startOfUser returns where a user may begin at the end of out: the password of a driver may have
+// spaces in it.
 func startOfUser(out []byte) int {
 	near := max(0, len(out)-longestSearch)
 	start := near

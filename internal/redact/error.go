@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Error returns the text of err. Where err is or wraps a [url.Error], as those of http.Client are, user, query and
-// fragment of its URL are masked.
+// Error returns the text of err. Where err is or wraps a [url.Error], as those of http.Client are,
+// user, query and fragment of its URL are masked.
 func Error(err error) string {
 	text := err.Error()
 	if urls := urlsOf(nil, err); len(urls) > 0 {

@@ -8,8 +8,8 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// message renders m as protojson would, from a clone without its debug_redact fields. Names that are secret by
-// themselves are masked too.
+// message renders m as protojson would, from a clone without its debug_redact fields. Names that
+// are secret by themselves are masked too.
 func (w *walker) message(m proto.Message, depth int) any {
 	if !m.ProtoReflect().IsValid() {
 		return nil

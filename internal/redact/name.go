@@ -3,13 +3,14 @@ package redact
 // Mask stands in place of a hidden value.
 const Mask = "[REDACTED]"
 
-// SecretName reports whether values that stand under this name are hidden: a header, an attribute, a field, a
-// setting, a parameter. It is the one list that logs, spans, pages and settings share.
+// SecretName reports whether values that stand under this name are hidden: a header, an attribute,
+// a field, a setting, a parameter. It is the one list that logs, spans, pages and settings share.
 //
-// A name is read as words, whatever separates them: X-Api-Key, X_API_KEY and xApiKey are the words x, api and key. A
-// word makes a name secret wherever it stands: DB_PASS_OLD, PARTNER_TOKENS, authtoken. The word key does so behind
-// another word, unless the two name what identifies and does not open, as partition_key does. A name that ends in a
-// word that describes a secret is not secret: TOKEN_TTL, PASSWORD_FILE, cookie_count.
+// A name is read as words, whatever separates them: X-Api-Key, X_API_KEY and xApiKey are the words
+// x, api and key. A word makes a name secret wherever it stands: DB_PASS_OLD, PARTNER_TOKENS,
+// authtoken. The word key does so behind another word, unless the two name what identifies and does
+// not open, as partition_key does. A name that ends in a word that describes a secret is not
+// secret: TOKEN_TTL, PASSWORD_FILE, cookie_count.
 //
 // SecretName takes time in proportion to the name, and does not allocate.
 func SecretName(name string) bool {
@@ -108,8 +109,8 @@ func setOf(words ...string) map[string]bool {
 	return set
 }
 
-// cutWord returns the next word of a name and what is behind it. The word is empty where the name begins with a
-// separator.
+// cutWord returns the next word of a name and what is behind it. The word is empty where the name
+// begins with a separator.
 func cutWord(name string) (word, rest string) {
 	for i := range len(name) {
 		switch {
@@ -139,8 +140,8 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 // longestWord is what is looked at of a word, from its end.
 const longestWord = 24
 
-// fold appends a word to dst in lower case, as much of its end as dst has room for. Digits behind it number it:
-// password2.
+// fold appends a word to dst in lower case, as much of its end as dst has room for. Digits behind
+// it number it: password2.
 func fold(dst []byte, word string) []byte {
 	for word != "" && isDigit(word[len(word)-1]) {
 		word = word[:len(word)-1]

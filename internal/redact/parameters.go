@@ -2,7 +2,8 @@ package redact
 
 import "strings"
 
-// maskParameters masks the values of parameters with a secret name: password=x, Pwd=x;, "token": "x", --token x.
+// maskParameters masks the values of parameters with a secret name: password=x, Pwd=x;, "token":
+// "x", --token x.
 func maskParameters(text string) string {
 	var out strings.Builder
 	done := 0 // what is in out
@@ -33,7 +34,8 @@ func maskParameters(text string) string {
 	return out.String() + text[done:]
 }
 
-// afterEquals returns where the value of a secret parameter begins, whose equals sign is at i, and 0 if there is none.
+// afterEquals returns where the value of a secret parameter begins, whose equals sign is at i, and
+// 0 if there is none.
 func afterEquals(text string, i int) int {
 	end := i
 	for end > 0 && (text[end-1] == ' ' || text[end-1] == ':') { // := assigns too
@@ -45,8 +47,8 @@ func afterEquals(text string, i int) int {
 	return skip(text, i+1, "= ")
 }
 
-// afterColon is afterEquals for a colon. One behind a bare word needs its value right behind it, or stands in a list:
-// else it is more likely to be prose, as in "token: expired".
+// afterColon is afterEquals for a colon. One behind a bare word needs its value right behind it, or
+// stands in a list: else it is more likely to be prose, as in "token: expired".
 func afterColon(text string, i int) int {
 	end := unquoted(text, i)
 	begin, name := nameBefore(text, end)

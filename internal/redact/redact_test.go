@@ -91,8 +91,9 @@ func TestValueKeepsErrors(t *testing.T) {
 	}
 }
 
-// punter has one marked field of each shape: email, pins (repeated), card (message), limits (map), and unmarked ones
-// that lead to further messages: name, friend, friends, by_name, extra (Any), settings (Struct).
+// punter has one marked field of each shape: email, pins (repeated), card (message), limits (map),
+// and unmarked ones that lead to further messages: name, friend, friends, by_name, extra (Any),
+// settings (Struct).
 func punter(t testing.TB) protoreflect.MessageDescriptor {
 	t.Helper()
 	field := func(name string, n int32, kind descriptorpb.FieldDescriptorProto_Type, typeName string, repeated, marked bool) *descriptorpb.FieldDescriptorProto {
@@ -222,7 +223,8 @@ func TestAnyOfALinkedTypeIsOpened(t *testing.T) {
 	}
 }
 
-// FuzzCanary builds a value from the input, with the canary under secret names only, and looks for it in the result.
+// FuzzCanary builds a value from the input, with the canary under secret names only, and looks for
+// it in the result.
 func FuzzCanary(f *testing.F) {
 	f.Add([]byte("0123456789abcdef"), "Authorization")
 	f.Add([]byte{7, 3, 3, 1, 0, 4, 4, 2}, "x-api-key")

@@ -5,7 +5,8 @@ type Marked struct{}
 
 func (Marked) secret() {}
 
-// IsSecret reports whether values of v's type are secrets by themselves, whatever name they stand under.
+// IsSecret reports whether values of v's type are secrets by themselves, whatever name they stand
+// under.
 func IsSecret(v any) bool {
 	_, ok := v.(interface{ secret() })
 	return ok

@@ -59,12 +59,14 @@ func readable(err error) (out any) {
 	return err
 }
 
-// Valid returns s with what is no UTF-8 in it replaced: a collector refuses a whole batch for one such text.
+// Valid returns s with what is no UTF-8 in it replaced: a collector refuses a whole batch for one
+// such text.
 func Valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 func unreadable(v any) string { return fmt.Sprintf("[unreadable %T]", v) }
 
-// walker builds a tree of maps, slices and plain values; left is the number of nodes it may still visit.
+// walker builds a tree of maps, slices and plain values; left is the number of nodes it may still
+// visit.
 type walker struct{ left int }
 
 func (w *walker) walk(v reflect.Value, depth int) any {
@@ -94,7 +96,8 @@ func (w *walker) walk(v reflect.Value, depth int) any {
 	return plain(v)
 }
 
-// plain returns a scalar in its basic type: a named one is beyond what some log bridges know, and JSON has no NaN.
+// plain returns a scalar in its basic type: a named one is beyond what some log bridges know, and
+// JSON has no NaN.
 func plain(v reflect.Value) any {
 	switch {
 	case v.Type() == reflect.TypeFor[json.Number]():
@@ -113,7 +116,8 @@ func plain(v reflect.Value) any {
 	return fmt.Sprint(v)
 }
 
-// number returns n in a type that every sink knows, without losing a digit: as text where no number has all of them.
+// number returns n in a type that every sink knows, without losing a digit: as text where no number
+// has all of them.
 func number(n json.Number) any {
 	if i, err := n.Int64(); err == nil {
 		return i
@@ -161,7 +165,8 @@ func (w *walker) byMethod(v reflect.Value, depth int) (any, bool) {
 	return nil, false
 }
 
-// render calls the method by which x renders itself. What it panics with costs x, and not what x is a part of.
+// render calls the method by which x renders itself. What it panics with costs x, and not what x is
+// a part of.
 func (w *walker) render(x any, depth int) (out any) {
 	defer func() {
 		if recover() != nil {
@@ -250,7 +255,8 @@ func (w *walker) list(v reflect.Value, depth int) any {
 	return out
 }
 
-// structure follows the rules of encoding/json for names and omitted fields, near enough for a log line.
+// structure follows the rules of encoding/json for names and omitted fields, near enough for a log
+// line.
 func (w *walker) structure(v reflect.Value, depth int) any {
 	out := make(map[string]any, v.NumField())
 	w.fields(out, v, depth)

@@ -7,7 +7,8 @@ import (
 	"github.com/betmakers/paddock/internal/redact"
 )
 
-// Each text has a secret, hunter2, that is a credential where it stands, and "seen" where something must be left.
+// Each text has a secret, hunter2, that is a credential where it stands, and "seen" where something
+// must be left.
 func TestValuesMasksCredentials(t *testing.T) {
 	for _, text := range []string{
 		"postgres://bob:hunter2@seen:5432/bets",

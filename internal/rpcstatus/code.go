@@ -9,7 +9,8 @@ var names = [...]string{
 	"INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
 }
 
-// Name returns the name of a code in the gRPC specification, that of UNKNOWN for a code that gRPC does not define.
+// Name returns the name of a code in the gRPC specification, that of UNKNOWN for a code that gRPC
+// does not define.
 func Name(code codes.Code) string { return names[Known(code)] }
 
 // Known maps a code that gRPC does not define to UNKNOWN: servers may send any number.

@@ -38,10 +38,10 @@ func messageSize(text string) int {
 // markSize is room for the mark.
 const markSize = 120
 
-// Fit returns st in at most limit bytes, as [Size] counts them. What is cut is said at the end of the
-// message. The reason and the delay come first, then the other details in their order; of a
-// BadRequest as many fields are kept as fit. A message of more than a quarter of the limit is cut to
-// that, as it is sent twice. The limit must be a kilobyte at least.
+// Fit returns st in at most limit bytes, as [Size] counts them. What is cut is said at the end of
+// the message. The reason and the delay come first, then the other details in their order; of a
+// BadRequest as many fields are kept as fit. A message of more than a quarter of the limit is cut
+// to that, as it is sent twice. The limit must be a kilobyte at least.
 func Fit(st *status.Status, limit int) *status.Status {
 	if Size(st) <= limit {
 		return st

@@ -8,11 +8,12 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// PushBack is the trailer by which a server tells clients of gRPC when to retry, in milliseconds (gRFC A6). They obey it
-// without reading details.
+// PushBack is the trailer by which a server tells clients of gRPC when to retry, in milliseconds
+// (gRFC A6). They obey it without reading details.
 const PushBack = "grpc-retry-pushback-ms"
 
-// WithRetry returns st with a google.rpc.RetryInfo of that delay. St must not be OK: that one comes back as it is.
+// WithRetry returns st with a google.rpc.RetryInfo of that delay. St must not be OK: that one comes
+// back as it is.
 func WithRetry(st *status.Status, delay time.Duration) *status.Status {
 	detailed, err := st.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(delay)})
 	if err != nil {

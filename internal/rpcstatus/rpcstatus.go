@@ -1,7 +1,8 @@
-// Package rpcstatus takes the details out of a google.rpc.Status: those that mean something to every service, by type.
+// Package rpcstatus takes the details out of a google.rpc.Status: those that mean something to
+// every service, by type.
 //
-// A status may come from another process, so nothing in it is trusted: only details of known types are decoded, only so
-// many, and only up to a size that bounds what they take in memory.
+// A status may come from another process, so nothing in it is trusted: only details of known types
+// are decoded, only so many, and only up to a size that bounds what they take in memory.
 package rpcstatus
 
 import (
@@ -24,7 +25,8 @@ type Details struct {
 	Retry     *errdetails.RetryInfo
 	Localized *errdetails.LocalizedMessage
 
-	// Others are those that were not decoded: of another type, malformed, too large, beyond the first of their type.
+	// Others are those that were not decoded: of another type, malformed, too large, beyond the
+	// first of their type.
 	Others []*anypb.Any
 }
 

@@ -7,9 +7,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Violations returns the first field violations of a status, at most most of them, and how many there
-// are beside. It finds those of a google.rpc.BadRequest of any size, of which it decodes no more than
-// it returns. One that is malformed counts as far as it can be read.
+// Violations returns the first field violations of a status, at most most of them, and how many
+// there are beside. It finds those of a google.rpc.BadRequest of any size, of which it decodes no
+// more than it returns. One that is malformed counts as far as it can be read.
 func Violations(st *status.Status, most int) (violations []*errdetails.BadRequest_FieldViolation, more int) {
 	for _, detail := range st.Proto().GetDetails() {
 		if detail.MessageName() != "google.rpc.BadRequest" {

@@ -13,7 +13,8 @@ import (
 	"github.com/betmakers/paddock/internal/settings"
 )
 
-// Whatever a variable holds, loading neither panics nor shows a secret, in the values or in an error.
+// Whatever a variable holds, loading neither panics nor shows a secret, in the values or in an
+// error.
 func FuzzLoad(f *testing.F) {
 	for _, seed := range []string{"", "1", "1s", "a,b", "postgres://u:p@h/d?x=y", "http://[", "${HOME}", "\x00", "-1", "1e9", "%"} {
 		f.Add(seed)

@@ -90,8 +90,8 @@ func TestLimitsAreAllReported(t *testing.T) {
 	}
 }
 
-// What nobody has set needs no value: "required" is for that. A default and what the program has put
-// there are held to the limits as any other value.
+// What nobody has set needs no value: "required" is for that. A default and what the program has
+// put there are held to the limits as any other value.
 func TestLimitsOfWhatIsNotSet(t *testing.T) {
 	if _, err := load(t, false, nil, new(limited)); err != nil {
 		t.Errorf("nothing is set: %v", err)

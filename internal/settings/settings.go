@@ -205,8 +205,8 @@ func hasTag(field reflect.StructField, key string) bool {
 	return ok
 }
 
-// parseTag returns the name and the default of an env tag. A default runs to the end of the tag, commas included, as
-// go-envconfig has it.
+// parseTag returns the name and the default of an env tag. A default runs to the end of the tag,
+// commas included, as go-envconfig has it.
 func parseTag(field reflect.StructField) (name, fallback string) {
 	name, options, _ := strings.Cut(field.Tag.Get("env"), ",")
 	_, fallback, _ = strings.Cut(options, "default=")

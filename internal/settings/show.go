@@ -74,7 +74,8 @@ func Usage(w io.Writer, settings []Setting) error {
 // helpWidth is how wide the lines of -help are at most.
 const helpWidth = 100
 
-// wrapped returns text in indented lines of at most helpWidth columns. A longer word has a line of its own.
+// wrapped returns text in indented lines of at most helpWidth columns. A longer word has a line of
+// its own.
 func wrapped(text string) string {
 	const indent = "        "
 	var lines strings.Builder

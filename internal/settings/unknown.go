@@ -39,7 +39,8 @@ func Unknown(environ []string, prefix string, known []Setting) []error {
 	return errs
 }
 
-// Nearest returns the candidate that differs from name in the fewest letters, empty if none is near.
+// Nearest returns the candidate that differs from name in the fewest letters, empty if none is
+// near.
 func Nearest(name string, candidates []string) string {
 	best, bestDistance := "", len(name)/4+1
 	for _, c := range candidates {

@@ -42,7 +42,8 @@ func Shortest(seconds, units []string) (time.Duration, error) {
 // longest is what longer ones count as: the server has limits of its own long before.
 const longest = 1000 * time.Hour
 
-// parseSeconds reads digits, with a fraction or without: of nine digits at most, as there is nothing below a nanosecond.
+// parseSeconds reads digits, with a fraction or without: of nine digits at most, as there is
+// nothing below a nanosecond.
 func parseSeconds(s string) (time.Duration, bool) {
 	whole, fraction, dotted := strings.Cut(s, ".")
 	if dotted && (fraction == "" || len(fraction) > 9) {

@@ -10,7 +10,8 @@ import (
 // tracestate is dropped, as the recommendation says.
 func Parse(traceparent, tracestate string) trace.SpanContext {
 	var none trace.SpanContext
-	// version "-" trace-id "-" parent-id "-" flags; a later version may have more behind another "-".
+	// version "-" trace-id "-" parent-id "-" flags; a later version may have more behind another
+	// "-".
 	if len(traceparent) < 55 || traceparent[2] != '-' || traceparent[35] != '-' || traceparent[52] != '-' {
 		return none
 	}

@@ -62,9 +62,10 @@ func TestParseTraceContext(t *testing.T) {
 	}
 }
 
-// The propagator of OpenTelemetry is the oracle. It differs in two rulings on version 00, in both of which the
-// recommendation is followed here: flags that have no meaning yet are ignored rather than the whole header, and a
-// header that is longer than it may be is not a parent, even if only by a dash.
+// The propagator of OpenTelemetry is the oracle. It differs in two rulings on version 00, in both
+// of which the recommendation is followed here: flags that have no meaning yet are ignored rather
+// than the whole header, and a header that is longer than it may be is not a parent, even if only
+// by a dash.
 func FuzzParseTraceContext(f *testing.F) {
 	for _, seed := range []string{parent00, parent01, "", "cc" + parent01[2:] + "-x", parent01 + "-", "ff" + parent01[2:], strings.ToUpper(parent01)} {
 		f.Add(seed, "a=1,b=2")

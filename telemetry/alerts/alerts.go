@@ -36,8 +36,8 @@ func source(name string) string {
 	return string(text)
 }
 
-// expand writes out what the sources abbreviate: the labels that name a service and a process, and the join by which a
-// series of a process gets the name of its service.
+// expand writes out what the sources abbreviate: the labels that name a service and a process, and
+// the join by which a series of a process gets the name of its service.
 func expand(source string) string {
 	const process = "cluster, namespace, job, instance"
 	return strings.NewReplacer(

@@ -15,7 +15,8 @@ import (
 
 const runbooks = "../../docs/runbooks"
 
-// Prometheus' own tests of the rules: when an alert fires and when it is silent, and what counts as a deployment.
+// Prometheus' own tests of the rules: when an alert fires and when it is silent, and what counts as
+// a deployment.
 func TestRules(t *testing.T) {
 	promtool := promtool(t)
 	dir := t.TempDir()
@@ -70,7 +71,8 @@ var (
 	silent    = regexp.MustCompile(`alertname: (\w+), exp_alerts: \[\]`)
 )
 
-// An alert has a page that its annotation leads to, a test in which it fires and one in which it is silent.
+// An alert has a page that its annotation leads to, a test in which it fires and one in which it is
+// silent.
 func TestEachAlertHasRunbookAndTests(t *testing.T) {
 	rules, tests := concat(t, "rules/*.yml"), concat(t, "testdata/*_test.yml")
 	names := submatches(alertName, rules)

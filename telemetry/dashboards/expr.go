@@ -29,7 +29,8 @@ func sum(by, expr string) string {
 	return "sum by (" + by + ") (" + ours(expr) + ")"
 }
 
-// share is the part of a rate among another, 0 where there is none of it. Both are grouped by the same label.
+// share is the part of a rate among another, 0 where there is none of it. Both are grouped by the
+// same label.
 func share(by, part, of string) string {
 	return fmt.Sprintf("(%s or %s * 0) / %s", sum(by, rate(part)), sum(by, rate(of)), sum(by, rate(of)))
 }

@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// equivalent is a list of changes that make no difference. It names them by their text, so that it outlives other changes of
-// the file.
+// equivalent is a list of changes that make no difference. It names them by their text, so that it
+// outlives other changes of the file.
 type equivalent struct {
 	listed map[[3]string]bool
 	met    int
 }
 
-// readEquivalent reads lines of four parts: path | before | after | reason. Empty lines and those that begin with # are left
-// out. An empty name is an empty list.
+// readEquivalent reads lines of four parts: path | before | after | reason. Empty lines and those
+// that begin with # are left out. An empty name is an empty list.
 func readEquivalent(name string) (*equivalent, error) {
 	e := &equivalent{listed: map[[3]string]bool{}}
 	if name == "" {

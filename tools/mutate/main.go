@@ -69,7 +69,8 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	return nil
 }
 
-// collect returns the changes of all targets that are not equivalent, and the packages that are tested.
+// collect returns the changes of all targets that are not equivalent, and the packages that are
+// tested.
 func collect(args []string, equal *equivalent, match string) (all []mutant, tests []string, err error) {
 	if len(args) == 0 {
 		return nil, nil, errors.New("expected folders or files to change")
@@ -115,7 +116,8 @@ func (s score) print(out io.Writer, took time.Duration, jobs int) {
 		(took * time.Duration(jobs) / time.Duration(max(1, s.counted()+s[invalid]))).Round(100*time.Millisecond), jobs)
 }
 
-// tryAll tries changes in their order until there are most that compile, 0 for all, and prints those that survive.
+// tryAll tries changes in their order until there are most that compile, 0 for all, and prints
+// those that survive.
 func tryAll(ctx context.Context, r runner, all []mutant, most, jobs int, out io.Writer) (score, error) {
 	var (
 		mu     sync.Mutex

@@ -194,7 +194,8 @@ func (f *finder) values(list []ast.Expr) {
 	}
 }
 
-// removals takes statements out by putting them into functions that nothing calls, so that whatever they use remains used.
+// removals takes statements out by putting them into functions that nothing calls, so that whatever
+// they use remains used.
 func (f *finder) removals(list []ast.Stmt) {
 	for _, s := range list {
 		switch s := s.(type) {

@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// Dir is a folder with a certificate authority of its own, one certificate for the server and one for each caller, all
-// PEM, valid for a day.
+// Dir is a folder with a certificate authority of its own, one certificate for the server and one
+// for each caller, all PEM, valid for a day.
 type Dir string
 
 // CA is the file of the authority's certificate.
@@ -37,7 +37,8 @@ func (d Dir) key(name string) string  { return filepath.Join(string(d), name+"-k
 
 func (d Dir) caKey() string { return filepath.Join(string(d), "ca-key.pem") }
 
-// Write makes everything new: the server is spiffe://bench.test/SERVICE, and each caller spiffe://bench.test/NAME.
+// Write makes everything new: the server is spiffe://bench.test/SERVICE, and each caller
+// spiffe://bench.test/NAME.
 func (d Dir) Write(service string, callers ...string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Pair is where the two sides run: the first two of those this process may use. With fewer there is nothing to keep
-// apart, and both run where the system puts them. The zero value keeps nothing apart.
+// Pair is where the two sides run: the first two of those this process may use. With fewer there is
+// nothing to keep apart, and both run where the system puts them. The zero value keeps nothing
+// apart.
 type Pair struct {
 	Apart             bool // each side has a core of its own
 	allowed           unix.CPUSet
@@ -35,8 +36,8 @@ func Find() Pair {
 	return c
 }
 
-// StartServer runs start, which starts a process, so that the process inherits the server's core. The Go runtime of
-// the process then sees one core and runs with GOMAXPROCS 1.
+// StartServer runs start, which starts a process, so that the process inherits the server's core.
+// The Go runtime of the process then sees one core and runs with GOMAXPROCS 1.
 func (c Pair) StartServer(start func() error) error {
 	if !c.Apart {
 		return start()
@@ -50,7 +51,8 @@ func (c Pair) StartServer(start func() error) error {
 	return start()
 }
 
-// PinGenerator binds every thread of this process, and so every later one, to the generator's core until undo.
+// PinGenerator binds every thread of this process, and so every later one, to the generator's core
+// until undo.
 func (c Pair) PinGenerator() (undo func(), err error) {
 	if !c.Apart {
 		return func() {}, nil

@@ -78,8 +78,8 @@ type instance struct {
 	monitor *health.Monitor
 }
 
-// newFleet starts n instances of a service that requires wallet, whose connections are there unless down. DNS lists all
-// of them unless there is a lookup.
+// newFleet starts n instances of a service that requires wallet, whose connections are there unless
+// down. DNS lists all of them unless there is a lookup.
 func newFleet(t *testing.T, n int, down bool, lookup ...func() ([]string, error)) *fleet {
 	t.Helper()
 	f := &fleet{}
@@ -189,7 +189,8 @@ func TestHardHoldsTheStart(t *testing.T) {
 	})
 }
 
-// One instance has lost the dependency: it leaves, after it has been patient, and comes back with the connection.
+// One instance has lost the dependency: it leaves, after it has been patient, and comes back with
+// the connection.
 func TestHardLostByOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, 3, false)
@@ -214,7 +215,8 @@ func TestHardLostByOne(t *testing.T) {
 	})
 }
 
-// All instances have lost it, at once or one after the other: at least half of them stay, for as long as it takes.
+// All instances have lost it, at once or one after the other: at least half of them stay, for as
+// long as it takes.
 func TestHardLostByAll(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 36} {
 		for _, pause := range []time.Duration{0, 3 * time.Second} {
@@ -350,8 +352,8 @@ func TestSoft(t *testing.T) {
 	}
 }
 
-// Instances that have gone are missed for a while: they may have lost what this one is about to lose. Later the fleet is
-// as small as it is.
+// Instances that have gone are missed for a while: they may have lost what this one is about to
+// lose. Later the fleet is as small as it is.
 func TestFleetRemembers(t *testing.T) {
 	for after, stays := range map[time.Duration]bool{time.Minute: true, 15 * time.Minute: false} {
 		t.Run(after.String(), func(t *testing.T) {

@@ -153,7 +153,8 @@ func (c *told) await(t *testing.T, want func(addrs []string, err error) bool) {
 	}
 }
 
-// A service that starts after its caller is found, and so is DNS's while there is none on the machine.
+// A service that starts after its caller is found, and so is DNS's while there is none on the
+// machine.
 func TestResolver(t *testing.T) {
 	leakcheck.Check(t)
 	f := neighbours.Folder(t.TempDir())

@@ -22,7 +22,8 @@ func TestDocumentationIsNotStale(t *testing.T) {
 	}
 }
 
-// What people write about settings names some that exist; a table that states defaults states the right ones.
+// What people write about settings names some that exist; a table that states defaults states the
+// right ones.
 func TestProseIsRight(t *testing.T) {
 	list, err := read()
 	if err != nil {
@@ -64,7 +65,8 @@ var (
 	row     = regexp.MustCompile("(?m)^\\| *`(CHASSIS_[A-Z0-9_]+)` *\\|([^|]*)\\|")
 )
 
-// wrong returns what text says about settings that is not so. In a table it compares the second cell.
+// wrong returns what text says about settings that is not so. In a table it compares the second
+// cell.
 func wrong(text string, list []setting) (problems []string) {
 	find := func(name string) int {
 		return slices.IndexFunc(list, func(s setting) bool { return s.name == name })

@@ -8,9 +8,9 @@
 //	subject: ^GET
 //	differs: ^header Content-Type: .* -> \["application/problem\+json"\]$
 //
-// subject and differs are regular expressions. subject may be missing, which is any; differs may stand several times. Lines
-// that begin with # are comments. What is found must match an entry, and each entry must match something, but for those of
-// the section "sometimes".
+// subject and differs are regular expressions. subject may be missing, which is any; differs may
+// stand several times. Lines that begin with # are comments. What is found must match an entry, and
+// each entry must match something, but for those of the section "sometimes".
 package known
 
 import (
@@ -95,7 +95,8 @@ func (l *List) parse(text string) error {
 	return nil
 }
 
-// Explain returns the section of the first entry that matches a difference of subject, and whether there is one.
+// Explain returns the section of the first entry that matches a difference of subject, and whether
+// there is one.
 func (l *List) Explain(subject, difference string) (section string, ok bool) {
 	difference = strings.ReplaceAll(difference, "\n", `\n`)
 	for _, e := range l.entries {

@@ -25,7 +25,8 @@ func NewDomain(tb testing.TB) *Domain {
 	return &Domain{tb: tb, ca: chassistest.NewCA(tb)}
 }
 
-// TLS is what a plain server or client uses, which proves the identity of name and asks for one of the domain.
+// TLS is what a plain server or client uses, which proves the identity of name and asks for one of
+// the domain.
 func (d *Domain) TLS(name string) *tls.Config {
 	d.tb.Helper()
 	id := d.ca.Identity(name)
@@ -35,7 +36,8 @@ func (d *Domain) TLS(name string) *tls.Config {
 	}
 }
 
-// Settings are those of a service of the chassis that proves the identity of name, and others that are given.
+// Settings are those of a service of the chassis that proves the identity of name, and others that
+// are given.
 func (d *Domain) Settings(name string, others map[string]string) map[string]string {
 	settings := maps.Clone(others)
 	if settings == nil {

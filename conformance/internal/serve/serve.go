@@ -17,8 +17,8 @@ import (
 // Ports are the addresses of a running service.
 type Ports struct{ GRPC, HTTP string }
 
-// Chassis runs service on loopback ports until the test ends, with env in the environment, and returns when it is ready.
-// It returns the error of a start that fails.
+// Chassis runs service on loopback ports until the test ends, with env in the environment, and
+// returns when it is ready. It returns the error of a start that fails.
 func Chassis(tb testing.TB, service chassis.Service, env map[string]string) (Ports, error) {
 	tb.Helper()
 	ports := Ports{GRPC: freeAddr(tb), HTTP: freeAddr(tb)}
@@ -71,7 +71,8 @@ func GRPC(tb testing.TB, server *grpc.Server) string {
 	return lis.Addr().String()
 }
 
-// HTTP serves server on a loopback port until the test ends, by TLS if it has a TLSConfig, and returns its address.
+// HTTP serves server on a loopback port until the test ends, by TLS if it has a TLSConfig, and
+// returns its address.
 func HTTP(tb testing.TB, server *http.Server) string {
 	tb.Helper()
 	lis := listen(tb)

@@ -1,4 +1,5 @@
-// Command testservice is hello's interface with behaviour by name, for what a well-behaved service cannot show.
+// Command testservice is hello's interface with behaviour by name, for what a well-behaved service
+// cannot show.
 package main
 
 import (

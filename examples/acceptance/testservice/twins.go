@@ -17,8 +17,9 @@ import (
 	paddockv1 "github.com/betmakers/paddock/proto/paddock/v1"
 )
 
-// registerTwins adds two public methods, attack.v1.Marked/Put and attack.v1.Plain/Put. They are the same, but that fields of
-// the first one's request are marked debug_redact. Both refuse in words that repeat the first field.
+// registerTwins adds two public methods, attack.v1.Marked/Put and attack.v1.Plain/Put. They are the
+// same, but that fields of the first one's request are marked debug_redact. Both refuse in words
+// that repeat the first field.
 func registerTwins(app *chassis.App) error {
 	for name, marked := range map[string]bool{"Marked": true, "Plain": false} {
 		file, err := protodesc.NewFile(twin(name, marked), protoregistry.GlobalFiles)

@@ -226,9 +226,10 @@ func (x *Policy) GetMaxRequestBytes() int32 {
 // SLO are the objectives of a method, in percent of its calls over whatever window is looked at.
 type SLO struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The share of calls that must not fail by the service's fault: more than 0, less than 100. A caller's mistake counts
-	// neither way, nor does a call that failed when its caller had gone before nine tenths of the method's timeout. For
-	// latency that is a slow call if the caller waited for longer than within, and none at all if not.
+	// The share of calls that must not fail by the service's fault: more than 0, less than 100. Two kinds of calls are left
+	// out: those with an error of the caller's, such as INVALID_ARGUMENT, and those that fail after their caller has given up
+	// before nine tenths of the method's timeout. For latency, a call that was given up is slow if it had taken longer than
+	// within, and is left out otherwise.
 	Availability *float64 `protobuf:"fixed64,1,opt,name=availability,proto3,oneof" json:"availability,omitempty"`
 	// The share of calls that must be fast.
 	Latency       *LatencyObjective `protobuf:"bytes,2,opt,name=latency,proto3" json:"latency,omitempty"`

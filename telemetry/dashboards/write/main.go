@@ -1,4 +1,5 @@
-// Command write writes the rules and dashboards of Paddock into a folder, as plain files and as Kubernetes objects:
+// Command write writes the rules and dashboards of Paddock into a folder, as plain files and as
+// Kubernetes objects:
 //
 //	go run github.com/betmakers/paddock/telemetry/dashboards/write@latest FOLDER
 //

@@ -14,7 +14,8 @@ var promql = parser.NewParser(parser.Options{})
 // Parse parses an expression as Prometheus does.
 func Parse(expr string) (parser.Expr, error) { return promql.ParseExpr(expr) }
 
-// Check parses expr and reports what of it the schema does not have. It returns the labels that the result can have.
+// Check parses expr and reports what of it the schema does not have. It returns the labels that the
+// result can have.
 func (s Schema) Check(expr string) (result []string, complaints []string) {
 	tree, err := Parse(expr)
 	if err != nil {
@@ -24,7 +25,8 @@ func (s Schema) Check(expr string) (result []string, complaints []string) {
 	return c.labels(tree).names(), c.complaints
 }
 
-// Record adds the series that a rule records, with the labels of its expression and those that it sets.
+// Record adds the series that a rule records, with the labels of its expression and those that it
+// sets.
 func (s Schema) Record(name, expr string, set ...string) (complaints []string) {
 	known, again := s[name]
 	if !again {

@@ -36,7 +36,8 @@ func withRules(t *testing.T) contract.Schema {
 // Every metric and label that a rule or an annotation names is in the catalogue.
 func TestRulesReadTheCatalogue(t *testing.T) { withRules(t) }
 
-// What a panel queries, and what the legend of its series has, is in the catalogue or recorded by a rule.
+// What a panel queries, and what the legend of its series has, is in the catalogue or recorded by a
+// rule.
 func TestDashboardsReadTheCatalogue(t *testing.T) {
 	schema, seen := withRules(t), 0
 	for name, content := range dashboards.Files() {

@@ -41,8 +41,8 @@ func Rules(file []byte) ([]Rule, error) {
 
 var labelInText = regexp.MustCompile(`\$labels\.(\w+)`)
 
-// AddRules checks the rules and adds what they record. Rules may read what later ones record, as many do that compare
-// with the evaluation before.
+// AddRules checks the rules and adds what they record. Rules may read what later ones record, as
+// many do that compare with the evaluation before.
 func (s Schema) AddRules(rules []Rule) (complaints []string) {
 	for range 3 { // until all recorded series are known, however they depend on each other
 		complaints = nil

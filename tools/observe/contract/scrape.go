@@ -17,8 +17,9 @@ import (
 // ours are the beginnings of the names that the catalogue speaks for.
 var ours = []string{"chassis_", "rpc_", "http_"}
 
-// Scrape compares what a service serves at /metrics with the catalogue. It returns the names of the catalogue that were
-// served, and complaints about names, types, labels and values of labels that the catalogue does not have.
+// Scrape compares what a service serves at /metrics with the catalogue. It returns the names of the
+// catalogue that were served, and complaints about names, types, labels and values of labels that
+// the catalogue does not have.
 func Scrape(body io.Reader, metrics []catalog.Metric) (served []string, complaints []string, err error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(body)

@@ -28,7 +28,8 @@ func (greeter) SayHello(_ context.Context, req *hellov1.SayHelloRequest) (*hello
 	return &hellov1.SayHelloResponse{}, nil
 }
 
-// A service serves what the catalogue has, with its types, labels and values, and nothing else under its names.
+// A service serves what the catalogue has, with its types, labels and values, and nothing else
+// under its names.
 func TestScrapeIsTheCatalogue(t *testing.T) {
 	running := chassistest.Start(t, chassis.Service{Name: "hello", Setup: func(ctx context.Context, app *chassis.App) error {
 		hellov1.RegisterHelloServiceServer(app, greeter{})

@@ -1,10 +1,10 @@
-// Command mutate changes the rules of telemetry/alerts in one place at a time, runs the tests of the rules, and prints
-// which changes no test notices:
+// Command mutate changes the rules of telemetry/alerts in one place at a time, runs the tests of
+// the rules, and prints which changes no test notices:
 //
 //	go run ./mutate -n 60 -seed 1     from tools/observe; -n 0 tries all
 //
-// It turns comparisons round, doubles and halves windows, thresholds and the time for which an alert waits, and drops and
-// negates label matchers.
+// It turns comparisons round, doubles and halves windows, thresholds and the time for which an
+// alert waits, and drops and negates label matchers.
 package main
 
 import (

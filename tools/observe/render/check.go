@@ -25,7 +25,8 @@ func compare(ctx context.Context, p *prometheus, t times) (failures []error) {
 		{"change fail rate", "dora:change_fail_rate:ratio30d" + hello, 0.5, 0},
 		{"rework rate", "dora:deployment_rework_rate:ratio30d" + hello, 1.0 / 3, 1e-9},
 		{"recoveries", "count_over_time(dora:failed_deployment_recovery:seconds" + hello + all + ")", 1, 0},
-		// The majority comes while a deployment rolls, and 4 s later at most, which is what the rules bridge.
+		// The majority comes while a deployment rolls, and 4 s later at most, which is what the
+		// rules bridge.
 		{"lead time of the bad deployment", "max_over_time(dora:change_lead_time:seconds" + hello + all + ")", mid(t.commits["v2"], t.bad, t.bad1), half(t.bad, t.bad1)},
 		{"lead time of the good deployment", "min_over_time(dora:change_lead_time:seconds" + hello + all + ")", mid(t.commits["v3"], t.good, t.good1), half(t.good, t.good1)},
 		{"pages before the bad deployment", `count(max_over_time(ALERTS{alertname="ChassisSLOBurnPage", service_name="hello", slo="availability"}[` + ago(t.start, t.bad) + `] offset ` + ago(t.bad, t.end) + `)) or vector(0)`, 0, 0},
@@ -52,7 +53,8 @@ func compare(ctx context.Context, p *prometheus, t times) (failures []error) {
 
 func ago(from, to time.Time) string { return fmt.Sprintf("%ds", int(to.Sub(from).Seconds())) }
 
-// mid is the lead time of a deployment that rolled from one moment to another, and half how far off it may be.
+// mid is the lead time of a deployment that rolled from one moment to another, and half how far off
+// it may be.
 func mid(commit, from, to time.Time) float64 {
 	return from.Add(to.Sub(from)/2).Sub(commit).Seconds() + 2
 }

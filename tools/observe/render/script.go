@@ -15,7 +15,8 @@ type times struct {
 	commits map[string]time.Time
 }
 
-// play runs the script: a restart, a bad deployment, its rollback and a good deployment, under a steady load.
+// play runs the script: a restart, a bad deployment, its rollback and a good deployment, under a
+// steady load.
 func (f *fleet) play(ctx context.Context) (t times, err error) {
 	t.commits = map[string]time.Time{}
 	for _, v := range f.versions {
@@ -83,8 +84,8 @@ func (f *fleet) roll(ctx context.Context, v version) error {
 	return nil
 }
 
-// load calls frontdesk by REST, which calls hello, and the replicas of hello in turn. Now and then a caller makes a
-// mistake, which is no failure.
+// load calls frontdesk by REST, which calls hello, and the replicas of hello in turn. Now and then
+// a caller makes a mistake, which is no failure.
 func (f *fleet) load(ctx context.Context) {
 	for n, tick := 0, time.NewTicker(40*time.Millisecond); ; n++ {
 		select {

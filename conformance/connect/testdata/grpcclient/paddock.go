@@ -17,7 +17,8 @@ import (
 	conformancev1 "connectrpc.com/conformance/internal/gen/proto/go/connectrpc/conformance/v1"
 )
 
-// RunChassis makes the calls that the runner asks for on in by connections of App.Dial, and answers on out.
+// RunChassis makes the calls that the runner asks for on in by connections of App.Dial, and answers
+// on out.
 func RunChassis(ctx context.Context, in io.Reader, out io.Writer) error {
 	codec := internal.NewCodec(false)
 	decoder, encoder := codec.NewDecoder(in), codec.NewEncoder(out)

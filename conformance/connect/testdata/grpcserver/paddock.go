@@ -15,7 +15,8 @@ import (
 	conformancev1 "connectrpc.com/conformance/internal/gen/proto/go/connectrpc/conformance/v1"
 )
 
-// RunChassis serves the suite's service by the chassis, as the runner asks for it on in, and answers on out.
+// RunChassis serves the suite's service by the chassis, as the runner asks for it on in, and
+// answers on out.
 func RunChassis(ctx context.Context, in io.Reader, out io.Writer) error {
 	codec := internal.NewCodec(false)
 	req := new(conformancev1.ServerCompatRequest)
