@@ -288,7 +288,7 @@ func escapeRequests() []request {
 		}
 		requests = append(requests, get("/v1/one/"+value+":show"), get("/v1/one/x?other="+value))
 	}
-	return append(requests, get("/v1/path/bool/a%2Fb"))
+	return append(requests, get("/v1/path/bool/a%2Fb"), get("/v1/path/stringValue/%2F?w_mask={x}"))
 }
 
 // errorRequests fail with each code, with and without details, and with errors that are no status.
