@@ -220,6 +220,7 @@ func (f *fleet) deploy(ctx context.Context, r *replica, binary string) error {
 	r.cmd.Env = append([]string{
 		"HOME=" + f.home, "PATH=" + os.Getenv("PATH"), "CHASSIS_ENVIRONMENT=development", "CHASSIS_LOG_REQUESTS=none",
 		"CHASSIS_GRPC_ADDR=" + r.grpc, "CHASSIS_HTTP_ADDR=" + r.rest, "CHASSIS_ADMIN_ADDR=" + r.admin,
+		"CHASSIS_RUN_FILE=" + filepath.Join(f.home, strings.ReplaceAll(r.grpc, ":", "-")+".run"),
 	}, r.env...)
 	logfile, err := os.OpenFile(filepath.Join(f.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
