@@ -60,7 +60,7 @@ func decideAhead(ctx context.Context, method string) {
 	if m == nil {
 		return
 	}
-	h.ahead = decide(ctx, h.parent, m, h, h.start)
+	h.ahead, h.asked = decide(ctx, h.parent, m, h, h.start), m
 	if h.ahead.err != nil || h.left() < 0 {
 		h.refusal = m.Serve(nil, newRESTStream(ctx, h.server, method, RESTConfig{}))
 	} else {

@@ -31,6 +31,7 @@ type httpCall struct {
 	reason  Reason        // why a route has refused it
 	explain string        // the same for operators
 	ahead   decision      // about the call that it is about to make
+	asked   *Method       // the same call's, which stays when the call takes ahead
 	refusal error         // what decideAhead has come to; nothing is read any more
 
 	made    *restStream   // the call

@@ -32,7 +32,7 @@ func writeError(w http.ResponseWriter, r *http.Request, err error, httpStatus fu
 	}
 	st := status.Convert(err)
 	if h != nil && h.refusal == nil && (!h.rpc || h.body.unread.Load()) {
-		st = unreadable(st, h.ahead.method)
+		st = unreadable(st, h.asked)
 	}
 	answer := httpStatus(st.Code())
 	if answer == http.StatusUnauthorized && h != nil && h.server.cfg.Tokens != nil {
